@@ -1,0 +1,1 @@
+"""c1m-target: accepts, echoes and counts connections."""

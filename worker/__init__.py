@@ -1,0 +1,1 @@
+"""c1m-worker: opens and holds connections from many source addresses."""
