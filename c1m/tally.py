@@ -1,0 +1,76 @@
+"""What a process counts. Every counter is cumulative, so that a lost, repeated or late sample costs nothing.
+
+Adding tallies is associative and commutative and has a zero: it does not matter which process, node or order a count
+came from. What can be derived (how many are open) is derived.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+# Why a connection that was open is not any more. Anything else is the errno's own name.
+PEER_CLOSED = "peer_closed"  # its FIN arrived
+PEER_RESET = "peer_reset"  # its RST arrived (ECONNRESET)
+TIMED_OUT = "timed_out"  # data or a keepalive probe went unanswered (ETIMEDOUT)
+PROCESS_DIED = "process_died"  # our shard or acceptor ended, and the kernel closed what it held
+
+CAUSE_OF_ERRNO = {"ECONNRESET": PEER_RESET, "ETIMEDOUT": TIMED_OUT, "EPIPE": PEER_RESET}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counts of one process, or of many added together."""
+
+    attempted: int = 0  # connections tried, each counted once however it ends
+    opened: int = 0  # a client's established, an acceptor's accepted
+    closed: int = 0  # closed by us, as the run asked
+    skipped_ports: int = 0  # planned ports that somebody else held
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    last_opened_ns: int = 0  # from the start of the run to the newest opening; adding takes the later one
+    failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
+    dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
+    latency_us: Mapping[int, int] = field(default_factory=dict)  # connect latency from the call -> how many
+    latency_from_due_us: Mapping[int, int] = field(default_factory=dict)  # ... from the moment it was due
+
+    @property
+    def open(self) -> int:
+        return self.opened - self.closed - sum(self.dropped.values())
+
+    @property
+    def in_flight(self) -> int:
+        return self.attempted - self.opened - sum(self.failed.values())
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(**{name: _JOIN.get(name, _add)(getattr(self, name), getattr(other, name)) for name in _NAMES})
+
+    def to_message(self) -> dict[str, Any]:
+        """A JSON object; its keys are strings, as JSON's are."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Tally:
+        values = dict(message)
+        for name in _HISTOGRAMS:
+            values[name] = {int(value): count for value, count in message[name].items()}
+        return cls(**values)
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, Tally())
+
+
+def _add(one: int, other: int) -> int:
+    return one + other
+
+
+def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, int]:
+    return dict(Counter(one) + Counter(other)) if one and other else one or other
+
+
+_NAMES = tuple(item.name for item in fields(Tally))
+_HISTOGRAMS = ("latency_us", "latency_from_due_us")
+_JOIN: Mapping[str, Any] = {"last_opened_ns": max} | dict.fromkeys(("failed", "dropped", *_HISTOGRAMS), _add_maps)
