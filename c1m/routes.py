@@ -30,13 +30,14 @@ class TupleSpace:
 
     def walk(self, first: int, span: int) -> Iterator[Address]:
         """The (source address, port) of ``span`` consecutive indexes."""
-        names = [self.sources.at(index) for index in range(self.sources.size)]
-        width = len(names)
+        width = self.sources.size
+        # Names are made once when rows repeat them, and never for the part of a huge pool that is not walked.
+        names = [self.sources.at(index) for index in range(width)] if span >= width else None
         for row in range(first // width, -(-(first + span) // width)):
             port = self.ports.at(row)
             low = max(first - row * width, 0)
             high = min(first + span - row * width, width)
-            for name in names[low:high]:
+            for name in names[low:high] if names else map(self.sources.at, range(low, high)):
                 yield name, port
 
 

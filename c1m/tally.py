@@ -30,7 +30,7 @@ class Tally:
     skipped_ports: int = 0  # planned ports that somebody else held
     bytes_received: int = 0
     bytes_sent: int = 0
-    last_opened_ns: int = 0  # from the start of the run to the newest opening; adding takes the later one
+    last_opened_ns: int = 0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
     latency_us: Mapping[int, int] = field(default_factory=dict)  # connect latency from the call -> how many

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import traceback
-from _socket import SOCK_SEQPACKET, AF_UNIX, socket
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 from collections.abc import Callable
 
 from c1m import link
@@ -66,7 +66,7 @@ def become(child_main: ChildMain, descriptors: list[int]) -> None:
     status = 0
     try:
         child_main(end, descriptors[1:])
-    except BaseException as broken:  # noqa: BLE001 - whatever it was, it must be said before the process is gone
+    except BaseException as broken:
         traceback.print_exc()
         with contextlib.suppress(OSError, ValueError):
             end.send(link.encode({"last_words": "".join(traceback.format_exception_only(broken)).strip()}))

@@ -1,0 +1,262 @@
+"""Source addresses as compact blocks that are never expanded: 127.0.0.0/8 and a v6 /64 cost nothing.
+
+Addresses are integers in here and text at ``at()``. People write them as ``parse_sources`` reads them; an
+interface name stays a name, because what it stands for is known only on the node that has it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Final
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+LONGEST_INTERFACE_NAME: Final = 15  # bytes; IFNAMSIZ less its NUL
+
+SOURCE_FORMS: Final = (
+    "write 10.0.0.10, 10.0.0.10-10.0.0.25, 10.0.0.10-25, 10.0.0.0/24, fd00::1 without brackets, "
+    "or an interface such as eth0"
+)
+
+# Linux lets a socket bind() to a broadcast, multicast or unspecified IPv4 address without a word, and then
+# connects it from an address of its own choice (inet_bind sets inet_saddr to 0; measured on 6.18). A plan
+# that held one would be wrong in silence. IPv6 says EINVAL, for link-local addresses without a scope too.
+UNUSABLE: Final = tuple(
+    (ipaddress.ip_network(network), why)
+    for network, why in (
+        ("0.0.0.0/32", "is the unspecified address, which leaves the kernel to choose; name the addresses"),
+        ("127.255.255.255/32", "is a broadcast address, which is nobody's source; leave it out"),
+        ("224.0.0.0/4", "is multicast, which is nobody's source; name unicast addresses"),
+        ("255.255.255.255/32", "is a broadcast address, which is nobody's source; name unicast addresses"),
+        ("::/128", "is the unspecified address, which leaves the kernel to choose; name the addresses"),
+        ("::ffff:0:0/96", "is IPv4 written as IPv6; write it as IPv4, such as 10.0.0.10"),
+        ("fe80::/10", "is link-local, and sources have no scope; use a global or fd00::/8 address"),
+        ("ff00::/8", "is multicast, which is nobody's source; name unicast addresses"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBlock:
+    """``count`` addresses, one or more, of IP ``version`` 4 or 6, from the one whose integer is ``first`` on.
+
+    Raises ValueError where there are no such addresses.
+    """
+
+    first: int
+    count: int
+    version: int
+
+    def __post_init__(self) -> None:
+        bits = {4: 32, 6: 128}.get(self.version, 0)
+        if not (0 <= self.first < self.end <= 1 << bits):
+            raise ValueError(f"{self.count} addresses from {self.first} on are no block of IPv{self.version}")
+
+    @property
+    def end(self) -> int:
+        """One past the last address."""
+        return self.first + self.count
+
+    def __str__(self) -> str:
+        first, last = _name(self.first, self.version), _name(self.end - 1, self.version)
+        return first if first == last else f"{first}-{last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """All addresses of a network interface, whatever they are on the node that has it."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class AddressPool:
+    """Each address of some blocks once, in ascending order; two pools of the same addresses are equal.
+
+    A pool may hold both families, as an interface does. A run uses one, so ``version`` refuses such a pool,
+    and ``of_version`` is how to choose.
+    """
+
+    blocks: tuple[AddressBlock, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(_merged(self.blocks)))
+
+    @property
+    def size(self) -> int:
+        """How many addresses: more than ``len()`` could return, for a v6 /64."""
+        return self._ends[-1] if self.blocks else 0
+
+    @property
+    def version(self) -> int | None:
+        """4 or 6, None for no addresses; raises ValueError for a pool of both."""
+        versions = {block.version for block in self.blocks}
+        if len(versions) > 1:
+            raise ValueError(f"{self} is IPv4 and IPv6, and a run uses one family; name only one")
+        return versions.pop() if versions else None
+
+    def at(self, i: int) -> str:
+        """Address ``i``, 0 to size - 1; raises IndexError."""
+        if not 0 <= i < self.size:
+            raise IndexError(f"address {i} of {self.size}")
+        which = bisect_right(self._ends, i)
+        block = self.blocks[which]
+        return _name(block.end - (self._ends[which] - i), block.version)
+
+    def take(self, n: int) -> AddressPool:
+        """The first ``n`` addresses, or all of them where there are fewer."""
+        starts = (0, *self._ends)
+        return AddressPool(
+            tuple(
+                AddressBlock(block.first, min(block.count, n - start), block.version)
+                for block, start in zip(self.blocks, starts, strict=False)
+                if start < n
+            )
+        )
+
+    def of_version(self, version: int) -> AddressPool:
+        return AddressPool(tuple(block for block in self.blocks if block.version == version))
+
+    def without(self, address: str) -> AddressPool:
+        """This pool less one address, which need not be in it. Raises ValueError where it is no address."""
+        hole = _address(address, address)
+        return AddressPool(tuple(piece for block in self.blocks for piece in _split(block, hole)))
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.blocks))
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        """For each block, how many addresses there are up to its end."""
+        return tuple(accumulate(block.count for block in self.blocks))
+
+
+def parse_sources(text: str) -> tuple[AddressBlock | Interface, ...]:
+    """What --source was given: addresses, ranges, CIDRs and interface names, in order. Raises ValueError.
+
+    A CIDR stands for the addresses that a host may have. In IPv4 that leaves out the network and the
+    broadcast address (up to /30; /31 and /32 have none, RFC 3021), in IPv6 the first one, the routers'
+    anycast address (up to /126; RFC 4291 2.6.1, RFC 6164). A range is taken as written.
+    """
+    return tuple(_source(item.strip(), text) for item in text.split(","))
+
+
+def _source(item: str, text: str) -> AddressBlock | Interface:
+    if not item:
+        raise ValueError(f"{text!r} has an empty item; {SOURCE_FORMS}")
+    if not _looks_like_an_address(item):
+        return _interface(item)
+    if "%" in item:
+        raise ValueError(f"{item!r} has a scope, and sources have none; use a global or fd00::/8 address")
+    if "/" in item:
+        return _usable(_cidr(item), item)
+    if "-" in item:
+        return _usable(_range(item), item)
+    address = _address(item, item)
+    return _usable(AddressBlock(int(address), 1, address.version), item)
+
+
+def _looks_like_an_address(item: str) -> bool:
+    """No interface name holds a colon or a slash. One may be "eth0.100"; "10.2" is nobody's."""
+    return bool(re.search("[:/]", item) or re.match(r"[0-9]+\.[0-9]", item) or re.fullmatch("[0-9.-]+", item))
+
+
+def _interface(item: str) -> Interface:
+    # argv holds bytes that are no UTF-8 as lone surrogates; "replace" makes each the one byte that it was.
+    length = len(item.encode(errors="replace"))
+    if length > LONGEST_INTERFACE_NAME or any(map(str.isspace, item)) or "\0" in item:
+        raise ValueError(
+            f"{item!r} is neither an address nor an interface name of 1 to {LONGEST_INTERFACE_NAME} bytes "
+            f"without spaces; {SOURCE_FORMS}"
+        )
+    return Interface(item)
+
+
+def _cidr(item: str) -> AddressBlock:
+    base, _, prefix = item.partition("/")
+    address = _address(base, item)
+    bits = address.max_prefixlen
+    if not re.fullmatch("[0-9]{1,3}", prefix) or int(prefix) > bits:
+        raise ValueError(f"{item!r} has no prefix length from 0 to {bits}; write 10.0.0.0/24 or fd00::/64")
+    count = 1 << (bits - int(prefix))
+    network = int(address) & -count
+    if network != int(address):
+        raise ValueError(
+            f"{item!r} has host bits set; write {_name(network, address.version)}/{prefix} for the network "
+            f"or {address} for the one address"
+        )
+    if count <= 2:
+        return AddressBlock(network, count, address.version)
+    return AddressBlock(network + 1, count - (2 if address.version == 4 else 1), address.version)
+
+
+def _range(item: str) -> AddressBlock:
+    head, _, tail = map(str.strip, item.partition("-"))
+    first = _address(head, item)
+    if first.version == 4 and re.fullmatch("[0-9]+", tail):
+        tail = f"{head.rpartition('.')[0]}.{tail}"
+    last = _address(tail, item)
+    if first.version != last.version:
+        raise ValueError(f"{item!r} goes from one address family to the other; {SOURCE_FORMS}")
+    if int(last) < int(first):
+        raise ValueError(f"{item!r} runs backwards; write {last}-{first}")
+    return AddressBlock(int(first), int(last) - int(first) + 1, first.version)
+
+
+def _address(text: str, item: str) -> IPAddress:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        which = f"{text!r} in {item!r}" if text != item else repr(item)
+        raise ValueError(f"{which} is not an address; {SOURCE_FORMS}") from None
+
+
+def _usable(block: AddressBlock, item: str) -> AddressBlock:
+    for network, why in UNUSABLE:
+        first, last = int(network[0]), int(network[-1])
+        if network.version == block.version and block.first <= last and first < block.end:
+            met = _name(max(first, block.first), block.version)
+            raise ValueError(f"{met} {why}" if met == item else f"{met} in {item!r} {why}")
+    return block
+
+
+def _merged(blocks: Iterable[AddressBlock]) -> Iterator[AddressBlock]:
+    """Ascending, disjoint, and as few as can be."""
+    waiting: AddressBlock | None = None
+    for block in sorted(blocks, key=lambda block: (block.version, block.first)):
+        if waiting and waiting.version == block.version and block.first <= waiting.end:
+            end = max(waiting.end, block.end)
+            waiting = AddressBlock(waiting.first, end - waiting.first, waiting.version)
+            continue
+        if waiting:
+            yield waiting
+        waiting = block
+    if waiting:
+        yield waiting
+
+
+def _split(block: AddressBlock, hole: IPAddress) -> Iterator[AddressBlock]:
+    before = int(hole) - block.first
+    if hole.version != block.version or not 0 <= before < block.count:
+        yield block
+        return
+    if before:
+        yield AddressBlock(block.first, before, block.version)
+    if after := block.count - before - 1:
+        yield AddressBlock(int(hole) + 1, after, block.version)
+
+
+def _name(address: int, version: int) -> str:
+    if version == 6:
+        return str(ipaddress.IPv6Address(address))
+    # By hand: a shard may ask once per connection, and str(IPv4Address(..)) takes 1.8 us to this 0.7.
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"

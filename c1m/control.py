@@ -1,0 +1,127 @@
+"""The control process of a node: one zygote, at most one engagement, and what every node can tell about its host."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import trio
+
+from c1m import __version__, descriptors, link
+from c1m.crew import Zygote
+from c1m.engagement import Engagement
+from c1m.errors import RefusedError
+from c1m.kernel import memory, process
+from c1m.kernel.host import read_host, read_text
+from c1m.node import Host, Inspection
+from c1m.rpc import PROTOCOL
+
+# What a run's environment records of each node, so that two runs can be compared honestly.
+FACTS = (
+    "net.core.somaxconn",
+    "net.core.netdev_max_backlog",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_wmem",
+    "fs.file-max",
+    "fs.nr_open",
+)
+
+
+class Control:
+    """What workers and targets have in common. Its methods run in the node's trio loop."""
+
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery) -> None:
+        self.zygote = zygote
+        self.nursery = nursery
+        self.engagement: Engagement | None = None
+
+    # -- the run that the node is busy with
+
+    def busy_with(self) -> str:
+        """A run's id, and since when; empty when the node is free."""
+        run = self.engagement
+        if run is None or run.over.is_set():
+            return ""
+        since = time.strftime("%H:%M:%S", time.localtime(run.since))
+        left = run.lease_left()
+        lease = "it is being watched" if left == float("inf") else f"nobody watches it, so it ends within {left:.0f} s"
+        return f"run {run.run_id} since {since}; {lease}"
+
+    async def engage(self, run_id: str, lease_seconds: float, closing: link.Message) -> Engagement:
+        """Raises RefusedError when the node is busy."""
+        if busy := self.busy_with():
+            raise RefusedError(f"busy with {busy}")
+        self.engagement = Engagement(run_id, lease_seconds, closing)
+        await self.nursery.start(self.engagement.run, self.zygote)
+        return self.engagement
+
+    async def find(self, run_id: str) -> Engagement:
+        """Raises RefusedError when the node knows no such run."""
+        if self.engagement is None or self.engagement.run_id != run_id:
+            raise RefusedError(f"knows no run {run_id}: its lease ended, or the node was started again")
+        return self.engagement
+
+    async def abandon(self) -> None:
+        """Close whatever run there is and wait until it is over."""
+        if self.engagement is not None:
+            await self.engagement.stop(self.engagement.closing)
+            await self.engagement.over.wait()
+
+    # -- what it can tell
+
+    def host(self) -> Host:
+        facts = read_host()
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        state = memory.read_memory()
+        return Host(
+            protocol=PROTOCOL,
+            version=__version__,
+            boot_id=f"{facts.boot_id} {facts.hostname}",
+            hostname=facts.hostname,
+            kernel=facts.kernel_release,
+            cores=facts.cores,
+            memory_total_bytes=state.total_bytes if state else None,
+            memory_available_bytes=memory.available_bytes(),
+            descriptors_per_process=hard,
+            connections_per_process=descriptors.usable(),
+            network_namespace=facts.netns or 0,
+            facts=read_facts(),
+        )
+
+    async def inspect(self, count: Inspection) -> Inspection:
+        """Add the footprint of the node's processes to what was counted."""
+        crew = self.engagement.crew.alive if self.engagement else []
+        pids = [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
+        # A second for fifty processes with a million connections: in a thread, so that the loop goes on.
+        return await trio.to_thread.run_sync(footprint, count, pids)
+
+
+def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
+    """PSS divides shared pages among their users, so it may be added up; RSS counts them again in each process."""
+    sizes = [process.read_footprint(pid) for pid in pids]
+    times = [process.cpu_seconds(pid) for pid in pids]
+    if None in sizes or None in times:
+        reason = "memory of the node's processes: one ended or /proc does not show it"
+        return replace(count, unknown=(*count.unknown, reason))
+    return replace(
+        count,
+        rss_bytes=sum(size.rss_bytes for size in sizes if size),
+        pss_bytes=sum(size.pss_bytes for size in sizes if size),
+        cpu_seconds=sum(seconds for seconds in times if seconds),
+    )
+
+
+def read_facts() -> dict[str, str]:
+    """Those of FACTS that this kernel has and this process may read."""
+    texts = {name: read_text(f"/proc/sys/{name.replace('.', '/')}") for name in FACTS}
+    return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}

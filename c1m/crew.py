@@ -1,0 +1,212 @@
+"""A node's children, as its control process sees them: made by the zygote, spoken to over links, counted when they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from _socket import socket
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import trio
+
+from c1m import link
+from c1m.node import Phase
+from c1m.tally import PROCESS_DIED, Tally, total
+
+# A child that was told to leave and does not (stopped by a signal, say) is killed after this long. Closing a full
+# descriptor table takes a child about 0.3 s, and fifty of them on two cores about 15 s.
+DISMISSAL_SECONDS = 30.0
+
+
+@dataclass(eq=False)
+class Child:
+    """One shard or acceptor."""
+
+    name: str
+    pid: int
+    end: socket
+    phase: Phase | None = None  # what it last said of itself; None until it did
+    full: bool = False
+    tally: Tally = field(default_factory=Tally)
+    cpu_seconds: float = 0.0
+    last_words: str = ""
+    gone: trio.Event = field(default_factory=trio.Event)
+
+    async def send(self, order: link.Message) -> None:
+        """An order to a child that is gone is not an error: its end is told elsewhere."""
+        packet = link.encode(order)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while not self.gone.is_set():
+                try:
+                    self.end.send(packet)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self.end)
+                else:
+                    return
+
+    def take(self, message: link.Message) -> None:
+        if "last_words" in message:
+            self.last_words = message["last_words"]
+            return
+        self.tally = Tally.from_message(message["tally"])
+        self.phase = Phase(message["phase"])
+        self.full = message.get("full", False)
+        self.cpu_seconds = message["cpu_seconds"]
+
+    def bury(self) -> None:
+        """The kernel has closed what a dead child held; count it as that."""
+        lost = dict(self.tally.dropped)
+        if self.tally.open:
+            lost[PROCESS_DIED] = lost.get(PROCESS_DIED, 0) + self.tally.open
+        failed = dict(self.tally.failed)
+        if self.tally.in_flight:
+            failed[PROCESS_DIED] = self.tally.in_flight
+        self.tally = replace(self.tally, dropped=lost, failed=failed)
+
+
+class Zygote:
+    """The control process's side of ``c1m.zygote``. One per node, started before the first run asks for anything."""
+
+    def __init__(self, module: str) -> None:
+        self.end, theirs = link.pair()
+        self.end.setblocking(False)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "c1m.zygote", module, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self.lock = trio.Lock()
+        self.forked_send, self.forked = trio.open_memory_channel[int](1)
+        self.endings: dict[int, trio.Event] = {}
+        self.status: dict[int, int] = {}
+
+    async def run(self) -> None:
+        """Take in what the zygote says, for as long as it lives."""
+        while True:
+            await trio.lowlevel.wait_readable(self.end)
+            message = link.receive(self.end)
+            if message is None:
+                raise RuntimeError(
+                    "the zygote ended, and without it this node can start no process; start the node again"
+                )
+            if "forked" in message:
+                await self.forked_send.send(message["forked"])
+            else:
+                self.status[message["ended"]] = message["status"]
+                self.ending(message["ended"]).set()
+
+    def ending(self, pid: int) -> trio.Event:
+        return self.endings.setdefault(pid, trio.Event())
+
+    async def fork(self, name: str, descriptors: Iterable[int]) -> Child:
+        """A child with its own copies of the descriptors, waiting for its first message."""
+        ours, theirs = link.pair()
+        ours.setblocking(False)
+        async with self.lock:
+            link.send_descriptors(self.end, {"fork": name}, [theirs.fileno(), *descriptors])
+            theirs.close()
+            pid = await self.forked.receive()
+        return Child(name, pid, ours)
+
+    async def obituary(self, child: Child) -> str:
+        """How a child ended, as a sentence part."""
+        with trio.move_on_after(2):
+            await self.ending(child.pid).wait()
+        status = self.status.get(child.pid)
+        if child.last_words:
+            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
+        if status is None:
+            return f"{child.name} (pid {child.pid}) closed its link"
+        if os.WIFSIGNALED(status):
+            return f"{child.name} (pid {child.pid}) was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"{child.name} (pid {child.pid}) exited with status {os.waitstatus_to_exitcode(status)}"
+
+    def close(self) -> None:
+        """The zygote leaves when its link closes; its children, when theirs do."""
+        self.end.close()
+        self.process.wait()
+
+
+class Crew:
+    """The children of one run."""
+
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery, on_change: Callable[[], None]) -> None:
+        self.zygote = zygote
+        self.nursery = nursery
+        self.on_change = on_change
+        self.children: list[Child] = []
+        self.obituaries: list[str] = []
+        self.dismissed = False  # from here on, an end is what we asked for
+
+    async def hire(self, name: str, assignment: link.Message, descriptors: Iterable[int] = ()) -> Child:
+        child = await self.zygote.fork(name, descriptors)
+        self.children.append(child)
+        self.nursery.start_soon(self.listen, child)
+        await child.send(assignment)
+        return child
+
+    async def listen(self, child: Child) -> None:
+        """Take in what a child says until it is gone."""
+        while True:
+            await trio.lowlevel.wait_readable(child.end)
+            message = link.receive(child.end)
+            if message is None:
+                break
+            child.take(message)
+            self.on_change()
+        child.gone.set()
+        child.end.close()
+        if not self.dismissed:
+            child.bury()
+            self.obituaries.append(await self.zygote.obituary(child))
+            self.on_change()
+
+    async def order(self, order: link.Message) -> None:
+        for child in self.children:
+            await child.send(order)
+
+    async def dismiss(self) -> None:
+        """Close every link, which ends every child, and wait until all have ended."""
+        self.dismissed = True
+        for child in self.children:
+            if not child.gone.is_set():
+                child.end.shutdown(1)  # SHUT_WR: the child reads an end, we still read its last tally
+        with trio.move_on_after(DISMISSAL_SECONDS) as patience:
+            await self.all_ended()
+        if patience.cancelled_caught:
+            for child in self.alive:
+                os.kill(child.pid, signal.SIGKILL)
+            await self.all_ended()
+
+    async def all_ended(self) -> None:
+        for child in self.children:
+            await child.gone.wait()
+            await self.zygote.ending(child.pid).wait()
+
+    @property
+    def alive(self) -> list[Child]:
+        return [child for child in self.children if not child.gone.is_set()]
+
+    def tally(self) -> Tally:
+        return total(child.tally for child in self.children)
+
+    def cpu_seconds(self) -> float:
+        return sum(child.cpu_seconds for child in self.children)
+
+
+@asynccontextmanager
+async def zygote(module: str) -> AsyncIterator[Zygote]:
+    """A running zygote for the children that ``module.main`` becomes."""
+    made = Zygote(module)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.run)
+            yield made
+            nursery.cancel_scope.cancel()
+    finally:
+        made.close()

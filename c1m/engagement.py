@@ -1,0 +1,149 @@
+"""One run on one node: its crew, its watchers, its lease. The same for workers and targets.
+
+A node is engaged from Prepare until every connection of the run is closed and every process of it has ended. It closes
+when it is told to, and when nobody has watched it for the lease time.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+from c1m import histogram, link
+from c1m.crew import Crew, Zygote
+from c1m.errors import C1mError
+from c1m.node import Phase, Sample, slowest
+
+SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
+SILENCE_SECONDS = 1.0  # ... and no more seldom
+READY_SECONDS = 60.0  # for all children of a run to be forked and ready
+LEASE_CHECK_SECONDS = 0.25
+
+
+class Engagement:
+    """Runs in the node's nursery; handlers call into it from there."""
+
+    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message) -> None:
+        """``closing`` is what the crew is told when the lease ends."""
+        self.run_id = run_id
+        self.lease_seconds = lease_seconds
+        self.closing = closing
+        self.since = time.time()
+        self.start_ns = 0
+        self.halted = ""
+        self.stopping = False
+        self.over = trio.Event()
+        self.ready = trio.Event()
+        self.changed = trio.Event()
+        self.version = 0
+        self.watchers = 0
+        self.watched_until = trio.current_time()
+        self.crew: Crew
+
+    # -- its life
+
+    async def run(self, zygote: Zygote, *, task_status: trio.TaskStatus[None]) -> None:
+        """Until everything is closed and every child has ended. Cancelling it ends them too."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self.crew = Crew(zygote, nursery, self.touch)
+                nursery.start_soon(self.end_with_lease)
+                task_status.started()
+                while not (self.stopping and self.phase is Phase.CLOSED):
+                    await self.changed.wait()
+                await self.crew.dismiss()
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.crew.dismiss()
+            self.over.set()
+            self.touch()
+
+    def touch(self) -> None:
+        """Something is new."""
+        self.version += 1
+        self.changed.set()
+        self.changed = trio.Event()
+        children = self.crew.children
+        if all(child.phase is not None or child.gone.is_set() for child in children):
+            self.ready.set()
+
+    async def all_ready(self) -> None:
+        """Wait until every child said that it is ready. Raises C1mError, with its last words, when one ended instead."""
+        with trio.move_on_after(READY_SECONDS) as patience:
+            await self.ready.wait()
+        if patience.cancelled_caught:
+            raise C1mError(f"the processes of run {self.run_id} were not ready within {READY_SECONDS:.0f} s")
+        gone = [child for child in self.crew.children if child.gone.is_set()]
+        if gone:
+            raise C1mError(await self.crew.zygote.obituary(gone[0]))
+
+    async def stop(self, order: link.Message) -> None:
+        """Begin to close; the last sample tells when all is closed. Saying it twice changes nothing."""
+        if not self.stopping:
+            self.stopping = True
+            await self.crew.order(order)
+            self.touch()
+
+    async def end_with_lease(self) -> None:
+        while not self.lease_ended():
+            await trio.sleep(LEASE_CHECK_SECONDS)
+        await self.stop(self.closing)
+
+    # -- its watchers
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        self.watchers += 1
+        try:
+            yield
+        finally:
+            self.watchers -= 1
+            self.watched_until = trio.current_time()
+
+    def lease_ended(self) -> bool:
+        return not self.watchers and trio.current_time() > self.watched_until + self.lease_seconds
+
+    def lease_left(self) -> float:
+        """Seconds until the node is free if nobody watches; infinite while somebody does."""
+        return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
+
+    async def news(self, seen: int) -> tuple[int, Sample]:
+        """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence."""
+        if not self.over.is_set():
+            await trio.sleep(SAMPLE_SECONDS if self.version > seen else 0)
+            with trio.move_on_after(SILENCE_SECONDS):
+                while self.version == seen:
+                    await self.changed.wait()
+        return self.version, self.sample()
+
+    # -- what it tells
+
+    @property
+    def phase(self) -> Phase:
+        return slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
+
+    def sample(self) -> Sample:
+        tally = self.crew.tally()
+        phase = self.phase
+        if phase is Phase.CLOSED and not self.over.is_set():
+            phase = Phase.CLOSING  # closed means that the processes are gone as well
+        settled = phase >= Phase.HOLDING
+        return Sample(
+            phase=phase,
+            tally=tally,
+            opened_within_ns=max(tally.last_opened_ns - self.start_ns, 0) if self.start_ns else 0,
+            cpu_seconds=self.crew.cpu_seconds(),
+            processes=len(self.crew.alive),
+            obituaries=tuple(self.crew.obituaries),
+            halted=self.halted,
+            connect_latency_us=histogram.encode(tally.latency_us) if settled and tally.latency_us else b"",
+            connect_latency_from_due_us=(
+                histogram.encode(tally.latency_from_due_us) if settled and tally.latency_from_due_us else b""
+            ),
+            full=sum(child.full for child in self.crew.alive),
+        )

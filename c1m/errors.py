@@ -1,0 +1,27 @@
+"""What goes wrong in a way that a person must act on: one sentence each, with the exit code that goes with it."""
+
+from __future__ import annotations
+
+
+class C1mError(Exception):
+    """The message is a sentence with the value, the limit, the machine and the cure."""
+
+    exit_code = 1
+
+
+class UsageError(C1mError):
+    """What was asked for makes no sense, whatever the machines can do."""
+
+    exit_code = 2
+
+
+class RefusedError(C1mError):
+    """It makes sense but cannot fit; nothing was opened."""
+
+    exit_code = 3
+
+
+class UnreachableError(C1mError):
+    """A node did not answer, or was lost."""
+
+    exit_code = 4

@@ -1,0 +1,73 @@
+"""What names a host and what it allows: the facts that a run records once for every node."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from c1m.ports import PortRanges, Range, parse_kernel_ports, parse_port_range
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One host as one process sees it. None is "unknown": the file is absent or unreadable.
+
+    ``boot_id`` names the running kernel: all containers of one host have the same, and a reboot changes it.
+    But virtual machines restored from one snapshot have the same too.
+    ``cores``: the CPUs this process may run on. A cgroup's CPU quota does not lower it.
+    ``netns``: the inode number of the network namespace. Nodes of one host with the same share ports and
+    counters.
+    ``ephemeral_range`` (both ends included), ``reserved_ports`` and ``somaxconn`` are of that namespace.
+    """
+
+    boot_id: str | None
+    hostname: str
+    kernel_release: str
+    cores: int
+    netns: int | None
+    ephemeral_range: Range | None
+    reserved_ports: PortRanges | None
+    somaxconn: int | None
+
+
+def read_host() -> HostFacts:
+    """The facts of this host, read now. Raises ValueError for port ranges that c1m.ports cannot read."""
+    boot_id = read_text("/proc/sys/kernel/random/boot_id")
+    ephemeral = read_text("/proc/sys/net/ipv4/ip_local_port_range")
+    reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")
+    return HostFacts(
+        boot_id=boot_id.strip() if boot_id else None,
+        hostname=os.uname().nodename,
+        kernel_release=os.uname().release,
+        cores=len(os.sched_getaffinity(0)),
+        netns=_inode("/proc/self/ns/net"),
+        ephemeral_range=None if ephemeral is None else parse_port_range(ephemeral),
+        reserved_ports=None if reserved is None else parse_kernel_ports(reserved),
+        somaxconn=read_int("/proc/sys/net/core/somaxconn"),
+    )
+
+
+def read_text(path: str) -> str | None:
+    """A small file of /proc, /sys or a cgroup; None when it is absent, unreadable, or its process is gone.
+
+    Bytes that are not UTF-8 survive as surrogates: the name of a command or a mount point may hold any.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def read_int(path: str) -> int | None:
+    """The one decimal number in a file, such as a sysctl's; None when it is unreadable or not one."""
+    text = read_text(path) or ""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,20}\n?", text) else None
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None

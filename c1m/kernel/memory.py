@@ -1,0 +1,207 @@
+"""How much memory there is for connections: what the host has left, and what our cgroup is still allowed."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from c1m.kernel.host import read_int, read_text
+
+_LIMIT_AND_USAGE: Final = (
+    ("memory.max", "memory.current"),  # cgroup v2
+    ("memory.limit_in_bytes", "memory.usage_in_bytes"),  # v1
+)
+
+# cgroup v1 says "no limit" as LONG_MAX rounded down to a page (mm/page_counter.c); nothing real comes near.
+_NO_LIMIT: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """The host's memory, in bytes.
+
+    ``available_bytes`` is MemFree + Active(file) + Inactive(file), not the kernel's MemAvailable. That adds
+    the reclaimable slab, and inodes and dentries are in there: some 1,050 bytes of each open socket, which
+    nobody can reclaim until it is closed. At 10 million sockets MemAvailable promises 10 GB that do not
+    exist. Neither figure is good to the last byte: ours still has the kernel's own reserve in it (under 1 %),
+    and page cache in use.
+    """
+
+    total_bytes: int
+    available_bytes: int
+    slab_bytes: int
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """/proc/meminfo as {name: bytes}. ValueError for a line of another form.
+
+    Names without a unit are counts: HugePages_Total and its like.
+    """
+    fields: dict[str, int] = {}
+    for line in text.splitlines():
+        found = re.fullmatch(r"(\S+):\s+([0-9]{1,18})( kB)?\s*", line)
+        if not found:
+            raise ValueError(f"{line!r} is not a line of meminfo, which reads 'MemFree:  24578120 kB'")
+        fields[found[1]] = int(found[2]) * (1024 if found[3] else 1)
+    return fields
+
+
+def memory_state(fields: Mapping[str, int]) -> MemoryState:
+    """The state that meminfo's fields describe. ValueError if one is missing."""
+    try:
+        return MemoryState(
+            total_bytes=fields["MemTotal"],
+            available_bytes=fields["MemFree"] + fields["Active(file)"] + fields["Inactive(file)"],
+            slab_bytes=fields["Slab"],
+        )
+    except KeyError as missing:
+        raise ValueError(f"meminfo has no {missing}, which every kernel since 2.6.28 writes") from None
+
+
+def read_memory() -> MemoryState | None:
+    """The host's memory now; None when /proc/meminfo cannot be read."""
+    text = read_text("/proc/meminfo")
+    return None if text is None else memory_state(parse_meminfo(text))
+
+
+def available_bytes() -> int | None:
+    """What this process may still take: the least that host and cgroups leave it. None if unknown."""
+    known = [state.available_bytes for state in (read_memory(), read_cgroup_memory()) if state]
+    return min(known, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupMemory:
+    """A memory cgroup with a limit, in bytes; usage and page cache are those of its children too.
+
+    What connections cost is charged here only in part: on cgroup v1 the kernel allocates the socket of an
+    accepted connection in softirq, and charges it to nobody (KERNEL.md, 2).
+    """
+
+    limit_bytes: int
+    usage_bytes: int
+    inactive_file_bytes: int
+
+    @property
+    def available_bytes(self) -> int:
+        """What is left below the limit once the page cache that nobody uses has been dropped."""
+        return max(0, self.limit_bytes - self.usage_bytes + self.inactive_file_bytes)
+
+
+def read_cgroup_memory() -> CgroupMemory | None:
+    """The tightest of this process's memory cgroups and their ancestors; None if no limit is to be seen.
+
+    A container sees only its own cgroup and those below: of limits further up it knows nothing.
+    """
+    cgroups, mounts = read_text("/proc/self/cgroup"), read_text("/proc/self/mountinfo")
+    if cgroups is None or mounts is None:
+        return None
+    levels = [read_level(directory) for directory in memory_directories(cgroups, mounts)]
+    return min((level for level in levels if level), key=lambda level: level.available_bytes, default=None)
+
+
+def read_level(directory: str) -> CgroupMemory | None:
+    """One cgroup of either version; None for no limit (a root has none) or an unreadable one."""
+    for limit_name, usage_name in _LIMIT_AND_USAGE:
+        limit = read_text(f"{directory}/{limit_name}")
+        usage_bytes = read_int(f"{directory}/{usage_name}")
+        limit_bytes = parse_limit(limit) if limit else None
+        if limit_bytes is not None and usage_bytes is not None:
+            stat = read_text(f"{directory}/memory.stat") or ""
+            return CgroupMemory(limit_bytes, usage_bytes, parse_inactive_file(stat))
+    return None
+
+
+def parse_limit(text: str) -> int | None:
+    """The bytes in memory.max or memory.limit_in_bytes; None for no limit. ValueError for anything else."""
+    word = text.strip()
+    if word == "max":
+        return None
+    if not re.fullmatch("[0-9]{1,20}", word):
+        raise ValueError(f"{text!r} is not a memory limit, which is 'max' or a number of bytes")
+    return int(word) if int(word) < _NO_LIMIT else None
+
+
+def parse_inactive_file(stat: str) -> int:
+    """Bytes of page cache not lately used, from memory.stat; 0 where it says nothing of it.
+
+    v2 counts children in; v1 does so under another name, with "total_" before it.
+    """
+    found = dict(re.findall(r"^((?:total_)?inactive_file) ([0-9]{1,20})$", stat, re.MULTILINE))
+    return int(found.get("total_inactive_file") or found.get("inactive_file") or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A line of mountinfo: which directory of a file system (``root``) is seen where (``point``)."""
+
+    root: str
+    point: str
+    filesystem: str
+    options: tuple[str, ...]
+
+
+def parse_cgroups(text: str) -> dict[str, str]:
+    """/proc/PID/cgroup as {controller: path}, under "" for cgroup v2. ValueError for other forms."""
+    paths: dict[str, str] = {}
+    for line in _lines(text):
+        found = re.fullmatch(r"[0-9]+:([^:]*):(/.*)", line, re.DOTALL)
+        if not found:
+            raise ValueError(f"{line!r} is not a line of /proc/PID/cgroup, as '4:memory:/a' is")
+        paths.update(dict.fromkeys(found[1].split(","), found[2]))
+    return paths
+
+
+def parse_mountinfo(text: str) -> list[Mount]:
+    """/proc/PID/mountinfo. ValueError for other forms."""
+    return [_mount(line) for line in _lines(text)]
+
+
+def _mount(line: str) -> Mount:
+    # ID, parent, device, root, point, options, any number of tags, "-", file system, source, its own options
+    place, dash, what = line.partition(" - ")
+    where, kind = place.split(" "), what.split(" ")
+    if not dash or len(where) < 6 or len(kind) < 3:
+        raise ValueError(f"{line!r} is not a line of mountinfo, as '35 31 0:32 / /sys rw - sysfs none rw' is")
+    return Mount(_unescaped(where[3]), _unescaped(where[4]), kind[0], tuple(kind[2].split(",")))
+
+
+def _unescaped(path: str) -> str:
+    """Blanks in paths are written as \\040 and so on."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), path)
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): a path may hold what Unicode calls a line break.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def memory_directories(cgroups: str, mounts: str) -> list[str]:
+    """Where to read the memory cgroups of a process: its own first, then its ancestors as far as mounted.
+
+    ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo; ValueError for other forms. A
+    host with both versions has the memory controller in one of them, and names it under v1. No directories
+    where it is in neither, or not mounted here.
+    """
+    paths = parse_cgroups(cgroups)
+    path = paths.get("memory", paths.get(""))
+    candidates = [mount for mount in parse_mountinfo(mounts) if _holds_memory(mount, "memory" in paths)]
+    if path is None or not candidates:
+        return []
+    mount = next((mount for mount in candidates if _below(path, mount.root) is not None), candidates[0])
+    # Without a cgroup namespace a container is told a path of its host; what it sees mounted is then its own.
+    parts = (_below(path, mount.root) or "").split("/")
+    names = [] if ".." in parts else [part for part in parts if part]
+    return [posixpath.join(mount.point, *names[:depth]) for depth in range(len(names), -1, -1)]
+
+
+def _holds_memory(mount: Mount, v1: bool) -> bool:
+    return mount.filesystem == "cgroup" and "memory" in mount.options if v1 else mount.filesystem == "cgroup2"
+
+
+def _below(path: str, root: str) -> str | None:
+    """The rest of a path under a root, or None if it is not under it."""
+    return path.removeprefix(root) if (path + "/").startswith(root.rstrip("/") + "/") else None

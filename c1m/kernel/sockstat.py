@@ -1,0 +1,92 @@
+"""The kernel's own totals for sockets and TCP: /proc/net/sockstat, netstat and snmp.
+
+They cost 0.01 to 0.07 ms however many sockets there are. Most are of the reader's network namespace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from c1m.kernel.host import read_text
+
+Counters = dict[str, dict[str, int]]
+"""Group, then name, then value: ``counters["TcpExt"]["ListenOverflows"]``."""
+
+
+def parse_sockstat(text: str) -> Counters:
+    """``{"TCP": {"inuse": 1, "orphan": 0, "tw": 0, "alloc": 1, "mem": 285}, ...}``; sockstat6 reads the same.
+
+    ``inuse`` counts listeners too. ``mem`` is in pages and counts data only: nothing for an idle connection,
+    a page for one with a single unread byte or an unread FIN. Raises ValueError for a line of another form.
+    """
+    return dict(_sockstat_line(line) for line in text.splitlines())
+
+
+def _sockstat_line(line: str) -> tuple[str, dict[str, int]]:
+    group, colon, rest = line.partition(":")
+    words = rest.split()
+    if not colon or not words or len(words) % 2:
+        raise ValueError(f"{line!r} is not a line of sockstat, which reads 'TCP: inuse 1 orphan 0'")
+    return group, _values(words[::2], words[1::2], line)
+
+
+def parse_netstat(text: str) -> Counters:
+    """``{"TcpExt": {"ListenOverflows": 0, ...}, ...}`` from lines of names, each above its line of values.
+
+    /proc/net/snmp has the same form. A name that this kernel does not have is absent: unknown, not zero.
+    Raises ValueError for lines of another form.
+    """
+    lines = text.splitlines()
+    if len(lines) % 2:
+        raise ValueError(f"{len(lines)} lines are not netstat, which has pairs of them: names above values")
+    return dict(_netstat_pair(names, values) for names, values in zip(lines[::2], lines[1::2], strict=True))
+
+
+def _netstat_pair(header: str, line: str) -> tuple[str, dict[str, int]]:
+    group, colon, names = header.partition(":")
+    again, _, values = line.partition(":")
+    if not colon or again != group or len(names.split()) != len(values.split()):
+        raise ValueError(f"{header!r} and {line!r} are not a pair of netstat: one value under each name of a group")
+    return group, _values(names.split(), values.split(), line)
+
+
+def _values(names: list[str], values: list[str], line: str) -> dict[str, int]:
+    for value in values:
+        # Counters are unsigned and 64 bits wide, but for the Tcp MaxConn of snmp, which is -1.
+        if not re.fullmatch("-?[0-9]{1,20}", value):
+            raise ValueError(f"{value!r} in {line!r} is not a counter, which is a decimal number")
+    return dict(zip(names, map(int, values), strict=True))
+
+
+def read_sockstat() -> Counters | None:
+    """Sockets of IPv4; None when it cannot be read.
+
+    TCP's ``inuse`` and ``tw`` are of this network namespace, but ``orphan``, ``alloc`` and ``mem`` of the
+    whole machine, all namespaces and both address families (net/ipv4/proc.c:sockstat_seq_show).
+    """
+    return _read("/proc/net/sockstat", parse_sockstat)
+
+
+def read_sockstat6() -> Counters | None:
+    """Sockets of IPv6, v4-mapped ones among them; None when it cannot be read, as where IPv6 is off."""
+    return _read("/proc/net/sockstat6", parse_sockstat)
+
+
+def read_netstat() -> Counters | None:
+    """TcpExt, IpExt and MPTcpExt of this network namespace; None when it cannot be read."""
+    return _read("/proc/net/netstat", parse_netstat)
+
+
+def read_snmp() -> Counters | None:
+    """Ip, Icmp, Tcp and Udp of this network namespace; None when it cannot be read.
+
+    Tcp covers both address families. Its CurrEstab is a level, and counts CLOSE_WAIT with ESTABLISHED; the
+    other Tcp counters only rise.
+    """
+    return _read("/proc/net/snmp", parse_netstat)
+
+
+def _read(path: str, parse: Callable[[str], Counters]) -> Counters | None:
+    text = read_text(path)
+    return None if text is None else parse(text)

@@ -1,0 +1,80 @@
+"""What a node tells about itself and its run: plain values, the same for workers and targets.
+
+Protobuf messages stop at ``wire``; everything inside speaks these.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from c1m.tally import Tally
+
+
+class Phase(enum.IntEnum):
+    """How far a process or a node is with its run; the numbers are those on the wire."""
+
+    PREPARED = 1
+    OPENING = 2
+    HOLDING = 3  # everything was opened, or has failed
+    CLOSING = 4
+    CLOSED = 5  # nothing is open any more, and nothing will be
+
+
+def slowest(phases: Iterable[Phase]) -> Phase:
+    """A node is as far as the slowest of its processes; one without processes has nothing left to close."""
+    return min(phases, default=Phase.CLOSED)
+
+
+class Close(enum.IntEnum):
+    """How connections are closed at the end; the numbers are those on the wire."""
+
+    RESET = 1
+    FIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine as one node sees it, from inside its own namespaces and limits."""
+
+    protocol: int
+    version: str
+    boot_id: str
+    hostname: str
+    kernel: str
+    cores: int
+    memory_total_bytes: int | None
+    memory_available_bytes: int | None
+    descriptors_per_process: int
+    connections_per_process: int
+    network_namespace: int
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One node at one moment; the tally is cumulative, so only the newest sample matters."""
+
+    phase: Phase
+    tally: Tally = field(default_factory=Tally)
+    opened_within_ns: int = 0  # from the start of the run to the newest opening, on the node's own clock
+    cpu_seconds: float = 0.0
+    processes: int = 0
+    obituaries: tuple[str, ...] = ()
+    halted: str = ""
+    connect_latency_us: bytes = b""  # HdrHistogram, encoded; empty before everything was opened
+    connect_latency_from_due_us: bytes = b""
+    full: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a node's kernel said when asked; None is unknown, and ``unknown`` says why."""
+
+    established: int | None = None
+    in_accept_queues: int | None = None
+    rss_bytes: int | None = None
+    pss_bytes: int | None = None
+    cpu_seconds: float | None = None
+    unknown: tuple[str, ...] = ()

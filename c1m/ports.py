@@ -1,0 +1,175 @@
+"""Ports as ranges: how people and the kernel write them, and in which order c1m's explicit binds use them up.
+
+A ``PortRanges`` is a sequence, not a set: a shard walks it from ``at(0)`` on. No port is in it twice.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Final
+
+HIGHEST_PORT: Final = 65_535
+FIRST_UNPRIVILEGED_PORT: Final = 1_024
+
+# One explicit bind of a port, on any local address, hides that port from every connect() in the network
+# namespace that lets the kernel choose (inet_hashtables.c, __inet_hash_connect). So some of the kernel's
+# range stays with the machine's other programs: resolvers, agents, our own control connections.
+PORTS_LEFT_TO_OTHERS: Final = 1_000
+SHARE_LEFT_TO_OTHERS: Final = 4  # one in four, rounded up, where the range is too small for a thousand
+
+PORT_FORMS: Final = "write 80, 9000-9999 or 80,443,8000-8010, with ports from 1 to 65535"
+
+_ITEM = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PortRanges:
+    """Ports as inclusive (first, last) pairs, in walking order; ValueError for a pair not within 1 to 65535.
+
+    A port given again later is dropped there, and a range that goes on where the one before ended is joined
+    to it. Two are therefore equal exactly when they walk the same ports in the same order.
+    """
+
+    ranges: tuple[Range, ...] = ()
+
+    def __post_init__(self) -> None:
+        for first, last in self.ranges:
+            if not 1 <= first <= last <= HIGHEST_PORT:
+                raise ValueError(f"{_range_text(first, last)} is no port and no range upwards; {PORT_FORMS}")
+        object.__setattr__(self, "ranges", tuple(_joined(_each_once(self.ranges))))
+
+    @property
+    def size(self) -> int:
+        return self._ends[-1] if self.ranges else 0
+
+    def at(self, i: int) -> int:
+        """The port at place ``i`` of the walk, 0 to size - 1; raises IndexError."""
+        if not 0 <= i < self.size:
+            raise IndexError(f"place {i} of {self.size} ports")
+        which = bisect_right(self._ends, i)
+        return self.ranges[which][1] + 1 - (self._ends[which] - i)
+
+    def take(self, n: int) -> PortRanges:
+        """The first ``n`` ports of the walk, or all of them where there are fewer."""
+        starts = (0, *self._ends)
+        return PortRanges(
+            tuple(
+                (first, min(last, first + n - start - 1))
+                for (first, last), start in zip(self.ranges, starts, strict=False)
+                if start < n
+            )
+        )
+
+    def without(self, other: PortRanges) -> PortRanges:
+        """These ports in this order, less those of ``other``."""
+        holes = sorted(other.ranges)
+        return PortRanges(tuple(piece for each in self.ranges for piece in _outside(each, holes)))
+
+    def __contains__(self, port: object) -> bool:
+        return isinstance(port, int) and any(first <= port <= last for first, last in self.ranges)
+
+    def __str__(self) -> str:
+        return ",".join(_range_text(first, last) for first, last in self.ranges)
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        """For each range, how many ports the walk has passed at its end."""
+        return tuple(accumulate(last + 1 - first for first, last in self.ranges))
+
+
+def parse_ports(text: str) -> PortRanges:
+    """Ports from "80", "9000-9999", "80,443,8000-8010", in the order given. Raises ValueError."""
+    return PortRanges(tuple(_parsed_range(item, text) for item in text.split(",")))
+
+
+def parse_kernel_ports(text: str) -> PortRanges:
+    """The content of ip_local_reserved_ports, "" or "8080,9148-9150\\n". Raises ValueError.
+
+    The file may hold port 0, which nobody can bind and which is left out here.
+    """
+    if not text.strip():
+        return PortRanges()
+    ranges = (_parsed_range(item, text) for item in text.split(","))
+    return PortRanges(tuple((max(first, 1), last) for first, last in ranges if last > 0))
+
+
+def parse_port_range(text: str) -> Range:
+    """(first, last) from the content of ip_local_port_range, "32768\\t60999\\n". Raises ValueError."""
+    ports = text.split()
+    if len(ports) != 2 or not all(re.fullmatch("[0-9]{1,5}", port) for port in ports):
+        raise ValueError(f"{text!r} is not what ip_local_port_range holds: two ports, such as 32768 60999")
+    first, last = map(int, ports)
+    if not 1 <= first <= last <= HIGHEST_PORT:
+        raise ValueError(f"{text!r} is not a range of ports within 1 to 65535, such as 32768 60999")
+    return first, last
+
+
+def client_ports(ephemeral: Range, reserved: PortRanges, low: int = FIRST_UNPRIVILEGED_PORT) -> PortRanges:
+    """The source ports of one address, in the order in which c1m's explicit binds use them up.
+
+    First come those outside ``ephemeral`` (ip_local_port_range), where no kernel-chosen port is at stake;
+    then the ephemeral ones, but for the last thousand. ``reserved`` (ip_local_reserved_ports) is left out:
+    the kernel would let an explicit bind have them, but a person kept them for a program. Raises ValueError
+    for ports outside 1 to 65535.
+    """
+    usable = PortRanges(((low, HIGHEST_PORT),)).without(reserved)
+    quiet = usable.without(PortRanges((ephemeral,)))
+    shared = usable.without(quiet)
+    left = min(PORTS_LEFT_TO_OTHERS, -(-shared.size // SHARE_LEFT_TO_OTHERS))
+    return PortRanges(quiet.ranges + shared.take(shared.size - left).ranges)
+
+
+def _parsed_range(item: str, text: str) -> Range:
+    match = _ITEM.fullmatch(item.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a list of ports; {PORT_FORMS}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _range_text(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _each_once(ranges: Iterable[Range]) -> Iterator[Range]:
+    """The ranges in order, less what earlier ones held."""
+    seen: list[Range] = []
+    for each in ranges:
+        fresh = list(_outside(each, seen))
+        for piece in fresh:
+            seen.insert(bisect_left(seen, piece), piece)
+        yield from fresh
+
+
+def _outside(each: Range, holes: Sequence[Range]) -> Iterator[Range]:
+    """The parts of a range outside ``holes``, which are sorted and disjoint."""
+    first, last = each
+    for which in range(bisect_left(holes, first, key=lambda hole: hole[1]), len(holes)):
+        hole_first, hole_last = holes[which]
+        if hole_first > last:
+            break
+        if first < hole_first:
+            yield first, hole_first - 1
+        first = hole_last + 1
+    if first <= last:
+        yield first, last
+
+
+def _joined(ranges: Iterable[Range]) -> Iterator[Range]:
+    """The ranges in order, each joined to the one before where it goes on from its end."""
+    waiting: Range | None = None
+    for first, last in ranges:
+        if waiting and waiting[1] + 1 == first:
+            waiting = waiting[0], last
+            continue
+        if waiting:
+            yield waiting
+        waiting = first, last
+    if waiting:
+        yield waiting

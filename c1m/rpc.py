@@ -1,0 +1,42 @@
+"""gRPC settings that every channel and server of c1m shares.
+
+Each option answers a trap that was met (TESTBED section 1, STYLE 4.3): without them two servers bind one port silently,
+a proxy from the environment is used, and a stopped or cut-off peer goes unnoticed for more than 15 seconds.
+"""
+
+from __future__ import annotations
+
+PROTOCOL = 1  # raised when nodes and coordinators of different versions would misunderstand each other
+
+READY = "listening on "  # what a node program prints on stdout once it can be called, followed by its address
+
+# A plan for a node with thousands of shards stays far below this; garbage above it is refused before it is parsed.
+LONGEST_MESSAGE_BYTES = 64 * 1024 * 1024
+
+KEEPALIVE_MS = 2000
+_SHARED = [
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_MS),
+    (
+        "grpc.http2.ping_timeout_ms",
+        KEEPALIVE_MS,
+    ),  # 60 s by default: a SIGSTOPped peer's kernel still acknowledges
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", LONGEST_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", LONGEST_MESSAGE_BYTES),
+]
+
+CHANNEL_OPTIONS = [
+    *_SHARED,
+    ("grpc.enable_http_proxy", 0),
+    # Control channels of different runs must not share, and so fail with, one connection.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+SERVER_OPTIONS = [
+    *_SHARED,
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a coin toss
+    ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+    ("grpc.http2.max_ping_strikes", 0),  # or a healthy stream dies of GOAWAY too_many_pings
+]

@@ -1,0 +1,90 @@
+"""The one place that knows both gRPC and trio: a gRPC server's threads call into a node's trio loop.
+
+gRPC's sync server runs each call in a thread of a small pool; a call enters the loop, gets an answer from what the node
+already knows, and leaves. A Watch keeps its thread for as long as it lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import NoReturn, TypeVar
+
+import grpc
+import trio
+
+from c1m.engagement import Engagement
+from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.node import Phase, Sample
+from c1m.rpc import SERVER_OPTIONS
+
+T = TypeVar("T")
+
+THREADS = 16  # twelve watchers and a few calls at once; more wait
+CODE_OF = {
+    UsageError: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+class Seam:
+    """What a servicer needs to reach its node."""
+
+    def __init__(self) -> None:
+        self.token = trio.lowlevel.current_trio_token()
+
+    def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        """Run an async function in the node's loop; its C1mError becomes the call's status, sentence and all."""
+        try:
+            return trio.from_thread.run(function, *args, trio_token=self.token)
+        except C1mError as error:
+            refuse(context, CODE_OF.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+        except (trio.RunFinishedError, trio.Cancelled):
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "the node is shutting down")
+
+    def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
+        """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does."""
+        engagement = self.call(context, find)
+        manager = engagement.watching()
+        self.call(context, _synchronously, manager.__enter__)
+        try:
+            seen = -1
+            while context.is_active():
+                seen, sample = self.call(context, engagement.news, seen)
+                yield sample
+                if sample.phase is Phase.CLOSED:
+                    return
+        finally:
+            trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
+
+
+async def _synchronously(function: Callable[[], T]) -> T:
+    return function()
+
+
+def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:
+    context.abort(code, sentence)
+    raise AssertionError("abort raises")
+
+
+@asynccontextmanager
+async def serving(address: str, add: Callable[[grpc.Server], None]) -> AsyncIterator[int]:
+    """A gRPC server at ``address`` for as long as the block lasts; yields the port that it got.
+
+    Raises UsageError when the address cannot be bound.
+    """
+    server = grpc.server(ThreadPoolExecutor(THREADS, "rpc"), options=SERVER_OPTIONS)
+    add(server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise UsageError(
+            f"cannot listen on {address}: the port is taken or the address is not this machine's; give another --listen"
+        ) from None
+    server.start()
+    try:
+        yield port
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(server.stop(grace=None).wait)

@@ -1,0 +1,122 @@
+"""Numbers as people write them, both ways: counts, durations, rates and bytes.
+
+What this module writes for counts, rates and durations, it also reads. Multiples are decimal: 1k is 1,000
+connections and 1 kB is 1,000 bytes. Arithmetic is exact until the last step, so that "0.1h" is 360.0 seconds
+and "1.1M" a whole number.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+# Nobody writes a longer number by hand. The bound keeps values inside a float (1e308) and inside the 4,300
+# digits that int() reads, whose own error would otherwise reach the person.
+LONGEST_TEXT: Final = 40
+
+COUNT_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 2G"
+DURATION_FORMS: Final = "write 30s, 5m, 1h30m, 500ms, 250us, or plain seconds such as 2.5"
+RATE_FORMS: Final = "write 50k, 50k/s, 100/s or 600/m"
+
+MULTIPLES: Final = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+PERIOD_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600}
+UNIT_SECONDS: Final = (
+    ("h", Fraction(3_600)),
+    ("m(?:in)?", Fraction(60)),
+    ("s", Fraction(1)),
+    ("ms", Fraction(1, 1_000)),
+    ("us", Fraction(1, 1_000_000)),
+)
+
+# [0-9] rather than \d, and [kKmMgG] rather than IGNORECASE: the shorter ways let in other scripts' digits
+# and, for k, the Kelvin sign.
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?"
+_COUNT = re.compile(rf"({_NUMBER})([kKmMgG]?)")
+_RATE = re.compile(rf"({_NUMBER})([kKmMgG]?)(?:/(s|m|min|h))?")
+_SECONDS = re.compile(_NUMBER)
+_DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNIT_SECONDS))
+
+
+def parse_count(text: str) -> int:
+    """A whole number, zero or more, from "1000000", "1_000_000", "250k", "1.5M", "2G". Raises ValueError."""
+    match = _matched(_COUNT, text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a number of zero or more; {COUNT_FORMS}")
+    number = _fraction(match[1]) * MULTIPLES[match[2].lower()]
+    if number.denominator != 1:
+        raise ValueError(f"{text!r} is not a whole number; {COUNT_FORMS}")
+    return number.numerator
+
+
+def parse_duration(text: str) -> float:
+    """Seconds, zero or more, from "30s", "5m", "1h30m", "500ms", "250us" or "2.5". Raises ValueError."""
+    if bare := _matched(_SECONDS, text):
+        return float(_fraction(bare[0]))
+    match = _matched(_DURATION, text)
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration; {DURATION_FORMS}")
+    parts = zip(match.groups(), UNIT_SECONDS, strict=True)
+    return float(sum(_fraction(number) * seconds for number, (_, seconds) in parts if number))
+
+
+def parse_rate(text: str) -> float:
+    """Times per second, zero or more, from "50k", "50k/s", "600/m", "30/h". Raises ValueError."""
+    match = _matched(_RATE, text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a rate; {RATE_FORMS}")
+    return float(_fraction(match[1]) * MULTIPLES[match[2].lower()] / PERIOD_SECONDS[match[3] or "s"])
+
+
+def format_count(count: int) -> str:
+    """Every digit, grouped: "1,000,000"."""
+    return f"{count:,}"
+
+
+def format_bytes(size: float) -> str:
+    """Three digits in a decimal unit: "3.24 GB", "512 B", "-12.5 kB"."""
+    if size < 0:
+        return "-" + format_bytes(-size)
+    return _scaled(size, ("B", "kB", "MB", "GB", "TB", "PB"))
+
+
+def format_duration(seconds: float) -> str:
+    """Three digits below a minute ("21.1 s", "350 ms"), whole seconds above ("5 min 03 s")."""
+    if seconds < 0:
+        return "-" + format_duration(-seconds)
+    seconds = round(seconds, 9)  # clocks tick in nanoseconds
+    if seconds == 0:
+        return "0 s"
+    if seconds < 59.95:
+        return _scaled(seconds * 1e6, ("us", "ms", "s"))
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02} min {rest:02} s" if hours else f"{minutes} min {rest:02} s"
+
+
+def format_rate(per_second: float) -> str:
+    """Per second: "47,393/s" from a hundred on, three digits below: "1.67/s"."""
+    return f"{per_second:,.0f}/s" if abs(per_second) >= 100 else f"{_three_digits(per_second)}/s"
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    bare = text.strip()
+    return pattern.fullmatch(bare) if len(bare) <= LONGEST_TEXT else None
+
+
+def _fraction(digits: str) -> Fraction:
+    return Fraction(digits.replace(",", "").replace("_", ""))
+
+
+def _scaled(value: float, units: tuple[str, ...]) -> str:
+    """A value given in the first unit, in the smallest one that writes it below 1,000."""
+    steps = 0
+    while value >= 999.5 and steps < len(units) - 1:
+        value, steps = value / 1_000, steps + 1
+    return f"{_three_digits(value)} {units[steps]}"
+
+
+def _three_digits(value: float) -> str:
+    """Three significant digits without an exponent: "3.24", "30", "1,230,000", "0.00012"."""
+    return f"{Decimal(f'{value:.3g}'):,f}"

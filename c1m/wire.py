@@ -1,0 +1,166 @@
+"""Between protobuf messages and the values that travel inside. Nothing else touches a generated class and a value at once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from c1m.addresses import AddressBlock, AddressPool
+from c1m.errors import UsageError
+from c1m.node import Host, Inspection, Phase, Sample
+from c1m.ports import PortRanges
+from c1m.routes import Route
+from c1m.tally import Tally
+from c1m.v1 import node_pb2, worker_pb2
+
+
+def host_to_wire(host: Host) -> node_pb2.Host:
+    return node_pb2.Host(
+        protocol=host.protocol,
+        version=host.version,
+        boot_id=host.boot_id,
+        hostname=host.hostname,
+        kernel=host.kernel,
+        cores=host.cores,
+        memory_total_bytes=host.memory_total_bytes,
+        memory_available_bytes=host.memory_available_bytes,
+        descriptors_per_process=host.descriptors_per_process,
+        connections_per_process=host.connections_per_process,
+        network_namespace=host.network_namespace,
+        facts=host.facts,
+    )
+
+
+def host_from_wire(host: node_pb2.Host) -> Host:
+    return Host(
+        protocol=host.protocol,
+        version=host.version,
+        boot_id=host.boot_id,
+        hostname=host.hostname,
+        kernel=host.kernel,
+        cores=host.cores,
+        memory_total_bytes=host.memory_total_bytes if host.HasField("memory_total_bytes") else None,
+        memory_available_bytes=host.memory_available_bytes if host.HasField("memory_available_bytes") else None,
+        descriptors_per_process=host.descriptors_per_process,
+        connections_per_process=host.connections_per_process,
+        network_namespace=host.network_namespace,
+        facts=dict(host.facts),
+    )
+
+
+def sample_to_wire(sample: Sample) -> node_pb2.Sample:
+    tally = sample.tally
+    return node_pb2.Sample(
+        phase=node_pb2.Phase.ValueType(sample.phase),
+        tally=node_pb2.Tally(
+            attempted=tally.attempted,
+            opened=tally.opened,
+            closed=tally.closed,
+            skipped_ports=tally.skipped_ports,
+            bytes_received=tally.bytes_received,
+            bytes_sent=tally.bytes_sent,
+            failed=tally.failed,
+            dropped=tally.dropped,
+        ),
+        opened_within_ns=sample.opened_within_ns,
+        cpu_seconds=sample.cpu_seconds,
+        processes=sample.processes,
+        obituaries=sample.obituaries,
+        halted=sample.halted,
+        connect_latency_us=sample.connect_latency_us,
+        connect_latency_from_due_us=sample.connect_latency_from_due_us,
+        full=sample.full,
+    )
+
+
+def sample_from_wire(sample: node_pb2.Sample) -> Sample:
+    tally = sample.tally
+    return Sample(
+        phase=Phase(sample.phase),
+        tally=Tally(
+            attempted=tally.attempted,
+            opened=tally.opened,
+            closed=tally.closed,
+            skipped_ports=tally.skipped_ports,
+            bytes_received=tally.bytes_received,
+            bytes_sent=tally.bytes_sent,
+            failed=dict(tally.failed),
+            dropped=dict(tally.dropped),
+        ),
+        opened_within_ns=sample.opened_within_ns,
+        cpu_seconds=sample.cpu_seconds,
+        processes=sample.processes,
+        obituaries=tuple(sample.obituaries),
+        halted=sample.halted,
+        connect_latency_us=sample.connect_latency_us,
+        connect_latency_from_due_us=sample.connect_latency_from_due_us,
+        full=sample.full,
+    )
+
+
+def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
+    return node_pb2.Inspection(
+        established=inspection.established,
+        in_accept_queues=inspection.in_accept_queues,
+        rss_bytes=inspection.rss_bytes,
+        pss_bytes=inspection.pss_bytes,
+        cpu_seconds=inspection.cpu_seconds,
+        unknown=inspection.unknown,
+    )
+
+
+def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
+    return Inspection(
+        established=message.established if message.HasField("established") else None,
+        in_accept_queues=message.in_accept_queues if message.HasField("in_accept_queues") else None,
+        rss_bytes=message.rss_bytes if message.HasField("rss_bytes") else None,
+        pss_bytes=message.pss_bytes if message.HasField("pss_bytes") else None,
+        cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,
+        unknown=tuple(message.unknown),
+    )
+
+
+def pool_to_wire(pool: AddressPool) -> list[worker_pb2.AddressBlock]:
+    return [
+        worker_pb2.AddressBlock(first=str(_address(block.version, block.first)), count=min(block.count, 2**63))
+        for block in pool.blocks
+    ]
+
+
+def pool_from_wire(blocks: Iterable[worker_pb2.AddressBlock]) -> AddressPool:
+    """Raises UsageError for what is not an address."""
+    try:
+        firsts = [(ipaddress.ip_address(block.first), block.count) for block in blocks]
+        return AddressPool(tuple(AddressBlock(int(first), count, first.version) for first, count in firsts))
+    except ValueError as error:
+        raise UsageError(f"the source addresses of a request make no sense: {error}") from None
+
+
+def ports_to_wire(ports: PortRanges) -> list[node_pb2.PortRange]:
+    return [node_pb2.PortRange(low=low, high=high) for low, high in ports.ranges]
+
+
+def ports_from_wire(ranges: Iterable[node_pb2.PortRange]) -> PortRanges:
+    """Raises UsageError for what is not a port."""
+    try:
+        return PortRanges(tuple((item.low, item.high) for item in ranges))
+    except ValueError as error:
+        raise UsageError(f"the client ports of a request make no sense: {error}") from None
+
+
+def route_to_wire(route: Route) -> worker_pb2.Route:
+    host, port = route.destination
+    return worker_pb2.Route(
+        destination=node_pb2.Address(host=host, port=port),
+        first=route.first,
+        span=route.span,
+        count=route.count,
+    )
+
+
+def route_from_wire(route: worker_pb2.Route) -> Route:
+    return Route((route.destination.host, route.destination.port), route.first, route.span, route.count)
+
+
+def _address(version: int, number: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number)

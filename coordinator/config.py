@@ -1,0 +1,47 @@
+"""Settings in files: c1m.toml, which names the fleet, and spec files, which name a run. Both hold the flags by their names.
+
+worker = ["10.0.0.2:7100", "10.0.0.3:7100"]
+target = "10.0.0.1:7200"
+hold = "60s"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from c1m.errors import UsageError
+
+FILE_NAME = "c1m.toml"
+VARIABLE = "C1M_CONFIG"
+
+Layer = tuple[str, dict[str, Any]]
+
+
+def config_layer(flag: Path | None, environment: Mapping[str, str], here: Path) -> Layer | None:
+    """The flag's file, else C1M_CONFIG's, else c1m.toml of the working directory, else none. Raises UsageError."""
+    if flag is not None:
+        return read_layer(flag)
+    if named := environment.get(VARIABLE):
+        return read_layer(Path(named))
+    found = here / FILE_NAME
+    return read_layer(found) if found.exists() else None
+
+
+def read_layer(path: Path) -> Layer:
+    """The settings of a file. Raises UsageError when it cannot be read or is not TOML."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    return parse_layer(str(path), text)
+
+
+def parse_layer(where: str, text: str) -> Layer:
+    """Names may be written as flags are, with dashes. Raises UsageError."""
+    try:
+        return where, {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where} is not TOML: {error}") from None

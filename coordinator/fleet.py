@@ -1,0 +1,225 @@
+"""The nodes as the coordinator calls them: grpc.aio clients that speak values, and whose errors are sentences."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+
+from c1m import wire
+from c1m.addresses import AddressPool
+from c1m.endpoints import HostPort
+from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
+from c1m.node import Close, Host, Inspection, Sample
+from c1m.ports import PortRanges
+from c1m.routes import Address
+from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
+from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.v1.worker_pb2_grpc import WorkerServiceStub
+
+from .plan import WorkerPlan
+
+if TYPE_CHECKING:
+    from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
+    from c1m.v1.worker_pb2_grpc import WorkerServiceAsyncStub
+
+CALL_SECONDS = 10.0
+PREPARE_SECONDS = 90.0
+INSPECT_SECONDS = 60.0  # a million connections take about two
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDescription:
+    host: Host
+    sources: AddressPool
+    ports: PortRanges
+    busy_with: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDescription:
+    host: Host
+    bind: str
+    ports: PortRanges
+    single_port: bool
+    busy_with: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSettings:
+    """What all shards of a run have in common."""
+
+    rate_per_connection: float  # the fleet's rate divided by its total; 0: as fast as they go
+    most_in_flight: int
+    connect_timeout: float
+    lease: float
+
+
+@contextmanager
+def sentences(name: str) -> Iterator[None]:
+    """gRPC's errors as ours: what it says, of which node, and what to do."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise translated(name, error.code(), error.details() or "") from None
+
+
+def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return UsageError(f"{name}: {details}")
+    if code is grpc.StatusCode.FAILED_PRECONDITION:
+        return RefusedError(f"{name}: {details}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return UsageError(f"{name} is another program or version of c1m: {details}")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return UnreachableError(f"{name} is unreachable ({details}); is it started, and its port open?")
+    return C1mError(f"{name}: {details} ({code.name})")
+
+
+def check_protocol(name: str, host: Host) -> None:
+    if host.protocol != PROTOCOL:
+        raise UsageError(
+            f"{name} speaks protocol {host.protocol} (c1m {host.version}), this coordinator speaks {PROTOCOL}; "
+            f"install the same version of c1m on both"
+        )
+
+
+class Node:
+    """A channel to one node."""
+
+    def __init__(self, role: str, address: HostPort) -> None:
+        self.name = f"{role} {address}"
+        self.address = address
+        self.channel = grpc.aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+
+class Worker(Node):
+    def __init__(self, address: HostPort) -> None:
+        super().__init__("worker", address)
+        self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
+
+    async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
+        with sentences(self.name):
+            answer = await self.stub.Describe(
+                worker_pb2.DescribeRequest(destinations=destinations), timeout=CALL_SECONDS
+            )
+        host = wire.host_from_wire(answer.host)
+        check_protocol(self.name, host)
+        return WorkerDescription(
+            host, wire.pool_from_wire(answer.sources), wire.ports_from_wire(answer.ports), answer.busy_with
+        )
+
+    async def prepare(
+        self,
+        run_id: str,
+        plan: WorkerPlan,
+        destinations: Sequence[Address],
+        settings: ShardSettings,
+        phase: float,
+    ) -> None:
+        """``phase`` shifts this worker's connections against those of the others, as a share of one interval."""
+        request = prepare_request(run_id, plan, destinations, settings, phase)
+        with sentences(self.name):
+            await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
+
+    async def start(self, run_id: str) -> None:
+        with sentences(self.name):
+            await self.stub.Start(worker_pb2.StartRequest(run_id=run_id), timeout=CALL_SECONDS)
+
+    async def watch(self, run_id: str) -> AsyncIterator[Sample]:
+        with sentences(self.name):
+            async for answer in self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id)):
+                yield wire.sample_from_wire(answer.sample)
+
+    async def inspect(self, run_id: str) -> Inspection:
+        with sentences(self.name):
+            answer = await self.stub.Inspect(worker_pb2.InspectRequest(run_id=run_id), timeout=INSPECT_SECONDS)
+        return wire.inspection_from_wire(answer.inspection)
+
+    async def stop(self, run_id: str, close: Close, rate: float) -> None:
+        request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.ValueType(close), rate=rate)
+        with sentences(self.name):
+            await self.stub.Stop(request, timeout=CALL_SECONDS)
+
+
+class Target(Node):
+    def __init__(self, address: HostPort) -> None:
+        super().__init__("target", address)
+        self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
+
+    async def describe(self) -> TargetDescription:
+        with sentences(self.name):
+            answer = await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
+        host = wire.host_from_wire(answer.host)
+        check_protocol(self.name, host)
+        ports = wire.ports_from_wire(answer.ports)
+        return TargetDescription(host, answer.bind, ports, answer.single_port, answer.busy_with)
+
+    async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float) -> list[int]:
+        """The port of each acceptor."""
+        request = target_pb2.TargetServicePrepareRequest(
+            run_id=run_id, acceptors=acceptors, close=node_pb2.Close.ValueType(close), lease_seconds=lease
+        )
+        with sentences(self.name):
+            answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
+        return list(answer.ports)
+
+    async def watch(self, run_id: str) -> AsyncIterator[Sample]:
+        with sentences(self.name):
+            async for answer in self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id)):
+                yield wire.sample_from_wire(answer.sample)
+
+    async def inspect(self, run_id: str) -> Inspection:
+        request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
+        with sentences(self.name):
+            answer = await self.stub.Inspect(request, timeout=INSPECT_SECONDS)
+        return wire.inspection_from_wire(answer.inspection)
+
+    async def stop(self, run_id: str) -> None:
+        with sentences(self.name):
+            await self.stub.Stop(target_pb2.TargetServiceStopRequest(run_id=run_id), timeout=CALL_SECONDS)
+
+
+def prepare_request(
+    run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, phase: float
+) -> worker_pb2.PrepareRequest:
+    """Each shard's rate is its share of the fleet's, so that all are done at the same time; their phases differ, so that
+    they do not start connections at the same instants."""
+    shards = []
+    for index, shard in enumerate(plan.shards):
+        rate = settings.rate_per_connection * shard.planned
+        shards.append(
+            worker_pb2.ShardAssignment(
+                routes=[wire.route_to_wire(route) for route in shard.resolve(destinations)],
+                rate=rate,
+                phase_seconds=((index + phase) / len(plan.shards)) / rate if rate else 0.0,
+            )
+        )
+    return worker_pb2.PrepareRequest(
+        run_id=run_id,
+        shards=shards,
+        sources=wire.pool_to_wire(plan.space.sources),
+        ports=wire.ports_to_wire(plan.space.ports),
+        most_in_flight=settings.most_in_flight,
+        connect_timeout_seconds=settings.connect_timeout,
+        lease_seconds=settings.lease,
+    )
+
+
+async def resolve(host: str) -> str:
+    """One address of a host. Raises UsageError when it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=1)
+    except OSError as error:
+        raise UsageError(f"cannot resolve {host!r}: {error.strerror}; write an address, or correct the name") from None
+    return str(found[0][4][0])

@@ -1,0 +1,121 @@
+"""What a person sees while a run goes on: a table that moves on a terminal, a line now and then anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from c1m.units import format_duration, format_rate
+
+from .ledger import Entry, Ledger
+
+LINE_SECONDS = 2.0  # between two lines where there is no terminal
+RATE_SECONDS = 1.0  # over which a rate is taken
+
+
+class Rates:
+    """Connections opened per second, by the newest two looks that are far enough apart."""
+
+    def __init__(self) -> None:
+        self.looks: dict[str, tuple[float, int]] = {}
+        self.rates: dict[str, float] = {}
+
+    def look(self, name: str, opened: int, now: float) -> float:
+        then, before = self.looks.setdefault(name, (now, opened))
+        if now - then >= RATE_SECONDS:
+            self.rates[name] = (opened - before) / (now - then)
+            self.looks[name] = (now, opened)
+        return self.rates.get(name, 0.0)
+
+
+def time_left(started: float, now: float, progress: float) -> str:
+    if not 0.01 < progress < 1:
+        return ""
+    return f"{format_duration(round((now - started) / progress * (1 - progress)))} left"
+
+
+class Terminal:
+    """A table that is drawn again in place."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.rates = Rates()
+        self.doing = ""
+        self.since = 0.0
+
+    def say(self, sentence: str) -> None:
+        self.live.console.print(sentence, markup=False)
+
+    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
+        now = time.monotonic()
+        if doing != self.doing:
+            self.doing, self.since = doing, now
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("node", "planned", "open", "rate", "in flight", "failed", "dropped"):
+            table.add_column(column, justify="left" if column == "node" else "right")
+        for entry in ledger.entries:
+            table.add_row(*self.row(entry, now))
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), time_left(self.since, now, progress))
+        self.live.update(Group(table, bar))
+
+    def row(self, entry: Entry, now: float) -> list[str]:
+        tally = entry.sample.tally
+        return [
+            escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
+            f"{entry.planned:,}",
+            f"{tally.open:,}",
+            format_rate(self.rates.look(entry.name, tally.opened, now)),
+            f"{tally.in_flight:,}",
+            f"{sum(tally.failed.values()):,}",
+            f"{sum(tally.dropped.values()):,}",
+        ]
+
+
+class Lines:
+    """A line when the run does something else, and now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.doing = ""
+        self.since = self.told = 0.0
+        self.rates = Rates()
+
+    def say(self, sentence: str) -> None:
+        self.console.print(sentence, markup=False, highlight=False)
+
+    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
+        now = time.monotonic()
+        tally = ledger.tally
+        rate = self.rates.look("all", tally.opened, now)
+        if doing == self.doing and now - self.told < LINE_SECONDS:
+            return
+        if doing != self.doing:
+            self.doing, self.since = doing, now
+        self.told = now
+        told = [
+            f"{doing} {progress:.0%}",
+            f"{ledger.established:,} of {ledger.planned:,} established",
+            f"{sum(tally.failed.values()):,} failed",
+            f"{sum(tally.dropped.values()):,} dropped",
+            format_rate(rate) if doing == "opening" else "",
+            time_left(self.since, now, progress),
+        ]
+        self.say(", ".join(item for item in told if item))
+
+
+@contextmanager
+def view(console: Console) -> Iterator[Terminal | Lines]:
+    """The view that suits where stderr goes."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield Terminal(live)

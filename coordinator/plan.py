@@ -1,0 +1,179 @@
+"""The plan: which shard of which worker opens how many connections, to which acceptor, from which 4-tuples.
+
+Pure and exact. Every connection of the total is placed once; no acceptor, descriptor table, tuple space or memory is
+over-filled; what cannot fit is refused with the smallest cure that would make it fit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from c1m.errors import RefusedError
+from c1m.routes import Address, Route, TupleSpace
+
+from .capacity import TargetFacts, WorkerFacts, check_memory, most_of, refusal
+from .shares import corner, deal, evenly, fill
+
+# Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
+# sits on the same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
+MOST_SOURCES = 1000
+# Room in a route for ports that turn out to be busy.
+SPARE_SHARE = 4
+SPARE_PORTS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRoute:
+    """A route to a destination that has no address yet: the target says its ports when it listens."""
+
+    destination: int  # an index
+    first: int
+    span: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPlan:
+    routes: tuple[PlannedRoute, ...]
+
+    @property
+    def planned(self) -> int:
+        return sum(route.count for route in self.routes)
+
+    def resolve(self, destinations: Sequence[Address]) -> tuple[Route, ...]:
+        return tuple(Route(destinations[r.destination], r.first, r.span, r.count) for r in self.routes)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """One worker node's assignment."""
+
+    name: str
+    space: TupleSpace
+    shards: tuple[ShardPlan, ...]
+
+    @property
+    def planned(self) -> int:
+        return sum(shard.planned for shard in self.shards)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    total: int
+    workers: tuple[WorkerPlan, ...]  # those that have something to do
+    destinations: tuple[int, ...]  # connections planned to each
+    acceptors: int  # that the target must start; 0 for an endpoint
+
+    def to_summary(self) -> dict[str, Any]:
+        return {
+            "acceptors": self.acceptors or None,
+            "destinations": len(self.destinations),
+            "connections_per_destination": {"min": min(self.destinations), "max": max(self.destinations)},
+            "workers": [
+                {
+                    "node": worker.name,
+                    "planned": worker.planned,
+                    "shards": len(worker.shards),
+                    "sources": worker.space.sources.size,
+                    "client_ports": worker.space.ports.size,
+                    "tuples_per_destination": worker.space.size,
+                }
+                for worker in self.workers
+            ],
+        }
+
+
+def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
+    """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
+    workers = apart(workers)
+    acceptors = target.acceptors_for(total)
+    destinations = evenly(total, target.destinations_for(acceptors))
+    capacities = [worker.capacity(len(destinations)) for worker in workers]
+    if total > target.capacity or total > sum(capacities):
+        raise RefusedError(refusal(total, workers, target))
+    shares = fill(total, capacities)
+    check_memory(shares, workers, total, target)
+    demands = spread(shares, [worker.tuples for worker in workers], destinations)
+    plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
+    return Plan(total, tuple(plans), tuple(destinations), acceptors)
+
+
+def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
+    """Workers that share addresses of one namespace divide its client ports, so that no 4-tuple is planned twice."""
+    neighbours: dict[str, list[WorkerFacts]] = defaultdict(list)
+    for worker in workers:
+        neighbours[worker.namespace].append(worker)
+    return [share_of_ports(worker, neighbours[worker.namespace]) for worker in workers]
+
+
+def share_of_ports(worker: WorkerFacts, neighbours: Sequence[WorkerFacts]) -> WorkerFacts:
+    if not any(overlap(one, other) for one, other in combinations(neighbours, 2)):
+        return worker
+    rank, parts, ports = neighbours.index(worker), len(neighbours), worker.ports
+    before = ports.take(ports.size * rank // parts)
+    return replace(worker, ports=ports.take(ports.size * (rank + 1) // parts).without(before))
+
+
+def overlap(one: WorkerFacts, other: WorkerFacts) -> bool:
+    return any(
+        a.version == b.version and a.first < b.end and b.first < a.end
+        for a in one.sources.blocks
+        for b in other.sources.blocks
+    )
+
+
+def spread(
+    shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]
+) -> Mapping[int, Mapping[int, int]]:
+    """For each worker, how many connections to each destination.
+
+    Few destinations each where a worker's tuple space allows it; every destination a little where it does not.
+    """
+    roomy = all(space >= max(destinations) for space, share in zip(tuples, shares, strict=True) if share)
+    cells = corner(shares, destinations) if roomy else deal(shares, len(destinations))
+    demands: dict[int, dict[int, int]] = defaultdict(dict)
+    for worker, destination, count in cells:
+        demands[worker][destination] = count
+    return demands
+
+
+def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
+    share = sum(demand.values())
+    shards = min(max(worker.cores, -(-share // worker.connections_per_process)), share)
+    numbers = list(demand)
+    cells = list(corner(evenly(share, shards), list(demand.values())))
+    needed = most_of(demand.values())
+    space = TupleSpace(worker.sources.take(sources_for(needed, worker)), worker.ports)
+    slices = tuple_slices([(column, count) for _, column, count in cells], space.size)
+    routes: list[list[PlannedRoute]] = [[] for _ in range(shards)]
+    for (shard, column, count), (first, span) in zip(cells, slices, strict=True):
+        routes[shard].append(PlannedRoute(numbers[column], first, span, count))
+    return WorkerPlan(worker.name, space, tuple(ShardPlan(tuple(each)) for each in routes))
+
+
+def sources_for(needed: int, worker: WorkerFacts) -> int:
+    """How many of its sources a worker uses when it needs so many 4-tuples to one destination."""
+    with_room = needed + needed // SPARE_SHARE + SPARE_PORTS
+    return min(worker.sources.size, max(MOST_SOURCES, -(-with_room // worker.ports.size)))
+
+
+def tuple_slices(cells: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """For each (destination, count), its (first, span) in that destination's tuple space: disjoint, spare room shared.
+
+    Slices lie at the beginning of the space, where the ports are that the kernel does not hand out itself.
+    """
+    wanted: dict[int, int] = defaultdict(int)
+    for destination, count in cells:
+        wanted[destination] += count
+    taken: dict[int, int] = defaultdict(int)
+    slices = []
+    for destination, count in cells:
+        fair = size * count // wanted[destination]
+        span = min(fair, count + count // SPARE_SHARE + SPARE_PORTS)
+        slices.append((taken[destination], span))
+        taken[destination] += span
+    return slices

@@ -1,0 +1,121 @@
+"""The summary as people read it: one table of what matters, one of the nodes, and the verdict with its reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from c1m.units import format_bytes, format_duration, format_rate
+
+COLOURS = {
+    "passed": "green",
+    "failed": "red",
+    "refused": "yellow",
+    "degraded": "yellow",
+    "interrupted": "yellow",
+}
+
+
+def print_report(summary: dict[str, Any], console: Console) -> None:
+    console.print(Group(*parts(summary)))
+
+
+def parts(summary: dict[str, Any]) -> list[RenderableType]:
+    shown: list[RenderableType] = [figures(summary)]
+    if summary["workers"]:
+        shown.append(nodes(summary))
+    return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
+
+
+def figures(summary: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in rows(summary):
+        table.add_row(name, escape(value))
+    return table
+
+
+def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What matters, in the order in which a person asks for it."""
+    found = summary["reconciliation"]
+    target = summary["target"] or {}
+    result = [
+        ("run", summary["run_id"]),
+        ("planned", count(summary["planned"])),
+        (
+            "established",
+            f"{count(summary['established_peak'])}, at the end of the hold {count(summary['established_at_hold_end'])}",
+        ),
+        ("failed", counts(summary["failed"])),
+        ("dropped", counts(summary["dropped"])),
+        ("busy ports skipped", count(summary["skipped_ports"])),
+        ("opened in", ramp(summary)),
+        ("closed in", duration(summary["teardown_seconds"])),
+        ("connect latency", percentiles(summary["connect_latency_us"])),
+        ("... from when due", percentiles(summary["connect_latency_from_due_us"])),
+        ("accepted", count(target.get("accepted"))),
+    ]
+    if found:
+        told = (
+            f"clients {count(found['client_established'])} = their kernels {count(found['client_kernel_established'])}"
+            f" / acceptors {count(found['target_open'])} = their kernel {count(found['kernel_established'])}"
+        )
+        result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
+    return result
+
+
+def nodes(summary: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("node", "planned", "held", "processes", "user memory", "a connection", "CPU"):
+        table.add_column(column, justify="left" if column == "node" else "right")
+    for worker in summary["workers"]:
+        table.add_row(*node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"]))
+    if target := summary["target"]:
+        table.add_row(*node_row(target, summary["planned"], target["open_at_hold_end"], target["acceptors"]))
+    return table
+
+
+def node_row(node: dict[str, Any], planned: int | None, held: int | None, processes: int | None) -> list[str]:
+    per_connection = node["pss_bytes_per_connection"]
+    return [
+        escape(node["node"]) + (" [red]lost[/red]" if node["lost"] else ""),
+        count(planned),
+        count(held),
+        count(processes),
+        format_bytes(node["pss_bytes"]) if node["pss_bytes"] is not None else "unknown",
+        f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
+        duration(node["cpu_seconds"]),
+    ]
+
+
+def verdict_line(summary: dict[str, Any]) -> str:
+    colour = COLOURS[summary["verdict"]]
+    return f"[bold {colour}]{summary['verdict']}[/bold {colour}] (exit code {summary['exit_code']})"
+
+
+def ramp(summary: dict[str, Any]) -> str:
+    if summary["ramp_seconds"] is None:
+        return "unknown"
+    return f"{format_duration(summary['ramp_seconds'])}, {format_rate(summary['connections_per_second'])}"
+
+
+def percentiles(figures_us: dict[str, int]) -> str:
+    if not figures_us["count"]:
+        return "nothing measured"
+    return ", ".join(f"{name} {format_duration(value / 1e6)}" for name, value in figures_us.items() if name != "count")
+
+
+def counts(found: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in sorted(found.items())) or "0"
+
+
+def count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def duration(seconds: float | None) -> str:
+    return "unknown" if seconds is None else format_duration(seconds)

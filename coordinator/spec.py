@@ -1,0 +1,159 @@
+"""What is to be run: the effective settings, from flags, spec file and configuration, in this order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
+from c1m.errors import UsageError
+from c1m.node import Close
+from c1m.units import parse_count, parse_duration, parse_rate
+
+WORKER_PORT = 7100
+TARGET_PORT = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Everything that decides what a run does. Durations are in seconds."""
+
+    total: int
+    worker: tuple[HostPort, ...] = ()  # none: one is started here
+    target: HostPort | None = None  # none, and no endpoint: one is started here
+    endpoint: Endpoint | None = None
+    data_host: str | None = None  # where workers connect to; None: the target's own address
+    rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
+    ramp: float = 0.0  # instead of a rate: the time that opening should take
+    hold: float = 10.0
+    in_flight: int = 512  # connects that one shard may have in flight
+    connect_timeout: float = 10.0
+    lease: float = 15.0
+    close: Close = Close.RESET
+    close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
+
+    @property
+    def effective_rate(self) -> float:
+        return self.total / self.ramp if self.ramp else self.rate
+
+    def to_summary(self) -> dict[str, Any]:
+        """As a person would write it in a spec file."""
+        return {
+            "total": self.total,
+            "worker": [str(worker) for worker in self.worker],
+            "target": str(self.target) if self.target else None,
+            "endpoint": str(self.endpoint) if self.endpoint else None,
+            "data_host": self.data_host,
+            "rate_per_second": self.rate or None,
+            "ramp_seconds": self.ramp or None,
+            "hold_seconds": self.hold,
+            "in_flight": self.in_flight,
+            "connect_timeout_seconds": self.connect_timeout,
+            "lease_seconds": self.lease,
+            "close": CLOSE_NAMES[self.close],
+            "close_rate_per_second": self.close_rate or None,
+        }
+
+
+CLOSE_NAMES = {Close.RESET: "rst", Close.FIN: "fin"}
+
+
+def parse_close(text: str) -> Close:
+    for close, name in CLOSE_NAMES.items():
+        if text == name:
+            return close
+    raise ValueError(f"{text!r} is not a way to close; write rst or fin")
+
+
+def parse_host(text: str) -> str:
+    return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
+
+
+def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
+    def parse_and_check(text: str) -> Any:
+        value = parse(text)
+        if value < least:
+            raise ValueError(f"{text!r} is too little; it must be at least {least:g}")
+        return value
+
+    return parse_and_check
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "total": at_least(parse_count, 1),
+    "worker": lambda text: parse_host_port(text, WORKER_PORT),
+    "target": lambda text: parse_host_port(text, TARGET_PORT),
+    "endpoint": parse_endpoint,
+    "data_host": parse_host,
+    "rate": at_least(parse_rate, 0.001),
+    "ramp": at_least(parse_duration, 0.001),
+    "hold": at_least(parse_duration, 0),
+    "in_flight": at_least(parse_count, 1),
+    "connect_timeout": at_least(parse_duration, 0.01),
+    "lease": at_least(parse_duration, 2),
+    "close": parse_close,
+    "close_rate": at_least(parse_rate, 1),
+}
+LISTS = frozenset({"worker"})
+
+assert set(PARSERS) == {field.name for field in fields(RunSpec)}
+
+
+def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
+    """From (where it was written, what was written) pairs, the stronger first. Raises UsageError.
+
+    Rate and ramp are two words for one thing, and so are target and endpoint: of such a pair the stronger layer wins,
+    and one layer may not name both.
+    """
+    merged: dict[str, tuple[str, Any]] = {}
+    for where, layer in layers:
+        check_names(where, layer)
+        for one, other in (("rate", "ramp"), ("target", "endpoint")):
+            if one in layer and other in layer:
+                raise UsageError(f"{where}: {name_of(one)} and {name_of(other)} exclude each other; give one of them")
+            layer = {
+                name: value
+                for name, value in layer.items()
+                if not (name == one and other in merged) and not (name == other and one in merged)
+            }
+        for name, value in layer.items():
+            merged.setdefault(name, (where, value))
+    if "total" not in merged:
+        raise UsageError("how many connections? Give --total, such as --total 1M")
+    spec = RunSpec(**{name: parsed(where, name, value) for name, (where, value) in merged.items()})
+    repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
+    if repeated:
+        raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")
+    return spec
+
+
+def check_names(where: str, layer: Mapping[str, Any]) -> None:
+    for name in layer:
+        if name.replace("-", "_") not in PARSERS:
+            close = difflib.get_close_matches(name, PARSERS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(PARSERS)}"
+            raise UsageError(f"{where}: there is no setting {name!r}; {hint}")
+
+
+def parsed(where: str, name: str, value: Any) -> Any:
+    """The value of a setting. Raises UsageError with where it stands and what is wrong."""
+    try:
+        if name in LISTS:
+            items = value if isinstance(value, (list, tuple)) else [value]
+            return tuple(PARSERS[name](text_of(item)) for item in items)
+        return PARSERS[name](text_of(value))
+    except ValueError as error:
+        raise UsageError(f"{where}: {name_of(name)}: {error}") from None
+
+
+def text_of(value: Any) -> str:
+    """TOML has numbers of its own; they are read as if a person had typed them."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{value!r} is neither a text nor a number; write it as on the command line")  # noqa: TRY004
+    return str(value)
+
+
+def name_of(setting: str) -> str:
+    return "--" + setting.replace("_", "-")

@@ -1,0 +1,181 @@
+"""The summary: what remains of a run, as one document. Pure; fields are added over time, never renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from c1m import histogram
+from c1m.node import Host, Inspection
+from c1m.tally import Tally
+
+from .ledger import Entry, Ledger
+from .outcome import Outcome
+
+SCHEMA = "c1m.summary/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    name: str
+    exit_code: int
+    reasons: tuple[str, ...]
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """The gravest thing that happened decides the exit code; every reason is kept."""
+    ledger = outcome.ledger
+    criteria = failed_criteria(outcome)
+    lost = [entry.lost for entry in ledger.entries if entry.lost] if ledger else []
+    troubles = [*(ledger.troubles if ledger else []), *outcome.troubles]
+    reasons = tuple(dict.fromkeys([*lost, *troubles, *criteria]))
+    if outcome.refusal:
+        return Verdict("refused", 3, (outcome.refusal,))
+    if outcome.interrupted:
+        return Verdict("interrupted", 130, ("interrupted by the operator", *lost, *troubles))
+    if lost or troubles:
+        return Verdict("degraded", 4, reasons)
+    if criteria:
+        return Verdict("failed", 1, reasons)
+    return Verdict("passed", 0, ())
+
+
+def failed_criteria(outcome: Outcome) -> list[str]:
+    """Reached, held, and reconciled: what of it is not true, a sentence each."""
+    total, ledger = outcome.spec.total, outcome.ledger
+    told = []
+    if ledger is None or outcome.hold_end is None:
+        return ["the run ended before its hold did"]
+    if ledger.tally.opened < total:
+        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
+        told.append(f"{ledger.tally.opened:,} of {total:,} connections were established; failed: {causes or 'none'}")
+    if outcome.hold_end.established < ledger.tally.opened:
+        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
+        told.append(
+            f"{outcome.hold_end.established:,} of {ledger.tally.opened:,} established connections were held to the end; "
+            f"dropped: {causes or 'none'}"
+        )
+    found = outcome.reconciliation
+    if found and (found.ghosts or found.unexplained):
+        told += found.explanation
+    return told
+
+
+def summarise(outcome: Outcome) -> dict[str, Any]:
+    judged = verdict(outcome)
+    ledger = outcome.ledger or Ledger((), None)
+    tally, hold_end = ledger.tally, outcome.hold_end
+    return {
+        "schema": SCHEMA,
+        "run_id": outcome.run_id,
+        "started_at": instant(outcome.started_at),
+        "ended_at": instant(outcome.ended_at),
+        "verdict": judged.name,
+        "exit_code": judged.exit_code,
+        "reasons": list(judged.reasons),
+        "spec": outcome.spec.to_summary(),
+        "plan": outcome.plan.to_summary() if outcome.plan else None,
+        "planned": outcome.plan.total if outcome.plan else None,
+        "established_peak": ledger.peak,
+        "established_at_hold_end": hold_end.established if hold_end else None,
+        "attempted": tally.attempted,
+        "failed": dict(tally.failed),
+        "dropped": dict(tally.dropped),
+        "closed": tally.closed,
+        "skipped_ports": tally.skipped_ports,
+        "ramp_seconds": ledger.ramp_seconds or None,
+        "connections_per_second": tally.opened / ledger.ramp_seconds if ledger.ramp_seconds else None,
+        "teardown_seconds": outcome.teardown_seconds,
+        "connect_latency_us": latency(entry.sample.connect_latency_us for entry in ledger.workers),
+        "connect_latency_from_due_us": latency(entry.sample.connect_latency_from_due_us for entry in ledger.workers),
+        "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
+        "target": target_summary(outcome, ledger.target) if ledger.target else None,
+        "reconciliation": outcome.reconciliation.to_summary() if outcome.reconciliation else None,
+        "environment": environment(outcome),
+    }
+
+
+def latency(encoded: Iterable[bytes]) -> dict[str, int]:
+    return histogram.figures(histogram.merge(encoded))
+
+
+def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+    tally, hold_end = entry.sample.tally, outcome.hold_end
+    inspection = outcome.inspections.get(entry.name, Inspection())
+    planned = {worker.name: worker for worker in outcome.plan.workers} if outcome.plan else {}
+    return {
+        "node": entry.name,
+        "planned": entry.planned,
+        "established_peak": entry.peak,
+        "established_at_hold_end": hold_end.by_worker.get(entry.name) if hold_end else None,
+        "kernel_established_at_hold_end": inspection.established,
+        "attempted": tally.attempted,
+        "failed": dict(tally.failed),
+        "dropped": dict(tally.dropped),
+        "skipped_ports": tally.skipped_ports,
+        "bytes_received": tally.bytes_received,
+        "ramp_seconds": entry.sample.opened_within_ns / 1e9 or None,
+        "shards": len(planned[entry.name].shards) if entry.name in planned else None,
+        **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),
+        "lost": entry.lost or None,
+    }
+
+
+def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+    tally: Tally = entry.sample.tally
+    hold_end = outcome.hold_end
+    inspection = outcome.inspections.get(entry.name, Inspection())
+    open_then = hold_end.target_open if hold_end else None
+    return {
+        "node": entry.name,
+        "accepted": tally.opened,
+        "open_at_hold_end": open_then,
+        "dropped": dict(tally.dropped),
+        "closed": tally.closed,
+        "left_open_by_clients": outcome.left_open,
+        "bytes_received": tally.bytes_received,
+        "bytes_sent": tally.bytes_sent,
+        "acceptors": outcome.plan.acceptors if outcome.plan else None,
+        "acceptors_full": entry.sample.full,
+        **footprint(inspection, open_then),
+        "kernel": {"established_at_hold_end": inspection.established},
+        "lost": entry.lost or None,
+    }
+
+
+def footprint(inspection: Inspection, connections: int | None) -> dict[str, Any]:
+    """Of all processes of a node, while the connections were held; None is unknown."""
+    per_connection = inspection.pss_bytes / connections if inspection.pss_bytes and connections else None
+    return {
+        "rss_bytes": inspection.rss_bytes,
+        "pss_bytes": inspection.pss_bytes,
+        "pss_bytes_per_connection": per_connection,
+        "cpu_seconds": inspection.cpu_seconds,
+        "unknown": list(inspection.unknown),
+    }
+
+
+def environment(outcome: Outcome) -> dict[str, Any]:
+    hosts = {name: described.host for name, described in outcome.workers.items()}
+    if outcome.target and outcome.ledger and outcome.ledger.target:
+        hosts[outcome.ledger.target.name] = outcome.target.host
+    return {name: host_summary(host) for name, host in hosts.items()}
+
+
+def host_summary(host: Host) -> dict[str, Any]:
+    return {
+        "hostname": host.hostname,
+        "kernel": host.kernel,
+        "cores": host.cores,
+        "memory_total_bytes": host.memory_total_bytes,
+        "memory_available_bytes_before": host.memory_available_bytes,
+        "descriptors_per_process": host.descriptors_per_process,
+        "sysctls": dict(host.facts),
+        "versions": {"c1m": host.version, "protocol": host.protocol},
+    }
+
+
+def instant(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds") if moment else None

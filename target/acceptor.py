@@ -1,0 +1,260 @@
+"""An acceptor: one process, one listener, raw epoll, as many connections as its descriptors allow.
+
+Some facts about accepting that shaped this loop (measured; sources in ARCHITECTURE.md):
+
+* Waking for every SYN costs the connecting CPU about 6 us a connection, a third of ``connect()``. So after a batch the
+  acceptor stays away from its queue for a moment, while the queue (its backlog) collects the next one.
+* A full descriptor table makes ``accept()`` fail with EMFILE *before* it dequeues: nothing is lost, but a
+  level-triggered epoll would report the listener for ever. A full acceptor therefore takes its listener out of the epoll,
+  and puts it back when a connection has gone.
+* With a listener shared by several acceptors, EPOLLEXCLUSIVE wakes one of them per connection, and must be removed and
+  added, never modified (EINVAL).
+* Accepted descriptors are blocking (O_NONBLOCK is not inherited). Most connections of a run never carry a byte, so the
+  one ioctl that makes them non-blocking waits until the first byte arrives.
+* SO_LINGER is inherited from the listener: a target that dies resets its connections instead of leaving TIME_WAIT behind.
+
+Nothing here imports trio, asyncio, selectors (nor ``socket``, which imports selectors) or gRPC; a test looks.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from _socket import socket
+from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
+
+from c1m import descriptors, link
+from c1m.node import Phase
+from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, Tally
+from c1m.zygote import name_process
+
+READABLE = EPOLLIN | EPOLLRDHUP
+BROKEN = EPOLLERR | EPOLLHUP
+
+BATCH = 1024  # accepts, and events, before anything else gets its turn
+BUSY = 8  # a batch of at least this many means that more are on their way
+STAY_AWAY_SECONDS = 0.002  # at 2 M SYN/s this still fits the smallest usual backlog of 4,096
+REPORT_SECONDS = 0.5
+SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
+CHUNK = 16 * 1024  # bytes echoed at a time
+
+# What accept() says when this process or the host is out of descriptors or memory.
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# What a connection that died in the queue leaves behind: the queue goes on.
+ALREADY_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})
+
+# The state of a descriptor, one byte each in an array indexed by descriptor.
+NOT_OURS, QUIET, TALKING = 0, 1, 2
+
+
+def main(control: socket, listeners: list[int]) -> None:
+    """The whole life of an acceptor process: its assignment, its loop, its last tally."""
+    assignment = link.receive(control)
+    if assignment is None:
+        return
+    name_process(f"c1m-acceptor {assignment['index']}")
+    listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
+    listener.setblocking(False)
+    Acceptor(control, listener, shared=assignment["shared"]).run()
+
+
+class Acceptor:
+    """Accepts, echoes and counts until its link closes."""
+
+    def __init__(self, control: socket, listener: socket, *, shared: bool) -> None:
+        soft, _ = descriptors.raise_to_hard()
+        self.control = control
+        self.listener = listener
+        self.interest = EPOLLIN | EPOLLEXCLUSIVE if shared else EPOLLIN
+        self.epoll = epoll()
+        self.state = bytearray(soft)
+        self.capacity = descriptors.usable()
+        self.unsent: dict[int, bytes] = {}  # descriptor -> bytes read that the peer has no room for yet
+        self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
+        self.dropped: dict[str, int] = {}
+        self.listening = False
+        self.alive = True
+        self.resume_at = 0.0  # when accepting goes on after a shortage; 0 when there is none
+        self.reported = (-1, False)
+        self.last_opened_ns = 0
+
+    # -- the loop
+
+    def run(self) -> None:
+        self.epoll.register(self.control.fileno(), EPOLLIN)
+        self.listen()
+        self.report()
+        next_report = 0.0
+        while self.alive:
+            accepted = self.turn(self.timeout(next_report))
+            now = time.monotonic()
+            if now >= next_report and self.marker() != self.reported:
+                self.report()
+                next_report = now + REPORT_SECONDS
+            if self.resume_at and now >= self.resume_at:
+                self.resume_at = 0.0
+                self.listen()
+            if accepted >= BUSY:
+                time.sleep(STAY_AWAY_SECONDS)
+
+    def turn(self, timeout: float) -> int:
+        """Serve what is ready; how many connections were accepted."""
+        accepted = 0
+        state = self.state
+        for descriptor, events in self.epoll.poll(timeout, BATCH):
+            if state[descriptor]:
+                self.serve(descriptor, events)
+            elif descriptor == self.listener.fileno():
+                accepted = self.accept_batch()
+            else:
+                self.obey(link.receive(self.control))
+        return accepted
+
+    def timeout(self, next_report: float) -> float:
+        """Seconds to sleep: for ever, unless something is still to be told or to be tried again."""
+        waits = []
+        if self.marker() != self.reported:
+            waits.append(next_report)
+        if self.resume_at:
+            waits.append(self.resume_at)
+        return max(min(waits) - time.monotonic(), 0) if waits else -1
+
+    def obey(self, order: link.Message | None) -> None:
+        if order is None:
+            self.alive = False
+        elif "close" in order:
+            self.close_all()
+            self.report()
+
+    # -- accepting
+
+    def listen(self) -> None:
+        if not self.listening and self.open < self.capacity:
+            self.epoll.register(self.listener.fileno(), self.interest)
+            self.listening = True
+
+    def quiesce(self) -> None:
+        if self.listening:
+            self.epoll.unregister(self.listener.fileno())
+            self.listening = False
+
+    def accept_batch(self) -> int:
+        accept, register, state = self.listener._accept, self.epoll.register, self.state
+        room = min(BATCH, self.capacity - self.open)
+        accepted = 0
+        try:
+            while accepted < room:
+                descriptor, _ = accept()
+                state[descriptor] = QUIET
+                accepted += 1
+                register(descriptor, READABLE)
+        except BlockingIOError:
+            pass
+        except OSError as failure:
+            self.accept_failed(failure)
+        self.opened += accepted
+        self.open += accepted
+        if accepted:
+            self.last_opened_ns = time.monotonic_ns()
+        if self.open >= self.capacity:
+            self.quiesce()
+        return accepted
+
+    def accept_failed(self, failure: OSError) -> None:
+        if failure.errno in SHORTAGES:
+            self.quiesce()
+            self.resume_at = time.monotonic() + SHORTAGE_SECONDS
+        elif failure.errno not in ALREADY_GONE:
+            raise failure
+
+    # -- serving
+
+    def serve(self, descriptor: int, events: int) -> None:
+        try:
+            if events & EPOLLOUT:
+                self.flush(descriptor)
+            elif events & (READABLE | BROKEN):
+                self.echo(descriptor)
+        except BlockingIOError:
+            pass
+        except OSError as failure:
+            name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+            self.drop(descriptor, CAUSE_OF_ERRNO.get(name, name))
+
+    def echo(self, descriptor: int) -> None:
+        if self.state[descriptor] == QUIET:
+            os.set_blocking(descriptor, False)
+            self.state[descriptor] = TALKING
+        data = os.read(descriptor, CHUNK)
+        if not data:
+            self.drop(descriptor, PEER_CLOSED)
+            return
+        self.bytes_received += len(data)
+        self.send(descriptor, data)
+
+    def send(self, descriptor: int, data: bytes) -> None:
+        """What the peer has no room for is kept, and nothing more is read from it until it has taken that."""
+        try:
+            sent = os.write(descriptor, data)
+        except BlockingIOError:
+            sent = 0
+        self.bytes_sent += sent
+        if sent < len(data):
+            self.unsent[descriptor] = data[sent:]
+            self.epoll.modify(descriptor, EPOLLOUT)
+
+    def flush(self, descriptor: int) -> None:
+        self.send(descriptor, self.unsent.pop(descriptor))
+        if descriptor not in self.unsent:
+            self.epoll.modify(descriptor, READABLE)
+
+    # -- closing
+
+    def drop(self, descriptor: int, cause: str) -> None:
+        self.forget(descriptor)
+        self.dropped[cause] = self.dropped.get(cause, 0) + 1
+        self.listen()
+
+    def forget(self, descriptor: int) -> None:
+        os.close(descriptor)  # which also takes it out of the epoll
+        self.state[descriptor] = NOT_OURS
+        self.unsent.pop(descriptor, None)
+        self.open -= 1
+
+    def close_all(self) -> None:
+        """Close what is still open and accept no more: the run is over."""
+        self.quiesce()
+        self.listener.close()
+        self.capacity = 0
+        for descriptor, state in enumerate(self.state):
+            if state:
+                self.forget(descriptor)
+                self.closed += 1
+
+    # -- telling
+
+    def marker(self) -> tuple[int, bool]:
+        """Changes whenever there is something new to tell."""
+        return self.opened + self.closed + self.bytes_received + self.bytes_sent + sum(
+            self.dropped.values()
+        ), self.listening
+
+    def report(self) -> None:
+        self.reported = self.marker()
+        tally = Tally(
+            attempted=self.opened,
+            opened=self.opened,
+            closed=self.closed,
+            bytes_received=self.bytes_received,
+            bytes_sent=self.bytes_sent,
+            last_opened_ns=self.last_opened_ns,
+            dropped=self.dropped,
+        )
+        message = {
+            "phase": Phase.HOLDING if self.capacity else Phase.CLOSED,
+            "tally": tally.to_message(),
+            "full": bool(self.capacity) and not self.listening,
+            "cpu_seconds": time.process_time(),
+        }
+        self.control.send(link.encode(message))

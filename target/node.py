@@ -1,0 +1,91 @@
+"""A target's control process: what it can do, and the run that its acceptors serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import trio
+
+from c1m.control import Control
+from c1m.crew import Zygote
+from c1m.errors import RefusedError
+from c1m.kernel import sockdiag
+from c1m.node import Close, Host, Inspection
+
+from .listeners import Bind, open_listeners
+
+CLOSING = {"close": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    host: Host
+    bind: Bind
+    busy_with: str
+
+
+class TargetNode(Control):
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery, bind: Bind) -> None:
+        super().__init__(zygote, nursery)
+        self.bind = bind
+        self.listening: Sequence[int] = ()  # the run's ports, one for each acceptor
+
+    async def describe(self) -> Description:
+        return Description(self.host(), self.bind, self.busy_with())
+
+    async def prepare(self, run_id: str, acceptors: int, close: Close, lease_seconds: float) -> Sequence[int]:
+        """Listen; the port of each acceptor. Raises RefusedError when the node is busy or short of ports."""
+        engagement = await self.engage(run_id, lease_seconds, CLOSING)
+        try:
+            listeners = open_listeners(self.bind, acceptors, close)
+            shared = self.bind.single_port
+            each = listeners * acceptors if shared else listeners
+            self.listening = [listener.getsockname()[1] for listener in each]
+            try:
+                for index, listener in enumerate(each):
+                    assignment = {
+                        "index": index,
+                        "family": listener.family,
+                        "type": listener.type,
+                        "shared": shared,
+                    }
+                    await engagement.crew.hire(f"acceptor {index}", assignment, [listener.fileno()])
+            finally:
+                # The acceptors have their own copies; ours would keep a dead acceptor's port listening, unanswered.
+                for listener in listeners:
+                    listener.close()
+            await engagement.all_ready()
+        except BaseException:
+            await engagement.stop(CLOSING)
+            raise
+        return self.listening
+
+    async def inspect_run(self, run_id: str) -> Inspection:
+        """The kernel's own count of connections to the run's ports."""
+        await self.find(run_id)
+        ports = [(port, port) for port in sorted(set(self.listening))]
+        try:
+            established, queued = await trio.to_thread.run_sync(count, ports, 6 if ":" in self.bind.host else 4)
+        except OSError as error:
+            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
+        return await self.inspect(Inspection(established=established, in_accept_queues=queued))
+
+    async def stop(self, run_id: str) -> None:
+        await (await self.find(run_id)).stop(CLOSING)
+
+
+def count(ports: Sequence[tuple[int, int]], family: sockdiag.Family) -> tuple[int, int]:
+    """Connections of these local ports that the kernel holds established, and of those, not yet accepted."""
+    established = sockdiag.count_by_port(ports, "local", family)
+    queues = sockdiag.accept_queues(ports, family)
+    return sum(established.values()), sum(queued for queued, _ in queues.values())
+
+
+def check_bind(bind: Bind) -> None:
+    """Raises RefusedError when nothing can listen there now."""
+    try:
+        for listener in open_listeners(bind, 1, Close.RESET):
+            listener.close()
+    except RefusedError as error:
+        raise RefusedError(f"c1m-target {error}") from None

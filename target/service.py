@@ -1,0 +1,58 @@
+"""TargetService over a TargetNode: messages in, values to the node, values back, messages out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+
+from c1m import wire
+from c1m.node import Close
+from c1m.seam import Seam
+from c1m.v1 import target_pb2 as pb
+from c1m.v1 import target_pb2_grpc
+
+from .node import TargetNode
+
+
+class TargetService(target_pb2_grpc.TargetServiceServicer):
+    def __init__(self, seam: Seam, node: TargetNode) -> None:
+        self.seam = seam
+        self.node = node
+
+    def Describe(
+        self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServiceDescribeResponse:
+        described = self.seam.call(context, self.node.describe)
+        return pb.TargetServiceDescribeResponse(
+            host=wire.host_to_wire(described.host),
+            bind=described.bind.host,
+            ports=wire.ports_to_wire(described.bind.ports),
+            single_port=described.bind.single_port,
+            busy_with=described.busy_with,
+        )
+
+    def Prepare(
+        self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServicePrepareResponse:
+        close = Close(request.close or Close.RESET)
+        ports = self.seam.call(
+            context, self.node.prepare, request.run_id, request.acceptors, close, request.lease_seconds
+        )
+        return pb.TargetServicePrepareResponse(ports=ports)
+
+    def Watch(
+        self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.TargetServiceWatchResponse]:
+        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id)):
+            yield pb.TargetServiceWatchResponse(sample=wire.sample_to_wire(sample))
+
+    def Inspect(
+        self, request: pb.TargetServiceInspectRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServiceInspectResponse:
+        inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
+        return pb.TargetServiceInspectResponse(inspection=wire.inspection_to_wire(inspection))
+
+    def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
+        self.seam.call(context, self.node.stop, request.run_id)
+        return pb.TargetServiceStopResponse()

@@ -1,0 +1,83 @@
+"""The c1m-worker command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import trio
+import typer
+
+from c1m.addresses import parse_sources
+from c1m.cli import LISTEN_HELP, main_of, option, version_option
+from c1m.endpoints import parse_host_port
+from c1m.ports import parse_ports
+from c1m.program import check_exposure, serve
+from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
+
+from . import sources
+from .node import WorkerNode
+from .service import WorkerService
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  c1m-worker                                          # the addresses of the interface that routes to the target
+
+  c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
+
+  c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --insecure
+
+A source address gives 64,512 connections to each address and port of the target. A prefix becomes local, without adding
+one address, by: ip route add local 10.201.0.0/16 dev lo
+"""
+
+
+@app.command(epilog=EXAMPLES)
+def worker(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Source addresses: an address, a range, a CIDR or an interface; repeat, or separate by commas."
+        ),
+    ] = None,
+    ports: Annotated[
+        str | None,
+        typer.Option(
+            help="Client ports, such as 1024-65535. Default: all but those the kernel and this machine's programs use."
+        ),
+    ] = None,
+    listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on an address that is not loopback, without TLS.")
+    ] = False,
+    with_parent: Annotated[
+        bool,
+        typer.Option("--with-parent", help="Leave when standard input ends, as it does when its writer dies."),
+    ] = False,
+    version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
+) -> None:
+    """Open and hold TCP connections, as a c1m-coord run asks."""
+    wanted = option("--source", parse_sources, ",".join(source)) if source else ()
+    wanted_ports = option("--ports", parse_ports, ports) if ports else None
+    address = option("--listen", lambda text: parse_host_port(text, 7100, allow_zero=True), listen)
+
+    check_exposure(address, insecure=insecure)
+    sources.check_local(sources.resolve(wanted))
+
+    async def run() -> None:
+        await serve(
+            "c1m-worker",
+            "c1m.worker.shard",
+            address,
+            with_parent=with_parent,
+            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports),
+            add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
+        )
+
+    trio.run(run)
+
+
+def main() -> None:
+    main_of(app)

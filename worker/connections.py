@@ -1,0 +1,246 @@
+"""The connections of one shard: bare descriptors in one epoll, their state in arrays.
+
+Some facts about connecting that shaped this code (measured; sources in ARCHITECTURE.md):
+
+* No task, object or timer per connection: a byte of state and two timestamps in arrays indexed by descriptor.
+* One edge-triggered registration for IN, OUT and RDHUP serves a connection's whole life: OUT comes once, when the
+  handshake is done, and costs nothing while the connection idles. No second epoll_ctl per connection.
+* ``_socket.socket`` instead of ``socket.socket`` (a Python subclass with a constructor of its own), ``detach()`` at once:
+  nothing that the collector must track survives an opening.
+* SO_REUSEADDR and an explicit bind cost the same at any fill; letting the kernel search for a port costs 1.7 ms once half
+  the range is taken. bind() then says EADDRINUSE when somebody listens on the port, and connect() EADDRNOTAVAIL
+  when the 4-tuple exists already (TIME_WAIT included).
+* A close with SO_LINGER 0 sends a RST and leaves no TIME_WAIT, so the next run can use the same 4-tuples at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from _socket import (
+    AF_INET6,
+    IPPROTO_IPV6,
+    SO_ERROR,
+    SO_LINGER,
+    SO_REUSEADDR,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    socket,
+)
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
+from struct import pack
+
+from c1m.latency import quantised
+from c1m.routes import Address
+from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, Tally
+
+WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+BROKEN = EPOLLERR | EPOLLHUP
+READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
+STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+EVENTS = 1024  # taken from the kernel at a time
+CHUNK = 64 * 1024  # bytes read at a time
+IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
+RESET_ON_CLOSE = pack("ii", 1, 0)
+
+NOT_OURS, CONNECTING, ESTABLISHED = 0, 1, 2
+
+# A planned 4-tuple that somebody else holds: not a failure, the next one is tried.
+TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
+
+
+class Connections:
+    """Opens, watches and closes; counts everything, raises for nothing that a network can do."""
+
+    def __init__(self, family: int, most: int) -> None:
+        """``most`` is the size of the descriptor table."""
+        self.family = family
+        self.epoll = epoll()
+        self.state = bytearray(most)
+        self.called_ns = array("q", bytes(8 * most))
+        self.due_ns = array("q", bytes(8 * most))
+        self.attempted = self.opened = self.closed = self.skipped_ports = self.bytes_received = 0
+        self.in_flight = 0
+        self.last_opened_ns = 0
+        self.failed: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        # Latencies since the last tally, raw: appending is 40 ns, folding them is done once a report.
+        self.took_us = array("L")
+        self.took_from_due_us = array("L")
+        self.latency_us: Counter[int] = Counter()
+        self.latency_from_due_us: Counter[int] = Counter()
+
+    # -- opening
+
+    def open(self, tuples: Iterator[Address], destination: Address, count: int, due_ns: Iterator[int] | None) -> int:
+        """Start ``count`` connections; fewer only when the tuples run out. How many were."""
+        family, state, called_ns, due = self.family, self.state, self.called_ns, self.due_ns
+        register, clock, opened = self.epoll.register, time.monotonic_ns, 0
+        while opened < count:
+            source = next(tuples, None)
+            if source is None:
+                break
+            try:
+                connection = socket(family, STREAM)
+            except OSError as failure:
+                self.fail(failure.errno)
+                opened += 1
+                continue
+            try:
+                connection.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+                if family == AF_INET6:
+                    connection.setsockopt(IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                connection.bind(source)
+                called = clock()
+                outcome = connection.connect_ex(destination)
+            except OSError as failure:
+                outcome = failure.errno
+            if outcome == errno.EINPROGRESS or outcome == 0:
+                descriptor = connection.detach()
+                state[descriptor] = CONNECTING
+                called_ns[descriptor] = called
+                due[descriptor] = next(due_ns) if due_ns else called
+                register(descriptor, WATCHED)
+                self.in_flight += 1
+                opened += 1
+            elif outcome in TAKEN:
+                connection.close()
+                self.skipped_ports += 1
+            else:
+                connection.close()
+                self.fail(outcome)
+                opened += 1
+        self.attempted += opened
+        return opened
+
+    def unplaced(self, count: int) -> None:
+        """Connections for which no free port was left in the plan."""
+        self.attempted += count
+        self.failed["EADDRINUSE"] += count
+
+    def fail(self, number: int | None) -> None:
+        self.failed[errno.errorcode.get(number or 0, str(number))] += 1
+
+    # -- watching
+
+    def drain(self) -> None:
+        """Take what the kernel has to say about any of the connections."""
+        events = self.epoll.poll(0, EVENTS)
+        while events:
+            now = time.monotonic_ns()
+            state, called_ns, due_ns = self.state, self.called_ns, self.due_ns
+            took, took_from_due, established = self.took_us.append, self.took_from_due_us.append, 0
+            for descriptor, what in events:
+                if state[descriptor] == CONNECTING and not what & BROKEN:
+                    state[descriptor] = ESTABLISHED
+                    established += 1
+                    took((now - called_ns[descriptor]) // 1000)
+                    took_from_due((now - due_ns[descriptor]) // 1000)
+                elif state[descriptor] == CONNECTING:
+                    self.refused(descriptor)
+                    continue
+                if what & READABLE:
+                    self.read(descriptor)
+            if established:
+                self.opened += established
+                self.in_flight -= established
+                self.last_opened_ns = now
+            events = self.epoll.poll(0, EVENTS) if len(events) == EVENTS else []
+
+    def refused(self, descriptor: int) -> None:
+        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
+        self.fail(connection.getsockopt(SOL_SOCKET, SO_ERROR))
+        connection.close()
+        self.state[descriptor] = NOT_OURS
+        self.in_flight -= 1
+
+    def read(self, descriptor: int) -> None:
+        """Read what came, to the end: the edge is reported once."""
+        try:
+            while data := os.read(descriptor, CHUNK):
+                self.bytes_received += len(data)
+            cause = PEER_CLOSED
+        except BlockingIOError:
+            return
+        except OSError as failure:
+            name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+            cause = CAUSE_OF_ERRNO.get(name, name)
+        os.close(descriptor)
+        self.state[descriptor] = NOT_OURS
+        self.dropped[cause] += 1
+
+    def expire(self, called_before_ns: int) -> None:
+        """Give up on connects called before then. Finding them is a memchr over the state bytes, not a timer each."""
+        descriptor = self.state.find(CONNECTING)
+        while descriptor >= 0:
+            if self.called_ns[descriptor] < called_before_ns:
+                os.close(descriptor)
+                self.state[descriptor] = NOT_OURS
+                self.in_flight -= 1
+                self.fail(errno.ETIMEDOUT)
+            descriptor = self.state.find(CONNECTING, descriptor + 1)
+
+    # -- closing
+
+    def close_some(self, first: int, count: int, *, reset: bool) -> int:
+        """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""
+        state = self.state
+        family = self.family
+        while count:
+            descriptor = first
+            while descriptor < len(state) and not state[descriptor]:
+                descriptor += 1
+            if descriptor == len(state):
+                return -1
+            connection = socket(family, SOCK_STREAM, 0, descriptor)
+            if reset:
+                connection.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
+            connection.close()
+            if state[descriptor] == CONNECTING:
+                self.in_flight -= 1
+                self.failed["ECANCELED"] += 1
+            else:
+                self.closed += 1
+            state[descriptor] = NOT_OURS
+            first = descriptor + 1
+            count -= 1
+        return first
+
+    # -- telling
+
+    def counts(self) -> tuple[int, ...]:
+        """Changes whenever there is something new to tell."""
+        return (
+            self.attempted,
+            self.opened,
+            self.closed,
+            self.bytes_received,
+            self.failed.total(),
+            self.dropped.total(),
+        )
+
+    def tally(self) -> Tally:
+        self.fold()
+        return Tally(
+            attempted=self.attempted,
+            opened=self.opened,
+            closed=self.closed,
+            skipped_ports=self.skipped_ports,
+            bytes_received=self.bytes_received,
+            last_opened_ns=self.last_opened_ns,
+            failed=self.failed,
+            dropped=self.dropped,
+            latency_us=self.latency_us,
+            latency_from_due_us=self.latency_from_due_us,
+        )
+
+    def fold(self) -> None:
+        self.latency_us += quantised(self.took_us)
+        self.latency_from_due_us += quantised(self.took_from_due_us)
+        del self.took_us[:], self.took_from_due_us[:]

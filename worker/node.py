@@ -1,0 +1,147 @@
+"""A worker's control process: what it can do, and the run that its shards are on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from c1m import link
+from c1m.addresses import AddressBlock, AddressPool, Interface
+from c1m.control import Control
+from c1m.crew import Zygote
+from c1m.engagement import Engagement
+from c1m.errors import RefusedError
+from c1m.kernel import memory, sockdiag
+from c1m.kernel.host import read_host
+from c1m.node import Close, Host, Inspection, Phase
+from c1m.ports import PortRanges, client_ports
+from c1m.units import format_bytes
+
+from . import sources
+from .shard import ShardAssignment
+
+START_DELAY_NS = 50_000_000  # long enough for every shard to have been told when the start is
+DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
+GUARD_SECONDS = 0.25
+CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
+
+# Below this much free memory a host is no longer a place for experiments: opening stops.
+FLOOR_BYTES = 256 * 1024 * 1024
+FLOOR_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    host: Host
+    sources: AddressPool
+    ports: PortRanges
+    busy_with: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A run as this node is to do it."""
+
+    run_id: str
+    shards: Sequence[ShardAssignment]
+    lease_seconds: float
+
+
+class WorkerNode(Control):
+    """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination."""
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        nursery: trio.Nursery,
+        wanted_sources: Sequence[AddressBlock | Interface],
+        wanted_ports: PortRanges | None,
+    ) -> None:
+        super().__init__(zygote, nursery)
+        self.wanted_sources = wanted_sources
+        self.wanted_ports = wanted_ports
+        self.shards: Sequence[ShardAssignment] = ()
+
+    async def describe(self, destinations: Iterable[str]) -> Description:
+        return Description(self.host(), self.sources(tuple(destinations)), self.client_ports(), self.busy_with())
+
+    def sources(self, destinations: Sequence[str]) -> AddressPool:
+        """Of the destinations' family. Raises C1mError for an address that is not this machine's."""
+        version = 6 if any(":" in destination for destination in destinations) else 4
+        if not self.wanted_sources:
+            return sources.toward(destinations[0]) if destinations else AddressPool()
+        pool = sources.resolve(self.wanted_sources).of_version(version)
+        if not pool.size:
+            raise RefusedError(f"has no IPv{version} source address toward {destinations[0]}; name some with --source")
+        sources.check_local(pool)
+        return pool
+
+    def client_ports(self) -> PortRanges:
+        if self.wanted_ports is not None:
+            return self.wanted_ports
+        facts = read_host()
+        return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, PortRanges(facts.reserved_ports or ()))
+
+    async def prepare(self, preparation: Preparation) -> None:
+        """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        for shard in preparation.shards[:1]:
+            sources.check_local(shard.space.sources)
+        engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing_order(Close.RESET, 0, 1))
+        self.shards = preparation.shards
+        try:
+            for shard in preparation.shards:
+                await engagement.crew.hire(f"shard {shard.index}", shard.to_message())
+            await engagement.all_ready()
+        except BaseException:
+            await engagement.stop(engagement.closing)
+            raise
+
+    async def start(self, run_id: str) -> None:
+        engagement = await self.find(run_id)
+        engagement.start_ns = time.monotonic_ns() + START_DELAY_NS
+        await engagement.crew.order({"start": engagement.start_ns})
+        self.nursery.start_soon(guard, engagement)
+
+    async def inspect_run(self, run_id: str) -> Inspection:
+        """The kernel's own count of connections toward the run's destinations."""
+        await self.find(run_id)
+        destinations = {route.destination for shard in self.shards for route in shard.routes}
+        ports = sorted({port for _, port in destinations})
+        family = 6 if any(":" in host for host, _ in destinations) else 4
+        try:
+            counts = await trio.to_thread.run_sync(
+                lambda: sockdiag.count_by_port([(port, port) for port in ports], "remote", family)  # type: ignore[arg-type]
+            )
+        except OSError as error:
+            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
+        return await self.inspect(Inspection(established=sum(counts.values())))
+
+    async def stop(self, run_id: str, close: Close, rate: float) -> None:
+        engagement = await self.find(run_id)
+        await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+
+
+def closing_order(close: Close, rate: float, shards: int) -> link.Message:
+    """``rate`` is the node's, in connections a second; 0 is as fast as it goes."""
+    seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
+    return {"close": "rst" if close is Close.RESET else "fin", "seconds_a_chunk": seconds}
+
+
+async def guard(engagement: Engagement) -> None:
+    """Stop opening before the host is out of memory."""
+    state = memory.read_memory()
+    floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
+    while engagement.phase <= Phase.OPENING and not engagement.over.is_set():
+        left = memory.available_bytes()
+        if left is not None and left < floor:
+            engagement.halted = (
+                f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
+                f"ask for fewer connections, or add memory"
+            )
+            await engagement.crew.order({"halt": True})
+            engagement.touch()
+            return
+        await trio.sleep(GUARD_SECONDS)

@@ -1,0 +1,243 @@
+"""A shard: one process that opens its part of a node's assignment and keeps it open. trio, never gRPC.
+
+One task drives everything that has to do with connections, in steps that no await interrupts; a second one listens to the
+link, a third one reports. A step opens what is due, takes in what happened, gives up on what took too long, and says
+how long it can sleep.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from _socket import AF_INET, AF_INET6, socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from c1m import descriptors, link
+from c1m.addresses import AddressBlock, AddressPool
+from c1m.node import Phase
+from c1m.pace import FOREVER, Flat, pace
+from c1m.ports import PortRanges
+from c1m.routes import Route, TupleSpace
+from c1m.zygote import name_process
+
+from .connections import Connections
+from .itinerary import Itinerary
+
+CHUNK = 16  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures
+STEP_CHUNKS = 16  # chunks before the other tasks get a turn: about 5 ms
+TICK_SECONDS = 0.01  # an open loop wakes no more often than this, lest fifty shards spend their time waking
+REPORT_SECONDS = 0.5
+EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
+CLOSE_CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ShardAssignment:
+    """What one shard is to do."""
+
+    index: int
+    space: TupleSpace
+    routes: tuple[Route, ...]
+    rate: float  # connections a second; 0 is as fast as they go
+    phase: float  # seconds; see pace.Steady
+    most_in_flight: int
+    connect_timeout: float  # seconds
+
+    def to_message(self) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "blocks": [(block.first, block.count, block.version) for block in self.space.sources.blocks],
+            "ports": self.space.ports.ranges,
+            "routes": [(route.destination, route.first, route.span, route.count) for route in self.routes],
+            "rate": self.rate,
+            "phase": self.phase,
+            "most_in_flight": self.most_in_flight,
+            "connect_timeout": self.connect_timeout,
+        }
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> ShardAssignment:
+        values = dict(message)
+        sources = AddressPool(tuple(AddressBlock(*block) for block in values.pop("blocks")))
+        ports = PortRanges(tuple((low, high) for low, high in values.pop("ports")))
+        routes = tuple(Route((host, port), *rest) for (host, port), *rest in values.pop("routes"))
+        return cls(space=TupleSpace(sources, ports), routes=routes, **values)
+
+
+def main(control: socket, _: list[int]) -> None:
+    """The whole life of a shard process."""
+    message = link.receive(control)
+    if message is None:
+        return
+    assignment = ShardAssignment.from_message(message)
+    name_process(f"c1m-shard {assignment.index}")
+    soft, _hard = descriptors.raise_to_hard()
+    trio.run(Shard(control, assignment, soft).run)
+
+
+class Shard:
+    """Opens, holds and closes as its link says; dies, closing everything, when the link does."""
+
+    def __init__(self, control: socket, assignment: ShardAssignment, most_descriptors: int) -> None:
+        control.setblocking(False)
+        self.control = control
+        self.assignment = assignment
+        family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
+        self.connections = Connections(family, most_descriptors)
+        self.itinerary = Itinerary(assignment.space, assignment.routes)
+        self.left = self.itinerary.wanted
+        self.pace = pace(assignment.rate, assignment.phase)
+        self.phase = Phase.PREPARED
+        self.start_ns = 0
+        self.next_expiry = 0.0
+        self.started = trio.Event()
+        self.changed = trio.Event()  # there is something to tell at once
+        self.stopped: trio.CancelScope | None = None
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.report)
+            nursery.start_soon(self.drive)
+            await self.obey()
+            nursery.cancel_scope.cancel()
+        self.close_everything()
+
+    # -- the link
+
+    async def obey(self) -> None:
+        """Until the control process is gone."""
+        while True:
+            await trio.lowlevel.wait_readable(self.control)
+            order = link.receive(self.control)
+            if order is None:
+                return
+            if "start" in order:
+                self.start_ns = order["start"]
+                self.enter(Phase.OPENING)
+                self.started.set()
+            elif "halt" in order:
+                self.left = 0
+            elif "close" in order:
+                await self.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
+
+    async def report(self) -> None:
+        """A tally now and then while there is something new, and at once when the phase changes."""
+        told: object = None
+        while True:
+            self.changed = trio.Event()
+            counts = self.connections.counts()
+            if (self.phase, counts) != told:
+                told = (self.phase, counts)
+                await self.tell()
+            with trio.move_on_after(REPORT_SECONDS if self.phase is not Phase.HOLDING else 2 * REPORT_SECONDS):
+                await self.changed.wait()
+
+    async def tell(self) -> None:
+        message = {
+            "phase": self.phase,
+            "tally": self.connections.tally().to_message(),
+            "cpu_seconds": time.process_time(),
+        }
+        packet = link.encode(message)
+        while True:
+            try:
+                self.control.send(packet)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self.control)
+            else:
+                return
+
+    def enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.changed.set()
+
+    # -- the connections
+
+    async def drive(self) -> None:
+        await self.started.wait()
+        while True:
+            sleep = self.step(time.monotonic_ns())
+            if sleep == 0:
+                await trio.lowlevel.checkpoint()
+                continue
+            with trio.move_on_after(sleep):
+                await trio.lowlevel.wait_readable(self.connections.epoll.fileno())
+
+    def step(self, now_ns: int) -> float:
+        """Do what is due; the seconds until there is more, unless the epoll wakes us before."""
+        connections = self.connections
+        elapsed = (now_ns - self.start_ns) / 1e9
+        if elapsed < 0:
+            return -elapsed
+        if self.left:
+            self.open_due(elapsed)
+        connections.drain()
+        if connections.in_flight and elapsed >= self.next_expiry:
+            self.next_expiry = elapsed + EXPIRY_SECONDS
+            connections.expire(now_ns - int(self.assignment.connect_timeout * 1e9))
+        if not self.left and not connections.in_flight and self.phase is Phase.OPENING:
+            self.enter(Phase.HOLDING)
+        return self.sleep(elapsed)
+
+    def sleep(self, elapsed: float) -> float:
+        waits = [FOREVER]
+        if self.connections.in_flight:
+            waits.append(EXPIRY_SECONDS)
+        if self.left and self.connections.in_flight < self.assignment.most_in_flight:
+            waits.append(self.until_due(elapsed))
+        return min(waits)
+
+    def until_due(self, elapsed: float) -> float:
+        wait = self.pace.when(self.connections.attempted) - elapsed
+        return max(wait, TICK_SECONDS) if wait > 0 else 0
+
+    def open_due(self, elapsed: float) -> None:
+        connections = self.connections
+        for _ in range(STEP_CHUNKS):
+            behind = self.pace.due(elapsed) - connections.attempted
+            room = self.assignment.most_in_flight - connections.in_flight
+            chunk = int(min(behind, room, self.left, CHUNK))
+            if chunk <= 0:
+                return
+            self.open_chunk(chunk)
+            connections.drain()
+
+    def open_chunk(self, chunk: int) -> None:
+        leg = self.itinerary.next_leg()
+        if leg is None:
+            self.left = 0
+            return
+        wanted = min(chunk, leg.wanted)
+        opened = self.connections.open(leg.tuples, leg.destination, wanted, self.due_times())
+        leg.wanted -= opened
+        if opened < wanted:  # the tuples ran out: every other port of the route is somebody else's
+            self.connections.unplaced(leg.wanted)
+            opened += leg.wanted
+            leg.wanted = 0
+        self.left -= opened
+
+    def due_times(self) -> Iterator[int] | None:
+        """When the next connections are due, on the monotonic clock; None where that is the moment of the call."""
+        if isinstance(self.pace, Flat):
+            return None
+        first = self.connections.attempted
+        return (self.start_ns + int(self.pace.when(index) * 1e9) for index in itertools.count(first))
+
+    async def close(self, *, reset: bool, seconds_a_chunk: float) -> None:
+        """Close everything, a chunk at a time, never faster than the node asked."""
+        self.left = 0
+        self.enter(Phase.CLOSING)
+        position = 0
+        while position >= 0:
+            began = trio.current_time()
+            position = self.connections.close_some(position, CLOSE_CHUNK, reset=reset)
+            await trio.sleep_until(began + seconds_a_chunk)
+        self.enter(Phase.CLOSED)
+
+    def close_everything(self) -> None:
+        """The control process is gone: leave nothing behind, TIME_WAIT included."""
+        self.connections.close_some(0, len(self.connections.state), reset=True)
