@@ -61,7 +61,7 @@ struct slot { /* one writer each: the process it belongs to */
 
 static struct {
     atomic_int ready;
-    atomic_bool started;
+    atomic_bool started, failed;
     struct slot acceptors[MAX_PAIRS], clients[MAX_PAIRS];
 } *shared;
 
@@ -76,12 +76,13 @@ static void end_children(void) {
     while (child_count && wait(NULL) > 0) child_count--;
 }
 
+/* Only the first failure speaks: the others follow from it. */
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *sentence, ...) {
     char text[512];
     va_list values;
     va_start(values, sentence);
     vsnprintf(text, sizeof text, sentence, values);
-    fprintf(stderr, "reference: %s\n", text);
+    if (!shared || !atomic_exchange(&shared->failed, true)) fprintf(stderr, "reference: %s\n", text);
     end_children();
     _exit(1);
 }
@@ -286,8 +287,9 @@ static void wait_until(bool (*reached)(void), long long earliest_ns) {
 static void run(void) {
     parent = getpid();
     deadline_ns = now_ns() + DEADLINE_SECONDS * 1000000000LL;
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) fail("mmap() failed: %s.", strerror(errno));
+    void *memory = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail("mmap() failed: %s.", strerror(errno));
+    shared = memory;
     for (int i = 0; i < options.pairs; i++) fork_child(run_acceptor, i);
     for (int i = 0; i < options.pairs; i++) fork_child(run_client, i);
     wait_until(all_ready, 0);

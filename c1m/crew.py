@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 from _socket import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -33,6 +34,8 @@ class Child:
     full: bool = False
     tally: Tally = field(default_factory=Tally)
     cpu_seconds: float = 0.0
+    latency_us: Mapping[int, int] = field(default_factory=dict)  # rounded connect latency -> how many
+    latency_from_due_us: Mapping[int, int] = field(default_factory=dict)
     last_words: str = ""
     gone: trio.Event = field(default_factory=trio.Event)
 
@@ -56,6 +59,9 @@ class Child:
         self.phase = Phase(message["phase"])
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
+        if "latency_us" in message:
+            self.latency_us = numbers(message["latency_us"])
+            self.latency_from_due_us = numbers(message["latency_from_due_us"])
 
     def bury(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""
@@ -66,6 +72,11 @@ class Child:
         if self.tally.in_flight:
             failed[PROCESS_DIED] = self.tally.in_flight
         self.tally = replace(self.tally, dropped=lost, failed=failed)
+
+
+def numbers(counts: Mapping[str, int]) -> dict[int, int]:
+    """JSON's keys are text."""
+    return {int(value): count for value, count in counts.items()}
 
 
 class Zygote:
@@ -194,6 +205,18 @@ class Crew:
 
     def tally(self) -> Tally:
         return total(child.tally for child in self.children)
+
+    def latency_us(self) -> Counter[int]:
+        counts: Counter[int] = Counter()
+        for child in self.children:
+            counts.update(child.latency_us)
+        return counts
+
+    def latency_from_due_us(self) -> Counter[int]:
+        counts: Counter[int] = Counter()
+        for child in self.children:
+            counts.update(child.latency_from_due_us)
+        return counts
 
     def cpu_seconds(self) -> float:
         return sum(child.cpu_seconds for child in self.children)

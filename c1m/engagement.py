@@ -43,6 +43,7 @@ class Engagement:
         self.watchers = 0
         self.watched_until = trio.current_time()
         self.crew: Crew
+        self.encoded: tuple[bytes, bytes] | None = None
 
     # -- its life
 
@@ -127,12 +128,21 @@ class Engagement:
     def phase(self) -> Phase:
         return slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
 
+    def latencies(self) -> tuple[bytes, bytes]:
+        """Encoded once when all is open, not once a sample: it takes some 50 ms."""
+        if not self.encoded:
+            self.encoded = (
+                histogram.encode(self.crew.latency_us()),
+                histogram.encode(self.crew.latency_from_due_us()),
+            )
+        return self.encoded
+
     def sample(self) -> Sample:
         tally = self.crew.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
-        settled = phase >= Phase.HOLDING
+        latency, latency_from_due = self.latencies() if phase >= Phase.HOLDING else (b"", b"")
         return Sample(
             phase=phase,
             tally=tally,
@@ -141,9 +151,7 @@ class Engagement:
             processes=len(self.crew.alive),
             obituaries=tuple(self.crew.obituaries),
             halted=self.halted,
-            connect_latency_us=histogram.encode(tally.latency_us) if settled and tally.latency_us else b"",
-            connect_latency_from_due_us=(
-                histogram.encode(tally.latency_from_due_us) if settled and tally.latency_from_due_us else b""
-            ),
+            connect_latency_us=latency,
+            connect_latency_from_due_us=latency_from_due,
             full=sum(child.full for child in self.crew.alive),
         )

@@ -33,8 +33,6 @@ class Tally:
     last_opened_ns: int = 0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
-    latency_us: Mapping[int, int] = field(default_factory=dict)  # connect latency from the call -> how many
-    latency_from_due_us: Mapping[int, int] = field(default_factory=dict)  # ... from the moment it was due
 
     @property
     def open(self) -> int:
@@ -48,15 +46,12 @@ class Tally:
         return Tally(**{name: _JOIN.get(name, _add)(getattr(self, name), getattr(other, name)) for name in _NAMES})
 
     def to_message(self) -> dict[str, Any]:
-        """A JSON object; its keys are strings, as JSON's are."""
+        """A JSON object."""
         return {name: getattr(self, name) for name in _NAMES}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Tally:
-        values = dict(message)
-        for name in _HISTOGRAMS:
-            values[name] = {int(value): count for value, count in message[name].items()}
-        return cls(**values)
+        return cls(**message)
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -72,5 +67,4 @@ def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, 
 
 
 _NAMES = tuple(item.name for item in fields(Tally))
-_HISTOGRAMS = ("latency_us", "latency_from_due_us")
-_JOIN: Mapping[str, Any] = {"last_opened_ns": max} | dict.fromkeys(("failed", "dropped", *_HISTOGRAMS), _add_maps)
+_JOIN: Mapping[str, Any] = {"last_opened_ns": max, "failed": _add_maps, "dropped": _add_maps}

@@ -28,9 +28,10 @@ def main() -> None:
     module_name, descriptor = sys.argv[1:]
     # ^C reaches the whole foreground process group: the control process decides what it means, we follow the link.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A collection would leave holes in pages that all children share, and each child that filled one would copy its page.
+    gc.disable()
     module = importlib.import_module(module_name)
-    gc.collect()
-    gc.freeze()  # the collector never writes to these objects again, so their pages stay shared with every child
+    gc.freeze()
     serve(socket(AF_UNIX, SOCK_SEQPACKET, 0, int(descriptor)), module.main)
 
 
@@ -64,6 +65,9 @@ def become(child_main: ChildMain, descriptors: list[int]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     end = socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptors[0])
     status = 0
+    # No collection: it would write to every object of the child, and stop it in the middle of a ramp. The loops that
+    # run here make no cycles.
+    gc.disable()
     try:
         child_main(end, descriptors[1:])
     except BaseException as broken:

@@ -2,8 +2,9 @@
 
 Some facts about accepting that shaped this loop (measured; sources in ARCHITECTURE.md):
 
-* Waking for every SYN costs the connecting CPU about 6 us a connection, a third of ``connect()``. So after a batch the
-  acceptor stays away from its queue for a moment, while the queue (its backlog) collects the next one.
+* Waking for every SYN costs the connecting CPU about 6 us a connection, a third of ``connect()``, and is worse the
+  slower they come. So after a batch the acceptor takes its listener out of the epoll for some milliseconds, in which
+  nobody wakes it and the queue (its backlog) collects the next batch. Data are echoed meanwhile.
 * A full descriptor table makes ``accept()`` fail with EMFILE *before* it dequeues: nothing is lost, but a
   level-triggered epoll would report the listener for ever. A full acceptor therefore takes its listener out of the epoll,
   and puts it back when a connection has gone.
@@ -32,9 +33,9 @@ from c1m.zygote import name_process
 READABLE = EPOLLIN | EPOLLRDHUP
 BROKEN = EPOLLERR | EPOLLHUP
 
-BATCH = 1024  # accepts, and events, before anything else gets its turn
-BUSY = 8  # a batch of at least this many means that more are on their way
-STAY_AWAY_SECONDS = 0.002  # at 2 M SYN/s this still fits the smallest usual backlog of 4,096
+BATCH = 256  # accepts, and events, before anything else gets its turn
+WORTHWHILE = 32  # connections that an acceptor stays away for; it learns how long that takes
+SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
 REPORT_SECONDS = 0.5
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
 CHUNK = 16 * 1024  # bytes echoed at a time
@@ -75,8 +76,9 @@ class Acceptor:
         self.dropped: dict[str, int] = {}
         self.listening = False
         self.alive = True
-        self.resume_at = 0.0  # when accepting goes on after a shortage; 0 when there is none
-        self.reported = (-1, False)
+        self.absence = SHORTEST_ABSENCE
+        self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
+        self.reported = -1
         self.last_opened_ns = 0
 
     # -- the loop
@@ -87,7 +89,7 @@ class Acceptor:
         self.report()
         next_report = 0.0
         while self.alive:
-            accepted = self.turn(self.timeout(next_report))
+            self.turn(self.timeout(next_report))
             now = time.monotonic()
             if now >= next_report and self.marker() != self.reported:
                 self.report()
@@ -95,21 +97,17 @@ class Acceptor:
             if self.resume_at and now >= self.resume_at:
                 self.resume_at = 0.0
                 self.listen()
-            if accepted >= BUSY:
-                time.sleep(STAY_AWAY_SECONDS)
 
-    def turn(self, timeout: float) -> int:
-        """Serve what is ready; how many connections were accepted."""
-        accepted = 0
+    def turn(self, timeout: float) -> None:
+        """Serve what is ready."""
         state = self.state
         for descriptor, events in self.epoll.poll(timeout, BATCH):
             if state[descriptor]:
                 self.serve(descriptor, events)
             elif descriptor == self.listener.fileno():
-                accepted = self.accept_batch()
+                self.stay_away(self.accept_batch())
             else:
                 self.obey(link.receive(self.control))
-        return accepted
 
     def timeout(self, next_report: float) -> float:
         """Seconds to sleep: for ever, unless something is still to be told or to be tried again."""
@@ -138,6 +136,14 @@ class Acceptor:
         if self.listening:
             self.epoll.unregister(self.listener.fileno())
             self.listening = False
+
+    def stay_away(self, accepted: int) -> None:
+        """Until a worthwhile batch has come, as far as the last one tells."""
+        if accepted and self.listening:
+            factor = 2.0 if accepted < WORTHWHILE else 0.5
+            self.absence = min(max(self.absence * factor, SHORTEST_ABSENCE), LONGEST_ABSENCE)
+            self.resume_at = time.monotonic() + self.absence
+            self.quiesce()
 
     def accept_batch(self) -> int:
         accept, register, state = self.listener._accept, self.epoll.register, self.state
@@ -234,11 +240,9 @@ class Acceptor:
 
     # -- telling
 
-    def marker(self) -> tuple[int, bool]:
+    def marker(self) -> int:
         """Changes whenever there is something new to tell."""
-        return self.opened + self.closed + self.bytes_received + self.bytes_sent + sum(
-            self.dropped.values()
-        ), self.listening
+        return self.opened + self.closed + self.bytes_received + self.bytes_sent + sum(self.dropped.values())
 
     def report(self) -> None:
         self.reported = self.marker()
@@ -254,7 +258,7 @@ class Acceptor:
         message = {
             "phase": Phase.HOLDING if self.capacity else Phase.CLOSED,
             "tally": tally.to_message(),
-            "full": bool(self.capacity) and not self.listening,
+            "full": bool(self.capacity) and self.open >= self.capacity,
             "cpu_seconds": time.process_time(),
         }
         self.control.send(link.encode(message))

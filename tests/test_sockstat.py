@@ -1,4 +1,4 @@
-"""sockstat, netstat and snmp: what kernels write, what they do not, and what this one says of real sockets."""
+"""sockstat, netstat and snmp: what kernels write, what they never do, and what this one says."""
 
 from __future__ import annotations
 

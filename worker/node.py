@@ -83,7 +83,7 @@ class WorkerNode(Control):
         if self.wanted_ports is not None:
             return self.wanted_ports
         facts = read_host()
-        return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, PortRanges(facts.reserved_ports or ()))
+        return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, facts.reserved_ports or PortRanges())
 
     async def prepare(self, preparation: Preparation) -> None:
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""

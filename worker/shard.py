@@ -18,6 +18,7 @@ import trio
 
 from c1m import descriptors, link
 from c1m.addresses import AddressBlock, AddressPool
+from c1m.latency import quantised
 from c1m.node import Phase
 from c1m.pace import FOREVER, Flat, pace
 from c1m.ports import PortRanges
@@ -94,6 +95,7 @@ class Shard:
         self.phase = Phase.PREPARED
         self.start_ns = 0
         self.next_expiry = 0.0
+        self.told_phase = Phase.PREPARED  # with which the latencies were told
         self.started = trio.Event()
         self.changed = trio.Event()  # there is something to tell at once
         self.stopped: trio.CancelScope | None = None
@@ -142,6 +144,10 @@ class Shard:
             "tally": self.connections.tally().to_message(),
             "cpu_seconds": time.process_time(),
         }
+        if self.phase >= Phase.HOLDING and self.phase is not self.told_phase:
+            self.told_phase = self.phase
+            message["latency_us"] = quantised(self.connections.took_us)
+            message["latency_from_due_us"] = quantised(self.connections.took_from_due_us)
         packet = link.encode(message)
         while True:
             try:
