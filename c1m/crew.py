@@ -8,7 +8,7 @@ import subprocess
 import sys
 from _socket import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +21,19 @@ from c1m.tally import PROCESS_DIED, Tally, total
 # A child that was told to leave and does not (stopped by a signal, say) is killed after this long. Closing a full
 # descriptor table takes a child about 0.3 s, and fifty of them on two cores about 15 s.
 DISMISSAL_SECONDS = 30.0
+
+
+# Children forked at a time: a link and a listener each, and no more descriptors than fit one message.
+AT_ONCE = link.MOST_DESCRIPTORS // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recruit:
+    """A child to be: its name, its first message, and the descriptors that it gets a copy of."""
+
+    name: str
+    assignment: link.Message
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(eq=False)
@@ -60,8 +73,8 @@ class Child:
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
         if "latency_us" in message:
-            self.latency_us = numbers(message["latency_us"])
-            self.latency_from_due_us = numbers(message["latency_from_due_us"])
+            self.latency_us = message["latency_us"]
+            self.latency_from_due_us = message["latency_from_due_us"]
 
     def bury(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""
@@ -74,11 +87,6 @@ class Child:
         self.tally = replace(self.tally, dropped=lost, failed=failed)
 
 
-def numbers(counts: Mapping[str, int]) -> dict[int, int]:
-    """JSON's keys are text."""
-    return {int(value): count for value, count in counts.items()}
-
-
 class Zygote:
     """The control process's side of ``c1m.zygote``. One per node, started before the first run asks for anything."""
 
@@ -89,10 +97,11 @@ class Zygote:
             [sys.executable, "-m", "c1m.zygote", module, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for our children's end
         )
         theirs.close()
         self.lock = trio.Lock()
-        self.forked_send, self.forked = trio.open_memory_channel[int](1)
+        self.forked_send, self.forked = trio.open_memory_channel[list[int]](1)
         self.endings: dict[int, trio.Event] = {}
         self.status: dict[int, int] = {}
 
@@ -114,15 +123,17 @@ class Zygote:
     def ending(self, pid: int) -> trio.Event:
         return self.endings.setdefault(pid, trio.Event())
 
-    async def fork(self, name: str, descriptors: Iterable[int]) -> Child:
-        """A child with its own copies of the descriptors, waiting for its first message."""
-        ours, theirs = link.pair()
-        ours.setblocking(False)
+    async def fork(self, names: Sequence[str], descriptors: Sequence[Sequence[int]]) -> list[Child]:
+        """Children with their own copies of the descriptors, as many each, waiting for their first message."""
+        ends = [link.pair() for _ in names]
+        handed = [(theirs.fileno(), *more) for (_, theirs), more in zip(ends, descriptors, strict=True)]
         async with self.lock:
-            link.send_descriptors(self.end, {"fork": name}, [theirs.fileno(), *descriptors])
-            theirs.close()
-            pid = await self.forked.receive()
-        return Child(name, pid, ours)
+            link.send_descriptors(self.end, {"fork": len(names)}, [one for each in handed for one in each])
+            for ours, theirs in ends:
+                ours.setblocking(False)
+                theirs.close()
+            pids = await self.forked.receive()
+        return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
 
     async def obituary(self, child: Child) -> str:
         """How a child ended, as a sentence part."""
@@ -154,12 +165,15 @@ class Crew:
         self.obituaries: list[str] = []
         self.dismissed = False  # from here on, an end is what we asked for
 
-    async def hire(self, name: str, assignment: link.Message, descriptors: Iterable[int] = ()) -> Child:
-        child = await self.zygote.fork(name, descriptors)
-        self.children.append(child)
-        self.nursery.start_soon(self.listen, child)
-        await child.send(assignment)
-        return child
+    async def hire(self, recruits: Sequence[Recruit]) -> None:
+        """Fork children, give each its assignment and listen to it."""
+        for start in range(0, len(recruits), AT_ONCE):
+            some = recruits[start : start + AT_ONCE]
+            children = await self.zygote.fork([each.name for each in some], [each.descriptors for each in some])
+            for child, recruit in zip(children, some, strict=True):
+                self.children.append(child)
+                self.nursery.start_soon(self.listen, child)
+                await child.send(recruit.assignment)
 
     async def listen(self, child: Child) -> None:
         """Take in what a child says until it is gone."""

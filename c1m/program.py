@@ -10,6 +10,7 @@ import grpc
 import trio
 
 from c1m.control import Control
+from c1m.descriptors import raise_to_hard
 from c1m.crew import Zygote, zygote
 from c1m.endpoints import HostPort
 from c1m.errors import UsageError
@@ -27,6 +28,7 @@ async def serve(
     add: Callable[[Control, Seam, grpc.Server], None],
 ) -> None:
     """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves."""
+    raise_to_hard()  # children inherit it
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
         control = make(made, nursery)
         seam = Seam()

@@ -46,8 +46,9 @@ class Tally:
         return Tally(**{name: _JOIN.get(name, _add)(getattr(self, name), getattr(other, name)) for name in _NAMES})
 
     def to_message(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {name: getattr(self, name) for name in _NAMES}
+        """Plain numbers and dicts, as a link takes them."""
+        values = {name: getattr(self, name) for name in _NAMES}
+        return values | {"failed": dict(self.failed), "dropped": dict(self.dropped)}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Tally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -57,5 +59,5 @@ async def leave(process: asyncio.subprocess.Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), LEAVE_SECONDS)
     except TimeoutError:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # its session is its own, and holds its children
         await process.wait()

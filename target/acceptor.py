@@ -22,10 +22,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from _socket import socket
+from contextlib import suppress
+from _socket import AF_UNIX, SOCK_STREAM, socket
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
-from c1m import descriptors, link
+from c1m import link
 from c1m.node import Phase
 from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, Tally
 from c1m.zygote import name_process
@@ -57,25 +58,36 @@ def main(control: socket, listeners: list[int]) -> None:
     name_process(f"c1m-acceptor {assignment['index']}")
     listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
     listener.setblocking(False)
-    Acceptor(control, listener, shared=assignment["shared"]).run()
+    Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"]).run()
+
+
+def rehearse() -> None:
+    """What every acceptor does, done once by the zygote: see ``zygote.main``."""
+    ours, theirs = link.pair()
+    listener = socket(AF_UNIX, SOCK_STREAM)
+    listener.setblocking(False)
+    acceptor = Acceptor(theirs, listener, descriptors=64, capacity=0, shared=False)
+    ours.close()
+    acceptor.run()
 
 
 class Acceptor:
     """Accepts, echoes and counts until its link closes."""
 
-    def __init__(self, control: socket, listener: socket, *, shared: bool) -> None:
-        soft, _ = descriptors.raise_to_hard()
+    def __init__(self, control: socket, listener: socket, descriptors: int, capacity: int, *, shared: bool) -> None:
+        """``descriptors`` is the size of the process's table, ``capacity`` how many of them are for connections."""
         self.control = control
         self.listener = listener
         self.interest = EPOLLIN | EPOLLEXCLUSIVE if shared else EPOLLIN
         self.epoll = epoll()
-        self.state = bytearray(soft)
-        self.capacity = descriptors.usable()
+        self.state = bytearray(descriptors)
+        self.capacity = capacity
         self.unsent: dict[int, bytes] = {}  # descriptor -> bytes read that the peer has no room for yet
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
         self.listening = False
         self.alive = True
+        self.over = False  # the run is, and nothing is accepted any more
         self.absence = SHORTEST_ABSENCE
         self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
         self.reported = -1
@@ -128,7 +140,7 @@ class Acceptor:
     # -- accepting
 
     def listen(self) -> None:
-        if not self.listening and self.open < self.capacity:
+        if not self.listening and not self.over and self.open < self.capacity:
             self.epoll.register(self.listener.fileno(), self.interest)
             self.listening = True
 
@@ -230,9 +242,9 @@ class Acceptor:
 
     def close_all(self) -> None:
         """Close what is still open and accept no more: the run is over."""
+        self.over = True
         self.quiesce()
         self.listener.close()
-        self.capacity = 0
         for descriptor, state in enumerate(self.state):
             if state:
                 self.forget(descriptor)
@@ -256,9 +268,10 @@ class Acceptor:
             dropped=self.dropped,
         )
         message = {
-            "phase": Phase.HOLDING if self.capacity else Phase.CLOSED,
+            "phase": int(Phase.CLOSED if self.over else Phase.HOLDING),
             "tally": tally.to_message(),
-            "full": bool(self.capacity) and self.open >= self.capacity,
+            "full": self.open >= self.capacity,
             "cpu_seconds": time.process_time(),
         }
-        self.control.send(link.encode(message))
+        with suppress(BrokenPipeError):  # the control process is gone: the loop reads that, too
+            self.control.send(link.encode(message))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import resource
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
 
+from c1m import descriptors
 from c1m.control import Control
-from c1m.crew import Zygote
+from c1m.crew import Recruit, Zygote
 from c1m.errors import RefusedError
 from c1m.kernel import sockdiag
 from c1m.node import Close, Host, Inspection
@@ -39,18 +42,10 @@ class TargetNode(Control):
         engagement = await self.engage(run_id, lease_seconds, CLOSING)
         try:
             listeners = open_listeners(self.bind, acceptors, close)
-            shared = self.bind.single_port
-            each = listeners * acceptors if shared else listeners
+            each = listeners * acceptors if self.bind.single_port else listeners
             self.listening = [listener.getsockname()[1] for listener in each]
             try:
-                for index, listener in enumerate(each):
-                    assignment = {
-                        "index": index,
-                        "family": listener.family,
-                        "type": listener.type,
-                        "shared": shared,
-                    }
-                    await engagement.crew.hire(f"acceptor {index}", assignment, [listener.fileno()])
+                await engagement.crew.hire([self.recruit(index, listener) for index, listener in enumerate(each)])
             finally:
                 # The acceptors have their own copies; ours would keep a dead acceptor's port listening, unanswered.
                 for listener in listeners:
@@ -60,6 +55,17 @@ class TargetNode(Control):
             await engagement.stop(CLOSING)
             raise
         return self.listening
+
+    def recruit(self, index: int, listener: socket.socket) -> Recruit:
+        assignment = {
+            "index": index,
+            "family": int(listener.family),
+            "type": int(listener.type),
+            "shared": self.bind.single_port,
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "capacity": descriptors.usable(),
+        }
+        return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 
     async def inspect_run(self, run_id: str) -> Inspection:
         """The kernel's own count of connections to the run's ports."""

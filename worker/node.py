@@ -11,7 +11,7 @@ import trio
 from c1m import link
 from c1m.addresses import AddressBlock, AddressPool, Interface
 from c1m.control import Control
-from c1m.crew import Zygote
+from c1m.crew import Recruit, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.kernel import memory, sockdiag
@@ -92,8 +92,8 @@ class WorkerNode(Control):
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing_order(Close.RESET, 0, 1))
         self.shards = preparation.shards
         try:
-            for shard in preparation.shards:
-                await engagement.crew.hire(f"shard {shard.index}", shard.to_message())
+            recruits = [Recruit(f"shard {shard.index}", shard.to_message()) for shard in preparation.shards]
+            await engagement.crew.hire(recruits)
             await engagement.all_ready()
         except BaseException:
             await engagement.stop(engagement.closing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 
 import grpc
@@ -60,6 +61,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
 def preparation(request: pb.PrepareRequest) -> Preparation:
     """Raises UsageError for a request that makes no sense."""
     space = TupleSpace(wire.pool_from_wire(request.sources), wire.ports_from_wire(request.ports))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     shards = [
         ShardAssignment(
             index=index,
@@ -67,6 +69,7 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
             routes=tuple(wire.route_from_wire(route) for route in shard.routes),
             rate=shard.rate,
             phase=shard.phase_seconds,
+            descriptors=soft,
             most_in_flight=request.most_in_flight,
             connect_timeout=request.connect_timeout_seconds,
         )

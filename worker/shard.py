@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from c1m import descriptors, link
+from c1m import link
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.latency import quantised
 from c1m.node import Phase
@@ -45,6 +45,7 @@ class ShardAssignment:
     routes: tuple[Route, ...]
     rate: float  # connections a second; 0 is as fast as they go
     phase: float  # seconds; see pace.Steady
+    descriptors: int  # size of the shard's descriptor table
     most_in_flight: int
     connect_timeout: float  # seconds
 
@@ -56,6 +57,7 @@ class ShardAssignment:
             "routes": [(route.destination, route.first, route.span, route.count) for route in self.routes],
             "rate": self.rate,
             "phase": self.phase,
+            "descriptors": self.descriptors,
             "most_in_flight": self.most_in_flight,
             "connect_timeout": self.connect_timeout,
         }
@@ -76,19 +78,27 @@ def main(control: socket, _: list[int]) -> None:
         return
     assignment = ShardAssignment.from_message(message)
     name_process(f"c1m-shard {assignment.index}")
-    soft, _hard = descriptors.raise_to_hard()
-    trio.run(Shard(control, assignment, soft).run)
+    trio.run(Shard(control, assignment).run)
+
+
+def rehearse() -> None:
+    """What every shard does, done once by the zygote: see ``zygote.main``."""
+    ours, theirs = link.pair()
+    space = TupleSpace(AddressPool((AddressBlock(2130706434, 1, 4),)), PortRanges(((1024, 1024),)))
+    shard = Shard(theirs, ShardAssignment(0, space, (), 0.0, 0.0, 64, 1, 1.0))
+    ours.close()
+    trio.run(shard.run)
 
 
 class Shard:
     """Opens, holds and closes as its link says; dies, closing everything, when the link does."""
 
-    def __init__(self, control: socket, assignment: ShardAssignment, most_descriptors: int) -> None:
+    def __init__(self, control: socket, assignment: ShardAssignment) -> None:
         control.setblocking(False)
         self.control = control
         self.assignment = assignment
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
-        self.connections = Connections(family, most_descriptors)
+        self.connections = Connections(family, assignment.descriptors)
         self.itinerary = Itinerary(assignment.space, assignment.routes)
         self.left = self.itinerary.wanted
         self.pace = pace(assignment.rate, assignment.phase)
@@ -140,20 +150,22 @@ class Shard:
 
     async def tell(self) -> None:
         message = {
-            "phase": self.phase,
+            "phase": int(self.phase),
             "tally": self.connections.tally().to_message(),
             "cpu_seconds": time.process_time(),
         }
         if self.phase >= Phase.HOLDING and self.phase is not self.told_phase:
             self.told_phase = self.phase
-            message["latency_us"] = quantised(self.connections.took_us)
-            message["latency_from_due_us"] = quantised(self.connections.took_from_due_us)
+            message["latency_us"] = dict(quantised(self.connections.took_us))
+            message["latency_from_due_us"] = dict(quantised(self.connections.took_from_due_us))
         packet = link.encode(message)
         while True:
             try:
                 self.control.send(packet)
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self.control)
+            except BrokenPipeError:
+                return  # the control process is gone; ``obey`` reads that, too
             else:
                 return
 
