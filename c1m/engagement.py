@@ -33,7 +33,7 @@ class Engagement:
         self.lease_seconds = lease_seconds
         self.closing = closing
         self.since = time.time()
-        self.start_ns = 0
+        self.start = 0.0
         self.halted = ""
         self.stopping = False
         self.over = trio.Event()
@@ -146,7 +146,7 @@ class Engagement:
         return Sample(
             phase=phase,
             tally=tally,
-            opened_within_ns=max(tally.last_opened_ns - self.start_ns, 0) if self.start_ns else 0,
+            opened_within_ns=int(max(tally.last_opened - self.start, 0) * 1e9) if self.start else 0,
             cpu_seconds=self.crew.cpu_seconds(),
             processes=len(self.crew.alive),
             obituaries=tuple(self.crew.obituaries),

@@ -14,9 +14,6 @@ def quantise(microseconds: int) -> int:
     return (microseconds >> shift << shift) + (1 << shift >> 1)
 
 
-def quantised(latencies_us: Iterable[int]) -> Counter[int]:
-    """How many latencies there are of each rounded value."""
-    counts: Counter[int] = Counter()
-    for value, count in Counter(latencies_us).items():
-        counts[quantise(value)] += count
-    return counts
+def quantised(latencies: Iterable[float]) -> dict[int, int]:
+    """Of latencies in seconds: rounded microseconds -> how many there are."""
+    return dict(Counter(quantise(int(seconds * 1e6)) for seconds in latencies))

@@ -30,7 +30,7 @@ class Tally:
     skipped_ports: int = 0  # planned ports that somebody else held
     bytes_received: int = 0
     bytes_sent: int = 0
-    last_opened_ns: int = 0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
+    last_opened: float = 0.0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
 
@@ -68,4 +68,4 @@ def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, 
 
 
 _NAMES = tuple(item.name for item in fields(Tally))
-_JOIN: Mapping[str, Any] = {"last_opened_ns": max, "failed": _add_maps, "dropped": _add_maps}
+_JOIN: Mapping[str, Any] = {"last_opened": max, "failed": _add_maps, "dropped": _add_maps}

@@ -91,7 +91,7 @@ class Acceptor:
         self.absence = SHORTEST_ABSENCE
         self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
         self.reported = -1
-        self.last_opened_ns = 0
+        self.last_opened = 0.0
 
     # -- the loop
 
@@ -174,7 +174,7 @@ class Acceptor:
         self.opened += accepted
         self.open += accepted
         if accepted:
-            self.last_opened_ns = time.monotonic_ns()
+            self.last_opened = time.monotonic()
         if self.open >= self.capacity:
             self.quiesce()
         return accepted
@@ -264,7 +264,7 @@ class Acceptor:
             closed=self.closed,
             bytes_received=self.bytes_received,
             bytes_sent=self.bytes_sent,
-            last_opened_ns=self.last_opened_ns,
+            last_opened=self.last_opened,
             dropped=self.dropped,
         )
         message = {

@@ -37,10 +37,12 @@ from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, e
 from struct import pack
 
 from c1m.routes import Address
-from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, Tally
+from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
 BROKEN = EPOLLERR | EPOLLHUP
+IN_PROGRESS = errno.EINPROGRESS
 READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 EVENTS = 256  # taken from the kernel at a time
@@ -55,66 +57,66 @@ TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 
 class Connections:
-    """Opens, watches and closes; counts everything, raises for nothing that a network can do."""
+    """Opens, watches and closes; counts everything, raises for nothing that a network can do.
 
-    def __init__(self, family: int, most: int) -> None:
-        """``most`` is the size of the descriptor table."""
+    Times are seconds on the monotonic clock, as floats: the interpreter subtracts them without making integers.
+    """
+
+    def __init__(self, family: int, most: int, *, paced: bool) -> None:
+        """``most`` is the size of the descriptor table; ``paced`` tells whether connections are due at times of their own."""
         self.family = family
+        self.paced = paced
+        self.options = [(SOL_SOCKET, SO_REUSEADDR, 1)]
+        if family == AF_INET6:
+            self.options.append((IPPROTO_IPV6, IPV6_FREEBIND, 1))
         self.epoll = epoll()
         self.state = bytearray(most)
-        self.called_ns = array("q", (0,)) * most
-        self.due_ns = array("q", (0,)) * most
+        self.called = array("d", (0.0,)) * most
+        self.due = array("d", (0.0,)) * (most if paced else 0)
+        # Every latency as it was measured, in 4 bytes; rounded and counted when all are open.
+        self.took = array("f")
+        self.took_from_due = array("f")
         self.attempted = self.opened = self.closed = self.skipped_ports = self.bytes_received = 0
         self.in_flight = 0
-        self.last_opened_ns = 0
+        self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
-        # Every latency as it was measured, 4 bytes and 40 ns each (2^32 us are 71 minutes); folded when all are open.
-        self.took_us = array("I")
-        self.took_from_due_us = array("I")
 
     # -- opening
 
-    def open(self, tuples: Iterator[Address], destination: Address, count: int, due_ns: Iterator[int] | None) -> int:
+    def open(self, tuples: Iterator[Address], destination: Address, count: int, due: Iterator[float]) -> int:
         """Start ``count`` connections; fewer only when the tuples run out. How many were."""
-        family, state, called_ns, due = self.family, self.state, self.called_ns, self.due_ns
-        register, clock, opened = self.epoll.register, time.monotonic_ns, 0
-        while opened < count:
-            source = next(tuples, None)
-            if source is None:
-                break
+        family, options, state, called = self.family, self.options, self.state, self.called
+        register, clock, started, failed = self.epoll.register, time.monotonic, 0, 0
+        for source in tuples:
             try:
                 connection = socket(family, STREAM)
-            except OSError as failure:
-                self.fail(failure.errno)
-                opened += 1
-                continue
-            try:
-                connection.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-                if family == AF_INET6:
-                    connection.setsockopt(IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                for option in options:
+                    connection.setsockopt(*option)
                 connection.bind(source)
-                called = clock()
+                now = clock()
                 outcome = connection.connect_ex(destination)
             except OSError as failure:
-                outcome = failure.errno
-            if outcome == errno.EINPROGRESS or outcome == 0:
+                outcome = failure.errno or errno.EIO
+            if outcome == IN_PROGRESS or outcome == 0:
                 descriptor = connection.detach()
                 state[descriptor] = CONNECTING
-                called_ns[descriptor] = called
-                due[descriptor] = next(due_ns) if due_ns else called
+                called[descriptor] = now
                 register(descriptor, WATCHED)
-                self.in_flight += 1
-                opened += 1
+                if self.paced:
+                    self.due[descriptor] = next(due)
+                started += 1
             elif outcome in TAKEN:
-                connection.close()
                 self.skipped_ports += 1
+                continue
             else:
-                connection.close()
                 self.fail(outcome)
-                opened += 1
-        self.attempted += opened
-        return opened
+                failed += 1
+            if started + failed == count:
+                break
+        self.in_flight += started
+        self.attempted += started + failed
+        return started + failed
 
     def unplaced(self, count: int) -> None:
         """Connections for which no free port was left in the plan."""
@@ -128,34 +130,59 @@ class Connections:
 
     def drain(self) -> None:
         """Take what the kernel has to say about any of the connections."""
+        state, called, took = self.state, self.called, self.took.append
         events = self.epoll.poll(0, EVENTS)
         while events:
-            now = time.monotonic_ns()
-            state, called_ns, due_ns = self.state, self.called_ns, self.due_ns
-            took, took_from_due, established = self.took_us.append, self.took_from_due_us.append, 0
+            now = time.monotonic()
+            established = 0
             for descriptor, what in events:
-                if state[descriptor] == CONNECTING and not what & BROKEN:
+                if what == WRITABLE and state[descriptor] == CONNECTING:
                     state[descriptor] = ESTABLISHED
+                    took(now - called[descriptor])
+                    if self.paced:
+                        self.took_from_due.append(now - self.due[descriptor])
                     established += 1
-                    took((now - called_ns[descriptor]) // 1000)
-                    took_from_due((now - due_ns[descriptor]) // 1000)
-                elif state[descriptor] == CONNECTING:
-                    self.refused(descriptor)
-                    continue
-                if what & READABLE:
-                    self.read(descriptor)
+                else:
+                    established += self.look(descriptor, what, now)
             if established:
                 self.opened += established
                 self.in_flight -= established
-                self.last_opened_ns = now
+                self.last_opened = now
             events = self.epoll.poll(0, EVENTS) if len(events) == EVENTS else []
 
-    def refused(self, descriptor: int) -> None:
+    def look(self, descriptor: int, what: int, now: float) -> int:
+        """Whatever is not simply a connect that succeeded. How many were established: 0 or 1."""
+        if self.state[descriptor] != CONNECTING:
+            if what & READABLE:
+                self.read(descriptor)
+            return 0
+        error = self.error_of(descriptor) if what & BROKEN else 0
+        if error not in (0, errno.ECONNRESET):
+            self.give_up(descriptor, error)
+            return 0
+        # Established, and possibly more since: a reset during the handshake would have been ECONNREFUSED.
+        self.state[descriptor] = ESTABLISHED
+        self.took.append(now - self.called[descriptor])
+        if self.paced:
+            self.took_from_due.append(now - self.due[descriptor])
+        if error:
+            self.drop(descriptor, PEER_RESET)
+        elif what & READABLE:
+            self.read(descriptor)
+        return 1
+
+    def error_of(self, descriptor: int) -> int:
+        """Reading SO_ERROR also clears it."""
         connection = socket(self.family, SOCK_STREAM, 0, descriptor)
-        self.fail(connection.getsockopt(SOL_SOCKET, SO_ERROR))
-        connection.close()
+        error = connection.getsockopt(SOL_SOCKET, SO_ERROR)
+        connection.detach()
+        return error
+
+    def give_up(self, descriptor: int, error: int) -> None:
+        os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.in_flight -= 1
+        self.fail(error)
 
     def read(self, descriptor: int) -> None:
         """Read what came, to the end: the edge is reported once."""
@@ -168,19 +195,19 @@ class Connections:
         except OSError as failure:
             name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
             cause = CAUSE_OF_ERRNO.get(name, name)
+        self.drop(descriptor, cause)
+
+    def drop(self, descriptor: int, cause: str) -> None:
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.dropped[cause] += 1
 
-    def expire(self, called_before_ns: int) -> None:
+    def expire(self, called_before: float) -> None:
         """Give up on connects called before then. Finding them is a memchr over the state bytes, not a timer each."""
         descriptor = self.state.find(CONNECTING)
         while descriptor >= 0:
-            if self.called_ns[descriptor] < called_before_ns:
-                os.close(descriptor)
-                self.state[descriptor] = NOT_OURS
-                self.in_flight -= 1
-                self.fail(errno.ETIMEDOUT)
+            if self.called[descriptor] < called_before:
+                self.give_up(descriptor, errno.ETIMEDOUT)
             descriptor = self.state.find(CONNECTING, descriptor + 1)
 
     # -- closing
@@ -229,7 +256,7 @@ class Connections:
             closed=self.closed,
             skipped_ports=self.skipped_ports,
             bytes_received=self.bytes_received,
-            last_opened_ns=self.last_opened_ns,
+            last_opened=self.last_opened,
             failed=self.failed,
             dropped=self.dropped,
         )

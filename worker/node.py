@@ -23,7 +23,7 @@ from c1m.units import format_bytes
 from . import sources
 from .shard import ShardAssignment
 
-START_DELAY_NS = 50_000_000  # long enough for every shard to have been told when the start is
+START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
 GUARD_SECONDS = 0.25
 CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
@@ -101,8 +101,8 @@ class WorkerNode(Control):
 
     async def start(self, run_id: str) -> None:
         engagement = await self.find(run_id)
-        engagement.start_ns = time.monotonic_ns() + START_DELAY_NS
-        await engagement.crew.order({"start": engagement.start_ns})
+        engagement.start = time.monotonic() + START_DELAY_SECONDS
+        await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
 
     async def inspect_run(self, run_id: str) -> Inspection:
