@@ -20,8 +20,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 LONGEST_INTERFACE_NAME: Final = 15  # bytes; IFNAMSIZ less its NUL
 
 SOURCE_FORMS: Final = (
-    "write 10.0.0.10, 10.0.0.10-10.0.0.25, 10.0.0.10-25, 10.0.0.0/24, fd00::1 without brackets, "
-    "or an interface such as eth0"
+    "write 10.0.0.10, 10.0.0.10-10.0.0.25, 10.0.0.10-25, 10.0.0.0/24, fd00::1 without brackets, or an interface such as eth0"
 )
 
 # Linux lets a socket bind() to a broadcast, multicast or unspecified IPv4 address without a word, and then

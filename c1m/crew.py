@@ -111,9 +111,7 @@ class Zygote:
             await trio.lowlevel.wait_readable(self.end)
             message = link.receive(self.end)
             if message is None:
-                raise RuntimeError(
-                    "the zygote ended, and without it this node can start no process; start the node again"
-                )
+                raise RuntimeError("the zygote ended, and without it this node can start no process; start the node again")
             if "forked" in message:
                 await self.forked_send.send(message["forked"])
             else:

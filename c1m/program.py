@@ -5,17 +5,20 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 import grpc
 import trio
 
 from c1m.control import Control
-from c1m.descriptors import raise_to_hard
 from c1m.crew import Zygote, zygote
+from c1m.descriptors import raise_to_hard
 from c1m.endpoints import HostPort
 from c1m.errors import UsageError
 from c1m.rpc import READY
 from c1m.seam import Seam, serving
+
+N = TypeVar("N", bound=Control)
 
 
 async def serve(
@@ -24,8 +27,8 @@ async def serve(
     listen: HostPort,
     *,
     with_parent: bool,
-    make: Callable[[Zygote, trio.Nursery], Control],
-    add: Callable[[Control, Seam, grpc.Server], None],
+    make: Callable[[Zygote, trio.Nursery], N],
+    add: Callable[[N, Seam, grpc.Server], None],
 ) -> None:
     """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves."""
     raise_to_hard()  # children inherit it

@@ -51,7 +51,7 @@ def host_from_wire(host: node_pb2.Host) -> Host:
 def sample_to_wire(sample: Sample) -> node_pb2.Sample:
     tally = sample.tally
     return node_pb2.Sample(
-        phase=node_pb2.Phase.ValueType(sample.phase),
+        phase=node_pb2.Phase.Name(sample.phase),
         tally=node_pb2.Tally(
             attempted=tally.attempted,
             opened=tally.opened,

@@ -10,7 +10,7 @@ multiprocessing's forkserver was not taken: it imports the parent's ``__main__``
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # the C part of signal, which typeshed does not know
 import contextlib
 import gc
 import importlib

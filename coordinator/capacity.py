@@ -93,13 +93,8 @@ def refusal(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> 
     destinations = target.destinations_for(target.acceptors_for(total))
     room = sum(worker.capacity(destinations) for worker in workers)
     widest = max((worker.ports.size for worker in workers), default=0) * destinations
-    lines = [
-        f"{worker.name} has {worker.sources.size:,} source addresses x {worker.ports.size:,} ports"
-        for worker in workers
-    ]
-    cure = (
-        f"add {-(-(total - room) // widest):,} source addresses, or more destination ports" if widest else "add workers"
-    )
+    lines = [f"{worker.name} has {worker.sources.size:,} source addresses x {worker.ports.size:,} ports" for worker in workers]
+    cure = f"add {-(-(total - room) // widest):,} source addresses, or more destination ports" if widest else "add workers"
     return (
         f"{total:,} connections need as many 4-tuples, and there are {room:,}: {'; '.join(lines)}; "
         f"to {destinations:,} destination {'port' if destinations == 1 else 'ports'}; {cure}"

@@ -61,9 +61,7 @@ def coord(
 def run(
     context: typer.Context,
     total: Annotated[str | None, typer.Option(help="Connections to open and hold: 1000000, 1M, 250k.")] = None,
-    worker: Annotated[
-        list[str] | None, typer.Option(help="A worker's control address; repeat. None: one here.")
-    ] = None,
+    worker: Annotated[list[str] | None, typer.Option(help="A worker's control address; repeat. None: one here.")] = None,
     target: Annotated[str | None, typer.Option(help="The target's control address. None: one here.")] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="Any TCP server instead of a target: HOST:PORT or HOST:PORT-PORT.")
@@ -78,27 +76,17 @@ def run(
     ] = None,
     ramp: Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")] = None,
     hold: Annotated[str | None, typer.Option(help="How long to hold all of them. Default: 10s.")] = None,
-    in_flight: Annotated[
-        str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")
-    ] = None,
+    in_flight: Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")] = None,
     connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
-    lease: Annotated[
-        str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")
-    ] = None,
-    close: Annotated[
-        str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")
-    ] = None,
+    lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
+    close: Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")] = None,
     close_rate: Annotated[
         str | None,
         typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),
     ] = None,
     spec: Annotated[Path | None, typer.Option(help="A TOML file with any of these settings, by their names.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")
-    ] = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")] = None,
+    json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,
 ) -> None:
     """Open, hold, count, reconcile and close connections; say whether it all held."""
     flags = {name: value for name, value in context.params.items() if name not in NOT_SETTINGS and value}

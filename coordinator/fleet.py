@@ -110,9 +110,7 @@ class Worker(Node):
 
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
         with sentences(self.name):
-            answer = await self.stub.Describe(
-                worker_pb2.DescribeRequest(destinations=destinations), timeout=CALL_SECONDS
-            )
+            answer = await self.stub.Describe(worker_pb2.DescribeRequest(destinations=destinations), timeout=CALL_SECONDS)
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         return WorkerDescription(
@@ -147,7 +145,7 @@ class Worker(Node):
         return wire.inspection_from_wire(answer.inspection)
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
-        request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.ValueType(close), rate=rate)
+        request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
         with sentences(self.name):
             await self.stub.Stop(request, timeout=CALL_SECONDS)
 
@@ -168,7 +166,7 @@ class Target(Node):
     async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float) -> list[int]:
         """The port of each acceptor."""
         request = target_pb2.TargetServicePrepareRequest(
-            run_id=run_id, acceptors=acceptors, close=node_pb2.Close.ValueType(close), lease_seconds=lease
+            run_id=run_id, acceptors=acceptors, close=node_pb2.Close.Name(close), lease_seconds=lease
         )
         with sentences(self.name):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)

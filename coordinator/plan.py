@@ -120,15 +120,11 @@ def share_of_ports(worker: WorkerFacts, neighbours: Sequence[WorkerFacts]) -> Wo
 
 def overlap(one: WorkerFacts, other: WorkerFacts) -> bool:
     return any(
-        a.version == b.version and a.first < b.end and b.first < a.end
-        for a in one.sources.blocks
-        for b in other.sources.blocks
+        a.version == b.version and a.first < b.end and b.first < a.end for a in one.sources.blocks for b in other.sources.blocks
     )
 
 
-def spread(
-    shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]
-) -> Mapping[int, Mapping[int, int]]:
+def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]) -> Mapping[int, Mapping[int, int]]:
     """For each worker, how many connections to each destination.
 
     Few destinations each where a worker's tuple space allows it; every destination a little where it does not.

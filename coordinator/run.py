@@ -147,9 +147,7 @@ class Run:
         self.engaged += [worker.name for worker in plan.workers]
         await asyncio.gather(
             *(
-                self.workers[worker.name].prepare(
-                    self.run_id, worker, destinations, settings, index / len(plan.workers)
-                )
+                self.workers[worker.name].prepare(self.run_id, worker, destinations, settings, index / len(plan.workers))
                 for index, worker in enumerate(plan.workers)
             )
         )

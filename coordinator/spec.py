@@ -110,15 +110,15 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
         check_names(where, layer)
+        chosen = dict(layer)
         for one, other in (("rate", "ramp"), ("target", "endpoint")):
             if one in layer and other in layer:
                 raise UsageError(f"{where}: {name_of(one)} and {name_of(other)} exclude each other; give one of them")
-            layer = {
-                name: value
-                for name, value in layer.items()
-                if not (name == one and other in merged) and not (name == other and one in merged)
-            }
-        for name, value in layer.items():
+            if one in merged:
+                chosen.pop(other, None)
+            if other in merged:
+                chosen.pop(one, None)
+        for name, value in chosen.items():
             merged.setdefault(name, (where, value))
     if "total" not in merged:
         raise UsageError("how many connections? Give --total, such as --total 1M")

@@ -22,8 +22,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from contextlib import suppress
 from _socket import AF_UNIX, SOCK_STREAM, socket
+from contextlib import suppress
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
 from c1m import link
@@ -158,7 +158,8 @@ class Acceptor:
             self.quiesce()
 
     def accept_batch(self) -> int:
-        accept, register, state = self.listener._accept, self.epoll.register, self.state
+        # typeshed does not know _socket's own accept, which makes no object of the descriptor
+        accept, register, state = self.listener._accept, self.epoll.register, self.state  # type: ignore[attr-defined]
         room = min(BATCH, self.capacity - self.open)
         accepted = 0
         try:

@@ -20,9 +20,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         self.seam = seam
         self.node = node
 
-    def Describe(
-        self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext
-    ) -> pb.TargetServiceDescribeResponse:
+    def Describe(self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext) -> pb.TargetServiceDescribeResponse:
         described = self.seam.call(context, self.node.describe)
         return pb.TargetServiceDescribeResponse(
             host=wire.host_to_wire(described.host),
@@ -36,9 +34,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
     ) -> pb.TargetServicePrepareResponse:
         close = Close(request.close or Close.RESET)
-        ports = self.seam.call(
-            context, self.node.prepare, request.run_id, request.acceptors, close, request.lease_seconds
-        )
+        ports = self.seam.call(context, self.node.prepare, request.run_id, request.acceptors, close, request.lease_seconds)
         return pb.TargetServicePrepareResponse(ports=ports)
 
     def Watch(

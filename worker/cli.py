@@ -38,9 +38,7 @@ one address, by: ip route add local 10.201.0.0/16 dev lo
 def worker(
     source: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Source addresses: an address, a range, a CIDR or an interface; repeat, or separate by commas."
-        ),
+        typer.Option(help="Source addresses: an address, a range, a CIDR or an interface; repeat, or separate by commas."),
     ] = None,
     ports: Annotated[
         str | None,

@@ -84,7 +84,5 @@ def is_local(address: str) -> bool:
         try:
             probe.bind((address, 0))
         except OSError:
-            return family == socket.AF_INET6 and any(
-                ipaddress.IPv6Address(address) in prefix for prefix in local_prefixes()
-            )
+            return family == socket.AF_INET6 and any(ipaddress.IPv6Address(address) in prefix for prefix in local_prefixes())
     return True

@@ -1,0 +1,43 @@
+# The two commands of the README are `make run` and `make test`. Both make their own environment first.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TOTAL ?= 100000
+
+.PHONY: run test lint types wheel proto bench clean
+
+run: $(VENV)/installed
+	$(BIN)/c1m-coord run --total $(TOTAL)
+
+test: $(VENV)/installed-dev
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+# What was generated from proto/ is committed, and tests/test_proto.py proves it fresh.
+proto: $(VENV)/installed-dev
+	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto \
+	  --python_out=. --pyi_out=. --grpc_python_out=. --mypy_grpc_out=. proto/c1m/v1/*.proto
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python bench/run.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

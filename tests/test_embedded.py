@@ -1,0 +1,63 @@
+"""Whole runs on this machine: real processes, real gRPC, the real kernel."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def coord(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def summary_of(*words: str) -> dict[str, Any]:
+    """The summary, which is alone on stdout."""
+    found: dict[str, Any] = json.loads(coord(*words, "--json", "-").stdout)
+    return found
+
+
+def test_every_count_agrees() -> None:
+    summary = summary_of("--total", "3000", "--hold", "1s")
+
+    counted = summary["reconciliation"]
+    assert summary["verdict"] == "passed"
+    assert summary["established_peak"] == summary["established_at_hold_end"] == 3000
+    assert summary["target"]["accepted"] == summary["target"]["open_at_hold_end"] == 3000
+    assert counted["client_established"] == counted["target_open"] == counted["kernel_established"] == 3000
+    assert counted["client_kernel_established"] == 3000
+    assert (counted["ghosts"], counted["unexplained"]) == (0, 0)
+    assert summary["connect_latency_us"]["count"] == 3000
+
+
+def test_an_open_loop_measures_from_when_a_connection_was_due() -> None:
+    summary = summary_of("--total", "500", "--ramp", "1s", "--hold", "0s")
+
+    assert summary["verdict"] == "passed"
+    assert summary["connect_latency_from_due_us"]["count"] == 500
+
+
+def test_two_runs_back_to_back_need_no_waiting() -> None:
+    for _ in range(2):
+        summary = summary_of("--total", "2000", "--hold", "0s")
+        assert (summary["verdict"], summary["skipped_ports"]) == ("passed", 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--total", "many"), 2),
+        (("--total", "10", "--rate", "5", "--ramp", "3s"), 2),
+        (("--total", "10", "--worker", "127.0.0.1:7100"), 2),  # and nothing to connect to
+        (("--total", "10", "--endpoint", "no.such.host.invalid:80"), 2),
+        (("--total", "900M"), 3),  # more than any memory here
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_a_code(words: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    ended = coord(*words, "--json", str(tmp_path / "summary.json"))
+
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,78 @@
+"""The import arrows: pure modules import only the standard library and each other, programs never import one another,
+shards never carry gRPC, acceptors neither gRPC, trio, asyncio nor selectors."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PURE = (
+    "c1m/addresses.py",
+    "c1m/endpoints.py",
+    "c1m/errors.py",
+    "c1m/latency.py",
+    "c1m/node.py",
+    "c1m/pace.py",
+    "c1m/ports.py",
+    "c1m/routes.py",
+    "c1m/tally.py",
+    "c1m/units.py",
+    "coordinator/capacity.py",
+    "coordinator/ledger.py",
+    "coordinator/plan.py",
+    "coordinator/reconcile.py",
+    "coordinator/shares.py",
+)
+PROGRAMS = ("coordinator", "target", "worker")
+
+
+def imported(path: Path) -> set[str]:
+    """Names of modules that a file imports; relative ones as c1m.PROGRAM.NAME."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(f"c1m.{path.parent.name}.{node.module or ''}" if node.level else node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_import_the_standard_library_and_each_other(name: str) -> None:
+    modules = {pure.removesuffix(".py").replace("/", ".") for pure in PURE}
+    allowed = {module if module.startswith("c1m") else f"c1m.{module}" for module in modules}
+
+    foreign = {
+        module
+        for module in imported(ROOT / name)
+        if module.partition(".")[0] not in sys.stdlib_module_names and module not in allowed
+    }
+
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_never_import_one_another(program: str) -> None:
+    others = tuple(f"c1m.{other}" for other in PROGRAMS if other != program)
+
+    for path in (ROOT / program).glob("*.py"):
+        assert not [module for module in imported(path) if module.startswith(others)], path
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("c1m.worker.shard", {"grpc"}),
+        ("c1m.target.acceptor", {"grpc", "trio", "asyncio", "selectors"}),
+    ],
+)
+def test_what_children_carry(module: str, absent: set[str]) -> None:
+    """In a process that did what the zygote does before it forks."""
+    program = f"import sys, c1m.zygote, {module}; {module}.rehearse(); print(*sys.modules)"
+
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert absent & set(told.stdout.split()) == set()
