@@ -223,12 +223,10 @@ def test_memory_cgroups_are_found(cgroups: str, mounts: str, directories: list[s
 
 
 def test_mountinfo_is_parsed() -> None:
-    assert parse_mountinfo(DOCKER_V1_MOUNTS) == [
-        Mount("/docker/0a1b", "/sys/fs/cgroup/memory", "cgroup", ("rw", "memory"))
-    ]
-    assert parse_mountinfo("1 0 0:1 / /a\u2028b\\134 rw - tmpfs  rw\n") == [
-        Mount("/", "/a\u2028b\\", "tmpfs", ("rw",))
-    ], "no tags, an empty source, and a point with a line break of Unicode's and a backslash"
+    assert parse_mountinfo(DOCKER_V1_MOUNTS) == [Mount("/docker/0a1b", "/sys/fs/cgroup/memory", "cgroup", ("rw", "memory"))]
+    assert parse_mountinfo("1 0 0:1 / /a\u2028b\\134 rw - tmpfs  rw\n") == [Mount("/", "/a\u2028b\\", "tmpfs", ("rw",))], (
+        "no tags, an empty source, and a point with a line break of Unicode's and a backslash"
+    )
 
 
 @pytest.mark.parametrize(

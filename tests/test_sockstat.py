@@ -172,12 +172,10 @@ def test_what_is_not_netstat_is_a_value_error(text: str, words: str) -> None:
 @given(COUNTERS)
 def test_what_a_kernel_writes_is_read_back(counters: Counters) -> None:
     sockstat = "".join(
-        f"{group}: {' '.join(f'{name} {value}' for name, value in values.items())}\n"
-        for group, values in counters.items()
+        f"{group}: {' '.join(f'{name} {value}' for name, value in values.items())}\n" for group, values in counters.items()
     )
     netstat = "".join(
-        f"{group}: {' '.join(values)}\n{group}: {' '.join(map(str, values.values()))}\n"
-        for group, values in counters.items()
+        f"{group}: {' '.join(values)}\n{group}: {' '.join(map(str, values.values()))}\n" for group, values in counters.items()
     )
 
     assert parse_sockstat(sockstat) == counters
