@@ -61,3 +61,13 @@ def test_what_cannot_be_done_is_one_sentence_and_a_code(words: tuple[str, ...], 
 
     assert ended.returncode == code
     assert "Traceback" not in ended.stderr
+
+
+def test_fins_close_as_well() -> None:
+    assert summary_of("--total", "500", "--hold", "0s", "--close", "fin")["verdict"] == "passed"
+
+
+def test_a_refusing_server_is_counted_by_errno() -> None:
+    summary = summary_of("--total", "200", "--hold", "0s", "--endpoint", "127.0.0.1:1")
+
+    assert (summary["verdict"], summary["failed"]) == ("failed", {"ECONNREFUSED": 200})
