@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +26,7 @@ from .live import view
 from .outcome import Outcome
 from .report import print_report
 from .run import Run
-from .spec import RunSpec, make_spec, name_of
+from .spec import RunSpec, make_spec
 from .summary import summarise
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -47,6 +48,7 @@ EXAMPLES = """
 unreachable or lost; 130 interrupted.
 """
 
+REPORT_COLUMNS = 160
 NOT_SETTINGS = frozenset({"context", "spec", "config", "json_file", "version"})
 
 
@@ -107,8 +109,7 @@ def run(
 
 def print_settings(settings: RunSpec, console: Console) -> None:
     """Every run says first what it is going to do, so that its log alone can repeat it."""
-    told = [f"{name_of(name)} {value}" for name, value in settings.to_summary().items() if value not in (None, [])]
-    console.print("c1m-coord run " + " ".join(told), markup=False, highlight=False, soft_wrap=True)
+    console.print("c1m-coord run " + shlex.join(settings.to_words()), markup=False, highlight=False, soft_wrap=True)
 
 
 async def conduct(settings: RunSpec, console: Console) -> Outcome:
@@ -174,7 +175,9 @@ def write(summary: dict[str, Any], json_file: str | None) -> None:
         return
     if json_file:
         Path(json_file).write_text(text + "\n")
-    print_report(summary, Console())
+    stdout = Console()
+    # A file or a pipe has no width of its own; rich would take 80 columns and break names and figures.
+    print_report(summary, stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS))
 
 
 def main() -> None:

@@ -72,5 +72,20 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         in_accept_queues=counts.in_accept_queues,
         ghosts=ghosts,
         unexplained=sum(gaps) if gaps else None,
-        explanation=tuple(told) or ("all counts agree",),
+        explanation=tuple(told) or (agreement(counts),),
     )
+
+
+def agreement(counts: Counts) -> str:
+    """Who was asked and said the same: an endpoint's own count is nobody's to ask."""
+    others = {
+        "their kernels": counts.client_kernel,
+        "acceptors": counts.target_open,
+        "the target's kernel": counts.target_kernel,
+    }
+    asked = [name for name, known in others.items() if known is not None]
+    if not asked:
+        return "nothing was compared: only the clients could count"
+    if not counts.client:
+        return f"clients and {', '.join(asked)} agree that nothing was established"
+    return f"clients and {', '.join(asked)} agree"

@@ -56,9 +56,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("opened in", ramp(summary)),
         ("closed in", duration(summary["teardown_seconds"])),
         ("connect latency", percentiles(summary["connect_latency_us"])),
-        ("... from when due", percentiles(summary["connect_latency_from_due_us"])),
-        ("accepted", count(target.get("accepted"))),
     ]
+    if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"]:
+        # Where nothing paces the openings, a connect is due when it is called.
+        result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
+    result.append(("accepted", count(target.get("accepted"))))
     if found:
         told = (
             f"clients {count(found['client_established'])} = their kernels {count(found['client_kernel_established'])}"

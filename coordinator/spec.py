@@ -38,8 +38,19 @@ class RunSpec:
     def effective_rate(self) -> float:
         return self.total / self.ramp if self.ramp else self.rate
 
+    def to_words(self) -> list[str]:
+        """The command line that says the same; what is not set is left out."""
+        words = []
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is None or (not value and item.name in ("rate", "ramp", "close_rate")):
+                continue
+            for each in value if item.name in LISTS else [CLOSE_NAMES[value] if item.name == "close" else value]:
+                words += [name_of(item.name), str(each)]
+        return words
+
     def to_summary(self) -> dict[str, Any]:
-        """As a person would write it in a spec file."""
+        """With the units in the names."""
         return {
             "total": self.total,
             "worker": [str(worker) for worker in self.worker],

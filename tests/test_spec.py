@@ -1,0 +1,69 @@
+"""Settings: layers, their precedence, and the command line that a run prints of itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c1m.coordinator.config import parse_layer
+from c1m.coordinator.spec import RunSpec, make_spec
+from c1m.endpoints import parse_endpoint, parse_host_port
+from c1m.errors import UsageError
+from c1m.node import Close
+
+SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
+SPECS = st.builds(
+    RunSpec,
+    total=st.integers(1, 10**9),
+    worker=st.sets(st.integers(1, 65535), max_size=3).map(
+        lambda ports: tuple(parse_host_port(f"[fd00::1]:{port}") for port in sorted(ports))
+    ),
+    endpoint=st.sampled_from([None, parse_endpoint("srv:80"), parse_endpoint("[::1]:9000-9010")]),
+    rate=st.sampled_from([0.0, 0.5, 12_500.0]),
+    hold=SECONDS,
+    in_flight=st.integers(1, 10_000),
+    connect_timeout=SECONDS.filter(lambda seconds: seconds >= 0.01),
+    close=st.sampled_from(Close),
+    close_rate=st.sampled_from([0.0, 5000.0]),
+)
+
+
+def read(words: list[str]) -> RunSpec:
+    layer: dict[str, object] = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        key = name.removeprefix("--").replace("-", "_")
+        layer[key] = [*layer.get(key, []), value] if key == "worker" else value  # type: ignore[misc]
+    return make_spec([("command line", layer)])
+
+
+@given(SPECS)
+def test_the_printed_command_line_repeats_the_run(spec: RunSpec) -> None:
+    assert read(spec.to_words()) == spec
+
+
+def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
+    spec = make_spec([("flags", {"ramp": "2s", "total": "1k"}), ("file", {"rate": "5", "hold": "3s", "total": 7})])
+
+    assert (spec.total, spec.ramp, spec.rate, spec.hold) == (1000, 2.0, 0.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        ({"total": "many"}, "--total"),  # not a number
+        ({"total": 0}, "at least 1"),  # nothing to do
+        ({"total": True}, "neither a text nor a number"),  # TOML has booleans
+        ({"totla": 5}, "did you mean 'total'"),
+        ({"total": 5, "rate": 1, "ramp": 1}, "exclude each other"),
+        ({"total": 5, "target": "a", "endpoint": "b:1"}, "exclude each other"),
+        ({"total": 5, "worker": ["a", "a"]}, "twice"),
+        ({"hold": "1s"}, "how many"),  # no total anywhere
+    ],
+)
+def test_what_makes_no_sense_is_a_sentence(layer: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        make_spec([("here", layer)])
+
+
+def test_a_file_that_is_not_toml_is_a_sentence() -> None:
+    with pytest.raises(UsageError, match=r"c1m\.toml is not TOML"):
+        parse_layer("c1m.toml", "total = ")
