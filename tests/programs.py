@@ -1,0 +1,83 @@
+"""The real programs as processes, wherever a test wants them; each ends with its block, however that ends."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+READY_SECONDS = 30.0
+READY = "listening on "
+
+
+@contextmanager
+def node(program: str, *words: str, inside: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+    """c1m-worker or c1m-target, once it can be called. ``inside`` goes before the command."""
+    command = [*inside, sys.executable, "-m", f"c1m.{program}", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = first_line(process)
+        assert line.startswith(READY), line
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
+    return process.stdout.readline() if ready else ""
+
+
+def run_coord(*words: str, inside: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [*inside, sys.executable, "-m", "c1m.coordinator", "run", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env={**os.environ, **environment})
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """pid -> name of every process below one, by /proc."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as stat:
+                    before, _, after = stat.read().rpartition(")")
+            except OSError:
+                continue
+            parents[int(entry)] = (int(after.split()[1]), before.partition("(")[2])
+    found: dict[int, str] = {}
+    grew = True
+    while grew:
+        new = {child: name for child, (parent, name) in parents.items() if parent in {pid, *found} and child not in found}
+        grew = bool(new)
+        found |= new
+    return found
+
+
+def all_gone(pids: Sequence[int], seconds: float) -> bool:
+    """Whether none of them runs any more, within the time; a zombie does not run."""
+    deadline = time.monotonic() + seconds
+    while any(running(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # a bounded poll: /proc does not tell when a process ends
+    return True
+
+
+def running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

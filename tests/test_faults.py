@@ -1,0 +1,159 @@
+"""What happens to a run when a process of it is killed, or a person has had enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import all_gone, children_of, node, run_coord
+
+from c1m.kernel import sockdiag
+
+# Ports of this file's own, so that nothing else's sockets are counted.
+TARGET_PORTS = (23_000, 23_009)
+TARGET = ("--bind", "127.0.0.1", "--ports", "23000-23009", "--listen", "127.0.0.1:23200")
+WORKER = ("--listen", "127.0.0.1:23100")
+NODES = ("--worker", "127.0.0.1:23100", "--target", "127.0.0.1:23200")
+TOTAL = 2000
+
+
+@contextmanager
+def fleet() -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
+    with node("worker", *WORKER) as worker, node("target", *TARGET) as target:
+        yield worker, target
+
+
+@contextmanager
+def running_coord(doing: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A coordinator that has said that it is doing that."""
+    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if line.startswith(doing):
+                break
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.stderr.close()
+        process.wait()
+
+
+def established() -> int:
+    return sum(sockdiag.count_by_port([TARGET_PORTS], "local").values())
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Its exit code, with what it says read on: a full pipe would hold it up."""
+    assert process.stderr is not None
+    process.stderr.read()
+    return process.wait(60)
+
+
+def summary_in(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("doing", "words"),
+    [("opening", ("--rate", "200", "--hold", "1s")), ("holding", ("--hold", "60s"))],
+)
+def test_interrupted_closes_everything_and_still_tells(doing: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    with running_coord(doing, "--total", str(TOTAL), *words, "--json", str(told)) as coord:
+        nodes = list(children_of(coord.pid))
+        coord.send_signal(signal.SIGINT)
+        code = ended(coord)
+
+    summary = summary_in(told)
+    assert (code, summary["verdict"], summary["exit_code"]) == (130, "interrupted", 130)
+    assert nodes
+    assert all_gone(nodes, 10)
+
+
+def kill_a(name: str) -> Callable[[subprocess.Popen[str], subprocess.Popen[str]], None]:
+    def kill(worker: subprocess.Popen[str], target: subprocess.Popen[str]) -> None:
+        below = children_of(worker.pid) | children_of(target.pid)
+        os.kill(next(pid for pid, called in below.items() if called == name), signal.SIGKILL)
+
+    return kill
+
+
+@pytest.mark.parametrize(
+    ("kill", "reason"),
+    [
+        (lambda worker, _: worker.kill(), "worker 127.0.0.1:23100"),
+        (lambda _, target: target.kill(), "target 127.0.0.1:23200"),
+        (kill_a("c1m-shard 0"), "shard 0 (pid"),
+        (kill_a("c1m-acceptor 0"), "acceptor 0 (pid"),
+    ],
+    ids=["worker", "target", "shard", "acceptor"],
+)
+def test_a_killed_process_degrades_the_run_and_is_named(
+    kill: Callable[[subprocess.Popen[str], subprocess.Popen[str]], None], reason: str, tmp_path: Path
+) -> None:
+    told = tmp_path / "summary.json"
+    with fleet() as (worker, target):
+        words = (*NODES, "--total", str(TOTAL), "--hold", "3s", "--json", str(told))
+        with running_coord("holding", *words) as coord:
+            below = [*children_of(worker.pid), *children_of(target.pid)]
+            kill(worker, target)
+            code = ended(coord)
+        killed_with_a_node = worker.poll() is not None or target.poll() is not None
+
+    summary = summary_in(told)
+    assert (code, summary["verdict"]) == (4, "degraded")
+    assert any(reason in sentence for sentence in summary["reasons"]), summary["reasons"]
+    assert killed_with_a_node or any("SIGKILL" in sentence for sentence in summary["reasons"])
+    assert all_gone(below, 10)
+    assert established() == 0
+
+
+def test_a_killed_acceptors_connections_are_drops_with_a_cause(tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    with fleet() as (worker, target):
+        words = (*NODES, "--total", str(TOTAL), "--hold", "3s", "--json", str(told))
+        with running_coord("holding", *words) as coord:
+            kill_a("c1m-acceptor 0")(worker, target)
+            ended(coord)
+
+    summary = summary_in(told)
+    assert sum(summary["dropped"].values()) == TOTAL // 2
+    assert summary["established_at_hold_end"] == TOTAL // 2
+
+
+def test_killed_nodes_embedded_in_a_killed_coordinator_leave() -> None:
+    with running_coord("holding", "--total", str(TOTAL), "--hold", "60s") as coord:
+        below = list(children_of(coord.pid))
+        coord.kill()
+        coord.wait()
+
+        assert below
+        assert all_gone(below, 20)
+
+
+def test_a_killed_coordinator_leaves_the_nodes_free_within_the_lease() -> None:
+    with fleet():
+        words = (*NODES, "--total", str(TOTAL), "--hold", "60s", "--lease", "2s")
+        with running_coord("holding", *words) as coord:
+            coord.kill()
+            coord.wait()
+            for _ in range(20):  # each try takes a second or so; the lease, two
+                again = run_coord(*NODES, "--total", "500", "--hold", "0s")
+                if again.returncode != 3:
+                    break
+                assert "busy" in again.stdout + again.stderr
+
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert established() == 0
