@@ -16,6 +16,7 @@ Some facts about connecting that shaped this code (measured; sources in ARCHITEC
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
 from _socket import (
@@ -32,7 +33,7 @@ from _socket import (
 )
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 from struct import pack
 
@@ -52,7 +53,7 @@ RESET_ON_CLOSE = pack("ii", 1, 0)
 
 NOT_OURS, CONNECTING, ESTABLISHED = 0, 1, 2
 
-# A planned 4-tuple that somebody else holds: not a failure, the next one is tried.
+# A planned 4-tuple that somebody else holds: not a failure.
 TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 
@@ -85,38 +86,66 @@ class Connections:
     # -- opening
 
     def open(self, tuples: Iterator[Address], destination: Address, count: int, due: Iterator[float]) -> int:
-        """Start ``count`` connections; fewer only when the tuples run out. How many were."""
-        family, options, state, called = self.family, self.options, self.state, self.called
-        register, clock, started, failed = self.epoll.register, time.monotonic, 0, 0
-        for source in tuples:
-            try:
-                connection = socket(family, STREAM)
-                for option in options:
-                    connection.setsockopt(*option)
-                connection.bind(source)
-                now = clock()
-                outcome = connection.connect_ex(destination)
-            except OSError as failure:
-                outcome = failure.errno or errno.EIO
-            if outcome == IN_PROGRESS or outcome == 0:
-                descriptor = connection.detach()
-                state[descriptor] = CONNECTING
-                called[descriptor] = now
-                register(descriptor, WATCHED)
-                if self.paced:
-                    self.due[descriptor] = next(due)
-                started += 1
-            elif outcome in TAKEN:
-                self.skipped_ports += 1
-                continue
-            else:
-                self.fail(outcome)
-                failed += 1
-            if started + failed == count:
+        """Start ``count`` connections; fewer only when the tuples run out. How many were.
+
+        Call by call, not connection by connection: so many socket(), then so many bind(), then so many connect(). What
+        each of them runs in the kernel stays in the processor's cache, which opened 8 % more a second than taking turns.
+        """
+        before = self.attempted
+        while wanted := before + count - self.attempted:
+            sources = list(itertools.islice(tuples, wanted))
+            if not sources:
                 break
-        self.in_flight += started
-        self.attempted += started + failed
-        return started + failed
+            self.start(self.bound(sources), destination, due)
+        return self.attempted - before
+
+    def bound(self, sources: Sequence[Address]) -> list[socket]:
+        """A socket at each source that is free."""
+        made: list[socket] = []
+        for _ in sources:
+            try:
+                made.append(socket(self.family, STREAM))
+            except OSError as failure:
+                self.refused(failure.errno)
+        for connection in made:
+            for option in self.options:
+                connection.setsockopt(*option)
+        bound = []
+        for connection, source in zip(made, sources, strict=False):
+            try:
+                connection.bind(source)
+            except OSError as failure:
+                self.refused(failure.errno)
+            else:
+                bound.append(connection)
+        return bound
+
+    def start(self, bound: Sequence[socket], destination: Address, due: Iterator[float]) -> None:
+        state, called, register, clock = self.state, self.called, self.epoll.register, time.monotonic
+        started = []
+        for connection in bound:
+            now = clock()
+            outcome = connection.connect_ex(destination)
+            if outcome == IN_PROGRESS or outcome == 0:
+                started.append((connection.detach(), now))
+            else:
+                self.refused(outcome)
+        for descriptor, now in started:
+            state[descriptor] = CONNECTING
+            called[descriptor] = now
+            register(descriptor, WATCHED)
+            if self.paced:
+                self.due[descriptor] = next(due)
+        self.in_flight += len(started)
+        self.attempted += len(started)
+
+    def refused(self, number: int | None) -> None:
+        """A call failed at once. An attempt, unless the 4-tuple was somebody else's: then the next one is tried."""
+        if number in TAKEN:
+            self.skipped_ports += 1
+        else:
+            self.attempted += 1
+            self.fail(number)
 
     def unplaced(self, count: int) -> None:
         """Connections for which no free port was left in the plan."""
