@@ -16,6 +16,9 @@ from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.kernel import memory, process
 from c1m.kernel.host import read_host, read_text
+from c1m.kernel.machine import read_machine
+from c1m.kernel.reader import Reader
+from c1m.kernel.slab import read_merged
 from c1m.node import Host, Inspection
 from c1m.rpc import PROTOCOL
 
@@ -61,7 +64,7 @@ class Control:
         """Raises RefusedError when the node is busy."""
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
-        self.engagement = Engagement(run_id, lease_seconds, closing)
+        self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids))
         await self.nursery.start(self.engagement.run, self.zygote)
         return self.engagement
 
@@ -96,14 +99,22 @@ class Control:
             connections_per_process=descriptors.usable(),
             network_namespace=facts.netns or 0,
             facts=read_facts(),
+            machine=read_machine(),
+            merged_caches=read_merged(),
         )
 
-    async def inspect(self, count: Inspection) -> Inspection:
-        """Add the footprint of the node's processes to what was counted."""
+    def pids(self) -> list[int]:
+        """The processes of this node."""
         crew = self.engagement.crew.alive if self.engagement else []
-        pids = [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
+        return [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
+
+    async def inspect(self, count: Inspection) -> Inspection:
+        """Add what the host says now, and the footprint of the node's processes, to what was counted."""
         # A second for fifty processes with a million connections: in a thread, so that the loop goes on.
-        return await trio.to_thread.run_sync(footprint, count, pids)
+        count = await trio.to_thread.run_sync(footprint, count, self.pids())
+        if self.engagement is None:
+            return count
+        return replace(count, reading=replace(self.engagement.reader.take(), pss_bytes=count.pss_bytes))
 
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:

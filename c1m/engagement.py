@@ -16,10 +16,13 @@ import trio
 from c1m import histogram, link
 from c1m.crew import Crew, Zygote
 from c1m.errors import C1mError
+from c1m.kernel.reader import Reader
 from c1m.node import Phase, Sample, slowest
+from c1m.reading import Reading
 
 SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
 SILENCE_SECONDS = 1.0  # ... and no more seldom
+READING_SECONDS = 1.0  # between two looks at the host
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
 
@@ -27,11 +30,13 @@ LEASE_CHECK_SECONDS = 0.25
 class Engagement:
     """Runs in the node's nursery; handlers call into it from there."""
 
-    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message) -> None:
+    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message, reader: Reader) -> None:
         """``closing`` is what the crew is told when the lease ends."""
         self.run_id = run_id
         self.lease_seconds = lease_seconds
         self.closing = closing
+        self.reader = reader
+        self.reading: Reading | None = None
         self.since = time.time()
         self.start = 0.0
         self.halted = ""
@@ -53,6 +58,7 @@ class Engagement:
             async with trio.open_nursery() as nursery:
                 self.crew = Crew(zygote, nursery, self.touch)
                 nursery.start_soon(self.end_with_lease)
+                nursery.start_soon(self.read_host)
                 task_status.started()
                 while not (self.stopping and self.phase is Phase.CLOSED):
                     await self.changed.wait()
@@ -94,6 +100,14 @@ class Engagement:
         while not self.lease_ended():
             await trio.sleep(LEASE_CHECK_SECONDS)
         await self.stop(self.closing)
+
+    async def read_host(self) -> None:
+        """Once a second, from before anything is opened."""
+        await self.ready.wait()
+        while True:
+            self.reading = self.reader.take()
+            self.touch()
+            await trio.sleep(READING_SECONDS)
 
     # -- its watchers
 
@@ -154,4 +168,5 @@ class Engagement:
             connect_latency_us=latency,
             connect_latency_from_due_us=latency_from_due,
             full=sum(child.full for child in self.crew.alive),
+            reading=self.reading,
         )

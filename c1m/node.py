@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from c1m.reading import Reading
 from c1m.tally import Tally
 
 
@@ -50,6 +51,8 @@ class Host:
     connections_per_process: int
     network_namespace: int
     facts: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
+    merged_caches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # slab cache -> all its names
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Sample:
     connect_latency_us: bytes = b""  # HdrHistogram, encoded; empty before everything was opened
     connect_latency_from_due_us: bytes = b""
     full: int = 0
+    reading: Reading | None = None  # when there is a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +82,4 @@ class Inspection:
     pss_bytes: int | None = None
     cpu_seconds: float | None = None
     unknown: tuple[str, ...] = ()
+    reading: Reading | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 import grpc
@@ -49,10 +50,12 @@ class Seam:
         manager = engagement.watching()
         self.call(context, _synchronously, manager.__enter__)
         try:
-            seen = -1
+            seen, read = -1, -1
             while context.is_active():
                 seen, sample = self.call(context, engagement.news, seen)
-                yield sample
+                number = sample.reading.number if sample.reading else -1
+                yield sample if number != read else replace(sample, reading=None)
+                read = number
                 if sample.phase is Phase.CLOSED:
                     return
         finally:

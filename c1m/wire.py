@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.errors import UsageError
 from c1m.node import Host, Inspection, Phase, Sample
 from c1m.ports import PortRanges
+from c1m.reading import Cache, Reading
 from c1m.routes import Route
 from c1m.tally import Tally
 from c1m.v1 import node_pb2, worker_pb2
@@ -28,6 +30,8 @@ def host_to_wire(host: Host) -> node_pb2.Host:
         connections_per_process=host.connections_per_process,
         network_namespace=host.network_namespace,
         facts=host.facts,
+        machine=host.machine,
+        merged_caches={name: " ".join(names) for name, names in host.merged_caches.items()},
     )
 
 
@@ -45,6 +49,8 @@ def host_from_wire(host: node_pb2.Host) -> Host:
         connections_per_process=host.connections_per_process,
         network_namespace=host.network_namespace,
         facts=dict(host.facts),
+        machine=dict(host.machine),
+        merged_caches={name: tuple(names.split()) for name, names in host.merged_caches.items()},
     )
 
 
@@ -70,6 +76,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         connect_latency_us=sample.connect_latency_us,
         connect_latency_from_due_us=sample.connect_latency_from_due_us,
         full=sample.full,
+        reading=reading_to_wire(sample.reading) if sample.reading else None,
     )
 
 
@@ -95,6 +102,36 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         connect_latency_us=sample.connect_latency_us,
         connect_latency_from_due_us=sample.connect_latency_from_due_us,
         full=sample.full,
+        reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
+    )
+
+
+def reading_to_wire(reading: Reading) -> node_pb2.Reading:
+    return node_pb2.Reading(
+        number=reading.number,
+        sockets=reading.sockets,
+        slab_bytes=reading.slab_bytes,
+        pss_bytes=reading.pss_bytes,
+        caches={name: node_pb2.Cache(**asdict(cache)) for name, cache in reading.caches.items() if cache.page_bytes},
+        counters=reading.counters,
+        levels=reading.levels,
+        cost_seconds=reading.cost_seconds,
+    )
+
+
+def reading_from_wire(reading: node_pb2.Reading) -> Reading:
+    return Reading(
+        number=reading.number,
+        sockets=reading.sockets if reading.HasField("sockets") else None,
+        slab_bytes=reading.slab_bytes if reading.HasField("slab_bytes") else None,
+        pss_bytes=reading.pss_bytes if reading.HasField("pss_bytes") else None,
+        caches={
+            name: Cache(cache.objects, cache.object_bytes, cache.full_bytes, cache.page_bytes)
+            for name, cache in reading.caches.items()
+        },
+        counters=dict(reading.counters),
+        levels=dict(reading.levels),
+        cost_seconds=reading.cost_seconds,
     )
 
 
@@ -106,6 +143,7 @@ def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
         pss_bytes=inspection.pss_bytes,
         cpu_seconds=inspection.cpu_seconds,
         unknown=inspection.unknown,
+        reading=reading_to_wire(inspection.reading) if inspection.reading else None,
     )
 
 
@@ -117,6 +155,7 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
         pss_bytes=message.pss_bytes if message.HasField("pss_bytes") else None,
         cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,
         unknown=tuple(message.unknown),
+        reading=reading_from_wire(message.reading) if message.HasField("reading") else None,
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from c1m.node import Phase, Sample
 from c1m.tally import Tally, total
 
+from .history import History
+
 
 @dataclass
 class Entry:
@@ -18,9 +20,12 @@ class Entry:
     sample: Sample = field(default_factory=lambda: Sample(Phase.PREPARED))
     peak: int = 0  # most connections open at once, of the moments that were seen
     lost: str = ""  # why nothing more will come from it; empty while something does
+    history: History = field(default_factory=History)
 
     def take(self, sample: Sample) -> None:
         self.sample = sample
+        if sample.reading:
+            self.history.take(sample.reading)
         self.peak = max(self.peak, sample.tally.open)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from c1m.node import Inspection
+from c1m.node import Host, Inspection
 
+from .findings import Findings
 from .fleet import TargetDescription, WorkerDescription
 from .ledger import Ledger
 from .plan import Plan
@@ -39,9 +40,16 @@ class Outcome:
     troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
     hold_end: HoldEnd | None = None
     inspections: dict[str, Inspection] = field(default_factory=dict)
+    findings: dict[str, Findings] = field(default_factory=dict)
     reconciliation: Reconciliation | None = None
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
+
+    def host_of(self, name: str) -> Host | None:
+        """The host of a node that was described."""
+        if name in self.workers:
+            return self.workers[name].host
+        return self.target.host if self.target else None
 
 
 def unknown_of(inspections: Sequence[tuple[str, Inspection]]) -> list[str]:

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from c1m.units import format_bytes, format_duration, format_rate
 
+ENDS = 1.5  # sockets of a connection, from which on both ends are here
+
 COLOURS = {
     "passed": "green",
     "failed": "red",
@@ -27,6 +29,7 @@ def parts(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
+    shown += [table for node in holders(summary) if (table := memory(node))]
     return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
 
 
@@ -92,6 +95,38 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
         f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
         duration(node["cpu_seconds"]),
     ]
+
+
+def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whose memory people ask for: the target's. Where there is none to ask, the workers'."""
+    return [summary["target"]] if summary["target"] else summary["workers"]
+
+
+def memory(node: dict[str, Any]) -> Table | None:
+    """What a connection costs on a node's machine, by cache; None where nothing was found out."""
+    cost = node["memory"]
+    if cost["slab_bytes_per_connection"] is None:
+        return None
+    ends = "one end" if cost["sockets_per_connection"] < ENDS else "both ends are on this machine"
+    table = Table(box=None, pad_edge=False, header_style="dim", title=escape(memory_title(node["node"], cost, ends)))
+    table.title_justify, table.title_style = "left", ""
+    for column in ("cache", "objects", "bytes each", "a connection", "what of it"):
+        table.add_column(column, justify="left" if column in ("cache", "what of it") else "right")
+    for cache in cost["caches"]:
+        table.add_row(
+            escape(cache["name"]),
+            f"{cache['objects_per_connection']:.2f}",
+            f"{cache['object_bytes']:,}",
+            f"{cache['bytes_per_connection']:,.0f} B",
+            escape(cache["role"] or "no connection's by name"),
+        )
+    return table
+
+
+def memory_title(name: str, cost: dict[str, Any], ends: str) -> str:
+    explained = cost["explained_percent"]
+    by_name = "not explained: slabinfo needs root" if explained is None else f"{explained:.1f} % of it by name"
+    return f"kernel memory of a connection on {name}: {cost['slab_bytes_per_connection']:,.0f} B ({ends}), {by_name}"
 
 
 def verdict_line(summary: dict[str, Any]) -> str:

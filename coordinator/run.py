@@ -18,6 +18,7 @@ from c1m.ports import PortRanges
 from c1m.routes import Address
 
 from .facts import endpoint_facts, target_facts, worker_facts
+from .findings import find
 from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
 from .ledger import Entry, Ledger
 from .outcome import HoldEnd, Outcome, unknown_of
@@ -253,6 +254,9 @@ class Run:
         answers = await asyncio.gather(*(self.inspect(entry) for entry in entries))
         found = dict(zip((entry.name for entry in entries), answers, strict=True))
         self.outcome.inspections = found
+        for entry in entries:
+            if reading := found[entry.name].reading:
+                entry.history.take(reading)
         at_target = found.get(target.name, Inspection()) if target else Inspection()
         clients = [found[entry.name].established for entry in ledger.workers if entry.name in found]
         counts = Counts(
@@ -284,6 +288,7 @@ class Run:
 
     async def close(self) -> None:
         """First the clients, so that no close is in the way of another; then the target closes what is left."""
+        self.find()
         began = time.monotonic()
         workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
         rate = self.spec.close_rate / max(len(workers), 1)
@@ -296,6 +301,14 @@ class Run:
             await self.end([target], lambda _: self.stop_target())
         if self.started:
             self.outcome.teardown_seconds = time.monotonic() - began
+
+    def find(self) -> None:
+        """What the hosts have told up to here. From here on their sockets go, and prove nothing more."""
+        for entry in self.ledger.entries:
+            host = self.outcome.host_of(entry.name)
+            connections = self.ledger.established if entry is self.ledger.target else entry.sample.tally.open
+            if host:
+                self.outcome.findings[entry.name] = find(entry, connections, host)
 
     async def stop_target(self) -> None:
         assert self.target is not None

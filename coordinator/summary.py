@@ -11,6 +11,7 @@ from c1m import histogram
 from c1m.node import Host, Inspection
 from c1m.tally import Tally
 
+from .findings import Findings, symptoms
 from .ledger import Entry, Ledger
 from .outcome import Outcome
 
@@ -30,7 +31,7 @@ def verdict(outcome: Outcome) -> Verdict:
     criteria = failed_criteria(outcome)
     lost = [entry.lost for entry in ledger.entries if entry.lost] if ledger else []
     troubles = [*(ledger.troubles if ledger else []), *outcome.troubles]
-    reasons = tuple(dict.fromkeys([*lost, *troubles, *criteria]))
+    reasons = tuple(dict.fromkeys([*lost, *troubles, *criteria, *all_symptoms(outcome)]))
     if outcome.refusal:
         return Verdict("refused", 3, (outcome.refusal,))
     if outcome.interrupted:
@@ -39,7 +40,17 @@ def verdict(outcome: Outcome) -> Verdict:
         return Verdict("degraded", 4, reasons)
     if criteria:
         return Verdict("failed", 1, reasons)
-    return Verdict("passed", 0, ())
+    return Verdict("passed", 0, reasons)
+
+
+def all_symptoms(outcome: Outcome) -> list[str]:
+    """Of every host once, whichever of its nodes told it. They do not fail a run by themselves."""
+    told: dict[str, list[str]] = {}
+    for name, findings in outcome.findings.items():
+        host = outcome.host_of(name)
+        if host:
+            told.setdefault(f"{host.boot_id} {host.network_namespace}", symptoms(name, findings, host))
+    return [sentence for sentences in told.values() for sentence in sentences]
 
 
 def failed_criteria(outcome: Outcome) -> list[str]:
@@ -119,6 +130,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "ramp_seconds": entry.sample.opened_within_ns / 1e9 or None,
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),
+        **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
         "lost": entry.lost or None,
     }
 
@@ -140,8 +152,20 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "acceptors": outcome.plan.acceptors if outcome.plan else None,
         "acceptors_full": entry.sample.full,
         **footprint(inspection, open_then),
-        "kernel": {"established_at_hold_end": inspection.established},
+        **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
         "lost": entry.lost or None,
+    }
+
+
+def host_findings(findings: Findings, inspection: Inspection) -> dict[str, Any]:
+    return {
+        "memory": findings.cost.to_summary(),
+        "kernel": {
+            "established_at_hold_end": inspection.established,
+            "counters": dict(findings.counters),
+            "levels_at_hold_end": dict(findings.levels),
+        },
+        "observing": findings.observing(),
     }
 
 
@@ -172,6 +196,7 @@ def host_summary(host: Host) -> dict[str, Any]:
         "memory_total_bytes": host.memory_total_bytes,
         "memory_available_bytes_before": host.memory_available_bytes,
         "descriptors_per_process": host.descriptors_per_process,
+        "machine": dict(host.machine),
         "sysctls": dict(host.facts),
         "versions": {"c1m": host.version, "protocol": host.protocol},
     }

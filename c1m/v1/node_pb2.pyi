@@ -32,8 +32,22 @@ CLOSE_RESET: Close
 CLOSE_FIN: Close
 
 class Host(_message.Message):
-    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts")
+    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches")
     class FactsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MachineEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MergedCachesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +66,8 @@ class Host(_message.Message):
     CONNECTIONS_PER_PROCESS_FIELD_NUMBER: _ClassVar[int]
     NETWORK_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
+    MERGED_CACHES_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     version: str
     boot_id: str
@@ -64,7 +80,62 @@ class Host(_message.Message):
     connections_per_process: int
     network_namespace: int
     facts: _containers.ScalarMap[str, str]
-    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    machine: _containers.ScalarMap[str, str]
+    merged_caches: _containers.ScalarMap[str, str]
+    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Cache(_message.Message):
+    __slots__ = ("objects", "object_bytes", "full_bytes", "page_bytes")
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FULL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    objects: int
+    object_bytes: int
+    full_bytes: float
+    page_bytes: int
+    def __init__(self, objects: _Optional[int] = ..., object_bytes: _Optional[int] = ..., full_bytes: _Optional[float] = ..., page_bytes: _Optional[int] = ...) -> None: ...
+
+class Reading(_message.Message):
+    __slots__ = ("number", "sockets", "slab_bytes", "pss_bytes", "caches", "counters", "levels", "cost_seconds")
+    class CachesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Cache
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Cache, _Mapping]] = ...) -> None: ...
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LevelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    SLAB_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PSS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CACHES_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    COST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    sockets: int
+    slab_bytes: int
+    pss_bytes: int
+    caches: _containers.MessageMap[str, Cache]
+    counters: _containers.ScalarMap[str, int]
+    levels: _containers.ScalarMap[str, int]
+    cost_seconds: float
+    def __init__(self, number: _Optional[int] = ..., sockets: _Optional[int] = ..., slab_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., caches: _Optional[_Mapping[str, Cache]] = ..., counters: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., cost_seconds: _Optional[float] = ...) -> None: ...
 
 class Tally(_message.Message):
     __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped")
@@ -101,7 +172,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "connect_latency_us", "connect_latency_from_due_us", "full")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "connect_latency_us", "connect_latency_from_due_us", "full", "reading")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     TALLY_FIELD_NUMBER: _ClassVar[int]
     OPENED_WITHIN_NS_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +183,7 @@ class Sample(_message.Message):
     CONNECT_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
     CONNECT_LATENCY_FROM_DUE_US_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
+    READING_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -122,23 +194,26 @@ class Sample(_message.Message):
     connect_latency_us: bytes
     connect_latency_from_due_us: bytes
     full: int
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., connect_latency_us: _Optional[bytes] = ..., connect_latency_from_due_us: _Optional[bytes] = ..., full: _Optional[int] = ...) -> None: ...
+    reading: Reading
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., connect_latency_us: _Optional[bytes] = ..., connect_latency_from_due_us: _Optional[bytes] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ...) -> None: ...
 
 class Inspection(_message.Message):
-    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown")
+    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown", "reading")
     ESTABLISHED_FIELD_NUMBER: _ClassVar[int]
     IN_ACCEPT_QUEUES_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     PSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    READING_FIELD_NUMBER: _ClassVar[int]
     established: int
     in_accept_queues: int
     rss_bytes: int
     pss_bytes: int
     cpu_seconds: float
     unknown: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
+    reading: Reading
+    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ...) -> None: ...
 
 class Address(_message.Message):
     __slots__ = ("host", "port")

@@ -1,0 +1,56 @@
+"""What a machine is, in words for the summary: two runs can be compared only by who knows where each was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import resource
+
+from c1m.kernel import memory
+from c1m.kernel.host import read_text
+
+RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLIMIT_NPROC}
+
+
+def read_machine() -> dict[str, str]:
+    """Name -> value; what cannot be known is left out."""
+    cpuinfo, stat = read_text("/proc/cpuinfo") or "", read_text("/proc/stat") or ""
+    cgroup = memory.read_cgroup_memory()
+    known = {
+        "processor": processor(cpuinfo),
+        "hypervisor": hypervisor(cpuinfo, read_text("/sys/class/dmi/id/sys_vendor") or ""),
+        "load_average": " ".join((read_text("/proc/loadavg") or "").split()[:3]),
+        "steal_percent_since_boot": steal(stat),
+        "cgroup_memory_limit_bytes": str(cgroup.limit_bytes) if cgroup else "",
+        "python": platform.python_version(),
+        "user": "root" if os.geteuid() == 0 else f"uid {os.geteuid()}",
+        **{name: limits(resource.getrlimit(number)) for name, number in RLIMITS.items()},
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def processor(cpuinfo: str) -> str:
+    """The model's name; empty where the architecture does not write one."""
+    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def hypervisor(cpuinfo: str, vendor: str) -> str:
+    """ "none", or what the firmware calls itself; x86 only, where the processor tells a guest that it is one."""
+    flags = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
+    if not flags:
+        return ""
+    return (vendor.strip() or "unnamed") if "hypervisor" in flags[1].split() else "none"
+
+
+def steal(stat: str) -> str:
+    """Percent of processor time since boot that a hypervisor gave to others."""
+    found = re.match(r"cpu +((?:\d+ ?)+)", stat)
+    ticks = [int(word) for word in found[1].split()] if found else []
+    # user nice system idle iowait irq softirq steal; guest times, which follow, are in user and nice already
+    return f"{100 * ticks[7] / max(sum(ticks[:8]), 1):.2f}" if len(ticks) >= 8 else ""
+
+
+def limits(soft_and_hard: tuple[int, int]) -> str:
+    return "/".join("unlimited" if limit == resource.RLIM_INFINITY else str(limit) for limit in soft_and_hard)
