@@ -49,6 +49,7 @@ class Child:
     cpu_seconds: float = 0.0
     latency_us: Mapping[int, int] = field(default_factory=dict)  # rounded connect latency -> how many
     latency_from_due_us: Mapping[int, int] = field(default_factory=dict)
+    heard: bytes = b""  # the first that a server said to it
     last_words: str = ""
     gone: trio.Event = field(default_factory=trio.Event)
 
@@ -72,6 +73,7 @@ class Child:
         self.phase = Phase(message["phase"])
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
+        self.heard = message.get("heard", b"")
         if "latency_us" in message:
             self.latency_us = message["latency_us"]
             self.latency_from_due_us = message["latency_from_due_us"]

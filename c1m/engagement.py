@@ -140,6 +140,8 @@ class Engagement:
 
     @property
     def phase(self) -> Phase:
+        if not self.crew.children:  # and none to come: an observer's run
+            return Phase.CLOSED if self.stopping else Phase.HOLDING
         return slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
 
     def latencies(self) -> tuple[bytes, bytes]:
@@ -169,4 +171,5 @@ class Engagement:
             connect_latency_from_due_us=latency_from_due,
             full=sum(child.full for child in self.crew.alive),
             reading=self.reading,
+            heard=next((child.heard for child in self.crew.children if child.heard), b""),
         )

@@ -70,6 +70,7 @@ class Sample:
     connect_latency_from_due_us: bytes = b""
     full: int = 0
     reading: Reading | None = None  # when there is a new one
+    heard: bytes = b""  # the beginning of the first that a server said to one of its connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Inspection:
 
     established: int | None = None
     in_accept_queues: int | None = None
+    half_closed: int | None = None  # the client has closed, the server has not
     rss_bytes: int | None = None
     pss_bytes: int | None = None
     cpu_seconds: float | None = None

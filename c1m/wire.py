@@ -77,6 +77,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         connect_latency_from_due_us=sample.connect_latency_from_due_us,
         full=sample.full,
         reading=reading_to_wire(sample.reading) if sample.reading else None,
+        heard=sample.heard,
     )
 
 
@@ -103,6 +104,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         connect_latency_from_due_us=sample.connect_latency_from_due_us,
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
+        heard=sample.heard,
     )
 
 
@@ -139,6 +141,7 @@ def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
     return node_pb2.Inspection(
         established=inspection.established,
         in_accept_queues=inspection.in_accept_queues,
+        half_closed=inspection.half_closed,
         rss_bytes=inspection.rss_bytes,
         pss_bytes=inspection.pss_bytes,
         cpu_seconds=inspection.cpu_seconds,
@@ -151,6 +154,7 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
     return Inspection(
         established=message.established if message.HasField("established") else None,
         in_accept_queues=message.in_accept_queues if message.HasField("in_accept_queues") else None,
+        half_closed=message.half_closed if message.HasField("half_closed") else None,
         rss_bytes=message.rss_bytes if message.HasField("rss_bytes") else None,
         pss_bytes=message.pss_bytes if message.HasField("pss_bytes") else None,
         cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,

@@ -48,6 +48,7 @@ class TargetDescription:
     ports: PortRanges
     single_port: bool
     busy_with: str
+    observes: bool = False  # a server that is not c1m's: nobody counts its accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Target(Node):
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         ports = wire.ports_from_wire(answer.ports)
-        return TargetDescription(host, answer.bind, ports, answer.single_port, answer.busy_with)
+        return TargetDescription(host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes)
 
     async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float) -> list[int]:
         """The port of each acceptor."""

@@ -63,6 +63,12 @@ class Ledger:
         """From the start to the newest opening, each worker by its own clock, the slowest of them."""
         return max((entry.sample.opened_within_ns for entry in self.workers), default=0) / 1e9
 
+    @property
+    def heard(self) -> str:
+        """The beginning of the first that the server said; empty when it said nothing."""
+        found = next((entry.sample.heard for entry in self.workers if entry.sample.heard), b"")
+        return found.decode("utf-8", "backslashreplace").strip()
+
     def all_at(self, phase: Phase, entries: Iterable[Entry] | None = None) -> bool:
         """Whether every node that is not lost is at least that far."""
         chosen = self.entries if entries is None else entries

@@ -29,7 +29,8 @@ def parts(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
-    shown += [table for node in holders(summary) if (table := memory(node))]
+    for node in holders(summary):
+        shown += memory(node)
     return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
 
 
@@ -102,14 +103,31 @@ def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [summary["target"]] if summary["target"] else summary["workers"]
 
 
-def memory(node: dict[str, Any]) -> Table | None:
-    """What a connection costs on a node's machine, by cache; None where nothing was found out."""
+def memory(node: dict[str, Any]) -> list[RenderableType]:
+    """What a connection costs on a node's machine: a sentence, and a table by cache."""
     cost = node["memory"]
+    unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
-        return None
-    ends = "one end" if cost["sockets_per_connection"] < ENDS else "both ends are on this machine"
-    table = Table(box=None, pad_edge=False, header_style="dim", title=escape(memory_title(node["node"], cost, ends)))
-    table.title_justify, table.title_style = "left", ""
+        return [*unknown]
+    return [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *unknown, *([caches(cost)] if cost["caches"] else [])]
+
+
+def memory_sentence(cost: dict[str, Any]) -> str:
+    ends = "one end of it" if cost["sockets_per_connection"] < ENDS else "both of its ends"
+    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here, {ends}"
+    if cost["user_bytes_per_connection"] is not None:
+        told += f", and {cost['user_bytes_per_connection']:,.0f} B of the memory of its processes"
+    if cost["caches"]:
+        told += (
+            f"; {cost['explained_percent']:.1f} % of that by name, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
+            f"called reclaimable and are not; {format_bytes(cost['artefact_bytes'])} that listings of descriptors left "
+            f"in the slab are not in it"
+        )
+    return told
+
+
+def caches(cost: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("cache", "objects", "bytes each", "a connection", "what of it"):
         table.add_column(column, justify="left" if column in ("cache", "what of it") else "right")
     for cache in cost["caches"]:
@@ -121,12 +139,6 @@ def memory(node: dict[str, Any]) -> Table | None:
             escape(cache["role"] or "no connection's by name"),
         )
     return table
-
-
-def memory_title(name: str, cost: dict[str, Any], ends: str) -> str:
-    explained = cost["explained_percent"]
-    by_name = "not explained: slabinfo needs root" if explained is None else f"{explained:.1f} % of it by name"
-    return f"kernel memory of a connection on {name}: {cost['slab_bytes_per_connection']:,.0f} B ({ends}), {by_name}"
 
 
 def verdict_line(summary: dict[str, Any]) -> str:

@@ -92,6 +92,8 @@ class Run:
     async def describe(self) -> TargetDescription | None:
         """Ask every node what it is and can do. Raises C1mError when one cannot be asked, or is busy."""
         target = await self.target.describe() if self.target else None
+        if self.target and target:
+            check_role(self.target.name, self.spec, target)
         self.data_host = await self.where(target)
         described = await asyncio.gather(*(worker.describe([self.data_host]) for worker in self.workers.values()))
         self.outcome.workers = dict(zip(self.workers, described, strict=True))
@@ -124,11 +126,12 @@ class Run:
 
     def plan(self, target: TargetDescription | None) -> Plan:
         """Raises RefusedError when the total cannot fit."""
-        if self.target and target:
-            listening, goal = target.ports, target_facts(self.target.name, target)
-        else:
-            assert self.spec.endpoint is not None
+        if self.spec.endpoint:
             listening, goal = PortRanges(()), endpoint_facts(self.spec.endpoint)
+        else:
+            assert self.target is not None
+            assert target is not None
+            listening, goal = target.ports, target_facts(self.target.name, target)
         facts = [worker_facts(name, described, listening) for name, described in self.outcome.workers.items()]
         plan = make_plan(self.spec.total, facts, goal)
         self.outcome.plan = plan
@@ -157,14 +160,13 @@ class Run:
 
     async def prepare_target(self, plan: Plan) -> list[Address]:
         """The address of each destination of the plan."""
-        if self.target is None:
-            assert self.spec.endpoint is not None
-            ports = self.spec.endpoint.ports
-            return [(self.data_host, ports.at(index)) for index in range(ports.size)]
-        assert self.ledger.target is not None
-        self.engaged.append(self.target.name)
-        listening = await self.target.prepare(self.run_id, plan.acceptors, self.spec.close, self.spec.lease)
-        self.watch(self.ledger.target)
+        listening: Sequence[int] = ()
+        if self.target and self.ledger.target:
+            self.engaged.append(self.target.name)
+            listening = await self.target.prepare(self.run_id, plan.acceptors, self.spec.close, self.spec.lease)
+            self.watch(self.ledger.target)
+        if endpoint := self.spec.endpoint:
+            listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
         return [(self.data_host, port) for port in dict.fromkeys(listening)]
 
     # -- the nodes' samples
@@ -243,12 +245,13 @@ class Run:
     async def compare(self) -> None:
         """Ask everybody who counts, while nothing changes."""
         ledger, target = self.ledger, self.ledger.target
-        if target and not target.lost:
-            await self.settle("comparing", lambda: target.sample.tally.open, lambda: ledger.established)
+        accepting = target if target and not target.lost and not self.spec.endpoint else None
+        if accepting:
+            await self.settle("comparing", lambda: accepting.sample.tally.open, lambda: ledger.established)
         self.outcome.hold_end = HoldEnd(
             established=ledger.established,
             by_worker={entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost},
-            target_open=target.sample.tally.open if target and not target.lost else None,
+            target_open=accepting.sample.tally.open if accepting else None,
         )
         entries = [entry for entry in ledger.entries if not entry.lost]
         answers = await asyncio.gather(*(self.inspect(entry) for entry in entries))
@@ -295,7 +298,7 @@ class Run:
         await self.end(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
         target = self.ledger.target
         if self.target and target and target.name in self.engaged and not target.lost:
-            if self.started:
+            if self.started and not self.spec.endpoint:
                 await self.settle("closing", lambda: target.sample.tally.open, lambda: 0)
                 self.outcome.left_open = target.sample.tally.open
             await self.end([target], lambda _: self.stop_target())
@@ -333,6 +336,19 @@ class Run:
         if not await self.wait("closing", lambda: self.ledger.all_at(Phase.CLOSED, entries), share, CLOSE_SECONDS):
             slow = ", ".join(late(entries))
             self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
+
+
+def check_role(name: str, spec: RunSpec, target: TargetDescription) -> None:
+    """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
+    if spec.endpoint and not target.observes:
+        raise UsageError(
+            f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "
+            f"c1m-target observe --port {spec.endpoint.ports} there"
+        )
+    if target.observes and not spec.endpoint:
+        raise UsageError(
+            f"{name} only observes a server on port {target.ports}; say where that is with --endpoint HOST:{target.ports}"
+        )
 
 
 def late(entries: Iterable[Entry]) -> list[str]:

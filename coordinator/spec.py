@@ -108,6 +108,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "close_rate": at_least(parse_rate, 1),
 }
 LISTS = frozenset({"worker"})
+TOGETHER = frozenset({"target", "endpoint"})  # in one layer: the target observes the endpoint's host
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 
@@ -115,15 +116,15 @@ assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     """From (where it was written, what was written) pairs, the stronger first. Raises UsageError.
 
-    Rate and ramp are two words for one thing, and so are target and endpoint: of such a pair the stronger layer wins,
-    and one layer may not name both.
+    Rate and ramp are two words for one thing, and target and endpoint say both where connections go: of such a pair the
+    stronger layer wins. One layer may not name both rate and ramp; naming a target beside an endpoint is to observe it.
     """
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
         check_names(where, layer)
         chosen = dict(layer)
         for one, other in (("rate", "ramp"), ("target", "endpoint")):
-            if one in layer and other in layer:
+            if one in layer and other in layer and one not in TOGETHER:
                 raise UsageError(f"{where}: {name_of(one)} and {name_of(other)} exclude each other; give one of them")
             if one in merged:
                 chosen.pop(other, None)

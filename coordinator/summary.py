@@ -66,7 +66,7 @@ def failed_criteria(outcome: Outcome) -> list[str]:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
         told.append(
             f"{outcome.hold_end.established:,} of {ledger.tally.opened:,} established connections were held to the end; "
-            f"dropped: {causes or 'none'}"
+            f"dropped: {causes or 'none'}" + (f"; the server said: {ledger.heard}" if ledger.heard else "")
         )
     found = outcome.reconciliation
     if found and (found.ghosts or found.unexplained):
@@ -127,6 +127,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "dropped": dict(tally.dropped),
         "skipped_ports": tally.skipped_ports,
         "bytes_received": tally.bytes_received,
+        "server_said_first": entry.sample.heard.decode("utf-8", "backslashreplace") or None,
         "ramp_seconds": entry.sample.opened_within_ns / 1e9 or None,
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),
@@ -142,7 +143,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     open_then = hold_end.target_open if hold_end else None
     return {
         "node": entry.name,
-        "accepted": tally.opened,
+        "accepted": None if outcome.spec.endpoint else tally.opened,
         "open_at_hold_end": open_then,
         "dropped": dict(tally.dropped),
         "closed": tally.closed,
@@ -151,10 +152,14 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "bytes_sent": tally.bytes_sent,
         "acceptors": outcome.plan.acceptors if outcome.plan else None,
         "acceptors_full": entry.sample.full,
-        **footprint(inspection, open_then),
+        **footprint(inspection, held(outcome) if outcome.spec.endpoint else open_then),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
         "lost": entry.lost or None,
     }
+
+
+def held(outcome: Outcome) -> int | None:
+    return outcome.hold_end.established if outcome.hold_end else None
 
 
 def host_findings(findings: Findings, inspection: Inspection) -> dict[str, Any]:
@@ -162,6 +167,8 @@ def host_findings(findings: Findings, inspection: Inspection) -> dict[str, Any]:
         "memory": findings.cost.to_summary(),
         "kernel": {
             "established_at_hold_end": inspection.established,
+            "half_closed_at_hold_end": inspection.half_closed,
+            "in_accept_queues_at_hold_end": inspection.in_accept_queues,
             "counters": dict(findings.counters),
             "levels_at_hold_end": dict(findings.levels),
         },

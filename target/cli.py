@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import trio
 import typer
 
 from c1m.cli import LISTEN_HELP, main_of, option, version_option
-from c1m.endpoints import parse_host_port
+from c1m.crew import Zygote
+from c1m.endpoints import HostPort, parse_host_port
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
 
 from .listeners import Bind
 from .node import TargetNode, check_bind
+from .observer import Observer
 from .service import TargetService
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+Served = TypeVar("Served", TargetNode, Observer)
+
+INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
+WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -29,13 +35,27 @@ EXAMPLES = """
 
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
 
+  c1m-target observe --port 80                        # beside nginx, or any other server: what a connection costs there
+
 Nothing listens on the data ports until a run asks; how many acceptors it takes follows from the descriptors that one
 process may have.
 """
+OBSERVE_EXAMPLES = """
+[bold]Examples[/bold]
+
+  c1m-target observe --port 80                        # whoever listens on port 80
+
+  c1m-target observe --port 6379 --pid 4711           # that process and its children
+
+  c1m-coord run --total 15k --endpoint 10.0.0.5:80 --target 10.0.0.5:7200   # the run that it observes
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 
-@app.command(epilog=EXAMPLES)
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def target(
+    context: typer.Context,
     bind: Annotated[str, typer.Option(help="Address that acceptors listen on; '::' is all IPv6 ones.")] = "0.0.0.0",
     ports: Annotated[str, typer.Option(help="Ports that acceptors listen on, one each.")] = "9000-9999",
     single_port: Annotated[
@@ -43,33 +63,44 @@ def target(
         typer.Option("--single-port", help="All acceptors share one listening port, the first free one."),
     ] = False,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
-    insecure: Annotated[
-        bool,
-        typer.Option("--insecure", help="Let control listen on an address that is not loopback, without TLS."),
-    ] = False,
-    with_parent: Annotated[
-        bool,
-        typer.Option("--with-parent", help="Leave when standard input ends, as it does when its writer dies."),
-    ] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
     version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
 ) -> None:
     """Accept, echo and count TCP connections, as a c1m-coord run asks."""
+    if context.invoked_subcommand:
+        return
     address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
     where = Bind(option("--bind", plain_address, bind), option("--ports", parse_ports, ports), single_port)
     check_exposure(address, insecure=insecure)
     check_bind(where)
+    trio.run(serve_target, address, with_parent, lambda zygote, nursery: TargetNode(zygote, nursery, where))
 
-    async def run() -> None:
-        await serve(
-            "c1m-target",
-            "c1m.target.acceptor",
-            address,
-            with_parent=with_parent,
-            make=lambda zygote, nursery: TargetNode(zygote, nursery, where),
-            add=lambda node, seam, server: add_TargetServiceServicer_to_server(TargetService(seam, node), server),
-        )
 
-    trio.run(run)
+@app.command(epilog=OBSERVE_EXAMPLES)
+def observe(
+    port: Annotated[str, typer.Option(help="The server's port, or ports: 80, 9000-9010.")],
+    pid: Annotated[int | None, typer.Option(help="The server's first process. Default: whoever listens there.", min=1)] = None,
+    listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
+    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
+) -> None:
+    """Beside a server that is not c1m's: count its connections, and what they cost it and its host."""
+    address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
+    ports = option("--port", parse_ports, port)
+    check_exposure(address, insecure=insecure)
+    trio.run(serve_target, address, with_parent, lambda zygote, nursery: Observer(zygote, nursery, ports, pid))
+
+
+async def serve_target(address: HostPort, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]) -> None:
+    await serve(
+        "c1m-target",
+        "c1m.target.acceptor",
+        address,
+        with_parent=with_parent,
+        make=make,
+        add=lambda node, seam, server: add_TargetServiceServicer_to_server(TargetService(seam, node), server),
+    )
 
 
 def plain_address(text: str) -> str:

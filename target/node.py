@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ class Description:
     host: Host
     bind: Bind
     busy_with: str
+    observes: bool = False  # a server that is not ours listens there
 
 
 class TargetNode(Control):
@@ -72,20 +74,27 @@ class TargetNode(Control):
         await self.find(run_id)
         ports = [(port, port) for port in sorted(set(self.listening))]
         try:
-            established, queued = await trio.to_thread.run_sync(count, ports, 6 if ":" in self.bind.host else 4)
+            counted = await trio.to_thread.run_sync(count, ports, (6,) if ":" in self.bind.host else (4,))
         except OSError as error:
             return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
-        return await self.inspect(Inspection(established=established, in_accept_queues=queued))
+        return await self.inspect(counted)
 
     async def stop(self, run_id: str) -> None:
         await (await self.find(run_id)).stop(CLOSING)
 
 
-def count(ports: Sequence[tuple[int, int]], family: sockdiag.Family) -> tuple[int, int]:
-    """Connections of these local ports that the kernel holds established, and of those, not yet accepted."""
-    established = sockdiag.count_by_port(ports, "local", family)
-    queues = sockdiag.accept_queues(ports, family)
-    return sum(established.values()), sum(queued for queued, _ in queues.values())
+def count(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
+    """Connections of these local ports that the kernel holds: established, of those not yet accepted, and half closed."""
+    states: Counter[int] = Counter()
+    queued = 0
+    for family in families:
+        states += sockdiag.count_by_state(ports, "local", {sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT}, family)
+        queued += sum(waiting for waiting, _ in sockdiag.accept_queues(ports, family).values())
+    return Inspection(
+        established=states[sockdiag.ESTABLISHED],
+        half_closed=states[sockdiag.CLOSE_WAIT],
+        in_accept_queues=queued,
+    )
 
 
 def check_bind(bind: Bind) -> None:

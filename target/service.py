@@ -1,4 +1,4 @@
-"""TargetService over a TargetNode: messages in, values to the node, values back, messages out."""
+"""TargetService over a TargetNode or an Observer: messages in, values to the node, values back, messages out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
 
 from .node import TargetNode
+from .observer import Observer
 
 
 class TargetService(target_pb2_grpc.TargetServiceServicer):
-    def __init__(self, seam: Seam, node: TargetNode) -> None:
+    def __init__(self, seam: Seam, node: TargetNode | Observer) -> None:
         self.seam = seam
         self.node = node
 
@@ -28,6 +29,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
             ports=wire.ports_to_wire(described.bind.ports),
             single_port=described.bind.single_port,
             busy_with=described.busy_with,
+            observes=described.observes,
         )
 
     def Prepare(

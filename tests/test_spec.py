@@ -54,7 +54,6 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"total": True}, "neither a text nor a number"),  # TOML has booleans
         ({"totla": 5}, "did you mean 'total'"),
         ({"total": 5, "rate": 1, "ramp": 1}, "exclude each other"),
-        ({"total": 5, "target": "a", "endpoint": "b:1"}, "exclude each other"),
         ({"total": 5, "worker": ["a", "a"]}, "twice"),
         ({"hold": "1s"}, "how many"),  # no total anywhere
     ],

@@ -48,6 +48,7 @@ READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 EVENTS = 256  # taken from the kernel at a time
 CHUNK = 64 * 1024  # bytes read at a time
+HEARD_BYTES = 200
 IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
@@ -78,6 +79,7 @@ class Connections:
         self.took = array("f")
         self.took_from_due = array("f")
         self.attempted = self.opened = self.closed = self.skipped_ports = self.bytes_received = 0
+        self.heard = b""  # the first that any server said: a server that drops everybody often says why
         self.in_flight = 0
         self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
@@ -218,6 +220,7 @@ class Connections:
         try:
             while data := os.read(descriptor, CHUNK):
                 self.bytes_received += len(data)
+                self.heard = self.heard or data[:HEARD_BYTES]
             cause = PEER_CLOSED
         except BlockingIOError:
             return

@@ -152,6 +152,7 @@ class Shard:
         message = {
             "phase": int(self.phase),
             "tally": self.connections.tally().to_message(),
+            "heard": self.connections.heard,
             "cpu_seconds": time.process_time(),
         }
         if self.phase >= Phase.HOLDING and self.phase is not self.told_phase:

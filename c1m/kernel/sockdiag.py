@@ -19,7 +19,8 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Literal
 
 Side = Literal["local", "remote"]
@@ -28,6 +29,7 @@ Ranges = Iterable[tuple[int, int]]
 """Ports as inclusive (first, last) pairs, in any order; they may overlap."""
 
 ESTABLISHED: Final = 1  # enum tcp_states, include/net/tcp_states.h
+CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 _HIGHEST_STATE: Final = 12  # NEW_SYN_RECV
 
@@ -48,6 +50,8 @@ _NO_COOKIE: Final = b"\xff" * 8
 _SOCKET_BYTES: Final = 88
 _PORT: Final = {"local": struct.Struct("=IH14xBB"), "remote": struct.Struct("=IH16xBB")}  # length, type, port
 _LISTENER: Final = struct.Struct("=IH14xBB50xII")  # length, type, local port, idiag_rqueue, idiag_wqueue
+_STATE: Final = struct.Struct("=IH11xB")  # length, type, idiag_state
+_INODE: Final = struct.Struct("=IH78xI")  # length, type, idiag_inode
 
 # Netlink fills datagrams up to 32 KiB (af_netlink.c:netlink_recvmsg); the rest is for kernels to come.
 _DATAGRAM_BYTES: Final = 262_144
@@ -76,6 +80,17 @@ def count_by_port(
     return counts
 
 
+def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: Family = 4) -> Counter[int]:
+    """How many TCP sockets with their ``side``'s port in these ranges are in each of the states, in a single dump.
+
+    Raises as count_by_port does.
+    """
+    counts: Counter[int] = Counter()
+    if ranges := list(ports):
+        _dump(_request(ranges, side, family, states), lambda datagram: fold_states(datagram, counts))
+    return counts
+
+
 def accept_queues(ports: Ranges, family: Family = 4) -> dict[int, tuple[int, int]]:
     """The listeners with a port in these ranges: {port: (connections not yet accepted, backlog)}.
 
@@ -88,16 +103,32 @@ def accept_queues(ports: Ranges, family: Family = 4) -> dict[int, tuple[int, int
     return queues
 
 
+def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
+    """The inodes of the listeners with a port in these ranges: /proc/PID/fd links to "socket:[INODE]".
+
+    Raises as count_by_port does.
+    """
+    inodes: set[int] = set()
+    if ranges := list(ports):
+        _dump(build_request(ranges, "local", family, LISTEN), lambda datagram: fold_inodes(datagram, inodes))
+    return inodes
+
+
 def build_request(ports: Ranges, side: Side, family: Family, state: int, local_address: str | None = None) -> bytes:
     """The netlink message that asks for these sockets. Raises ValueError for what cannot be asked for."""
-    if not 1 <= state <= _HIGHEST_STATE:
-        raise ValueError(f"{state} is not a TCP state, which is from 1 (ESTABLISHED) to {_HIGHEST_STATE}")
+    return _request(ports, side, family, {state}, local_address)
+
+
+def _request(ports: Ranges, side: Side, family: Family, states: Collection[int], local_address: str | None = None) -> bytes:
+    for state in states:
+        if not 1 <= state <= _HIGHEST_STATE:
+            raise ValueError(f"{state} is not a TCP state, which is from 1 (ESTABLISHED) to {_HIGHEST_STATE}")
     ranges = [_checked(first, last) for first, last in ports]
     if not 1 <= len(ranges) <= _MOST_RANGES:
         raise ValueError(f"{len(ranges)} port ranges do not fit a filter; it takes 1 to {_MOST_RANGES}, so join some")
     program = _filter(ranges, side, local_address)
     domain = socket.AF_INET6 if family == 6 else socket.AF_INET
-    body = _REQUEST.pack(domain, socket.IPPROTO_TCP, 0, 1 << state, _NO_COOKIE)
+    body = _REQUEST.pack(domain, socket.IPPROTO_TCP, 0, sum(1 << state for state in states), _NO_COOKIE)
     body += struct.pack("=HH", 4 + len(program), 1) + program  # nlattr, INET_DIAG_REQ_BYTECODE
     return _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _DUMP_REQUEST, 0, 0) + body
 
@@ -175,6 +206,30 @@ def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]
         port = high << 8 | low
         queued_before, backlog_before = queues.get(port, (0, 0))
         queues[port] = queued_before + queued, backlog_before + backlog
+        offset += (length + 3) & ~3
+    return _ends(datagram, offset)
+
+
+def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
+    """Count one datagram's sockets by state. Returns and raises as fold_ports does."""
+    offset, last = 0, len(datagram) - _SOCKET_BYTES
+    while offset <= last:
+        length, kind, state = _STATE.unpack_from(datagram, offset)
+        if kind != _SOCK_DIAG_BY_FAMILY or length < _SOCKET_BYTES:
+            break
+        counts[state] += 1
+        offset += (length + 3) & ~3
+    return _ends(datagram, offset)
+
+
+def fold_inodes(datagram: bytes | memoryview, inodes: set[int]) -> bool:
+    """Add the inodes of one datagram's sockets. Returns and raises as fold_ports does."""
+    offset, last = 0, len(datagram) - _SOCKET_BYTES
+    while offset <= last:
+        length, kind, inode = _INODE.unpack_from(datagram, offset)
+        if kind != _SOCK_DIAG_BY_FAMILY or length < _SOCKET_BYTES:
+            break
+        inodes.add(inode)
         offset += (length + 3) & ~3
     return _ends(datagram, offset)
 

@@ -172,7 +172,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "connect_latency_us", "connect_latency_from_due_us", "full", "reading")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "connect_latency_us", "connect_latency_from_due_us", "full", "reading", "heard")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     TALLY_FIELD_NUMBER: _ClassVar[int]
     OPENED_WITHIN_NS_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +184,7 @@ class Sample(_message.Message):
     CONNECT_LATENCY_FROM_DUE_US_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
+    HEARD_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -195,10 +196,11 @@ class Sample(_message.Message):
     connect_latency_from_due_us: bytes
     full: int
     reading: Reading
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., connect_latency_us: _Optional[bytes] = ..., connect_latency_from_due_us: _Optional[bytes] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ...) -> None: ...
+    heard: bytes
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., connect_latency_us: _Optional[bytes] = ..., connect_latency_from_due_us: _Optional[bytes] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ...) -> None: ...
 
 class Inspection(_message.Message):
-    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown", "reading")
+    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown", "reading", "half_closed")
     ESTABLISHED_FIELD_NUMBER: _ClassVar[int]
     IN_ACCEPT_QUEUES_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +208,7 @@ class Inspection(_message.Message):
     CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
+    HALF_CLOSED_FIELD_NUMBER: _ClassVar[int]
     established: int
     in_accept_queues: int
     rss_bytes: int
@@ -213,7 +216,8 @@ class Inspection(_message.Message):
     cpu_seconds: float
     unknown: _containers.RepeatedScalarFieldContainer[str]
     reading: Reading
-    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ...) -> None: ...
+    half_closed: int
+    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., half_closed: _Optional[int] = ...) -> None: ...
 
 class Address(_message.Message):
     __slots__ = ("host", "port")

@@ -12,18 +12,20 @@ class TargetServiceDescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TargetServiceDescribeResponse(_message.Message):
-    __slots__ = ("host", "bind", "ports", "single_port", "busy_with")
+    __slots__ = ("host", "bind", "ports", "single_port", "busy_with", "observes")
     HOST_FIELD_NUMBER: _ClassVar[int]
     BIND_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
     SINGLE_PORT_FIELD_NUMBER: _ClassVar[int]
     BUSY_WITH_FIELD_NUMBER: _ClassVar[int]
+    OBSERVES_FIELD_NUMBER: _ClassVar[int]
     host: _node_pb2.Host
     bind: str
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
     single_port: bool
     busy_with: str
-    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., bind: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., single_port: bool = ..., busy_with: _Optional[str] = ...) -> None: ...
+    observes: bool
+    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., bind: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., single_port: bool = ..., busy_with: _Optional[str] = ..., observes: bool = ...) -> None: ...
 
 class TargetServicePrepareRequest(_message.Message):
     __slots__ = ("run_id", "acceptors", "close", "lease_seconds")

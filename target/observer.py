@@ -1,0 +1,69 @@
+"""A target's control process beside a server that is not c1m's: it starts nothing, and tells what server and host do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+
+from c1m.control import Control
+from c1m.crew import Zygote
+from c1m.errors import RefusedError
+from c1m.kernel import owners, sockdiag
+from c1m.node import Close, Inspection
+from c1m.ports import PortRanges
+
+from .listeners import Bind
+from .node import CLOSING, Description, count
+
+FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
+
+
+class Observer(Control):
+    """``pid`` and its descendants are the server; None: whoever listens on the ports."""
+
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery, ports: PortRanges, pid: int | None) -> None:
+        super().__init__(zygote, nursery)
+        self.ports = ports
+        self.pid = pid
+        self.server: Sequence[int] = ()
+
+    async def describe(self) -> Description:
+        return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
+
+    async def prepare(self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float) -> Sequence[int]:
+        """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
+        self.server = self.find_server()
+        engagement = await self.engage(run_id, lease_seconds, CLOSING)
+        engagement.touch()  # there is nobody to wait for
+        return ()
+
+    def find_server(self) -> Sequence[int]:
+        if self.pid is not None:
+            found = owners.family_of(self.pid)
+            if not found:
+                raise RefusedError(f"there is no process {self.pid} here; give the server's with --pid")
+            return found
+        inodes = {inode for family in FAMILIES for inode in sockdiag.listener_inodes(self.ports.ranges, family)}
+        if not inodes:
+            raise RefusedError(f"nothing listens on port {self.ports} here; start the server first")
+        found = owners.holders(inodes)
+        if not found:
+            raise RefusedError(f"cannot see which process listens on port {self.ports}: that takes root, or --pid")
+        return found
+
+    def pids(self) -> list[int]:
+        """The server's: what a connection costs there is what is asked for."""
+        return list(self.server)
+
+    async def inspect_run(self, run_id: str) -> Inspection:
+        """The kernel's own count of connections to the server."""
+        await self.find(run_id)
+        try:
+            counted = await trio.to_thread.run_sync(count, self.ports.ranges, FAMILIES)
+        except OSError as error:
+            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
+        return await self.inspect(counted)
+
+    async def stop(self, run_id: str) -> None:
+        await (await self.find(run_id)).stop(CLOSING)
