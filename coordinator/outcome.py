@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from c1m.node import Host, Inspection
+from c1m.node import Host
 
+from .comparison import Comparison
 from .findings import Findings
 from .fleet import TargetDescription, WorkerDescription
 from .ledger import Ledger
 from .plan import Plan
-from .reconcile import Reconciliation
 from .spec import RunSpec
-
-
-@dataclass(frozen=True, slots=True)
-class HoldEnd:
-    """What was open when the hold ended, by those who held it."""
-
-    established: int
-    by_worker: dict[str, int]
-    target_open: int | None
 
 
 @dataclass
@@ -38,10 +28,10 @@ class Outcome:
     interrupted: bool = False
     refusal: str = ""  # why nothing was opened
     troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
-    hold_end: HoldEnd | None = None
-    inspections: dict[str, Inspection] = field(default_factory=dict)
+    ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
+    hold_end: Comparison | None = None
+    widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)
-    reconciliation: Reconciliation | None = None
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
 
@@ -50,8 +40,3 @@ class Outcome:
         if name in self.workers:
             return self.workers[name].host
         return self.target.host if self.target else None
-
-
-def unknown_of(inspections: Sequence[tuple[str, Inspection]]) -> list[str]:
-    """What could not be known, and of which node."""
-    return [f"{name}: unknown: {reason}" for name, inspection in inspections for reason in inspection.unknown]

@@ -7,6 +7,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+GHOSTS = (
+    "are ghosts: established for the clients, without a socket on the server; its accept queues were too short "
+    "(raise net.core.somaxconn and the listener's backlog) or it accepted too slowly"
+)
+LOST = (
+    "were lost on the way: the server has closed them, and neither FIN nor RST of it reached the clients; look for dropped "
+    "packets (raise net.core.netdev_max_backlog)"
+)
+NOT_OURS = "on the server's port are not c1m's own: no worker has them"
+QUEUED = "wait in accept queues: the server has not accepted them yet"
+HALF_CLOSED = "are half closed: the other side has closed them, the server has not"
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The same connections, counted by those who can know; None is unknown."""
@@ -16,18 +29,34 @@ class Counts:
     target_open: int | None  # accepted and open, by the acceptors
     target_kernel: int | None  # established, by the target's kernel
     in_accept_queues: int | None  # of those, not accepted yet
+    client_opened: int | None = None  # ever established, by the workers
+    accepted: int | None = None  # ever, by the acceptors
+    half_closed: int | None = None  # by the target's kernel: the client has closed, the server has not
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
+    """``ghosts`` never had a socket on the server; ``lost_on_the_way`` had one, and its end never reached the client.
+
+    ``not_ours`` are on the server's port, and no worker's. All three are None where nobody can tell.
+    """
+
     client_established: int
     client_kernel_established: int | None
     target_open: int | None
     kernel_established: int | None
     in_accept_queues: int | None
+    half_closed: int | None
     ghosts: int | None
+    lost_on_the_way: int | None
+    not_ours: int | None
     unexplained: int | None
     explanation: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every connection that a client holds is held by the server too, and every count is accounted for."""
+        return not (self.ghosts or self.lost_on_the_way or self.unexplained)
 
     def to_summary(self) -> dict[str, Any]:
         return asdict(self) | {"explanation": list(self.explanation)}
@@ -42,23 +71,10 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         gaps.append(abs(gap))
         if gap:
             told.append(f"the workers count {counts.client:,} established, their kernels {counts.client_kernel:,}")
-    ghosts = None
-    if counts.target_kernel is not None:
-        ghosts = max(counts.client - counts.target_kernel, 0)
-        if ghosts:
-            told.append(
-                f"{ghosts:,} connections are ghosts: established for the clients, without a socket on the server; "
-                f"its accept queues were too short (raise net.core.somaxconn)"
-            )
-        extra = counts.target_kernel - counts.client
-        if extra > 0:
-            gaps.append(extra)
-            told.append(f"the target's kernel holds {extra:,} established connections that no worker knows of")
+    ghosts, lost, others = across(counts)
+    told += sentences(ghosts, lost, others, counts)
     if counts.target_kernel is not None and counts.target_open is not None:
-        queued = counts.in_accept_queues or 0
-        if queued:
-            told.append(f"{queued:,} connections wait in accept queues")
-        gap = counts.target_kernel - counts.target_open - queued
+        gap = counts.target_kernel - counts.target_open - (counts.in_accept_queues or 0)
         gaps.append(abs(gap))
         if gap:
             told.append(
@@ -70,10 +86,35 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         target_open=counts.target_open,
         kernel_established=counts.target_kernel,
         in_accept_queues=counts.in_accept_queues,
+        half_closed=counts.half_closed,
         ghosts=ghosts,
+        lost_on_the_way=lost,
+        not_ours=others,
         unexplained=sum(gaps) if gaps else None,
         explanation=tuple(told) or (agreement(counts),),
     )
+
+
+def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
+    """Ghosts, lost on the way, not ours: the difference between the clients and the server's kernel, told apart.
+
+    A connection that was ever accepted is no ghost. An endpoint does not say what it accepted; there all are taken for
+    ghosts. Others' connections on the port can hide as many of both, if there are any.
+    """
+    if counts.target_kernel is None:
+        return None, None, None
+    missing = max(counts.client - counts.target_kernel, 0)
+    others = max(counts.target_kernel - counts.client, 0)
+    if counts.accepted is None or counts.client_opened is None:
+        return missing, 0, others
+    never = max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
+    return min(missing, never), missing - min(missing, never), others
+
+
+def sentences(ghosts: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
+    queued = counts.in_accept_queues
+    named = ((ghosts, GHOSTS), (lost, LOST), (others, NOT_OURS), (queued, QUEUED), (counts.half_closed, HALF_CLOSED))
+    return [f"{count:,} connections {says}" for count, says in named if count]
 
 
 def agreement(counts: Counts) -> str:

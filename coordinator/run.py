@@ -13,17 +13,17 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from c1m.errors import C1mError, RefusedError, UsageError
-from c1m.node import Inspection, Phase, Sample
+from c1m.node import Phase, Sample
 from c1m.ports import PortRanges
 from c1m.routes import Address
 
+from .comparison import Comparison, compare
 from .facts import endpoint_facts, target_facts, worker_facts
 from .findings import find
 from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
 from .ledger import Entry, Ledger
-from .outcome import HoldEnd, Outcome, unknown_of
+from .outcome import Outcome
 from .plan import Plan, make_plan
-from .reconcile import Counts, reconcile
 from .spec import RunSpec
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
@@ -84,8 +84,10 @@ class Run:
         await self.prepare(plan)
         await self.start()
         await self.ramp()
+        if self.spec.hold:
+            self.outcome.ramp_end = await self.compare()
         await self.hold()
-        await self.compare()
+        self.outcome.hold_end = await self.compare()
 
     # -- before anything is opened
 
@@ -235,49 +237,35 @@ class Run:
             return
         began = time.monotonic()
         seconds = self.spec.hold
+
+        def nobody_left() -> bool:
+            self.look()
+            return all(entry.lost for entry in self.ledger.workers)
+
         await self.wait(
             "holding",
-            lambda: all(entry.lost for entry in self.ledger.workers),
+            nobody_left,
             lambda: min((time.monotonic() - began) / seconds, 1.0) if seconds else 1.0,
             seconds,
         )
 
-    async def compare(self) -> None:
-        """Ask everybody who counts, while nothing changes."""
-        ledger, target = self.ledger, self.ledger.target
-        accepting = target if target and not target.lost and not self.spec.endpoint else None
-        if accepting:
-            await self.settle("comparing", lambda: accepting.sample.tally.open, lambda: ledger.established)
-        self.outcome.hold_end = HoldEnd(
-            established=ledger.established,
-            by_worker={entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost},
-            target_open=accepting.sample.tally.open if accepting else None,
-        )
-        entries = [entry for entry in ledger.entries if not entry.lost]
-        answers = await asyncio.gather(*(self.inspect(entry) for entry in entries))
-        found = dict(zip((entry.name for entry in entries), answers, strict=True))
-        self.outcome.inspections = found
-        for entry in entries:
-            if reading := found[entry.name].reading:
-                entry.history.take(reading)
-        at_target = found.get(target.name, Inspection()) if target else Inspection()
-        clients = [found[entry.name].established for entry in ledger.workers if entry.name in found]
-        counts = Counts(
-            client=self.outcome.hold_end.established,
-            client_kernel=None if None in clients else sum(count for count in clients if count is not None),
-            target_open=self.outcome.hold_end.target_open,
-            target_kernel=at_target.established,
-            in_accept_queues=at_target.in_accept_queues,
-        )
-        self.outcome.reconciliation = reconcile(counts, unknown_of(list(found.items())))
+    def look(self) -> None:
+        """The cheap comparison, of what samples say; they may be half a second apart."""
+        if target := self.accepting:
+            gap = abs(self.ledger.established - target.sample.tally.open)
+            self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
 
-    async def inspect(self, entry: Entry) -> Inspection:
-        node = self.target if self.target and entry is self.ledger.target else self.workers[entry.name]
-        assert node is not None
-        try:
-            return await node.inspect(self.run_id)
-        except C1mError as error:
-            return Inspection(unknown=(str(error),))
+    async def compare(self) -> Comparison:
+        if accepting := self.accepting:
+            await self.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
+        nodes: dict[str, Worker | Target] = {**self.workers, **({self.target.name: self.target} if self.target else {})}
+        return await compare(self.run_id, self.ledger, nodes, self.accepting)
+
+    @property
+    def accepting(self) -> Entry | None:
+        """The target, if it is one that counts what it accepts, and is not lost."""
+        target = self.ledger.target
+        return target if target and not target.lost and not self.spec.endpoint else None
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
         """Until a count has reached its goal, or stopped moving."""
@@ -298,7 +286,7 @@ class Run:
         await self.end(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
         target = self.ledger.target
         if self.target and target and target.name in self.engaged and not target.lost:
-            if self.started and not self.spec.endpoint:
+            if self.started and self.accepting:
                 await self.settle("closing", lambda: target.sample.tally.open, lambda: 0)
                 self.outcome.left_open = target.sample.tally.open
             await self.end([target], lambda _: self.stop_target())

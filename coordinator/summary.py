@@ -68,9 +68,8 @@ def failed_criteria(outcome: Outcome) -> list[str]:
             f"{outcome.hold_end.established:,} of {ledger.tally.opened:,} established connections were held to the end; "
             f"dropped: {causes or 'none'}" + (f"; the server said: {ledger.heard}" if ledger.heard else "")
         )
-    found = outcome.reconciliation
-    if found and (found.ghosts or found.unexplained):
-        told += found.explanation
+    if not outcome.hold_end.reconciliation.sound:
+        told += outcome.hold_end.reconciliation.explanation
     return told
 
 
@@ -103,8 +102,19 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "connect_latency_from_due_us": latency(entry.sample.connect_latency_from_due_us for entry in ledger.workers),
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
-        "reconciliation": outcome.reconciliation.to_summary() if outcome.reconciliation else None,
+        "reconciliation": reconciliation(outcome),
         "environment": environment(outcome),
+    }
+
+
+def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
+    """At the end of the hold, and beside it at the end of the ramp and in between."""
+    if outcome.hold_end is None:
+        return None
+    return {
+        **outcome.hold_end.reconciliation.to_summary(),
+        "at_ramp_end": outcome.ramp_end.reconciliation.to_summary() if outcome.ramp_end else None,
+        "widest_gap_through_hold": outcome.widest_gap,
     }
 
 
@@ -114,7 +124,7 @@ def latency(encoded: Iterable[bytes]) -> dict[str, int]:
 
 def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     tally, hold_end = entry.sample.tally, outcome.hold_end
-    inspection = outcome.inspections.get(entry.name, Inspection())
+    inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
     planned = {worker.name: worker for worker in outcome.plan.workers} if outcome.plan else {}
     return {
         "node": entry.name,
@@ -139,7 +149,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
 def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     tally: Tally = entry.sample.tally
     hold_end = outcome.hold_end
-    inspection = outcome.inspections.get(entry.name, Inspection())
+    inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
     open_then = hold_end.target_open if hold_end else None
     return {
         "node": entry.name,

@@ -1,6 +1,8 @@
 """Reconciliation: every difference has a name, and agreement says who agreed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from c1m.coordinator.reconcile import Counts, reconcile
 
@@ -12,15 +14,34 @@ from c1m.coordinator.reconcile import Counts, reconcile
         (Counts(9, 9, None, None, None), None, 0, "clients and their kernels agree"),  # an endpoint
         (Counts(9, None, None, None, None), None, None, "nothing was compared"),
         (Counts(0, 0, None, None, None), None, 0, "nothing was established"),
-        (Counts(9, 9, 6, 6, 0), 3, 0, "3 connections are ghosts"),
+        (Counts(9, 9, None, 7, 0), 2, 0, "2 connections are ghosts"),  # an endpoint that is observed
+        (Counts(9, 9, 6, 6, 0, client_opened=9, accepted=6), 3, 0, "3 connections are ghosts"),
+        (Counts(9, 9, 6, 7, 1, client_opened=9, accepted=6), 2, 0, "2 connections are ghosts"),
+        (Counts(9, 9, 6, 6, 0, client_opened=9, accepted=9), 0, 0, "3 connections were lost on the way"),
+        (Counts(9, 9, 6, 6, 0, client_opened=10, accepted=8), 2, 0, "1 connections were lost on the way"),
         (Counts(9, 9, 7, 9, 2), 0, 0, "2 connections wait in accept queues"),
+        (Counts(9, 9, 9, 9, 0, half_closed=4), 0, 0, "4 connections are half closed"),
         (Counts(9, 8, 9, 9, 0), 0, 1, "the workers count 9"),
         (Counts(9, 9, 8, 9, 0), 0, 1, "the acceptors hold 8"),
-        (Counts(9, 9, 11, 11, 0), 0, 2, "no worker knows of"),
+        (Counts(9, 9, 11, 11, 0), 0, 0, "2 connections on the server's port are not c1m's own"),
     ],
 )
 def test_every_difference_has_a_name(counts: Counts, ghosts: int | None, unexplained: int | None, told: str) -> None:
     found = reconcile(counts, [])
 
     assert (found.ghosts, found.unexplained) == (ghosts, unexplained)
-    assert any(told in sentence for sentence in found.explanation)
+    assert any(told in sentence for sentence in found.explanation), found.explanation
+
+
+SOME = st.integers(0, 20)
+
+
+@given(st.builds(Counts, SOME, SOME, SOME, SOME, SOME, client_opened=SOME, accepted=SOME, half_closed=SOME))
+def test_what_a_client_has_and_the_server_has_not_is_named_in_full(counts: Counts) -> None:
+    found = reconcile(counts, [])
+
+    assert counts.target_kernel is not None
+    assert found.ghosts is not None
+    assert found.lost_on_the_way is not None
+    assert found.not_ours is not None
+    assert counts.client - found.ghosts - found.lost_on_the_way + found.not_ours == counts.target_kernel

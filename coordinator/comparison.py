@@ -1,0 +1,58 @@
+"""A comparison: everybody who counts is asked, while nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from c1m.errors import C1mError
+from c1m.node import Inspection
+
+from .fleet import Target, Worker
+from .ledger import Entry, Ledger
+from .reconcile import Counts, Reconciliation, reconcile
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was open at one moment, by those who held it."""
+
+    established: int
+    by_worker: Mapping[str, int]
+    target_open: int | None
+    inspections: Mapping[str, Inspection]
+    reconciliation: Reconciliation
+
+
+async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target], accepting: Entry | None) -> Comparison:
+    """``accepting``: the target, if it is one that counts what it accepts, and is not lost."""
+    established = ledger.established
+    by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
+    entries = [entry for entry in ledger.entries if not entry.lost]
+    answers = await asyncio.gather(*(inspect(nodes[entry.name], run_id) for entry in entries))
+    found = dict(zip((entry.name for entry in entries), answers, strict=True))
+    for entry in entries:
+        if reading := found[entry.name].reading:
+            entry.history.take(reading)
+    at_target = found.get(ledger.target.name, Inspection()) if ledger.target else Inspection()
+    clients = [found[name].established for name in by_worker]
+    counts = Counts(
+        client=established,
+        client_kernel=None if None in clients else sum(count for count in clients if count is not None),
+        client_opened=ledger.tally.opened,
+        accepted=accepting.sample.tally.opened if accepting else None,
+        target_open=accepting.sample.tally.open if accepting else None,
+        target_kernel=at_target.established,
+        in_accept_queues=at_target.in_accept_queues,
+        half_closed=at_target.half_closed,
+    )
+    unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
+    return Comparison(established, by_worker, counts.target_open, found, reconcile(counts, unknown))
+
+
+async def inspect(node: Worker | Target, run_id: str) -> Inspection:
+    try:
+        return await node.inspect(run_id)
+    except C1mError as error:
+        return Inspection(unknown=(str(error),))

@@ -1,0 +1,70 @@
+"""Connections that only their clients believe in, made by a real kernel: a short accept queue, and nobody who accepts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import Lab, address, lab
+from programs import children_of, node
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+BACKLOG = 128
+TOTAL = 2000
+SLOW_LINK = "rate 4mbit burst 1600 latency 20s"
+
+
+@pytest.fixture
+def hosts() -> Iterator[Lab]:
+    with lab() as made:
+        yield made
+
+
+def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    target, worker = f"{address('target')}:7200", f"{address('worker1')}:7100"
+    # A slow link: the ACKs stand in line behind hundreds of SYNs. Those overflow the SYN queue, the kernel answers with
+    # cookies, and when their ACKs come, the accept queue is full: dropped, and nobody will ever send them again.
+    subprocess.run(hosts.inside("worker1", *f"tc qdisc add dev eth0 root tbf {SLOW_LINK}".split()), check=True)
+    limit = ["sh", "-c", f'sysctl -qw net.core.somaxconn={BACKLOG} && exec "$@"', "sh"]
+    listen = ("--listen", target, "--insecure", "--bind", address("target"))
+    words = ("--total", str(TOTAL), "--target", target, "--worker", worker, "--hold", "3s", "--connect-timeout", "2s")
+    with (
+        node("target", *listen, inside=[*hosts.inside("target"), *limit]) as serving,
+        node("worker", "--listen", worker, "--insecure", inside=hosts.inside("worker1")),
+    ):
+        command = [*hosts.inside("coord"), sys.executable, "-m", "c1m.coordinator", "run", *words, "--json", str(told)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as coord:
+            acceptors: list[int] = []
+            assert coord.stderr is not None
+            for line in coord.stderr:
+                if line.startswith("opening") and not acceptors:
+                    acceptors = [pid for pid, name in children_of(serving.pid).items() if name.startswith("c1m-acceptor")]
+                    send(acceptors, signal.SIGSTOP)
+                if line.startswith("holding"):
+                    send(acceptors, signal.SIGCONT)
+            code = coord.wait(60)
+
+    summary = json.loads(told.read_text())
+    counted = summary["reconciliation"]
+    print(json.dumps({k: summary[k] for k in ("failed", "dropped", "reconciliation", "reasons")}, indent=1), acceptors, summary["target"]["kernel"])
+    assert acceptors
+    assert (code, summary["verdict"]) == (1, "failed")
+    assert counted["ghosts"] > 0
+    assert counted["ghosts"] == counted["client_established"] - counted["kernel_established"]
+    assert counted["kernel_established"] == counted["target_open"]
+    assert counted["unexplained"] == 0
+    assert any(f"{counted['ghosts']:,} connections are ghosts" in reason for reason in summary["reasons"])
+    assert any("somaxconn (128)" in reason for reason in summary["reasons"]), summary["reasons"]
+
+
+def send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, number)
