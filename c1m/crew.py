@@ -50,6 +50,7 @@ class Child:
     latency_us: Mapping[int, int] = field(default_factory=dict)  # rounded connect latency -> how many
     latency_from_due_us: Mapping[int, int] = field(default_factory=dict)
     heard: bytes = b""  # the first that a server said to it
+    probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
     last_words: str = ""
     gone: trio.Event = field(default_factory=trio.Event)
 
@@ -74,6 +75,7 @@ class Child:
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
         self.heard = message.get("heard", b"")
+        self.probed = message.get("probed")
         if "latency_us" in message:
             self.latency_us = message["latency_us"]
             self.latency_from_due_us = message["latency_from_due_us"]

@@ -82,6 +82,10 @@ def run(
     connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
     lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
     close: Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")] = None,
+    probe_ghosts: Annotated[
+        bool,
+        typer.Option("--probe-ghosts", help="At the end of the hold, prove on a sample which are ghosts: 4 s more."),
+    ] = False,
     close_rate: Annotated[
         str | None,
         typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),

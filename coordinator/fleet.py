@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 10.0
 PREPARE_SECONDS = 90.0
+PROBE_SECONDS = 30.0
 INSPECT_SECONDS = 60.0  # a million connections take about two
 
 
@@ -144,6 +145,13 @@ class Worker(Node):
         with sentences(self.name):
             answer = await self.stub.Inspect(worker_pb2.InspectRequest(run_id=run_id), timeout=INSPECT_SECONDS)
         return wire.inspection_from_wire(answer.inspection)
+
+    async def probe(self, run_id: str, most: int) -> tuple[int, int]:
+        """Of how many connections the peers were asked, and how many of those they do not know."""
+        with sentences(self.name):
+            request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
+            answer = await self.stub.Probe(request, timeout=PROBE_SECONDS)
+        return answer.probed, answer.ghosts
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)

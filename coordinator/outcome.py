@@ -15,6 +15,14 @@ from .plan import Plan
 from .spec import RunSpec
 
 
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A sample of connections, and how many of those the server's kernel does not know."""
+
+    connections: int
+    ghosts: int
+
+
 @dataclass
 class Outcome:
     run_id: str
@@ -32,6 +40,7 @@ class Outcome:
     hold_end: Comparison | None = None
     widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)
+    probed: Probed | None = None  # None: not asked for
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
 GHOSTS = (
     "are ghosts: established for the clients, without a socket on the server; its accept queues were too short "
     "(raise net.core.somaxconn and the listener's backlog) or it accepted too slowly"

@@ -22,13 +22,14 @@ from .facts import endpoint_facts, target_facts, worker_facts
 from .findings import find
 from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
 from .ledger import Entry, Ledger
-from .outcome import Outcome
+from .outcome import Outcome, Probed
 from .plan import Plan, make_plan
 from .spec import RunSpec
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
 CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
 SHOW_SECONDS = 0.25
+PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
@@ -88,6 +89,8 @@ class Run:
             self.outcome.ramp_end = await self.compare()
         await self.hold()
         self.outcome.hold_end = await self.compare()
+        if self.spec.probe_ghosts:
+            self.outcome.probed = await self.probe()
 
     # -- before anything is opened
 
@@ -260,6 +263,12 @@ class Run:
             await self.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
         nodes: dict[str, Worker | Target] = {**self.workers, **({self.target.name: self.target} if self.target else {})}
         return await compare(self.run_id, self.ledger, nodes, self.accepting)
+
+    async def probe(self) -> Probed:
+        names = [entry.name for entry in self.ledger.workers if not entry.lost]
+        most = -(-PROBE_SAMPLE // max(len(names), 1))
+        answers = await asyncio.gather(*(self.workers[name].probe(self.run_id, most) for name in names))
+        return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
 
     @property
     def accepting(self) -> Entry | None:

@@ -32,6 +32,7 @@ class RunSpec:
     connect_timeout: float = 10.0
     lease: float = 15.0
     close: Close = Close.RESET
+    probe_ghosts: bool = False  # ask the peers' kernels, at the end of the hold, about a sample of the connections
     close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
 
     @property
@@ -43,7 +44,10 @@ class RunSpec:
         words = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if value is None or (not value and item.name in ("rate", "ramp", "close_rate")):
+            if value is None or (not value and item.name in ("rate", "ramp", "close_rate", "probe_ghosts")):
+                continue
+            if value is True:
+                words.append(name_of(item.name))
                 continue
             for each in value if item.name in LISTS else [CLOSE_NAMES[value] if item.name == "close" else value]:
                 words += [name_of(item.name), str(each)]
@@ -64,6 +68,7 @@ class RunSpec:
             "connect_timeout_seconds": self.connect_timeout,
             "lease_seconds": self.lease,
             "close": CLOSE_NAMES[self.close],
+            "probe_ghosts": self.probe_ghosts,
             "close_rate_per_second": self.close_rate or None,
         }
 
@@ -76,6 +81,12 @@ def parse_close(text: str) -> Close:
         if text == name:
             return close
     raise ValueError(f"{text!r} is not a way to close; write rst or fin")
+
+
+def parse_flag(text: str) -> bool:
+    if text not in ("True", "False"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "True"
 
 
 def parse_host(text: str) -> str:
@@ -105,6 +116,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "connect_timeout": at_least(parse_duration, 0.01),
     "lease": at_least(parse_duration, 2),
     "close": parse_close,
+    "probe_ghosts": parse_flag,
     "close_rate": at_least(parse_rate, 1),
 }
 LISTS = frozenset({"worker"})
@@ -161,8 +173,8 @@ def parsed(where: str, name: str, value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """TOML has numbers of its own; they are read as if a person had typed them."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    """TOML has numbers and truth values of its own; they are read as if a person had typed them."""
+    if not isinstance(value, (str, int, float)):
         raise ValueError(f"{value!r} is neither a text nor a number; write it as on the command line")  # noqa: TRY004
     return str(value)
 

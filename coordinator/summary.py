@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,11 @@ def failed_criteria(outcome: Outcome) -> list[str]:
         )
     if not outcome.hold_end.reconciliation.sound:
         told += outcome.hold_end.reconciliation.explanation
+    if (probed := outcome.probed) and probed.ghosts:
+        told.append(
+            f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
+            f"kernel does not know them"
+        )
     return told
 
 
@@ -115,6 +120,7 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
         **outcome.hold_end.reconciliation.to_summary(),
         "at_ramp_end": outcome.ramp_end.reconciliation.to_summary() if outcome.ramp_end else None,
         "widest_gap_through_hold": outcome.widest_gap,
+        "probed": asdict(outcome.probed) if outcome.probed else None,
     }
 
 

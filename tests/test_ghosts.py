@@ -35,7 +35,19 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
     subprocess.run(hosts.inside("worker1", *f"tc qdisc add dev eth0 root tbf {SLOW_LINK}".split()), check=True)
     limit = ["sh", "-c", f'sysctl -qw net.core.somaxconn={BACKLOG} && exec "$@"', "sh"]
     listen = ("--listen", target, "--insecure", "--bind", address("target"))
-    words = ("--total", str(TOTAL), "--target", target, "--worker", worker, "--hold", "3s", "--connect-timeout", "2s")
+    words = (
+        "--total",
+        str(TOTAL),
+        "--target",
+        target,
+        "--worker",
+        worker,
+        "--hold",
+        "3s",
+        "--connect-timeout",
+        "2s",
+        "--probe-ghosts",
+    )
     with (
         node("target", *listen, inside=[*hosts.inside("target"), *limit]) as serving,
         node("worker", "--listen", worker, "--insecure", inside=hosts.inside("worker1")),
@@ -54,13 +66,13 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
 
     summary = json.loads(told.read_text())
     counted = summary["reconciliation"]
-    print(json.dumps({k: summary[k] for k in ("failed", "dropped", "reconciliation", "reasons")}, indent=1), acceptors, summary["target"]["kernel"])
     assert acceptors
     assert (code, summary["verdict"]) == (1, "failed")
     assert counted["ghosts"] > 0
     assert counted["ghosts"] == counted["client_established"] - counted["kernel_established"]
     assert counted["kernel_established"] == counted["target_open"]
     assert counted["unexplained"] == 0
+    assert counted["probed"] == {"connections": counted["client_established"], "ghosts": counted["ghosts"]}
     assert any(f"{counted['ghosts']:,} connections are ghosts" in reason for reason in summary["reasons"])
     assert any("somaxconn (128)" in reason for reason in summary["reasons"]), summary["reasons"]
 

@@ -24,11 +24,15 @@ SPECS = st.builds(
     connect_timeout=SECONDS.filter(lambda seconds: seconds >= 0.01),
     close=st.sampled_from(Close),
     close_rate=st.sampled_from([0.0, 5000.0]),
+    probe_ghosts=st.booleans(),
 )
 
 
 def read(words: list[str]) -> RunSpec:
     layer: dict[str, object] = {}
+    if "--probe-ghosts" in words:  # the one without a value
+        words.remove("--probe-ghosts")
+        layer["probe_ghosts"] = True
     for name, value in zip(words[::2], words[1::2], strict=True):
         key = name.removeprefix("--").replace("-", "_")
         layer[key] = [*layer.get(key, []), value] if key == "worker" else value  # type: ignore[misc]
@@ -51,7 +55,9 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
     [
         ({"total": "many"}, "--total"),  # not a number
         ({"total": 0}, "at least 1"),  # nothing to do
-        ({"total": True}, "neither a text nor a number"),  # TOML has booleans
+        ({"total": True}, "'True' is not a number"),  # TOML has booleans
+        ({"total": ["5"]}, "neither a text nor a number"),  # ... and lists
+        ({"total": 5, "probe_ghosts": "perhaps"}, "neither true nor false"),
         ({"totla": 5}, "did you mean 'total'"),
         ({"total": 5, "rate": 1, "ramp": 1}, "exclude each other"),
         ({"total": 5, "worker": ["a", "a"]}, "twice"),

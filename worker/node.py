@@ -26,6 +26,7 @@ from .shard import ShardAssignment
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
 GUARD_SECONDS = 0.25
+PROBE_SECONDS = 20.0  # for all shards to have probed
 CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
 # Below this much free memory a host is no longer a place for experiments: opening stops.
@@ -118,6 +119,19 @@ class WorkerNode(Control):
         except OSError as error:
             return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
         return await self.inspect(Inspection(established=sum(counts.values())))
+
+    async def probe(self, run_id: str, most: int) -> tuple[int, int]:
+        """Ask about up to ``most`` connections: of how many, and how many of those are ghosts."""
+        engagement = await self.find(run_id)
+        children = engagement.crew.alive
+        for child in children:
+            child.probed = None
+            await child.send({"probe": -(-most // len(children))})
+        with trio.move_on_after(PROBE_SECONDS):
+            while any(child.probed is None for child in children if not child.gone.is_set()):
+                await engagement.changed.wait()
+        answers = [child.probed for child in children if child.probed]
+        return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)

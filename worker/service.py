@@ -52,6 +52,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
         return pb.InspectResponse(inspection=wire.inspection_to_wire(inspection))
 
+    def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
+        probed, ghosts = self.seam.call(context, self.node.probe, request.run_id, request.connections)
+        return pb.ProbeResponse(probed=probed, ghosts=ghosts)
+
     def Stop(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
         close = Close(request.close or Close.RESET)
         self.seam.call(context, self.node.stop, request.run_id, close, request.rate)

@@ -27,6 +27,7 @@ from c1m.zygote import name_process
 
 from .connections import Connections
 from .itinerary import Itinerary
+from .probe import probe
 
 CHUNK = 64  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures, 1 ms
 STEP_CHUNKS = 4  # chunks before the other tasks get a turn: about 5 ms
@@ -106,6 +107,7 @@ class Shard:
         self.start = 0.0
         self.next_expiry = 0.0
         self.told_phase = Phase.PREPARED  # with which the latencies were told
+        self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.changed = trio.Event()  # there is something to tell at once
         self.stopped: trio.CancelScope | None = None
@@ -133,6 +135,9 @@ class Shard:
                 self.started.set()
             elif "halt" in order:
                 self.left = 0
+            elif "probe" in order:
+                self.probed = await probe(self.connections, order["probe"])
+                self.changed.set()
             elif "close" in order:
                 await self.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
 
@@ -142,8 +147,8 @@ class Shard:
         while True:
             self.changed = trio.Event()
             counts = self.connections.counts()
-            if (self.phase, counts) != told:
-                told = (self.phase, counts)
+            if (self.phase, counts, self.probed) != told:
+                told = (self.phase, counts, self.probed)
                 await self.tell()
             with trio.move_on_after(REPORT_SECONDS if self.phase is not Phase.HOLDING else 2 * REPORT_SECONDS):
                 await self.changed.wait()
@@ -154,6 +159,7 @@ class Shard:
             "tally": self.connections.tally().to_message(),
             "heard": self.connections.heard,
             "cpu_seconds": time.process_time(),
+            "probed": self.probed,
         }
         if self.phase >= Phase.HOLDING and self.phase is not self.told_phase:
             self.told_phase = self.phase

@@ -111,6 +111,22 @@ class InspectResponse(_message.Message):
     inspection: _node_pb2.Inspection
     def __init__(self, inspection: _Optional[_Union[_node_pb2.Inspection, _Mapping]] = ...) -> None: ...
 
+class ProbeRequest(_message.Message):
+    __slots__ = ("run_id", "connections")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    connections: int
+    def __init__(self, run_id: _Optional[str] = ..., connections: _Optional[int] = ...) -> None: ...
+
+class ProbeResponse(_message.Message):
+    __slots__ = ("probed", "ghosts")
+    PROBED_FIELD_NUMBER: _ClassVar[int]
+    GHOSTS_FIELD_NUMBER: _ClassVar[int]
+    probed: int
+    ghosts: int
+    def __init__(self, probed: _Optional[int] = ..., ghosts: _Optional[int] = ...) -> None: ...
+
 class StopRequest(_message.Message):
     __slots__ = ("run_id", "close", "rate")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

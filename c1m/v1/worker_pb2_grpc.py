@@ -60,6 +60,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.InspectRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.InspectResponse.FromString,
                 _registered_method=True)
+        self.Probe = channel.unary_unary(
+                '/c1m.v1.WorkerService/Probe',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/c1m.v1.WorkerService/Stop',
                 request_serializer=c1m_dot_v1_dot_worker__pb2.StopRequest.SerializeToString,
@@ -107,6 +112,13 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Probe(self, request, context):
+        """Ask the peers' kernels whether they know some of the connections; takes some seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Begin to close; Watch tells when it is done.
         """
@@ -141,6 +153,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Inspect,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.InspectRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.InspectResponse.SerializeToString,
+            ),
+            'Probe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Probe,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -284,6 +301,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Inspect',
             c1m_dot_v1_dot_worker__pb2.InspectRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.InspectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Probe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Probe',
+            c1m_dot_v1_dot_worker__pb2.ProbeRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.ProbeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class WorkerServiceStub:
     """
     Inspect: _grpc.UnaryUnaryMultiCallable[_worker_pb2.InspectRequest, _worker_pb2.InspectResponse]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    Probe: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]
+    """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
     """Begin to close; Watch tells when it is done."""
 
@@ -65,6 +67,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """
     Inspect: _aio.UnaryUnaryMultiCallable[_worker_pb2.InspectRequest, _worker_pb2.InspectResponse]  # type: ignore[assignment]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    Probe: _aio.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]  # type: ignore[assignment]
+    """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
     """Begin to close; Watch tells when it is done."""
 
@@ -112,6 +116,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.InspectResponse, _abc.Awaitable[_worker_pb2.InspectResponse]]:
         """Ask the node's kernel, at a cost of about a microsecond a connection."""
+
+    @_abc_1.abstractmethod
+    def Probe(
+        self,
+        request: _worker_pb2.ProbeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.ProbeResponse, _abc.Awaitable[_worker_pb2.ProbeResponse]]:
+        """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
 
     @_abc_1.abstractmethod
     def Stop(
