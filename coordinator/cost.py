@@ -50,6 +50,7 @@ class CacheCost:
 class Cost:
     """Of one connection on one machine; None is unknown, and ``unknown`` says why."""
 
+    connections: int | None = None  # established while the last reading was taken
     sockets_per_connection: float | None = None
     slab_bytes_per_socket: float | None = None
     slab_bytes_per_connection: float | None = None
@@ -77,6 +78,7 @@ def cost(history: History, connections: int | None, merged: Mapping[str, tuple[s
     user = history.user_bytes / connections if history.user_bytes is not None else None
     by_name = sum(cache.bytes_per_connection for cache in caches if cache.role)
     return Cost(
+        connections=connections,
         sockets_per_connection=each,
         slab_bytes_per_socket=per_socket,
         slab_bytes_per_connection=slab,

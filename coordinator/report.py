@@ -10,7 +10,7 @@ from rich.table import Table
 
 from c1m.units import format_bytes, format_duration, format_rate
 
-ENDS = 1.5  # sockets of a connection, from which on both ends are here
+from .bill import bill
 
 COLOURS = {
     "passed": "green",
@@ -29,8 +29,7 @@ def parts(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
-    for node in holders(summary):
-        shown += memory(node)
+    shown += bill(summary)
     return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
 
 
@@ -96,49 +95,6 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
         f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
         duration(node["cpu_seconds"]),
     ]
-
-
-def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Whose memory people ask for: the target's. Where there is none to ask, the workers'."""
-    return [summary["target"]] if summary["target"] else summary["workers"]
-
-
-def memory(node: dict[str, Any]) -> list[RenderableType]:
-    """What a connection costs on a node's machine: a sentence, and a table by cache."""
-    cost = node["memory"]
-    unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
-    if cost["slab_bytes_per_connection"] is None:
-        return [*unknown]
-    return [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *unknown, *([caches(cost)] if cost["caches"] else [])]
-
-
-def memory_sentence(cost: dict[str, Any]) -> str:
-    ends = "one end of it" if cost["sockets_per_connection"] < ENDS else "both of its ends"
-    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here, {ends}"
-    if cost["user_bytes_per_connection"] is not None:
-        told += f", and {cost['user_bytes_per_connection']:,.0f} B of the memory of its processes"
-    if cost["caches"]:
-        told += (
-            f"; {cost['explained_percent']:.1f} % of that by name, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
-            f"called reclaimable and are not; {format_bytes(cost['artefact_bytes'])} that listings of descriptors left "
-            f"in the slab are not in it"
-        )
-    return told
-
-
-def caches(cost: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("cache", "objects", "bytes each", "a connection", "what of it"):
-        table.add_column(column, justify="left" if column in ("cache", "what of it") else "right")
-    for cache in cost["caches"]:
-        table.add_row(
-            escape(cache["name"]),
-            f"{cache['objects_per_connection']:.2f}",
-            f"{cache['object_bytes']:,}",
-            f"{cache['bytes_per_connection']:,.0f} B",
-            escape(cache["role"] or "no connection's by name"),
-        )
-    return table
 
 
 def verdict_line(summary: dict[str, Any]) -> str:

@@ -1,0 +1,105 @@
+"""The bill: what a connection costs in memory, as people read it, and beside the experiment that c1m grew out of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from c1m.units import format_bytes
+
+ENDS = 1.5  # sockets of a connection, from which on both ends are here
+
+# A server with 3.9 GB and 1,000,024 ESTABLISHED connections, accepted by blocking calls and in no epoll; Slab is meminfo's.
+# slabtop showed a million of each of these caches. Its kernel and its objects' sizes were not written down. (PEERS.md 1)
+SEED_CONNECTIONS = 1_000_024
+SEED_SLAB_BYTES = 3_241_244 * 1024
+SEED_CACHES = ("TCP", "sock_inode_cache", "dentry", "filp")
+
+
+def bill(summary: dict[str, Any]) -> list[RenderableType]:
+    shown: list[RenderableType] = []
+    for node in holders(summary):
+        shown += memory(node)
+        if node["memory"]["slab_bytes_per_socket"] is not None:
+            shown.append(beside_seed(summary, node))
+    return shown
+
+
+def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whose memory people ask for: the target's. Where there is none to ask, the workers'."""
+    return [summary["target"]] if summary["target"] else summary["workers"]
+
+
+def memory(node: dict[str, Any]) -> list[RenderableType]:
+    """What a connection costs on a node's machine: a sentence, and a table by cache."""
+    cost = node["memory"]
+    unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
+    if cost["slab_bytes_per_connection"] is None:
+        return [*unknown]
+    return [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *unknown, *([caches(cost)] if cost["caches"] else [])]
+
+
+def memory_sentence(cost: dict[str, Any]) -> str:
+    ends = "one end of it" if cost["sockets_per_connection"] < ENDS else "both of its ends"
+    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here, {ends}"
+    if cost["user_bytes_per_connection"] is not None:
+        told += f", and {cost['user_bytes_per_connection']:,.0f} B of the memory of its processes"
+    if cost["caches"]:
+        told += (
+            f"; {cost['explained_percent']:.1f} % of that by name, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
+            f"called reclaimable and are not; {format_bytes(cost['artefact_bytes'])} that listings of descriptors left "
+            f"in the slab are not in it"
+        )
+    return told
+
+
+def caches(cost: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("cache", "objects", "bytes each", "a connection", "what of it"):
+        table.add_column(column, justify="left" if column in ("cache", "what of it") else "right")
+    for cache in cost["caches"]:
+        table.add_row(
+            escape(cache["name"]),
+            f"{cache['objects_per_connection']:.2f}",
+            f"{cache['object_bytes']:,}",
+            f"{cache['bytes_per_connection']:,.0f} B",
+            escape(cache["role"] or "no connection's by name"),
+        )
+    return table
+
+
+def beside_seed(summary: dict[str, Any], node: dict[str, Any]) -> Table:
+    """One end of a connection there and here."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("one end of a connection", "kernel", "sockets", "slab", "each", *SEED_CACHES):
+        table.add_column(column, justify="left" if column in ("one end of a connection", "kernel") else "right")
+    cost = node["memory"]
+    each, sockets = cost["slab_bytes_per_socket"], round(cost["sockets_per_connection"] * cost["connections"])
+    found = {cache["name"]: cache for cache in cost["caches"]}
+    table.add_row(
+        "the experiment before c1m",
+        "unknown",
+        f"{SEED_CONNECTIONS:,}",
+        format_bytes(SEED_SLAB_BYTES),
+        f"{SEED_SLAB_BYTES / SEED_CONNECTIONS:,.0f} B",
+        *("1.0" for _ in SEED_CACHES),
+    )
+    table.add_row(
+        "this run",
+        escape(summary["environment"].get(node["node"], {}).get("kernel", "unknown")),
+        f"{sockets:,}",
+        format_bytes(each * sockets),
+        f"{each:,.0f} B",
+        *(objects(found.get(name), cost["sockets_per_connection"]) for name in SEED_CACHES),
+    )
+    return table
+
+
+def objects(cache: dict[str, Any] | None, sockets_per_connection: float) -> str:
+    """How many a socket has, and how large they are."""
+    if cache is None:
+        return "unknown"
+    return f"{cache['objects_per_connection'] / sockets_per_connection:.1f} of {cache['object_bytes']:,} B"
