@@ -23,8 +23,9 @@ def merge(encoded: Iterable[bytes]) -> HdrHistogram:
     """All of them as one; empty ones add nothing."""
     histogram = _empty()
     for item in encoded:
-        if item:
-            histogram.add(HdrHistogram.decode(item))
+        decoded = HdrHistogram.decode(item) if item else None
+        if decoded and decoded.get_total_count():  # adding one without values would make the smallest value 0
+            histogram.add(decoded)
     return histogram
 
 

@@ -83,7 +83,10 @@ def send_descriptors(end: socket, message: Message, descriptors: list[int]) -> N
 def receive_descriptors(end: socket) -> tuple[Message, list[int]] | None:
     """The next message and the descriptors that came with it; None when the other side is gone."""
     room = CMSG_LEN(MOST_DESCRIPTORS * array("i").itemsize)
-    packet, ancillary, _, _ = end.recvmsg(LONGEST_MESSAGE, room)
+    try:
+        packet, ancillary, _, _ = end.recvmsg(LONGEST_MESSAGE, room)
+    except ConnectionError:  # the other side closed with something of ours unread
+        return None
     if not packet:
         return None
     descriptors = array("i")

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from c1m.addresses import AddressPool
-from c1m.errors import RefusedError
 from c1m.ports import PortRanges
-from c1m.units import format_bytes
-
-# Memory of one end of an idle connection: 4.2 kB of slab, watched by epoll (measured on 6.18 at 1.9 M sockets; KERNEL
-# section 2), and what c1m adds in user space (measured at 1 M connections).
-KERNEL_BYTES = 4250
-WORKER_BYTES = 200
-TARGET_BYTES = 80
-# Left to the host: page tables, network buffers in flight, whatever else runs there.
-MEMORY_MARGIN = 0.05
 
 ENDLESS = 2**63  # more than any count; an endpoint's capacity is not ours to know
 
@@ -57,11 +46,14 @@ class TargetFacts:
     single_port: bool = False
     is_endpoint: bool = False
 
-    def acceptors_for(self, total: int) -> int:
-        """How many acceptors a total takes; 0 for an endpoint."""
+    def acceptors_for(self, total: int, tuples: int) -> int:
+        """How many acceptors a total takes, of clients with so many 4-tuples to one destination; 0 for an endpoint."""
         if self.is_endpoint or not self.connections_per_process:
             return 0
-        return min(max(self.cores, -(-total // self.connections_per_process)), self.most_acceptors, total)
+        wanted = max(self.cores, -(-total // self.connections_per_process))
+        if tuples and not self.single_port:  # each acceptor's port is a destination more
+            wanted = max(wanted, -(-total // tuples))
+        return min(wanted, self.most_acceptors, total)
 
     def destinations_for(self, acceptors: int) -> int:
         if self.is_endpoint:
@@ -77,6 +69,11 @@ class TargetFacts:
         return ENDLESS if self.is_endpoint else self.most_acceptors * self.connections_per_process
 
 
+def tuples_of(workers: Iterable[WorkerFacts]) -> int:
+    """4-tuples to one destination, of all workers that can open anything."""
+    return sum(worker.tuples for worker in workers if worker.connections_per_process)
+
+
 def most_of(counts: Iterable[int]) -> int:
     return max(counts, default=0)
 
@@ -90,7 +87,13 @@ def refusal(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> 
             f"give it {-(-total // max(target.connections_per_process, 1)):,} ports with --ports, raise its descriptor "
             f"limit (ulimit -Hn), or use --single-port"
         )
-    destinations = target.destinations_for(target.acceptors_for(total))
+    helpless = [worker.name for worker in workers if not worker.connections_per_process]
+    if len(helpless) == len(workers):
+        return (
+            f"{total:,} connections take descriptors, and a process of {' and '.join(helpless)} may have 0 for them after "
+            f"what it needs for itself; raise its limit (ulimit -Hn)"
+        )
+    destinations = target.destinations_for(target.acceptors_for(total, tuples_of(workers)))
     room = sum(worker.capacity(destinations) for worker in workers)
     widest = max((worker.ports.size for worker in workers), default=0) * destinations
     lines = [f"{worker.name} has {worker.sources.size:,} source addresses x {worker.ports.size:,} ports" for worker in workers]
@@ -99,31 +102,3 @@ def refusal(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> 
         f"{total:,} connections need as many 4-tuples, and there are {room:,}: {'; '.join(lines)}; "
         f"to {destinations:,} destination {'port' if destinations == 1 else 'ports'}; {cure}"
     )
-
-
-def check_memory(shares: Sequence[int], workers: Sequence[WorkerFacts], total: int, target: TargetFacts) -> None:
-    """Raises RefusedError for the first host whose memory the plan would exceed."""
-    needs: dict[str, int] = defaultdict(int)
-    available: dict[str, int] = {}
-    names: dict[str, list[str]] = defaultdict(list)
-    ends = [
-        (worker.host, worker.name, share * (KERNEL_BYTES + WORKER_BYTES), worker.memory_available_bytes)
-        for worker, share in zip(workers, shares, strict=True)
-    ]
-    if not target.is_endpoint:
-        ends.append((target.host, target.name, total * (KERNEL_BYTES + TARGET_BYTES), target.memory_available_bytes))
-    for host, name, need, free in ends:
-        needs[host] += need
-        names[host].append(name)
-        if free is not None:
-            available[host] = min(free, available.get(host, free))
-    for host, need in needs.items():
-        if host not in available:
-            continue
-        usable = int(available[host] * (1 - MEMORY_MARGIN))
-        if need > usable:
-            raise RefusedError(
-                f"the host of {' and '.join(names[host])} has {format_bytes(available[host])} of memory available, and its "
-                f"part of {total:,} connections needs {format_bytes(need)}; ask for at most {total * usable // need:,}, "
-                f"or add memory or hosts"
-            )

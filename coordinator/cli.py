@@ -103,7 +103,7 @@ def run(
         layers.append(found)
     settings = make_spec(layers)
     check_writable(json_file)
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
     print_settings(settings, console)
     outcome = asyncio.run(conduct(settings, console))
     summary = summarise(outcome)
@@ -179,9 +179,9 @@ def write(summary: dict[str, Any], json_file: str | None) -> None:
         return
     if json_file:
         Path(json_file).write_text(text + "\n")
-    stdout = Console()
+    stdout = Console(emoji=False)
     # A file or a pipe has no width of its own; rich would take 80 columns and break names and figures.
-    print_report(summary, stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS))
+    print_report(summary, stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS, emoji=False))
 
 
 def main() -> None:

@@ -81,4 +81,5 @@ class Ledger:
     def troubles(self) -> list[str]:
         """What ended that should not have, and what was given up: a sentence each."""
         obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.sample.obituaries]
-        return obituaries + self.any_of(lambda entry: entry.sample.halted) + self.any_of(lambda entry: entry.lost)
+        lost = [entry.lost for entry in self.entries if entry.lost]  # sentences that name their node
+        return lost + obituaries + self.any_of(lambda entry: entry.sample.halted)

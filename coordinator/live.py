@@ -89,7 +89,7 @@ class Lines:
         self.rates = Rates()
 
     def say(self, sentence: str) -> None:
-        self.console.print(sentence, markup=False, highlight=False)
+        self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, ledger: Ledger, doing: str, progress: float) -> None:
         now = time.monotonic()

@@ -13,9 +13,11 @@ from itertools import combinations
 from typing import Any
 
 from c1m.errors import RefusedError
+from c1m.ports import PortRanges
 from c1m.routes import Address, Route, TupleSpace
 
-from .capacity import TargetFacts, WorkerFacts, check_memory, most_of, refusal
+from .capacity import TargetFacts, WorkerFacts, most_of, refusal, tuples_of
+from .room import largest, shortage, within_memory
 from .shares import corner, deal, evenly, fill
 
 # Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
@@ -90,32 +92,52 @@ class Plan:
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
     """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
     workers = apart(workers)
-    acceptors = target.acceptors_for(total)
-    destinations = evenly(total, target.destinations_for(acceptors))
-    capacities = [worker.capacity(len(destinations)) for worker in workers]
+    acceptors, destinations, capacities = layout(total, workers, target)
     if total > target.capacity or total > sum(capacities):
         raise RefusedError(refusal(total, workers, target))
-    shares = fill(total, capacities)
-    check_memory(shares, workers, total, target)
+    roomy = within_memory(total, workers, capacities, target)
+    if total > sum(roomy):
+        most = largest(total, lambda fewer: fits(fewer, workers, target))
+        raise RefusedError(shortage(total, workers, capacities, target, most))
+    shares = fill(total, roomy)
     demands = spread(shares, [worker.tuples for worker in workers], destinations)
     plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
     return Plan(total, tuple(plans), tuple(destinations), acceptors)
 
 
+def layout(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> tuple[int, Sequence[int], Sequence[int]]:
+    """Acceptors, connections of each destination, and what each worker can open to all of them."""
+    acceptors = target.acceptors_for(total, tuples_of(workers))
+    destinations = evenly(total, target.destinations_for(acceptors))
+    return acceptors, destinations, [worker.capacity(len(destinations)) for worker in workers]
+
+
+def fits(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
+    """Whether the memory of the hosts holds so many."""
+    _, _, capacities = layout(total, workers, target)
+    return sum(within_memory(total, workers, capacities, target)) >= total
+
+
 def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
     """Workers that share addresses of one namespace divide its client ports, so that no 4-tuple is planned twice."""
-    neighbours: dict[str, list[WorkerFacts]] = defaultdict(list)
-    for worker in workers:
-        neighbours[worker.namespace].append(worker)
-    return [share_of_ports(worker, neighbours[worker.namespace]) for worker in workers]
+    neighbours: dict[str, list[int]] = defaultdict(list)
+    for index, worker in enumerate(workers):
+        neighbours[worker.namespace].append(index)
+    divided = list(workers)
+    for indexes in neighbours.values():
+        if any(overlap(workers[one], workers[other]) for one, other in combinations(indexes, 2)):
+            divide_ports(divided, indexes)
+    return divided
 
 
-def share_of_ports(worker: WorkerFacts, neighbours: Sequence[WorkerFacts]) -> WorkerFacts:
-    if not any(overlap(one, other) for one, other in combinations(neighbours, 2)):
-        return worker
-    rank, parts, ports = neighbours.index(worker), len(neighbours), worker.ports
-    before = ports.take(ports.size * rank // parts)
-    return replace(worker, ports=ports.take(ports.size * (rank + 1) // parts).without(before))
+def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
+    """Each gets its part of those of its ports that nobody before it got; the ports of two need not be the same."""
+    given = PortRanges()
+    for rank, index in enumerate(indexes):
+        free = workers[index].ports.without(given)
+        mine = free.take(free.size // (len(indexes) - rank))
+        given = PortRanges(given.ranges + mine.ranges)
+        workers[index] = replace(workers[index], ports=mine)
 
 
 def overlap(one: WorkerFacts, other: WorkerFacts) -> bool:

@@ -29,14 +29,13 @@ def verdict(outcome: Outcome) -> Verdict:
     """The gravest thing that happened decides the exit code; every reason is kept."""
     ledger = outcome.ledger
     criteria = failed_criteria(outcome)
-    lost = [entry.lost for entry in ledger.entries if entry.lost] if ledger else []
-    troubles = [*(ledger.troubles if ledger else []), *outcome.troubles]
-    reasons = tuple(dict.fromkeys([*lost, *troubles, *criteria, *all_symptoms(outcome)]))
+    troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
+    reasons = tuple(dict.fromkeys([*troubles, *criteria, *all_symptoms(outcome)]))
     if outcome.refusal:
         return Verdict("refused", 3, (outcome.refusal,))
     if outcome.interrupted:
-        return Verdict("interrupted", 130, ("interrupted by the operator", *lost, *troubles))
-    if lost or troubles:
+        return Verdict("interrupted", 130, ("interrupted by the operator", *troubles))
+    if troubles:
         return Verdict("degraded", 4, reasons)
     if criteria:
         return Verdict("failed", 1, reasons)

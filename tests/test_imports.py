@@ -28,6 +28,7 @@ PURE = (
     "coordinator/ledger.py",
     "coordinator/plan.py",
     "coordinator/reconcile.py",
+    "coordinator/room.py",
     "coordinator/shares.py",
 )
 PROGRAMS = ("coordinator", "target", "worker")

@@ -1,0 +1,112 @@
+"""What a person sees of a run while it goes on: lines where there is no terminal, a table where there is one."""
+
+import re
+from io import StringIO
+
+import pytest
+from programs import run_coord
+from rich.console import Console
+
+from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
+from c1m.node import Phase, Sample
+from c1m.tally import Tally
+
+IPV6 = "worker [fd00::1]:7100"  # looks like markup
+
+
+def ledger() -> Ledger:
+    """A worker that opens, one that is lost, and the target."""
+    entries = [Entry(IPV6, 2_000), Entry("worker b:7100", 1_000), Entry("target t:7200", 3_000)]
+    made = Ledger(entries[:2], entries[2])
+    dropped = {"peer_reset": 7}
+    made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_500, opened=1_234, failed={"ETIMEDOUT": 5}, dropped=dropped)))
+    made.take(entries[1], Sample(Phase.OPENING, Tally(attempted=600, opened=600)))
+    entries[1].lost = "worker b:7100 is gone"
+    made.take(entries[2], Sample(Phase.HOLDING, Tally(opened=1_200)))
+    return made
+
+
+def lines(*shown: tuple[str, float]) -> list[str]:
+    """What is written of (doing, progress), one after the other, to something that is no terminal."""
+    console = Console(file=StringIO(), emoji=False)
+    with view(console) as made:
+        assert isinstance(made, Lines)
+        for doing, progress in shown:
+            made.show(ledger(), doing, progress)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_line_says_what_is_done_and_what_the_workers_that_are_left_hold() -> None:
+    assert lines(("holding", 1.0)) == ["holding 100%, 1,227 of 3,000 established, 5 failed, 7 dropped"]
+
+
+def test_a_line_about_opening_tells_the_rate_too() -> None:
+    assert lines(("opening", 0.0)) == ["opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 0/s"]
+
+
+def test_there_is_a_line_for_each_thing_done_and_not_for_each_look() -> None:
+    told = lines(("opening", 0.0), ("opening", 0.0), ("holding", 0.0), ("holding", 0.0), ("closing", 0.0))
+
+    assert [line.split()[0] for line in told] == ["opening", "holding", "closing"]
+
+
+def test_a_sentence_is_one_line_and_letter_by_letter() -> None:
+    console = Console(file=StringIO(), emoji=False)
+    sentence = f"lost: {IPV6}: [bold]connection reset[/bold] by peer, " + "and so on " * 20 + "to the end"
+
+    with view(console) as made:
+        made.say(sentence)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue() == sentence + "\n"
+
+
+def test_what_a_run_prints_first_keeps_addresses_as_they_are() -> None:
+    """To rich ":b:" is a picture, and to us a part of an address."""
+    run = run_coord("--total", "1", "--worker", "[fd00:b:1::1]:7100")
+
+    assert "--worker [fd00:b:1::1]:7100" in run.stderr.replace("'", "")  # which a shell needs around brackets
+
+
+def test_a_terminal_shows_every_node_with_its_numbers() -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=100, color_system=None, emoji=False)
+    with view(console) as made:
+        assert isinstance(made, Terminal)
+        made.say(f"found {IPV6}")
+        made.show(ledger(), "opening", 0.5)
+
+    assert isinstance(console.file, StringIO)
+    told = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    rows = {line[:25].strip(): line[25:].split() for line in told.replace("\r", "").splitlines()}
+    assert f"found {IPV6}" in told
+    assert rows[IPV6] == ["2,000", "1,227", "0/s", "261", "5", "7"]
+    assert rows["worker b:7100 lost"][:2] == ["1,000", "600"]
+    assert rows["target t:7200"][:2] == ["3,000", "1,200"]
+    assert "opening" in told
+
+
+def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:
+    rates = Rates()
+
+    told = [
+        rates.look("w", opened, now) for opened, now in [(0, 10.0), (100, 10.5), (3_000, 12.0), (9_000, 12.9), (9_000, 13.0)]
+    ]
+
+    assert told == [0.0, 0.0, 1_500.0, 1_500.0, 6_000.0]
+    assert rates.look("another", 5, 13.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("now", "progress", "told", "reason"),
+    [
+        (110.0, 0.5, "10 s left", "as long again"),
+        (130.0, 0.25, "1 min 30 s left", "three times as long"),
+        (110.0, 0.01, "", "too early to say"),
+        (110.0, 0.0, "", "nothing is known"),
+        (110.0, 1.0, "", "done"),
+    ],
+)
+def test_the_time_that_is_left_follows_from_the_progress(now: float, progress: float, told: str, reason: str) -> None:
+    assert time_left(100.0, now, progress) == told, reason

@@ -1,0 +1,221 @@
+"""The verdict and the summary: the gravest thing decides, every reason has its numbers, and there is always a document."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from c1m import histogram
+from c1m.addresses import AddressBlock, AddressPool
+from c1m.coordinator.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.comparison import Comparison
+from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.outcome import Outcome
+from c1m.coordinator.plan import make_plan
+from c1m.coordinator.reconcile import Counts, reconcile
+from c1m.coordinator.spec import RunSpec
+from c1m.coordinator.summary import summarise, verdict
+from c1m.node import Inspection, Phase, Sample
+from c1m.ports import PortRanges
+from c1m.tally import Tally
+
+TOTAL = 2_000
+THEN = datetime(2026, 11, 23, tzinfo=UTC)
+WORKER, TARGET = "worker w:7100", "target t:7200"
+
+
+def at_once() -> Outcome:
+    """It ended before anything was planned."""
+    return Outcome("r", RunSpec(TOTAL), THEN)
+
+
+def finished(client: Tally | None = None, server_open: int | None = None, kernel: int | None = None) -> Outcome:
+    """A run to its end, in which everything was reached, held and reconciled but for what is said."""
+    client = client or Tally(attempted=TOTAL, opened=TOTAL)
+    server_open = client.open if server_open is None else server_open
+    kernel = server_open if kernel is None else kernel
+    ledger = Ledger([Entry(WORKER, TOTAL)], Entry(TARGET, TOTAL))
+    latency = histogram.encode({150: client.opened})
+    worker = Sample(Phase.HOLDING, client, opened_within_ns=4 * 10**9, connect_latency_us=latency)
+    ledger.take(ledger.workers[0], worker)
+    assert ledger.target
+    ledger.take(ledger.target, Sample(Phase.HOLDING, Tally(opened=server_open)))
+    sources = AddressPool((AddressBlock(10 << 24, 100, 4),))
+    facts = WorkerFacts(WORKER, "h", "h 1", 2, 20_000, None, sources, PortRanges(((1024, 9999),)))
+    inspections = {
+        WORKER: Inspection(established=client.open, pss_bytes=8_000_000),
+        TARGET: Inspection(established=kernel, in_accept_queues=0, unknown=("memory: /proc is hidden",)),
+    }
+    counts = Counts(client.open, client.open, server_open, kernel, 0, client_opened=client.opened, accepted=server_open)
+    return Outcome(
+        "r",
+        RunSpec(TOTAL),
+        THEN,
+        ended_at=THEN,
+        plan=make_plan(TOTAL, [facts], TargetFacts(TARGET, "h", 2, 20_000, None, 100)),
+        ledger=ledger,
+        hold_end=Comparison(
+            established=client.open,
+            by_worker={WORKER: client.open},
+            target_open=server_open,
+            inspections=inspections,
+            reconciliation=reconcile(counts, []),
+        ),
+        teardown_seconds=0.5,
+        left_open=0,
+    )
+
+
+def refused() -> Outcome:
+    outcome = at_once()
+    outcome.refusal = "2,000 connections need as many 4-tuples, and there are 10"
+    return outcome
+
+
+def interrupted() -> Outcome:
+    outcome = finished()
+    outcome.interrupted = True
+    outcome.hold_end = None
+    return outcome
+
+
+def lost() -> Outcome:
+    outcome = finished()
+    assert outcome.ledger
+    outcome.ledger.workers[0].lost = f"{WORKER} did not answer for 10 s"
+    return outcome
+
+
+def lost_and_interrupted() -> Outcome:
+    outcome = lost()
+    outcome.interrupted = True
+    return outcome
+
+
+def with_an_obituary() -> Outcome:
+    outcome = finished()
+    assert outcome.ledger
+    sample = Sample(Phase.HOLDING, Tally(attempted=TOTAL, opened=TOTAL), obituaries=("shard 3 was killed by signal 9",))
+    outcome.ledger.take(outcome.ledger.workers[0], sample)
+    return outcome
+
+
+def in_trouble() -> Outcome:
+    outcome = finished()
+    outcome.troubles.append("could not be told to close: 1 of 2 nodes")
+    return outcome
+
+
+def ended_early() -> Outcome:
+    outcome = finished()
+    outcome.hold_end = None
+    return outcome
+
+
+def not_reached() -> Outcome:
+    return finished(Tally(attempted=TOTAL, opened=1_996, failed={"ETIMEDOUT": 1, "ECONNREFUSED": 3}))
+
+
+def not_held() -> Outcome:
+    return finished(Tally(attempted=TOTAL, opened=TOTAL, dropped={"peer_reset": 7}))
+
+
+def with_ghosts() -> Outcome:
+    return finished(server_open=1_900)
+
+
+def unexplained() -> Outcome:
+    return finished(server_open=1_900, kernel=TOTAL)
+
+
+Make = Callable[[], Outcome]
+OUTCOMES: list[tuple[Make, str, int, str]] = [
+    (finished, "passed", 0, ""),
+    (refused, "refused", 3, "there are 10"),
+    (interrupted, "interrupted", 130, "by the operator"),
+    (lost, "degraded", 4, f"{WORKER} did not answer for 10 s"),
+    (with_an_obituary, "degraded", 4, f"{WORKER}: shard 3 was killed by signal 9"),
+    (in_trouble, "degraded", 4, "1 of 2 nodes"),
+    (at_once, "failed", 1, "before its hold did"),
+    (ended_early, "failed", 1, "before its hold did"),
+    (not_reached, "failed", 1, "1,996 of 2,000 connections were established; failed: 3 ECONNREFUSED, 1 ETIMEDOUT"),
+    (not_held, "failed", 1, "1,993 of 2,000 established connections were held to the end; dropped: 7 peer_reset"),
+    (with_ghosts, "failed", 1, "100 connections are ghosts"),
+    (unexplained, "failed", 1, "the acceptors hold 1,900 open, the target's kernel 2,000 established"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "exit_code", "told"), OUTCOMES)
+def test_the_verdict_names_what_happened_with_its_numbers(make: Make, name: str, exit_code: int, told: str) -> None:
+    judged = verdict(make())
+
+    assert (judged.name, judged.exit_code) == (name, exit_code)
+    assert any(told in reason for reason in judged.reasons) if told else judged.reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("worst", "name", "also_told"),
+    [
+        (lambda outcome: setattr(outcome, "interrupted", True), "interrupted", False),
+        (lambda outcome: outcome.troubles.append("a node had 1 trouble"), "degraded", True),
+    ],
+)
+def test_the_gravest_thing_decides_and_the_rest_is_still_told(
+    worst: Callable[[Outcome], None], name: str, also_told: bool
+) -> None:
+    outcome = not_reached()
+    worst(outcome)
+
+    judged = verdict(outcome)
+
+    assert judged.name == name
+    # After ^C that the total was not reached goes without saying.
+    assert any("1,996 of 2,000" in reason for reason in judged.reasons) == also_told
+
+
+@pytest.mark.parametrize("make", [lost, lost_and_interrupted, with_an_obituary, in_trouble])
+def test_every_reason_is_told_once(make: Make) -> None:
+    reasons = verdict(make()).reasons
+
+    repeated = [(one, other) for one in reasons for other in reasons if one is not other and one in other]
+    assert repeated == []
+
+
+@pytest.mark.parametrize("make", [row[0] for row in OUTCOMES])
+def test_there_is_always_a_document(make: Make) -> None:
+    outcome = make()
+
+    summary = json.loads(json.dumps(summarise(outcome)))
+
+    judged = verdict(outcome)
+    assert (summary["verdict"], summary["exit_code"], summary["reasons"]) == (
+        judged.name,
+        judged.exit_code,
+        list(judged.reasons),
+    )
+    assert summary["schema"] == "c1m.summary/1"
+    assert summary["started_at"] == "2026-11-23T00:00:00.000+00:00"
+
+
+def test_what_was_never_known_is_null_and_never_zero() -> None:
+    summary = summarise(refused())
+
+    unknown = ["plan", "planned", "established_at_hold_end", "ramp_seconds", "connections_per_second", "teardown_seconds"]
+    assert {name: summary[name] for name in [*unknown, "target", "reconciliation", "ended_at"]} == dict.fromkeys(
+        [*unknown, "target", "reconciliation", "ended_at"]
+    )
+    assert (summary["workers"], summary["environment"], summary["connect_latency_us"]) == ([], {}, {"count": 0})
+
+
+def test_the_document_tells_what_each_side_counted_and_what_it_took() -> None:
+    summary = summarise(not_held())
+
+    worker, target = summary["workers"][0], summary["target"]
+    assert (summary["planned"], summary["established_peak"], summary["established_at_hold_end"]) == (2_000, 1_993, 1_993)
+    assert (summary["ramp_seconds"], summary["connections_per_second"]) == (4.0, 500.0)
+    assert summary["connect_latency_us"]["count"] == 2_000
+    assert (worker["planned"], worker["established_at_hold_end"], worker["dropped"]) == (2_000, 1_993, {"peer_reset": 7})
+    assert (worker["pss_bytes"], worker["pss_bytes_per_connection"]) == (8_000_000, 8_000_000 / 1_993)
+    assert (target["accepted"], target["open_at_hold_end"], target["left_open_by_clients"]) == (1_993, 1_993, 0)
+    assert (target["pss_bytes_per_connection"], target["unknown"]) == (None, ["memory: /proc is hidden"])
