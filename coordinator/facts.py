@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from c1m.endpoints import Endpoint
+from c1m.errors import UsageError
 from c1m.ports import PortRanges
 
 from .capacity import TargetFacts, WorkerFacts
 from .fleet import TargetDescription, WorkerDescription
+from .spec import RunSpec
 
 
 def worker_facts(name: str, described: WorkerDescription, listening: PortRanges) -> WorkerFacts:
@@ -49,3 +51,16 @@ def endpoint_facts(endpoint: Endpoint) -> TargetFacts:
         ports=endpoint.ports.size,
         is_endpoint=True,
     )
+
+
+def check_role(name: str, spec: RunSpec, target: TargetDescription) -> None:
+    """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
+    if spec.endpoint and not target.observes:
+        raise UsageError(
+            f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "
+            f"c1m-target observe --port {spec.endpoint.ports} there"
+        )
+    if target.observes and not spec.endpoint:
+        raise UsageError(
+            f"{name} only observes a server on port {target.ports}; say where that is with --endpoint HOST:{target.ports}"
+        )

@@ -55,6 +55,12 @@ class Ledger:
         return sum(entry.sample.tally.open for entry in self.workers if not entry.lost)
 
     @property
+    def in_use(self) -> int:
+        """Connections that the workers have open or are opening."""
+        tallies = [entry.sample.tally for entry in self.workers if not entry.lost]
+        return sum(tally.open + tally.in_flight for tally in tallies)
+
+    @property
     def tally(self) -> Tally:
         return total(entry.sample.tally for entry in self.workers)
 

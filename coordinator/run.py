@@ -8,39 +8,28 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from c1m.errors import C1mError, RefusedError, UsageError
-from c1m.node import Phase, Sample
+from c1m.node import Phase
 from c1m.ports import PortRanges
 from c1m.routes import Address
 
 from .comparison import Comparison, compare
-from .facts import endpoint_facts, target_facts, worker_facts
+from .facts import check_role, endpoint_facts, target_facts, worker_facts
 from .findings import find
 from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
 from .ledger import Entry, Ledger
 from .outcome import Outcome, Probed
 from .plan import Plan, make_plan
 from .spec import RunSpec
+from .watch import View, Watch
 
-SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
 CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
-SHOW_SECONDS = 0.25
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 WILDCARDS = frozenset({"0.0.0.0", "::"})
-
-
-class View(Protocol):
-    """Where a person looks while the run goes on."""
-
-    def say(self, sentence: str) -> None:
-        """Something happened."""
-
-    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
-        """The state now, called often. ``progress`` of what is being done is 0 to 1."""
 
 
 class Run:
@@ -50,12 +39,9 @@ class Run:
         self.spec = spec
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
-        self.view = view
+        self.watch = Watch(view)
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         self.outcome = Outcome(self.run_id, spec, datetime.now(UTC))
-        self.ledger = Ledger((), None)
-        self.news = asyncio.Event()
-        self.streams: dict[str, asyncio.Task[None]] = {}
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.data_host = ""
@@ -71,11 +57,9 @@ class Run:
             outcome.troubles.append(str(error))
         finally:
             if outcome.interrupted:
-                self.view.say("interrupted: closing what was opened")
+                self.watch.view.say("interrupted: closing what was opened")
             await self.close()
-            for stream in self.streams.values():
-                stream.cancel()
-            await asyncio.gather(*self.streams.values(), return_exceptions=True)
+            await self.watch.end()
         outcome.ended_at = datetime.now(UTC)
         return outcome
 
@@ -141,7 +125,7 @@ class Run:
         plan = make_plan(self.spec.total, facts, goal)
         self.outcome.plan = plan
         entry = Entry(self.target.name, self.spec.total) if self.target else None
-        self.ledger = Ledger((Entry(worker.name, worker.planned) for worker in plan.workers), entry)
+        self.watch.ledger = Ledger((Entry(worker.name, worker.planned) for worker in plan.workers), entry)
         self.outcome.ledger = self.ledger
         return plan
 
@@ -161,7 +145,7 @@ class Run:
             )
         )
         for entry in self.ledger.workers:
-            self.watch(entry)
+            self.follow(entry)
 
     async def prepare_target(self, plan: Plan) -> list[Address]:
         """The address of each destination of the plan."""
@@ -169,56 +153,19 @@ class Run:
         if self.target and self.ledger.target:
             self.engaged.append(self.target.name)
             listening = await self.target.prepare(self.run_id, plan.acceptors, self.spec.close, self.spec.lease)
-            self.watch(self.ledger.target)
+            self.follow(self.ledger.target)
         if endpoint := self.spec.endpoint:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
         return [(self.data_host, port) for port in dict.fromkeys(listening)]
 
-    # -- the nodes' samples
+    @property
+    def ledger(self) -> Ledger:
+        return self.watch.ledger
 
-    def watch(self, entry: Entry) -> None:
+    def follow(self, entry: Entry) -> None:
         """Take in a node's samples, for as long as they come."""
-        if entry.name not in self.streams:
-            self.streams[entry.name] = asyncio.create_task(self.follow(entry))
-
-    async def follow(self, entry: Entry) -> None:
-        try:
-            async for sample in self.stream(entry):
-                self.ledger.take(entry, sample)
-                self.news.set()
-        except C1mError as error:
-            self.lose(entry, str(error))
-        else:
-            if entry.sample.phase is not Phase.CLOSED:
-                self.lose(entry, f"{entry.name} ended its samples before the run was over")
-
-    def lose(self, entry: Entry, reason: str) -> None:
-        entry.lost = reason
-        self.view.say(f"lost: {reason}")
-        self.news.set()
-
-    def stream(self, entry: Entry) -> AsyncIterator[Sample]:
-        if self.target and entry is self.ledger.target:
-            return self.target.watch(self.run_id)
-        return self.workers[entry.name].watch(self.run_id)
-
-    async def wait(
-        self,
-        doing: str,
-        done: Callable[[], bool],
-        progress: Callable[[], float],
-        seconds: float | None = None,
-    ) -> bool:
-        """Until ``done``, looking at every sample; False when the time was over first."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while not done():
-            self.view.show(self.ledger, doing, progress())
-            left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
-            if left <= 0:
-                return False
-            await event_within(self.news, left)
-        self.view.show(self.ledger, doing, progress())
-        return True
+        of_target = self.target and entry is self.ledger.target
+        self.watch.follow(entry, self.target if of_target and self.target else self.workers[entry.name], self.run_id)
 
     # -- while connections are open
 
@@ -232,7 +179,7 @@ class Run:
             tally = self.ledger.tally
             return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
 
-        await self.wait("opening", lambda: self.ledger.all_at(Phase.HOLDING, self.ledger.workers), share)
+        await self.watch.wait("opening", lambda: self.ledger.all_at(Phase.HOLDING, self.ledger.workers), share)
 
     async def hold(self) -> None:
         """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up."""
@@ -245,7 +192,7 @@ class Run:
             self.look()
             return all(entry.lost for entry in self.ledger.workers)
 
-        await self.wait(
+        await self.watch.wait(
             "holding",
             nobody_left,
             lambda: min((time.monotonic() - began) / seconds, 1.0) if seconds else 1.0,
@@ -260,7 +207,7 @@ class Run:
 
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
-            await self.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
+            await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
         nodes: dict[str, Worker | Target] = {**self.workers, **({self.target.name: self.target} if self.target else {})}
         return await compare(self.run_id, self.ledger, nodes, self.accepting)
 
@@ -276,31 +223,58 @@ class Run:
         target = self.ledger.target
         return target if target and not target.lost and not self.spec.endpoint else None
 
-    async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
-        """Until a count has reached its goal, or stopped moving."""
-        while count() != goal():
-            seen = count()
-            moved = await self.wait(doing, lambda: count() != seen, lambda: 0.0, SETTLE_SECONDS)  # noqa: B023
-            if not moved:
-                return
-
     # -- the end
 
     async def close(self) -> None:
-        """First the clients, so that no close is in the way of another; then the target closes what is left."""
+        """First the clients, so that no close is in the way of another; then the target closes what is left.
+
+        It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
+        those of the workers and the target can end at once.
+        """
         self.find()
         began = time.monotonic()
         workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
         rate = self.spec.close_rate / max(len(workers), 1)
-        await self.end(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
-        target = self.ledger.target
-        if self.target and target and target.name in self.engaged and not target.lost:
+        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
+        target, node = self.ledger.target, self.target
+        told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
+        if target and node and target in told:
             if self.started and self.accepting:
-                await self.settle("closing", lambda: target.sample.tally.open, lambda: 0)
+                await self.closed(workers, lambda: self.ledger.in_use == 0 == target.sample.tally.open)
+                await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
                 self.outcome.left_open = target.sample.tally.open
-            await self.end([target], lambda _: self.stop_target())
+            else:
+                await self.closed(workers)
+            await self.tell([target], lambda _: node.stop(self.run_id))
+        await self.closed(told)
         if self.started:
             self.outcome.teardown_seconds = time.monotonic() - began
+
+    async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
+        """Tell nodes to close. What they do not do, their lease does."""
+        answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(answer, C1mError):
+                self.outcome.troubles.append(f"could not be told to close: {answer}")
+                self.watch.lose(entry, str(answer))
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                self.follow(entry)
+
+    async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
+        """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
+        opened = max(sum(entry.sample.tally.open for entry in entries), 1)
+
+        def share() -> float:
+            return 1 - sum(entry.sample.tally.open for entry in entries) / opened
+
+        def done() -> bool:
+            return enough() or self.ledger.all_at(Phase.CLOSED, entries)
+
+        if not await self.watch.wait("closing", done, share, CLOSE_SECONDS):
+            slow = ", ".join(late(entries))
+            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
 
     def find(self) -> None:
         """What the hosts have told up to here. From here on their sockets go, and prove nothing more."""
@@ -310,56 +284,9 @@ class Run:
             if host:
                 self.outcome.findings[entry.name] = find(entry, connections, host)
 
-    async def stop_target(self) -> None:
-        assert self.target is not None
-        await self.target.stop(self.run_id)
-
-    async def end(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
-        """Tell nodes to close, and wait until they have. What they do not do, their lease does."""
-        answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, C1mError):
-                self.outcome.troubles.append(f"could not be told to close: {answer}")
-                self.lose(entry, str(answer))
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                self.watch(entry)
-        opened = max(sum(entry.sample.tally.open for entry in entries), 1)
-
-        def share() -> float:
-            return 1 - sum(entry.sample.tally.open for entry in entries) / opened
-
-        if not await self.wait("closing", lambda: self.ledger.all_at(Phase.CLOSED, entries), share, CLOSE_SECONDS):
-            slow = ", ".join(late(entries))
-            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
-
-
-def check_role(name: str, spec: RunSpec, target: TargetDescription) -> None:
-    """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
-    if spec.endpoint and not target.observes:
-        raise UsageError(
-            f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "
-            f"c1m-target observe --port {spec.endpoint.ports} there"
-        )
-    if target.observes and not spec.endpoint:
-        raise UsageError(
-            f"{name} only observes a server on port {target.ports}; say where that is with --endpoint HOST:{target.ports}"
-        )
-
 
 def late(entries: Iterable[Entry]) -> list[str]:
     return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]
-
-
-async def event_within(event: asyncio.Event, seconds: float) -> None:
-    """Until the event, which is then unset again, or the time is over."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
-    event.clear()
 
 
 async def until(interrupted: asyncio.Event, steps: Coroutine[Any, Any, None]) -> bool:
