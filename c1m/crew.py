@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from c1m import link
+from c1m.errors import RefusedError
 from c1m.node import Phase
 from c1m.tally import PROCESS_DIED, Tally, total
 
@@ -172,6 +173,10 @@ class Crew:
         for start in range(0, len(recruits), AT_ONCE):
             some = recruits[start : start + AT_ONCE]
             children = await self.zygote.fork([each.name for each in some], [each.descriptors for each in some])
+            if self.dismissed:  # while the zygote forked
+                for child in children:
+                    child.end.close()
+                raise RefusedError("the run was closed while its processes were being made")
             for child, recruit in zip(children, some, strict=True):
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)

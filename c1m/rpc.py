@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-# gRPC logs what it does about connections to stderr, where a person reads ours. Errors still come.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# gRPC logs what it does about connections to stderr, where a person reads ours. Its errors reach us as exceptions.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 PROTOCOL = 1  # raised when nodes and coordinators of different versions would misunderstand each other
 

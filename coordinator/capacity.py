@@ -82,7 +82,7 @@ def refusal(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> 
     """Why the total cannot fit, and the smallest change that makes it fit."""
     if total > target.capacity:
         return (
-            f"target {target.name} has {target.ports:,} ports for acceptors of {target.connections_per_process:,} "
+            f"{target.name} has {target.ports:,} ports for acceptors of {target.connections_per_process:,} "
             f"connections each, {target.capacity:,} in all, and {total:,} were asked for; "
             f"give it {-(-total // max(target.connections_per_process, 1)):,} ports with --ports, raise its descriptor "
             f"limit (ulimit -Hn), or use --single-port"

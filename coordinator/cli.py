@@ -52,7 +52,7 @@ REPORT_COLUMNS = 160
 NOT_SETTINGS = frozenset({"context", "spec", "config", "json_file", "version"})
 
 
-@app.callback()
+@app.callback(epilog=EXAMPLES)
 def coord(
     version: Annotated[bool, version_option()] = False,
 ) -> None:

@@ -21,6 +21,7 @@ class Comparison:
     established: int
     by_worker: Mapping[str, int]
     target_open: int | None
+    acceptors_full: int | None  # acceptors that take no more, for want of descriptors
     inspections: Mapping[str, Inspection]
     reconciliation: Reconciliation
 
@@ -46,9 +47,11 @@ async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Targ
         target_kernel=at_target.established,
         in_accept_queues=at_target.in_accept_queues,
         half_closed=at_target.half_closed,
+        acceptors_full=accepting.sample.full if accepting else 0,
     )
     unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
-    return Comparison(established, by_worker, counts.target_open, found, reconcile(counts, unknown))
+    full = accepting.sample.full if accepting else None
+    return Comparison(established, by_worker, counts.target_open, full, found, reconcile(counts, unknown))
 
 
 async def inspect(node: Worker | Target, run_id: str) -> Inspection:

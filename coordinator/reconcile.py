@@ -16,6 +16,7 @@ LOST = (
 )
 NOT_OURS = "on the server's port are not c1m's own: no worker has them"
 QUEUED = "wait in accept queues: the server has not accepted them yet"
+FULL = "; {count} of its acceptors have no descriptor left (raise ulimit -Hn there)"
 HALF_CLOSED = "are half closed: the other side has closed them, the server has not"
 
 
@@ -31,6 +32,7 @@ class Counts:
     client_opened: int | None = None  # ever established, by the workers
     accepted: int | None = None  # ever, by the acceptors
     half_closed: int | None = None  # by the target's kernel: the client has closed, the server has not
+    acceptors_full: int = 0  # acceptors that take no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
 
 def sentences(ghosts: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
     queued = counts.in_accept_queues
-    named = ((ghosts, GHOSTS), (lost, LOST), (others, NOT_OURS), (queued, QUEUED), (counts.half_closed, HALF_CLOSED))
+    waiting = QUEUED + (FULL.format(count=counts.acceptors_full) if counts.acceptors_full else "")
+    named = ((ghosts, GHOSTS), (lost, LOST), (others, NOT_OURS), (queued, waiting), (counts.half_closed, HALF_CLOSED))
     return [f"{count:,} connections {says}" for count, says in named if count]
 
 

@@ -60,6 +60,7 @@ class Run:
                 self.watch.view.say("interrupted: closing what was opened")
             await self.close()
             await self.watch.end()
+        outcome.interrupted = interrupted.is_set()  # while closing, perhaps
         outcome.ended_at = datetime.now(UTC)
         return outcome
 
@@ -264,6 +265,8 @@ class Run:
 
     async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
         """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
+        if not entries:
+            return
         opened = max(sum(entry.sample.tally.open for entry in entries), 1)
 
         def share() -> float:

@@ -90,7 +90,10 @@ def parse_flag(text: str) -> bool:
 
 
 def parse_host(text: str) -> str:
-    return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
+    try:
+        return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
+    except ValueError:
+        raise ValueError(f"{text!r} is not a host; write 10.0.0.5, srv or fd00::1") from None
 
 
 def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:

@@ -166,7 +166,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "bytes_received": tally.bytes_received,
         "bytes_sent": tally.bytes_sent,
         "acceptors": outcome.plan.acceptors if outcome.plan else None,
-        "acceptors_full": entry.sample.full,
+        "acceptors_full": hold_end.acceptors_full if hold_end else None,
         **footprint(inspection, held(outcome) if outcome.spec.endpoint else open_then),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
         "lost": entry.lost or None,

@@ -59,6 +59,7 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
             established=client.open,
             by_worker={WORKER: client.open},
             target_open=server_open,
+            acceptors_full=0,
             inspections=inspections,
             reconciliation=reconcile(counts, []),
         ),

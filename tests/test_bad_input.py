@@ -1,0 +1,164 @@
+"""What the three programs answer to words that make no sense: one sentence that names them, and a code."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from programs import node
+
+from c1m.rpc import PROTOCOL
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
+
+RUN = ("run", "--total", "10")
+NOBODY = "127.0.0.1:1"  # tcpmux, which nobody runs
+NOT_OURS = "198.51.100.7"  # TEST-NET-2
+
+
+def ask(program: str, *words: str, here: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "C1M_CONFIG"}
+    leaving = () if program == "coordinator" else ("--with-parent",)  # a node that starts after all ends with its input
+    return subprocess.run(
+        [sys.executable, "-m", f"c1m.{program}", *words, *leaving],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=here,
+        env={**clean, **environment},
+    )
+
+
+def assert_told_once(ended: subprocess.CompletedProcess[str], code: int, named: str) -> None:
+    """A sentence with that in it is all of stderr, but for the settings that a coordinator may print before it."""
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("c1m-coord run ")]
+    assert len(said) == 1, ended.stderr
+    assert said[0].startswith("error: "), said
+    assert named in said[0]
+    assert ended.returncode == code
+
+
+# (program, words, exit code, what the sentence names)
+WRONG = [
+    ("coordinator", ("run", "--total", "many"), 2, "'many'"),
+    ("coordinator", ("run", "--total", "-5"), 2, "'-5'"),
+    ("coordinator", ("run",), 2, "--total"),
+    ("coordinator", (*RUN, "--rate", "5/x"), 2, "'5/x'"),
+    ("coordinator", (*RUN, "--lease", "1s"), 2, "'1s'"),
+    ("coordinator", (*RUN, "--close", "slam"), 2, "'slam'"),
+    ("coordinator", (*RUN, "--worker", "127.0.0.1:99999", "--target", NOBODY), 2, "'127.0.0.1:99999'"),
+    ("coordinator", (*RUN, "--target", "[::1"), 2, "'[::1'"),
+    ("coordinator", (*RUN, "--endpoint", "127.0.0.1:90-80"), 2, "90-80"),
+    ("coordinator", (*RUN, "--endpoint", "no.such.host.invalid:80", "--worker", NOBODY), 2, "'no.such.host.invalid'"),
+    ("coordinator", (*RUN, "--data-host", "a b"), 2, "'a b'"),
+    ("coordinator", (*RUN, "--worker", NOBODY), 2, "--target"),  # and nothing to connect to
+    ("coordinator", (*RUN, "--json", "missing/summary.json"), 2, "missing/summary.json"),
+    ("coordinator", (*RUN, "--worker", NOBODY, "--target", NOBODY), 4, NOBODY),
+    ("coordinator", (*RUN, "--worker", "no.such.host.invalid", "--endpoint", NOBODY), 4, "no.such.host.invalid"),
+    ("worker", ("--source", "10.0.0.9-10.0.0.1"), 2, "'10.0.0.9-10.0.0.1'"),
+    ("worker", ("--source", "nosuch0"), 2, "'nosuch0'"),
+    ("worker", ("--source", NOT_OURS), 3, NOT_OURS),
+    ("worker", ("--ports", "0-70000"), 2, "0-70000"),
+    ("worker", ("--listen", "127.0.0.1:x"), 2, "'127.0.0.1:x'"),
+    ("worker", ("--listen", "0.0.0.0:7100"), 2, "--insecure"),
+    ("worker", ("--listen", f"{NOT_OURS}:7100", "--insecure"), 2, f"{NOT_OURS}:7100"),
+    ("target", ("--bind", "nonsense"), 2, "'nonsense'"),
+    ("target", ("--bind", NOT_OURS), 3, NOT_OURS),
+    ("target", ("--ports", "80-70"), 2, "80-70"),
+    ("target", ("--listen", "0.0.0.0:7200"), 2, "--insecure"),
+]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[subprocess.CompletedProcess[str]]:
+    """To all of WRONG, asked side by side: an answer takes half a second, and most of that is Python's start."""
+    here = tmp_path_factory.mktemp("here")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda row: ask(row[0], *row[1], here=here), WRONG))
+
+
+@pytest.mark.parametrize("row", range(len(WRONG)), ids=[" ".join((program, *words)) for program, words, _, _ in WRONG])
+def test_wrong_words_are_named(row: int, answers: list[subprocess.CompletedProcess[str]]) -> None:
+    _, _, code, named = WRONG[row]
+
+    assert_told_once(answers[row], code, named)
+
+
+@pytest.mark.parametrize(
+    ("program", "option", "code"),
+    [("worker", "--listen", 2), ("target", "--listen", 2), ("target", "--ports", 3)],
+)
+def test_a_port_that_is_taken_is_named(program: str, option: str, code: int, tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        words = ("--bind", "127.0.0.1", "--ports", port) if option == "--ports" else (option, f"127.0.0.1:{port}")
+        ended = ask(program, *words, here=tmp_path)
+
+    assert_told_once(ended, code, port)
+
+
+@pytest.mark.parametrize("given", ["by flag", "by C1M_CONFIG", "by the working directory"])
+def test_a_typo_in_a_file_is_named_wherever_the_file_was_found(given: str, tmp_path: Path) -> None:
+    file = tmp_path / ("c1m.toml" if given == "by the working directory" else "other.toml")
+    file.write_text("totl = 5")
+    flag = ("--config", str(file)) if given == "by flag" else ()
+    environment = {"C1M_CONFIG": str(file)} if given == "by C1M_CONFIG" else {}
+
+    ended = ask("coordinator", *RUN, *flag, here=tmp_path, **environment)
+
+    assert_told_once(ended, 2, f"{file}: there is no setting 'totl'")
+
+
+# -- nodes that are not what the coordinator expects
+
+
+def foreign(answer: worker_pb2.DescribeResponse | target_pb2.TargetServiceDescribeResponse) -> grpc.RpcMethodHandler[Any, Any]:
+    """Describe, as a node of another version answers it; it has no other method."""
+    return grpc.unary_unary_rpc_method_handler(lambda *_: answer, response_serializer=type(answer).SerializeToString)
+
+
+@contextmanager
+def foreign_node() -> Iterator[str]:
+    """A worker and a target that speak another protocol, at one address."""
+    host = node_pb2.Host(protocol=PROTOCOL + 1, version="99.0")
+    worker = {"Describe": foreign(worker_pb2.DescribeResponse(host=host))}
+    target = {"Describe": foreign(target_pb2.TargetServiceDescribeResponse(host=host, bind="127.0.0.1"))}
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        [
+            grpc.method_handlers_generic_handler("c1m.v1.WorkerService", worker),
+            grpc.method_handlers_generic_handler("c1m.v1.TargetService", target),
+        ]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(grace=None).wait()
+
+
+@pytest.mark.parametrize("role", ["worker", "target"])
+def test_a_node_that_speaks_another_protocol_is_refused(role: str, tmp_path: Path) -> None:
+    with foreign_node() as address:
+        other = ("--endpoint", NOBODY) if role == "worker" else ("--worker", address)
+        ended = ask("coordinator", *RUN, f"--{role}", address, *other, here=tmp_path)
+
+    assert_told_once(ended, 2, f"{role} {address} speaks protocol {PROTOCOL + 1} (c1m 99.0)")
+
+
+def test_a_worker_in_the_place_of_a_target_is_refused(tmp_path: Path) -> None:
+    address = "127.0.0.1:24030"
+    with node("worker", "--listen", address):
+        ended = ask("coordinator", *RUN, "--target", address, "--worker", address, here=tmp_path)
+
+    assert_told_once(ended, 2, f"target {address} is another program")

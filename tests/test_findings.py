@@ -1,0 +1,201 @@
+"""What a host told about a run: counters that rose, what they mean, and the wire that readings come over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from c1m.control import FACTS
+from c1m.coordinator.findings import SETTING, SYMPTOMS, Findings, Symptom, find, symptoms
+from c1m.coordinator.ledger import Entry
+from c1m.kernel.reader import TCP_EXT
+from c1m.node import Host, Inspection, Phase, Sample
+from c1m.reading import Cache, Reading
+from c1m.v1 import node_pb2
+from c1m.wire import (
+    host_from_wire,
+    host_to_wire,
+    inspection_from_wire,
+    inspection_to_wire,
+    reading_from_wire,
+    reading_to_wire,
+    sample_from_wire,
+    sample_to_wire,
+)
+
+# The machine may be busy with anything: an example that takes long says nothing about the code.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
+
+LIMITS = {name: f"<{name} here>" for name in FACTS}
+HOST = Host(
+    protocol=1,
+    version="0.1",
+    boot_id="b",
+    hostname="h",
+    kernel="6.18",
+    cores=2,
+    memory_total_bytes=None,
+    memory_available_bytes=None,
+    descriptors_per_process=20_000,
+    connections_per_process=19_000,
+    network_namespace=1,
+    facts=LIMITS,
+    merged_caches={"a": ("a", "b"), "b": ("a", "b")},
+)
+NODE = "10.0.0.7:7000"
+
+
+def entry(*counters: Mapping[str, int]) -> Entry:
+    made = Entry(NODE, planned=10)
+    for number, values in enumerate(counters):
+        taken = Reading(number, 10 * number, 42_000 * number, None, {}, values, {"open_files": number}, 0.005 * number)
+        made.take(Sample(Phase.HOLDING, reading=taken))
+        made.take(Sample(Phase.HOLDING))  # between readings there are samples without one
+    return made
+
+
+def told_of(before: Mapping[str, int], after: Mapping[str, int], host: Host = HOST) -> list[str]:
+    return symptoms(NODE, find(entry(before, after), 10, host), host)
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
+def test_a_symptom_has_node_number_counter_limit_and_cure(symptom: Symptom) -> None:
+    (sentence,) = told_of({symptom.counter: 1_000}, {symptom.counter: 1_000 + 1_234})
+
+    assert sentence.startswith(f"{NODE}: ")
+    assert "1,234 " in sentence
+    head, counter, cure = sentence.partition(f" ({symptom.counter}); ")
+    assert counter
+    assert "{" not in sentence
+    assert cure.startswith(("raise ", "set "))
+    for setting in SETTING.findall(symptom.cure):
+        assert f"{setting} (<{setting} here>" in cure, "the limit, and its value on this node"
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
+def test_a_limit_that_the_host_did_not_tell_is_unknown(symptom: Symptom) -> None:
+    (sentence,) = told_of({symptom.counter: 0}, {symptom.counter: 1}, replace(HOST, facts={}))
+
+    assert sentence.count("(unknown") == len(SETTING.findall(symptom.cure))
+    assert "{" not in sentence
+
+
+def test_one_sentence_in_full() -> None:
+    (sentence,) = told_of(
+        {"softnet_dropped": 551}, {"softnet_dropped": 970}, replace(HOST, facts={"net.core.netdev_max_backlog": "1000"})
+    )
+
+    assert sentence == (
+        "10.0.0.7:7000: 419 packets were dropped before TCP saw them (softnet_dropped); "
+        "raise net.core.netdev_max_backlog (1000), or pace the run with --rate"
+    )
+
+
+def test_what_makes_ghosts_or_drops_is_a_symptom_and_is_collected() -> None:
+    named = {symptom.counter for symptom in SYMPTOMS}
+
+    assert named >= {"ListenOverflows", "TCPReqQFullDoCookies", "TCPReqQFullDrop", "softnet_dropped"}
+    assert named >= {"TCPMemoryPressures", "TCPAbortOnMemory", "IPReversePathFilter"}
+    assert named <= TCP_EXT | {"softnet_dropped"}
+    assert len(named) == len(SYMPTOMS)
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
+def test_every_limit_of_a_cure_is_a_fact_that_nodes_send(symptom: Symptom) -> None:
+    assert set(SETTING.findall(symptom.cure)) <= set(FACTS)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"ListenOverflows": 7_903}, {"ListenOverflows": 7_903}, "what was before the run is not the run's"),
+        ({"ActiveOpens": 0, "RetransSegs": 0}, {"ActiveOpens": 10**6, "RetransSegs": 3}, "rises in healthy runs, too"),
+        ({}, {"ListenOverflows": 5}, "not known before: so how many of them are the run's is unknown"),
+        ({"ListenOverflows": 5}, {}, "not known after"),
+        ({"softnet_dropped": 419}, {"softnet_dropped": 3}, "it fell: 32 bits wrapped, or a processor went off"),
+        ({}, {}, "nothing known"),
+    ],
+)
+def test_a_clean_history_has_no_symptoms(before: dict[str, int], after: dict[str, int], reason: str) -> None:
+    assert told_of(before, after) == [], reason
+
+
+COUNTERS = st.dictionaries(st.sampled_from(sorted(TCP_EXT)), st.integers(0, 10**6))
+
+
+@given(st.lists(COUNTERS, min_size=1, max_size=5), COUNTERS)
+def test_counters_are_what_rose_from_the_first_reading_to_the_last(rises: list[dict[str, int]], start: dict[str, int]) -> None:
+    seen = [start]
+    for rise in rises:
+        seen.append({name: value + rise.get(name, 0) for name, value in seen[-1].items()})
+
+    found = find(entry(*seen), 10, HOST)
+
+    assert found.counters == {name: sum(rise.get(name, 0) for rise in rises) for name in start}
+    named = {symptom.counter for symptom in SYMPTOMS if found.counters.get(symptom.counter)}
+    assert len(symptoms(NODE, found, HOST)) == len(named)
+
+
+def test_findings_are_of_the_last_reading() -> None:
+    found = find(entry({}, {}, {}), 10, HOST)
+
+    assert found.levels == {"open_files": 2}
+    assert found.readings == 3
+    assert found.cost_seconds == 0.01
+    assert found.cost.slab_bytes_per_connection == pytest.approx(2 * 4_200), "20 sockets of 10 connections"
+    assert found.observing() == {"readings": 3, "cpu_seconds": 0.01, "slab_bytes_of_descriptor_listings": 0}
+
+
+def test_a_node_that_sent_no_reading_has_no_findings_but_a_reason() -> None:
+    found = find(entry(), 10, HOST)
+
+    assert found == Findings(cost=found.cost)
+    assert "the node sent no reading" in found.cost.unknown[0]
+    assert symptoms(NODE, found, HOST) == []
+
+
+NUMBER = st.integers(0, 2**64 - 1)
+SECONDS = st.floats(0, 1e12)
+CACHES = st.dictionaries(st.text(max_size=40), st.builds(Cache, NUMBER, NUMBER, SECONDS, st.integers(1, 2**64 - 1)), max_size=4)
+VALUES = st.dictionaries(st.text(max_size=40), NUMBER, max_size=4)
+READINGS = st.builds(
+    Reading, NUMBER, st.none() | NUMBER, st.none() | NUMBER, st.none() | NUMBER, CACHES, VALUES, VALUES, SECONDS
+)
+
+
+@given(READINGS)
+def test_a_reading_comes_over_the_wire_as_it_was(reading: Reading) -> None:
+    sent = reading_to_wire(reading).SerializeToString()
+
+    assert reading_from_wire(node_pb2.Reading.FromString(sent)) == reading
+
+
+@pytest.mark.parametrize("name", ["sockets", "slab_bytes", "pss_bytes"])
+def test_unknown_stays_unknown_and_zero_stays_zero(name: str) -> None:
+    zeros = Reading(0, 0, 0, 0)
+    unknown = replace(zeros, **{name: None})  # type: ignore[arg-type]
+
+    assert reading_from_wire(reading_to_wire(zeros)) == zeros
+    assert reading_from_wire(reading_to_wire(unknown)) == unknown
+
+
+def test_a_cache_without_slabs_is_left_out() -> None:
+    full, empty = Cache(0, 2_368, 2_520.0, 32_768), Cache(0, 192, 195.0, 0)
+    reading = Reading(0, None, None, None, {"TCP": full, "nf_conntrack": empty})
+
+    assert reading_from_wire(reading_to_wire(reading)).caches == {"TCP": full}
+
+
+@given(st.none() | READINGS)
+def test_samples_and_inspections_carry_a_reading_or_none(reading: Reading | None) -> None:
+    assert sample_from_wire(sample_to_wire(Sample(Phase.OPENING, reading=reading))).reading == reading
+    assert inspection_from_wire(inspection_to_wire(Inspection(reading=reading))).reading == reading
+
+
+def test_merged_names_come_over_the_wire() -> None:
+    assert host_from_wire(host_to_wire(HOST)) == HOST
