@@ -9,8 +9,8 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,35 +71,39 @@ def connections(count: int) -> Iterator[None]:
         yield
 
 
-def growth(reader: Reader, count: int) -> tuple[int, int]:
-    """By how much the two counts of sockets differ, of before and with so many connections."""
-    before = reader.take()
-    with connections(count):
-        after = reader.take()
-    assert before.sockets is not None
-    assert after.sockets is not None
-    return after.sockets - before.sockets, after.levels["tcp_inuse"] - before.levels["tcp_inuse"]
+@contextmanager
+def ipv6_listeners(count: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6))
+        yield
+
+
+def count_as(sockets: int, opened: Callable[[], AbstractContextManager[None]]) -> bool:
+    """Whether both counts of sockets differ by about so many, between with and without them.
+
+    Others open and close sockets on this machine, too, but not at each moment; and to close is quicker than to open.
+    """
+    reader, deadline = Reader(nobody), time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with opened():
+            with_them = reader.take()
+        without = reader.take()
+        assert with_them.sockets is not None
+        assert without.sockets is not None
+        differ = with_them.sockets - without.sockets, with_them.levels["tcp_inuse"] - without.levels["tcp_inuse"]
+        if all(abs(each - sockets) <= sockets / 20 for each in differ):
+            return True
+    return False
 
 
 def test_500_connections_are_1000_sockets() -> None:
-    reader = Reader(nobody)
-
-    # Others open and close sockets here as well, but not at each moment.
-    assert any(
-        abs(grown - 1_000) <= 20 and abs(inuse - 1_000) <= 20 for grown, inuse in (growth(reader, 500) for _ in range(10))
-    )
+    assert count_as(1_000, lambda: connections(500))
 
 
-def test_ipv6_sockets_are_in_use_too() -> None:
-    try:
-        listeners = [socket.create_server(("::1", 0), family=socket.AF_INET6) for _ in range(200)]
-    except OSError:
-        pytest.skip("no IPv6 here")
-    with_them = Reader(nobody).take().levels["tcp_inuse"]
-    for listener in listeners:
-        listener.close()
-
-    assert with_them >= 200
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
+def test_ipv6_sockets_are_sockets_too() -> None:
+    assert count_as(400, lambda: ipv6_listeners(400))
 
 
 @needs_root
@@ -140,7 +144,8 @@ def test_user_memory_is_what_smaps_rollup_says() -> None:
     found = re.search(r"^Pss: +(\d+) kB$", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
 
     assert found
-    assert reading.pss_bytes == pytest.approx(int(found[1]) * 1_024, rel=0.1)
+    # A page that is shared counts in part, and other Pythons come and go.
+    assert reading.pss_bytes == pytest.approx(int(found[1]) * 1_024, rel=0.25)
 
 
 def test_processes_that_are_gone_take_nothing_and_none_are_unknown() -> None:
@@ -149,7 +154,7 @@ def test_processes_that_are_gone_take_nothing_and_none_are_unknown() -> None:
     alone, with_gone = Reader(lambda: [os.getpid()]).take(), Reader(lambda: [gone.pid, os.getpid()]).take()
 
     assert alone.pss_bytes is not None
-    assert with_gone.pss_bytes == pytest.approx(alone.pss_bytes, rel=0.1)
+    assert with_gone.pss_bytes == pytest.approx(alone.pss_bytes, rel=0.25)
     assert Reader(lambda: [gone.pid]).take().pss_bytes is None
     assert Reader(nobody).take().pss_bytes is None
 
