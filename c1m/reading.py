@@ -35,3 +35,4 @@ class Reading:
     counters: Mapping[str, int] = field(default_factory=dict)  # "ListenOverflows" -> events since boot
     levels: Mapping[str, int] = field(default_factory=dict)  # "tcp_mem_pages" -> now
     cost_seconds: float = 0.0  # CPU that all readings of this run have taken so far
+    unknown: tuple[str, ...] = ()  # what could not be understood, a sentence each

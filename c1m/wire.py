@@ -118,6 +118,7 @@ def reading_to_wire(reading: Reading) -> node_pb2.Reading:
         counters=reading.counters,
         levels=reading.levels,
         cost_seconds=reading.cost_seconds,
+        unknown=reading.unknown,
     )
 
 
@@ -134,6 +135,7 @@ def reading_from_wire(reading: node_pb2.Reading) -> Reading:
         counters=dict(reading.counters),
         levels=dict(reading.levels),
         cost_seconds=reading.cost_seconds,
+        unknown=tuple(reading.unknown),
     )
 
 

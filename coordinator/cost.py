@@ -70,7 +70,7 @@ class Cost:
 def cost(history: History, connections: int | None, merged: Mapping[str, tuple[str, ...]]) -> Cost:
     """``connections``: established while the last reading was taken."""
     per_socket, sockets = history.slab.slope, history.sockets
-    if not connections or not sockets or per_socket is None:
+    if not connections or not sockets or sockets < 0 or per_socket is None:
         return Cost(unknown=("kernel memory: " + why_unknown(history, connections),))
     each = sockets / connections
     caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: -cache.bytes_per_connection))

@@ -22,6 +22,7 @@ class Findings:
     levels: Mapping[str, int] = field(default_factory=dict)  # at the last reading
     readings: int = 0
     cost_seconds: float = 0.0  # CPU that the readings took
+    unknown: tuple[str, ...] = ()  # what of the kernel's files could not be understood
 
     def observing(self) -> dict[str, Any]:
         """What it cost to know all this. The slab is by whoever lists descriptors; c1m does not."""
@@ -29,6 +30,7 @@ class Findings:
             "readings": self.readings,
             "cpu_seconds": self.cost_seconds,
             "slab_bytes_of_descriptor_listings": round(self.cost.artefact_bytes),
+            "unknown": list(self.unknown),
         }
 
 
@@ -41,6 +43,7 @@ def find(entry: Entry, connections: int | None, host: Host) -> Findings:
         levels=last.levels if last else {},
         readings=last.number + 1 if last else 0,
         cost_seconds=last.cost_seconds if last else 0.0,
+        unknown=last.unknown if last else (),
     )
 
 
@@ -99,7 +102,8 @@ def symptoms(name: str, findings: Findings, host: Host) -> list[str]:
     """A sentence for each counter that rose and should not have, with the limit, the node and the cure."""
     told = []
     for symptom in SYMPTOMS:
-        if events := findings.counters.get(symptom.counter, 0):
+        # softnet's columns are 32 bits wide and wrap, and go with their processor: a count that fell says nothing.
+        if (events := findings.counters.get(symptom.counter, 0)) > 0:
             cure = SETTING.sub(lambda found: host.facts.get(found[1], "unknown"), symptom.cure)
             told.append(f"{name}: {symptom.says.format(count=events)} ({symptom.counter}); {cure}")
     return told

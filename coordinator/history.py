@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from c1m.reading import Cache, Reading
@@ -69,8 +69,9 @@ class History:
         self.first: Reading | None = None
         self.last: Reading | None = None
         self.slab = Line()
-        self.page_bytes: defaultdict[str, Line] = defaultdict(Line)
-        self.objects: defaultdict[str, Line] = defaultdict(Line)
+        self.page_bytes: dict[str, Line] = {}
+        self.objects: dict[str, Line] = {}
+        self.nothing = Line()  # of a cache that was in no reading yet
         self.artefact_bytes = 0.0  # that there are more than at the first reading
 
     def take(self, reading: Reading) -> None:
@@ -86,10 +87,13 @@ class History:
         self.artefact_bytes = now.artefact_bytes - then.artefact_bytes
         if now.slab_bytes is not None and then.slab_bytes is not None:
             self.slab.add(sockets, now.slab_bytes - then.slab_bytes)
-        # A cache that has no slab at a moment is left out of a reading.
-        for name in now.page_bytes.keys() | then.page_bytes.keys():
+        # A cache without slabs is left out of a reading: it was at zero until it is seen.
+        for name in self.page_bytes.keys() | now.page_bytes.keys() | then.page_bytes.keys():
+            if name not in self.page_bytes:
+                self.page_bytes[name], self.objects[name] = copy(self.nothing), copy(self.nothing)
             self.page_bytes[name].add(sockets, now.page_bytes.get(name, 0) - then.page_bytes.get(name, 0))
             self.objects[name].add(sockets, now.objects.get(name, 0) - then.objects.get(name, 0))
+        self.nothing.add(sockets, 0)
 
     @property
     def sockets(self) -> int | None:

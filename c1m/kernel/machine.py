@@ -32,7 +32,7 @@ def read_machine() -> dict[str, str]:
 
 def processor(cpuinfo: str) -> str:
     """The model's name; empty where the architecture does not write one."""
-    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    found = re.search(r"^model name\s*:(.*)$", cpuinfo, re.MULTILINE)
     return found[1].strip() if found else ""
 
 

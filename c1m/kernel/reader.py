@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from c1m.kernel import memory, process, sockstat
 from c1m.kernel.host import read_int, read_text
 from c1m.kernel.slab import read_slabinfo
 from c1m.kernel.softnet import read_softnet
 from c1m.reading import Reading
+
+T = TypeVar("T")
 
 # What tells why connections fail, stall or become ghosts. All of the reader's network namespace.
 TCP_EXT: Final = frozenset(
@@ -56,26 +58,36 @@ class Reader:
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
         self.next_pss = 0.0
+        self.unknown: dict[str, None] = {}  # why something is, each sentence once
 
     def take(self) -> Reading:
         """A reading now. What cannot be read is unknown in it."""
         began = time.thread_time()
-        meminfo = memory.parse_meminfo(read_text("/proc/meminfo") or "")
-        tcp = (sockstat.read_sockstat() or {}).get("TCP", {})
+        meminfo = self.known(read_meminfo) or {}
+        tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
         self.walk(time.monotonic())
         reading = Reading(
             number=self.taken,
             sockets=tcp.get("alloc"),
             slab_bytes=meminfo.get("Slab"),
             pss_bytes=self.pss_bytes,
-            caches=read_slabinfo() or {},
-            counters=counters(),
-            levels=levels(tcp, meminfo),
+            caches=self.known(read_slabinfo) or {},
+            counters=self.known(counters) or {},
+            levels=self.known(lambda: levels(tcp, meminfo)) or {},
             cost_seconds=self.cost_seconds,
+            unknown=tuple(self.unknown),
         )
         self.taken += 1
         self.cost_seconds += time.thread_time() - began
         return reading
+
+    def known(self, read: Callable[[], T | None]) -> T | None:
+        """A kernel that writes a file in a form of its own makes that part unknown, and does not end the run."""
+        try:
+            return read()
+        except ValueError as error:
+            self.unknown.setdefault(str(error))
+            return None
 
     def walk(self, now: float) -> None:
         """Add up the PSS of the processes, if it is time again."""
@@ -85,6 +97,11 @@ class Reader:
         sizes = [footprint.pss_bytes for footprint in found if footprint]
         self.pss_bytes = sum(sizes) if sizes else None
         self.next_pss = now + (time.monotonic() - now) / PSS_SHARE
+
+
+def read_meminfo() -> Mapping[str, int] | None:
+    text = read_text("/proc/meminfo")
+    return memory.parse_meminfo(text) if text else None
 
 
 def counters() -> dict[str, int]:

@@ -20,6 +20,7 @@ SLAB_NAMES: Final = "/sys/kernel/slab"
 _LINE: Final = re.compile(
     r"(?P<name>\S+)\s+(?P<active>\d{1,18})\s+\d{1,18}\s+(?P<size>\d{1,12})\s+(?P<per_slab>\d{1,9})"
     r"\s+(?P<pages>\d{1,9})\s+: tunables .*: slabdata\s+\d{1,18}\s+(?P<slabs>\d{1,18})\s+\d{1,18}\s*"
+    r"(?: : globalstat .*)?"  # CONFIG_DEBUG_SLAB
 )
 
 

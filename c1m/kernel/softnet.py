@@ -20,7 +20,7 @@ class Softnet:
 def parse_softnet(text: str) -> Softnet:
     """Raises ValueError for lines of another form. Kernels add columns; the first three have been there since 2.6."""
     rows = [line.split() for line in text.splitlines()]
-    for row in rows:
+    for row in rows or [[]]:
         if len(row) < 3 or not all(re.fullmatch("[0-9a-f]{8}", word) for word in row):
             raise ValueError(f"{' '.join(row)[:200]!r} is not a line of softnet_stat, which is hexadecimal columns")
     processed, dropped, squeezed = (sum(int(row[column], 16) for row in rows) for column in range(3))

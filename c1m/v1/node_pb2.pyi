@@ -97,7 +97,7 @@ class Cache(_message.Message):
     def __init__(self, objects: _Optional[int] = ..., object_bytes: _Optional[int] = ..., full_bytes: _Optional[float] = ..., page_bytes: _Optional[int] = ...) -> None: ...
 
 class Reading(_message.Message):
-    __slots__ = ("number", "sockets", "slab_bytes", "pss_bytes", "caches", "counters", "levels", "cost_seconds")
+    __slots__ = ("number", "sockets", "slab_bytes", "pss_bytes", "caches", "counters", "levels", "cost_seconds", "unknown")
     class CachesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +127,7 @@ class Reading(_message.Message):
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
     LEVELS_FIELD_NUMBER: _ClassVar[int]
     COST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     number: int
     sockets: int
     slab_bytes: int
@@ -135,7 +136,8 @@ class Reading(_message.Message):
     counters: _containers.ScalarMap[str, int]
     levels: _containers.ScalarMap[str, int]
     cost_seconds: float
-    def __init__(self, number: _Optional[int] = ..., sockets: _Optional[int] = ..., slab_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., caches: _Optional[_Mapping[str, Cache]] = ..., counters: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., cost_seconds: _Optional[float] = ...) -> None: ...
+    unknown: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[int] = ..., sockets: _Optional[int] = ..., slab_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., caches: _Optional[_Mapping[str, Cache]] = ..., counters: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., cost_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tally(_message.Message):
     __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped")
