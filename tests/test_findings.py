@@ -148,7 +148,12 @@ def test_findings_are_of_the_last_reading() -> None:
     assert found.readings == 3
     assert found.cost_seconds == 0.01
     assert found.cost.slab_bytes_per_connection == pytest.approx(2 * 4_200), "20 sockets of 10 connections"
-    assert found.observing() == {"readings": 3, "cpu_seconds": 0.01, "slab_bytes_of_descriptor_listings": 0}
+    assert found.observing() == {
+        "readings": 3,
+        "cpu_seconds": 0.01,
+        "slab_bytes_of_descriptor_listings": 0,
+        "unknown": [],
+    }
 
 
 def test_a_node_that_sent_no_reading_has_no_findings_but_a_reason() -> None:
