@@ -26,17 +26,27 @@ from c1m.rpc import PROTOCOL
 FACTS = (
     "net.core.somaxconn",
     "net.core.netdev_max_backlog",
+    "net.core.rmem_max",
+    "net.core.wmem_max",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",
     "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_ehash_entries",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_max_orphans",
     "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_max_tw_buckets",
     "net.ipv4.tcp_mem",
     "net.ipv4.tcp_rmem",
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
     "net.ipv4.tcp_wmem",
+    "net.netfilter.nf_conntrack_max",
+    "fs.epoll.max_user_watches",
     "fs.file-max",
     "fs.nr_open",
+    "kernel.pid_max",
+    "kernel.threads-max",
 )
 
 

@@ -22,7 +22,7 @@ SEED_CACHES = ("TCP", "sock_inode_cache", "dentry", "filp")
 def bill(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = []
     for node in holders(summary):
-        shown += memory(node)
+        shown += memory(node, summary["environment"].get(node["node"], {}).get("sysctls", {}))
         if node["memory"]["slab_bytes_per_socket"] is not None:
             shown.append(beside_seed(summary, node))
     return shown
@@ -33,13 +33,23 @@ def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [summary["target"]] if summary["target"] else summary["workers"]
 
 
-def memory(node: dict[str, Any]) -> list[RenderableType]:
+def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType]:
     """What a connection costs on a node's machine: a sentence, and a table by cache."""
     cost = node["memory"]
     unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
         return [*unknown]
-    return [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *unknown, *([caches(cost)] if cost["caches"] else [])]
+    sentences = [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *waiting(node, sysctls), *unknown]
+    return [*sentences, *([caches(cost)] if cost["caches"] else [])]
+
+
+def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
+    """Socket memory that is no slab: unread bytes, unsent ones, and a page for each FIN that nobody has taken note of."""
+    pages = node["memory"]["tcp_mem_pages"]
+    if not pages or pages < 0:
+        return []
+    limits = sysctls.get("net.ipv4.tcp_mem", "unknown")
+    return [f"data wait in {pages:,} pages of its sockets; net.ipv4.tcp_mem is {limits} (enough, pressure, no more)"]
 
 
 def memory_sentence(cost: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Whole runs on this machine: real processes, real gRPC, the real kernel."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,26 @@ def test_a_refusing_server_is_counted_by_errno() -> None:
     summary = summary_of("--total", "200", "--hold", "0s", "--endpoint", "127.0.0.1:1")
 
     assert (summary["verdict"], summary["failed"]) == ("failed", {"ECONNREFUSED": 200})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="hiding a file takes root")
+def test_without_slabinfo_the_total_is_known_and_the_caches_are_not() -> None:
+    hide = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /proc/slabinfo && exec "$@"', "sh"]
+    command = [*hide, sys.executable, "-m", "c1m.coordinator", "run", "--total", "3000", "--hold", "1s", "--json", "-"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+
+    memory = json.loads(told.stdout)["target"]["memory"]
+    assert memory["slab_bytes_per_connection"] > 3000
+    assert (memory["caches"], memory["explained_percent"]) == ([], None)
+    assert any("needs root" in reason for reason in memory["unknown"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo takes root")
+def test_a_connection_is_billed_by_cache() -> None:
+    memory = summary_of("--total", "6000", "--hold", "2s")["target"]["memory"]
+
+    per_connection = {cache["name"]: cache["objects_per_connection"] for cache in memory["caches"]}
+    assert memory["sockets_per_connection"] == pytest.approx(2, rel=0.1)  # other tests' sockets come and go
+    assert per_connection["TCP"] == pytest.approx(2, rel=0.1)
+    assert memory["explained_percent"] > 90
