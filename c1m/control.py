@@ -124,7 +124,7 @@ class Control:
         count = await trio.to_thread.run_sync(footprint, count, self.pids())
         if self.engagement is None:
             return count
-        return replace(count, reading=replace(self.engagement.reader.take(), pss_bytes=count.pss_bytes))
+        return replace(count, reading=replace(await self.engagement.read(), pss_bytes=count.pss_bytes))
 
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:

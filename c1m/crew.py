@@ -166,10 +166,11 @@ class Crew:
         self.on_change = on_change
         self.children: list[Child] = []
         self.obituaries: list[str] = []
+        self.complete = False  # nobody else will be hired
         self.dismissed = False  # from here on, an end is what we asked for
 
     async def hire(self, recruits: Sequence[Recruit]) -> None:
-        """Fork children, give each its assignment and listen to it."""
+        """Fork children, give each its assignment and listen to it. Once for a run; nobody, for one that only observes."""
         for start in range(0, len(recruits), AT_ONCE):
             some = recruits[start : start + AT_ONCE]
             children = await self.zygote.fork([each.name for each in some], [each.descriptors for each in some])
@@ -181,6 +182,8 @@ class Crew:
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
                 await child.send(recruit.assignment)
+        self.complete = True
+        self.on_change()
 
     async def listen(self, child: Child) -> None:
         """Take in what a child says until it is gone."""

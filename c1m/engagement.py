@@ -36,7 +36,9 @@ class Engagement:
         self.lease_seconds = lease_seconds
         self.closing = closing
         self.reader = reader
+        self.reader_lock = trio.Lock()
         self.reading: Reading | None = None
+        self.baseline = trio.Event()  # the reading from before anything was opened has been taken
         self.since = time.time()
         self.start = 0.0
         self.halted = ""
@@ -68,6 +70,8 @@ class Engagement:
             with trio.CancelScope(shield=True):
                 await self.crew.dismiss()
             self.over.set()
+            self.ready.set()  # whoever waits for a beginning will look at what there is instead
+            self.baseline.set()
             self.touch()
 
     def touch(self) -> None:
@@ -75,14 +79,17 @@ class Engagement:
         self.version += 1
         self.changed.set()
         self.changed = trio.Event()
-        children = self.crew.children
-        if all(child.phase is not None or child.gone.is_set() for child in children):
+        if self.crew.complete and all(child.phase is not None or child.gone.is_set() for child in self.crew.children):
             self.ready.set()
 
     async def all_ready(self) -> None:
-        """Wait until every child said that it is ready. Raises C1mError, with its last words, when one ended instead."""
+        """Wait until every child said that it is ready, and the host has been read.
+
+        Raises C1mError, with its last words, when a child ended instead.
+        """
         with trio.move_on_after(READY_SECONDS) as patience:
             await self.ready.wait()
+            await self.baseline.wait()
         if patience.cancelled_caught:
             raise C1mError(f"the processes of run {self.run_id} were not ready within {READY_SECONDS:.0f} s")
         gone = [child for child in self.crew.children if child.gone.is_set()]
@@ -105,9 +112,16 @@ class Engagement:
         """Once a second, from before anything is opened."""
         await self.ready.wait()
         while True:
-            self.reading = self.reader.take()
-            self.touch()
+            await self.read()
+            self.baseline.set()
             await trio.sleep(READING_SECONDS)
+
+    async def read(self) -> Reading:
+        """A new reading of the host. In a thread: the PSS of a large server takes the kernel half a second."""
+        async with self.reader_lock:
+            self.reading = await trio.to_thread.run_sync(self.reader.take)
+        self.touch()
+        return self.reading
 
     # -- its watchers
 

@@ -106,6 +106,7 @@ def run(
     console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
     print_settings(settings, console)
     outcome = asyncio.run(conduct(settings, console))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
     summary = summarise(outcome)
     write(summary, json_file)
     raise typer.Exit(summary["exit_code"])

@@ -12,6 +12,7 @@ import typer
 from c1m.cli import LISTEN_HELP, main_of, option, version_option
 from c1m.crew import Zygote
 from c1m.endpoints import HostPort, parse_host_port
+from c1m.errors import UsageError
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
@@ -69,12 +70,22 @@ def target(
 ) -> None:
     """Accept, echo and count TCP connections, as a c1m-coord run asks."""
     if context.invoked_subcommand:
+        check_order(context)
         return
     address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
     where = Bind(option("--bind", plain_address, bind), option("--ports", parse_ports, ports), single_port)
     check_exposure(address, insecure=insecure)
     check_bind(where)
     trio.run(serve_target, address, with_parent, lambda zygote, nursery: TargetNode(zygote, nursery, where))
+
+
+def check_order(context: typer.Context) -> None:
+    """Raises UsageError for options of c1m-target before a command of it, which would do nothing there."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            command = context.invoked_subcommand
+            raise UsageError(f"--{name.replace('_', '-')} stands before {command}; write it after {command}, if it has it")
 
 
 @app.command(epilog=OBSERVE_EXAMPLES)

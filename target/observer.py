@@ -35,7 +35,8 @@ class Observer(Control):
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
         self.server = self.find_server()
         engagement = await self.engage(run_id, lease_seconds, CLOSING)
-        engagement.touch()  # there is nobody to wait for
+        await engagement.crew.hire(())
+        await engagement.all_ready()
         return ()
 
     def find_server(self) -> Sequence[int]:

@@ -75,6 +75,8 @@ WRONG = [
     ("target", ("--bind", NOT_OURS), 3, NOT_OURS),
     ("target", ("--ports", "80-70"), 2, "80-70"),
     ("target", ("--listen", "0.0.0.0:7200"), 2, "--insecure"),
+    ("target", ("observe", "--port", "80-70"), 2, "80-70"),
+    ("target", ("--insecure", "observe", "--port", "9"), 2, "--insecure stands before observe"),
 ]
 
 

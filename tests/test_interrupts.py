@@ -28,7 +28,7 @@ from c1m.v1.worker_pb2_grpc import WorkerServiceStub
 DATA_PORTS = range(24_000, 24_004)
 WORKER, TARGET = "127.0.0.1:24010", "127.0.0.1:24020"
 NODES = ("--worker", WORKER, "--target", TARGET)
-SLOW_TO_CLOSE = ("--total", "200", "--hold", "0s", "--close-rate", "200")
+SLOW_TO_CLOSE = ("--total", "400", "--hold", "0s", "--close-rate", "100")
 
 Node = subprocess.Popen[str]
 
