@@ -34,8 +34,8 @@ from c1m.zygote import name_process
 READABLE = EPOLLIN | EPOLLRDHUP
 BROKEN = EPOLLERR | EPOLLHUP
 
-BATCH = 256  # accepts, and events, before anything else gets its turn
-WORTHWHILE = 32  # connections that an acceptor stays away for; it learns how long that takes
+BATCH = 512  # accepts, and events, before anything else gets its turn
+WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
 # After a turn in which connections ended: more are ending. A wakeup for every RST costs both ends a context switch.
 REST_SECONDS = 0.002
