@@ -37,7 +37,8 @@ BROKEN = EPOLLERR | EPOLLHUP
 BATCH = 512  # accepts, and events, before anything else gets its turn
 WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
-# After a turn in which connections ended: more are ending. A wakeup for every RST costs both ends a context switch.
+# After a turn in which connections ended, and nothing else happened: more are ending, and nobody waits for an answer. A
+# wakeup for every RST costs both ends a context switch.
 REST_SECONDS = 0.002
 REPORT_SECONDS = 0.5
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
@@ -115,14 +116,15 @@ class Acceptor:
     def turn(self, timeout: float) -> None:
         """Serve what is ready."""
         state, open_before = self.state, self.open
-        for descriptor, events in self.epoll.poll(timeout, BATCH):
+        ready = self.epoll.poll(timeout, BATCH)
+        for descriptor, events in ready:
             if state[descriptor]:
                 self.serve(descriptor, events)
             elif descriptor == self.listener.fileno():
                 self.stay_away(self.accept_batch())
             else:
                 self.obey(link.receive(self.control))
-        if self.open < open_before:
+        if ready and open_before - self.open == len(ready):
             time.sleep(REST_SECONDS)
 
     def timeout(self, next_report: float) -> float:
