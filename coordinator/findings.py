@@ -68,6 +68,12 @@ SYMPTOMS = (
         "raise net.core.somaxconn ({net.core.somaxconn}) and the listener's backlog",
     ),
     Symptom(
+        "SyncookiesSent",
+        "{count:,} handshakes were answered with SYN cookies",
+        "raise net.core.somaxconn ({net.core.somaxconn}) and the listener's backlog, or set net.ipv4.tcp_syncookies "
+        "({net.ipv4.tcp_syncookies}) to 1 if it is 2, which sends them always",
+    ),
+    Symptom(
         "TCPReqQFullDrop",
         "{count:,} SYNs found the SYN queue full and were dropped",
         "raise net.ipv4.tcp_max_syn_backlog ({net.ipv4.tcp_max_syn_backlog}) and the listener's backlog",
