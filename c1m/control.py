@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -50,7 +51,7 @@ FACTS = (
 )
 
 
-class Control:
+class Control(ABC):
     """What workers and targets have in common. Its methods run in the node's trio loop."""
 
     def __init__(self, zygote: Zygote, nursery: trio.Nursery) -> None:
@@ -118,13 +119,21 @@ class Control:
         crew = self.engagement.crew.alive if self.engagement else []
         return [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
 
-    async def inspect(self, count: Inspection) -> Inspection:
-        """Add what the host says now, and the footprint of the node's processes, to what was counted."""
-        # A second for fifty processes with a million connections: in a thread, so that the loop goes on.
-        count = await trio.to_thread.run_sync(footprint, count, self.pids())
-        if self.engagement is None:
-            return count
-        return replace(count, reading=replace(await self.engagement.read(), pss_bytes=count.pss_bytes))
+    async def inspect_run(self, run_id: str) -> Inspection:
+        """The kernel's own count of the run's connections, what the host says now, and the footprint of the processes."""
+        engagement = await self.find(run_id)
+        # A second each for fifty processes with a million connections: in a thread, so that the loop goes on.
+        try:
+            counted = await trio.to_thread.run_sync(self.count)
+        except OSError as error:
+            counted = Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",))
+        counted = await trio.to_thread.run_sync(footprint, counted, self.pids())
+        reading = await engagement.read(walk=False)
+        return replace(counted, reading=replace(reading, pss_bytes=counted.pss_bytes))
+
+    @abstractmethod
+    def count(self) -> Inspection:
+        """What the kernel counts of the run's connections. Raises OSError when it does not say."""
 
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import trio
 
@@ -116,10 +117,10 @@ class Engagement:
             self.baseline.set()
             await trio.sleep(READING_SECONDS)
 
-    async def read(self) -> Reading:
+    async def read(self, *, walk: bool = True) -> Reading:
         """A new reading of the host. In a thread: the PSS of a large server takes the kernel half a second."""
         async with self.reader_lock:
-            self.reading = await trio.to_thread.run_sync(self.reader.take)
+            self.reading = await trio.to_thread.run_sync(partial(self.reader.take, walk=walk))
         self.touch()
         return self.reading
 

@@ -67,6 +67,7 @@ class History:
 
     def __init__(self) -> None:
         self.first: Reading | None = None
+        self.base = books({}, None)  # of the first reading
         self.last: Reading | None = None
         self.slab = Line()
         self.page_bytes: dict[str, Line] = {}
@@ -78,12 +79,13 @@ class History:
         """A reading that is not newer than the last one is the same again, and changes nothing."""
         if self.last and reading.number <= self.last.number:
             return
-        self.first = self.first or reading
-        self.last = reading
+        now = books(reading.caches, reading.slab_bytes)
+        if self.first is None:
+            self.first, self.base = reading, now
+        self.last, then = reading, self.base
         if reading.sockets is None or self.first.sockets is None:
             return
         sockets = reading.sockets - self.first.sockets
-        now, then = books(reading.caches, reading.slab_bytes), books(self.first.caches, self.first.slab_bytes)
         self.artefact_bytes = now.artefact_bytes - then.artefact_bytes
         if now.slab_bytes is not None and then.slab_bytes is not None:
             self.slab.add(sockets, now.slab_bytes - then.slab_bytes)

@@ -22,6 +22,11 @@ class Entry:
     lost: str = ""  # why nothing more will come from it; empty while something does
     history: History = field(default_factory=History)
 
+    @property
+    def heard(self) -> str:
+        """The beginning of the first that the server said to the node; empty when it said nothing."""
+        return self.sample.heard.decode("utf-8", "backslashreplace")
+
     def take(self, sample: Sample) -> None:
         self.sample = sample
         if sample.reading:
@@ -72,8 +77,7 @@ class Ledger:
     @property
     def heard(self) -> str:
         """The beginning of the first that the server said; empty when it said nothing."""
-        found = next((entry.sample.heard for entry in self.workers if entry.sample.heard), b"")
-        return found.decode("utf-8", "backslashreplace").strip()
+        return next((entry.heard for entry in self.workers if entry.heard), "").strip()
 
     def all_at(self, phase: Phase, entries: Iterable[Entry] | None = None) -> bool:
         """Whether every node that is not lost is at least that far."""

@@ -39,6 +39,7 @@ class Run:
         self.spec = spec
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
+        self.nodes: dict[str, Worker | Target] = {**self.workers, **({target.name: target} if target else {})}
         self.watch = Watch(view)
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         self.outcome = Outcome(self.run_id, spec, datetime.now(UTC))
@@ -165,8 +166,7 @@ class Run:
 
     def follow(self, entry: Entry) -> None:
         """Take in a node's samples, for as long as they come."""
-        of_target = self.target and entry is self.ledger.target
-        self.watch.follow(entry, self.target if of_target and self.target else self.workers[entry.name], self.run_id)
+        self.watch.follow(entry, self.nodes[entry.name], self.run_id)
 
     # -- while connections are open
 
@@ -209,8 +209,7 @@ class Run:
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
-        nodes: dict[str, Worker | Target] = {**self.workers, **({self.target.name: self.target} if self.target else {})}
-        return await compare(self.run_id, self.ledger, nodes, self.accepting)
+        return await compare(self.run_id, self.ledger, self.nodes, self.accepting)
 
     async def probe(self) -> Probed:
         names = [entry.name for entry in self.ledger.workers if not entry.lost]

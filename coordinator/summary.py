@@ -142,7 +142,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "dropped": dict(tally.dropped),
         "skipped_ports": tally.skipped_ports,
         "bytes_received": tally.bytes_received,
-        "server_said_first": entry.sample.heard.decode("utf-8", "backslashreplace") or None,
+        "server_said_first": entry.heard or None,
         "ramp_seconds": entry.sample.opened_within_ns / 1e9 or None,
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),

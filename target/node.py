@@ -69,21 +69,15 @@ class TargetNode(Control):
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 
-    async def inspect_run(self, run_id: str) -> Inspection:
-        """The kernel's own count of connections to the run's ports."""
-        await self.find(run_id)
+    def count(self) -> Inspection:
         ports = [(port, port) for port in sorted(set(self.listening))]
-        try:
-            counted = await trio.to_thread.run_sync(count, ports, (6,) if ":" in self.bind.host else (4,))
-        except OSError as error:
-            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
-        return await self.inspect(counted)
+        return count_local(ports, (6,) if ":" in self.bind.host else (4,))
 
     async def stop(self, run_id: str) -> None:
         await (await self.find(run_id)).stop(CLOSING)
 
 
-def count(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
+def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
     """Connections of these local ports that the kernel holds: established, of those not yet accepted, and half closed."""
     states: Counter[int] = Counter()
     queued = 0

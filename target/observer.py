@@ -14,7 +14,7 @@ from c1m.node import Close, Inspection
 from c1m.ports import PortRanges
 
 from .listeners import Bind
-from .node import CLOSING, Description, count
+from .node import CLOSING, Description, count_local
 
 FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
 
@@ -33,7 +33,7 @@ class Observer(Control):
 
     async def prepare(self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
-        self.server = self.find_server()
+        self.server = await trio.to_thread.run_sync(self.find_server)
         engagement = await self.engage(run_id, lease_seconds, CLOSING)
         await engagement.crew.hire(())
         await engagement.all_ready()
@@ -57,14 +57,8 @@ class Observer(Control):
         """The server's: what a connection costs there is what is asked for."""
         return list(self.server)
 
-    async def inspect_run(self, run_id: str) -> Inspection:
-        """The kernel's own count of connections to the server."""
-        await self.find(run_id)
-        try:
-            counted = await trio.to_thread.run_sync(count, self.ports.ranges, FAMILIES)
-        except OSError as error:
-            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
-        return await self.inspect(counted)
+    def count(self) -> Inspection:
+        return count_local(self.ports.ranges, FAMILIES)
 
     async def stop(self, run_id: str) -> None:
         await (await self.find(run_id)).stop(CLOSING)

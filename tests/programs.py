@@ -45,6 +45,21 @@ def run_coord(*words: str, inside: Sequence[str] = (), **environment: str) -> su
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env={**os.environ, **environment})
 
 
+@contextmanager
+def coordinator(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """c1m-coord run, whose stderr can be read while it goes on."""
+    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.stderr.close()
+        process.wait()
+
+
 def children_of(pid: int) -> dict[int, str]:
     """pid -> name of every process below one, by /proc."""
     parents: dict[int, tuple[int, str]] = {}

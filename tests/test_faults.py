@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import all_gone, children_of, node, run_coord
+from programs import all_gone, children_of, coordinator, node, run_coord
 
 from c1m.kernel import sockdiag
 
@@ -34,19 +33,12 @@ def fleet() -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
 @contextmanager
 def running_coord(doing: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A coordinator that has said that it is doing that."""
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert process.stderr is not None
-    try:
+    with coordinator(*words) as process:
+        assert process.stderr is not None
         for line in process.stderr:
             if line.startswith(doing):
                 break
         yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.stderr.close()
-        process.wait()
 
 
 def established() -> int:

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from programs import all_gone, children_of, node, run_coord
+from programs import all_gone, children_of, coordinator, node, run_coord
 
 from c1m.kernel import sockdiag
 from c1m.v1 import worker_pb2
@@ -41,20 +40,6 @@ def fleet() -> Iterator[tuple[Node, Node]]:
         node("target", "--bind", "127.0.0.1", "--ports", ports, "--listen", TARGET) as target,
     ):
         yield worker, target
-
-
-@contextmanager
-def coordinator(*words: str) -> Iterator[Node]:
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert process.stderr is not None
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.stderr.close()
-        process.wait()
 
 
 @contextmanager

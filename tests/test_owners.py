@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_sockdiag import END, LISTENER, TWO_CLIENTS
 
 from c1m.kernel.owners import descendants, family_of, holders, parent_of
 from c1m.kernel.sockdiag import (
@@ -170,22 +171,6 @@ def test_connections_that_only_the_client_has_closed_are_counted(address: str, f
 def test_a_state_that_there_is_not_is_refused(state: int) -> None:
     with pytest.raises(ValueError, match=f"{state} is not a TCP state"):
         count_by_state([(1, 1)], "local", {ESTABLISHED, state})
-
-
-# Read from Linux 6.18: two connections, a listener, and the end of a dump.
-TWO_CLIENTS = bytes.fromhex(
-    "7c0000001400020000000000ac1b000002010000e39da11d7f4d00020000000000000000000000007f4d00010000000000000000"
-    "00000000000000000c90000000000000000000000000000000000000000000004729a300050008000000000008000f0000000000"
-    "0c001500010000000000000006001600520000007c0000001400020000000000ac1b000002010000c65fa11d7f4d000300000000"
-    "00000000000000007f4d0001000000000000000000000000000000000d9000000000000000000000000000000000000000000000"
-    "4829a300050008000000000008000f00000000000c00150001000000000000000600160052000000"
-)
-LISTENER = bytes.fromhex(
-    "7c0000001400020000000000ac1b0000020a0000a11d00007f4d0001000000000000000000000000000000000000000000000000"
-    "00000000000000000e90000000000000000000000200000007000000000000004629a300050008000000000008000f0000000000"
-    "0c00150001000000000000000600160052000000"
-)
-END = bytes.fromhex("140000000300020000000000ac1b000000000000")
 
 
 def test_a_captured_dump_is_counted() -> None:

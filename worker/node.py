@@ -106,19 +106,13 @@ class WorkerNode(Control):
         await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
 
-    async def inspect_run(self, run_id: str) -> Inspection:
-        """The kernel's own count of connections toward the run's destinations."""
-        await self.find(run_id)
+    def count(self) -> Inspection:
+        """Connections toward the run's destinations."""
         destinations = {route.destination for shard in self.shards for route in shard.routes}
         ports = sorted({port for _, port in destinations})
-        family = 6 if any(":" in host for host, _ in destinations) else 4
-        try:
-            counts = await trio.to_thread.run_sync(
-                lambda: sockdiag.count_by_port([(port, port) for port in ports], "remote", family)  # type: ignore[arg-type]
-            )
-        except OSError as error:
-            return await self.inspect(Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",)))
-        return await self.inspect(Inspection(established=sum(counts.values())))
+        family: sockdiag.Family = 6 if any(":" in host for host, _ in destinations) else 4
+        counts = sockdiag.count_by_port([(port, port) for port in ports], "remote", family)
+        return Inspection(established=sum(counts.values()))
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
         """Ask about up to ``most`` connections: of how many, and how many of those are ghosts."""

@@ -110,7 +110,6 @@ class Shard:
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.changed = trio.Event()  # there is something to tell at once
-        self.stopped: trio.CancelScope | None = None
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:

@@ -61,10 +61,16 @@ def memory_state(fields: Mapping[str, int]) -> MemoryState:
         raise ValueError(f"meminfo has no {missing}, which every kernel since 2.6.28 writes") from None
 
 
+def read_meminfo() -> dict[str, int] | None:
+    """The fields of /proc/meminfo now, in bytes; None when it cannot be read."""
+    text = read_text("/proc/meminfo")
+    return None if text is None else parse_meminfo(text)
+
+
 def read_memory() -> MemoryState | None:
     """The host's memory now; None when /proc/meminfo cannot be read."""
-    text = read_text("/proc/meminfo")
-    return None if text is None else memory_state(parse_meminfo(text))
+    fields = read_meminfo()
+    return None if fields is None else memory_state(fields)
 
 
 def available_bytes() -> int | None:

@@ -1,6 +1,7 @@
 """Takes readings of this host: a few small files of /proc, once a second, at a cost that is itself measured.
 
-A reading takes 4 to 6 ms of CPU with a million connections: none of these files is longer for having more of them.
+A reading takes 5 to 13 ms of CPU with a million connections in fifty processes, PSS included: none of these files is
+longer for having more of them.
 """
 
 from __future__ import annotations
@@ -60,12 +61,13 @@ class Reader:
         self.next_pss = 0.0
         self.unknown: dict[str, None] = {}  # why something is, each sentence once
 
-    def take(self) -> Reading:
-        """A reading now. What cannot be read is unknown in it."""
+    def take(self, *, walk: bool = True) -> Reading:
+        """A reading now. What cannot be read is unknown in it. ``walk``: for PSS, if it is time again."""
         began = time.thread_time()
-        meminfo = self.known(read_meminfo) or {}
+        meminfo = self.known(memory.read_meminfo) or {}
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
-        self.walk(time.monotonic())
+        if walk:
+            self.walk(time.monotonic())
         reading = Reading(
             number=self.taken,
             sockets=tcp.get("alloc"),
@@ -97,11 +99,6 @@ class Reader:
         sizes = [footprint.pss_bytes for footprint in found if footprint]
         self.pss_bytes = sum(sizes) if sizes else None
         self.next_pss = now + (time.monotonic() - now) / PSS_SHARE
-
-
-def read_meminfo() -> Mapping[str, int] | None:
-    text = read_text("/proc/meminfo")
-    return memory.parse_meminfo(text) if text else None
 
 
 def counters() -> dict[str, int]:

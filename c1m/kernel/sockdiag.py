@@ -196,20 +196,6 @@ def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side)
     return _ends(datagram, offset)
 
 
-def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]) -> bool:
-    """Add one datagram's listeners to ``queues``, by port. Returns and raises as fold_ports does."""
-    offset, last = 0, len(datagram) - _SOCKET_BYTES
-    while offset <= last:
-        length, kind, high, low, queued, backlog = _LISTENER.unpack_from(datagram, offset)
-        if kind != _SOCK_DIAG_BY_FAMILY or length < _SOCKET_BYTES:
-            break
-        port = high << 8 | low
-        queued_before, backlog_before = queues.get(port, (0, 0))
-        queues[port] = queued_before + queued, backlog_before + backlog
-        offset += (length + 3) & ~3
-    return _ends(datagram, offset)
-
-
 def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
     """Count one datagram's sockets by state. Returns and raises as fold_ports does."""
     offset, last = 0, len(datagram) - _SOCKET_BYTES
@@ -222,14 +208,31 @@ def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
     return _ends(datagram, offset)
 
 
+def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]) -> bool:
+    """Add one datagram's listeners to ``queues``, by port. Returns and raises as fold_ports does."""
+
+    def add(high: int, low: int, queued: int, backlog: int) -> None:
+        port = high << 8 | low
+        queued_before, backlog_before = queues.get(port, (0, 0))
+        queues[port] = queued_before + queued, backlog_before + backlog
+
+    return _each(datagram, _LISTENER, add)
+
+
 def fold_inodes(datagram: bytes | memoryview, inodes: set[int]) -> bool:
     """Add the inodes of one datagram's sockets. Returns and raises as fold_ports does."""
+    return _each(datagram, _INODE, inodes.add)
+
+
+def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..., None]) -> bool:
+    """Hand the fields of each socket over, without its length and type. For listeners, which are few: the folds over
+    connections have the loop written out, since there may be a million of them."""
     offset, last = 0, len(datagram) - _SOCKET_BYTES
     while offset <= last:
-        length, kind, inode = _INODE.unpack_from(datagram, offset)
+        length, kind, *fields = layout.unpack_from(datagram, offset)
         if kind != _SOCK_DIAG_BY_FAMILY or length < _SOCKET_BYTES:
             break
-        inodes.add(inode)
+        take(*fields)
         offset += (length + 3) & ~3
     return _ends(datagram, offset)
 
