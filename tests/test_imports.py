@@ -37,11 +37,13 @@ PROGRAMS = ("coordinator", "target", "worker")
 def imported(path: Path) -> set[str]:
     """Names of modules that a file imports; relative ones as c1m.PROGRAM.NAME."""
     found: set[str] = set()
+    folders = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(f"c1m.{path.parent.name}.{node.module or ''}" if node.level else node.module or "")
+            above = ".".join(("c1m", *folders[: len(folders) - node.level + 1]))
+            found.add(f"{above}.{node.module or ''}" if node.level else node.module or "")
     return found
 
 
@@ -63,7 +65,7 @@ def test_pure_modules_import_the_standard_library_and_each_other(name: str) -> N
 def test_programs_never_import_one_another(program: str) -> None:
     others = tuple(f"c1m.{other}" for other in PROGRAMS if other != program)
 
-    for path in (ROOT / program).glob("*.py"):
+    for path in (ROOT / program).rglob("*.py"):
         assert not [module for module in imported(path) if module.startswith(others)], path
 
 

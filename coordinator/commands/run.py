@@ -1,0 +1,79 @@
+"""c1m-coord run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..options import ConfigFile, DataHost, EndpointAddress, SpecFile, TargetAddress, Total, Workers, check_writable, settings
+from ..report import print_report
+from ..session import conduct
+from ..spec import RunSpec
+from ..summary import summarise
+
+REPORT_COLUMNS = 160
+
+
+def run(
+    context: typer.Context,
+    total: Total = None,
+    worker: Workers = None,
+    target: TargetAddress = None,
+    endpoint: EndpointAddress = None,
+    data_host: DataHost = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(help="Connections a second over the fleet, on the clock. Default: as fast as they go."),
+    ] = None,
+    ramp: Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")] = None,
+    hold: Annotated[str | None, typer.Option(help="How long to hold all of them. Default: 10s.")] = None,
+    in_flight: Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")] = None,
+    connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
+    lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
+    close: Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")] = None,
+    probe_ghosts: Annotated[
+        bool,
+        typer.Option("--probe-ghosts", help="At the end of the hold, prove on a sample which are ghosts: 4 s more."),
+    ] = False,
+    close_rate: Annotated[
+        str | None,
+        typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),
+    ] = None,
+    spec: SpecFile = None,
+    config: ConfigFile = None,
+    json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,
+) -> None:
+    """Open, hold, count, reconcile and close connections; say whether it all held."""
+    wanted = settings(context, spec, config)
+    check_writable(json_file)
+    console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
+    print_settings(wanted, console)
+    outcome = asyncio.run(conduct(wanted, console))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
+    summary = summarise(outcome)
+    write(summary, json_file)
+    raise typer.Exit(summary["exit_code"])
+
+
+def print_settings(wanted: RunSpec, console: Console) -> None:
+    """Every run says first what it is going to do, so that its log alone can repeat it."""
+    console.print("c1m-coord run " + shlex.join(wanted.to_words()), markup=False, highlight=False, soft_wrap=True)
+
+
+def write(summary: dict[str, Any], json_file: str | None) -> None:
+    text = json.dumps(summary, indent=2)
+    if json_file == "-":
+        print(text)
+        return
+    if json_file:
+        Path(json_file).write_text(text + "\n")
+    stdout = Console(emoji=False)
+    # A file or a pipe has no width of its own; rich would take 80 columns and break names and figures.
+    print_report(summary, stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS, emoji=False))

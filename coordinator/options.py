@@ -1,0 +1,50 @@
+"""Options that several commands of c1m-coord take, and the settings that they make together with files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from c1m.errors import UsageError
+
+from .config import config_layer, read_layer
+from .spec import PARSERS, RunSpec, make_spec
+
+Total = Annotated[str | None, typer.Option(help="Connections to open and hold: 1000000, 1M, 250k.")]
+Workers = Annotated[list[str] | None, typer.Option("--worker", help="A worker's control address; repeat. None: one here.")]
+TargetAddress = Annotated[str | None, typer.Option("--target", help="The target's control address. None: one here.")]
+EndpointAddress = Annotated[
+    str | None, typer.Option("--endpoint", help="Any TCP server instead of a target: HOST:PORT or HOST:PORT-PORT.")
+]
+DataHost = Annotated[
+    str | None,
+    typer.Option(help="Where workers connect to. Default: the target's --bind, or its control host."),
+]
+SpecFile = Annotated[Path | None, typer.Option("--spec", help="A TOML file with any of these settings, by their names.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")
+]
+
+
+def settings(context: typer.Context, spec: Path | None, config: Path | None) -> RunSpec:
+    """What flags, spec file and configuration say together, the stronger first. Raises UsageError."""
+    flags = {name: value for name, value in context.params.items() if name in PARSERS and value}
+    layers: list[tuple[str, dict[str, Any]]] = [("command line", flags)]
+    if spec is not None:
+        layers.append(read_layer(spec))
+    if found := config_layer(config, os.environ, Path.cwd()):
+        layers.append(found)
+    return make_spec(layers)
+
+
+def check_writable(json_file: str | None) -> None:
+    """Before the run, not after it. Raises UsageError."""
+    if json_file in (None, "-"):
+        return
+    try:
+        Path(str(json_file)).touch()
+    except OSError as error:
+        raise UsageError(f"--json: cannot write {json_file}: {error.strerror}") from None
