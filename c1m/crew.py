@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 from _socket import socket
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ import trio
 
 from c1m import link
 from c1m.errors import RefusedError
+from c1m.latency import joined, microseconds
 from c1m.node import Phase
 from c1m.tally import PROCESS_DIED, Tally, total
 
@@ -48,8 +48,7 @@ class Child:
     full: bool = False
     tally: Tally = field(default_factory=Tally)
     cpu_seconds: float = 0.0
-    latency_us: Mapping[int, int] = field(default_factory=dict)  # rounded connect latency -> how many
-    latency_from_due_us: Mapping[int, int] = field(default_factory=dict)
+    histograms: dict[str, dict[int, int]] = field(default_factory=dict)  # name -> bucket -> how many
     heard: bytes = b""  # the first that a server said to it
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
     last_words: str = ""
@@ -77,9 +76,8 @@ class Child:
         self.cpu_seconds = message["cpu_seconds"]
         self.heard = message.get("heard", b"")
         self.probed = message.get("probed")
-        if "latency_us" in message:
-            self.latency_us = message["latency_us"]
-            self.latency_from_due_us = message["latency_from_due_us"]
+        for name, news in message.get("histograms", {}).items():
+            self.histograms.setdefault(name, {}).update(news)
 
     def bury(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""
@@ -230,17 +228,10 @@ class Crew:
     def tally(self) -> Tally:
         return total(child.tally for child in self.children)
 
-    def latency_us(self) -> Counter[int]:
-        counts: Counter[int] = Counter()
-        for child in self.children:
-            counts.update(child.latency_us)
-        return counts
-
-    def latency_from_due_us(self) -> Counter[int]:
-        counts: Counter[int] = Counter()
-        for child in self.children:
-            counts.update(child.latency_from_due_us)
-        return counts
+    def histograms(self) -> dict[str, dict[int, int]]:
+        """Of all children: name -> microseconds -> how many, since the beginning."""
+        names = dict.fromkeys(name for child in self.children for name in child.histograms)
+        return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
 
     def cpu_seconds(self) -> float:
         return sum(child.cpu_seconds for child in self.children)

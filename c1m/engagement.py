@@ -14,7 +14,7 @@ from functools import partial
 
 import trio
 
-from c1m import histogram, link
+from c1m import link
 from c1m.crew import Crew, Zygote
 from c1m.errors import C1mError
 from c1m.kernel.reader import Reader
@@ -51,7 +51,6 @@ class Engagement:
         self.watchers = 0
         self.watched_until = trio.current_time()
         self.crew: Crew
-        self.encoded: tuple[bytes, bytes] | None = None
 
     # -- its life
 
@@ -142,14 +141,17 @@ class Engagement:
         """Seconds until the node is free if nobody watches; infinite while somebody does."""
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
-    async def news(self, seen: int) -> tuple[int, Sample]:
-        """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence."""
+    async def news(self, seen: int, read: int) -> tuple[int, Sample]:
+        """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence.
+
+        The watcher has the reading of number ``read``.
+        """
         if not self.over.is_set():
             await trio.sleep(SAMPLE_SECONDS if self.version > seen else 0)
             with trio.move_on_after(SILENCE_SECONDS):
                 while self.version == seen:
                     await self.changed.wait()
-        return self.version, self.sample()
+        return self.version, self.sample(read)
 
     # -- what it tells
 
@@ -159,21 +161,13 @@ class Engagement:
             return Phase.CLOSED if self.stopping else Phase.HOLDING
         return slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
 
-    def latencies(self) -> tuple[bytes, bytes]:
-        """Encoded once when all is open, not once a sample: it takes some 50 ms."""
-        if not self.encoded:
-            self.encoded = (
-                histogram.encode(self.crew.latency_us()),
-                histogram.encode(self.crew.latency_from_due_us()),
-            )
-        return self.encoded
-
-    def sample(self) -> Sample:
+    def sample(self, read: int) -> Sample:
+        """With the reading if it is newer, and only then with histograms: those of fifty children take 10 ms to add up."""
         tally = self.crew.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
-        latency, latency_from_due = self.latencies() if phase >= Phase.HOLDING else (b"", b"")
+        newer = self.reading is not None and self.reading.number != read
         return Sample(
             phase=phase,
             tally=tally,
@@ -182,9 +176,8 @@ class Engagement:
             processes=len(self.crew.alive),
             obituaries=tuple(self.crew.obituaries),
             halted=self.halted,
-            connect_latency_us=latency,
-            connect_latency_from_due_us=latency_from_due,
+            histograms=self.crew.histograms() if newer or phase is Phase.CLOSED else {},
             full=sum(child.full for child in self.crew.alive),
-            reading=self.reading,
+            reading=self.reading if newer else None,
             heard=next((child.heard for child in self.crew.children if child.heard), b""),
         )

@@ -66,8 +66,8 @@ class Sample:
     processes: int = 0
     obituaries: tuple[str, ...] = ()
     halted: str = ""
-    connect_latency_us: bytes = b""  # HdrHistogram, encoded; empty before everything was opened
-    connect_latency_from_due_us: bytes = b""
+    # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell
+    histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     full: int = 0
     reading: Reading | None = None  # when there is a new one
     heard: bytes = b""  # the beginning of the first that a server said to one of its connections

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 import grpc
@@ -52,10 +51,9 @@ class Seam:
         try:
             seen, read = -1, -1
             while context.is_active():
-                seen, sample = self.call(context, engagement.news, seen)
-                number = sample.reading.number if sample.reading else -1
-                yield sample if number != read else replace(sample, reading=None)
-                read = number
+                seen, sample = self.call(context, engagement.news, seen, read)
+                read = sample.reading.number if sample.reading else read
+                yield sample
                 if sample.phase is Phase.CLOSED:
                     return
         finally:

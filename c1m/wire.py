@@ -73,8 +73,10 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         processes=sample.processes,
         obituaries=sample.obituaries,
         halted=sample.halted,
-        connect_latency_us=sample.connect_latency_us,
-        connect_latency_from_due_us=sample.connect_latency_from_due_us,
+        histograms={
+            name: node_pb2.Histogram(values_us=counts.keys(), counts=counts.values())
+            for name, counts in sample.histograms.items()
+        },
         full=sample.full,
         reading=reading_to_wire(sample.reading) if sample.reading else None,
         heard=sample.heard,
@@ -100,8 +102,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         processes=sample.processes,
         obituaries=tuple(sample.obituaries),
         halted=sample.halted,
-        connect_latency_us=sample.connect_latency_us,
-        connect_latency_from_due_us=sample.connect_latency_from_due_us,
+        histograms={name: dict(zip(found.values_us, found.counts, strict=True)) for name, found in sample.histograms.items()},
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
         heard=sample.heard,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from c1m.latency import joined
 from c1m.node import Phase, Sample
 from c1m.tally import Tally, total
 
@@ -21,6 +22,7 @@ class Entry:
     peak: int = 0  # most connections open at once, of the moments that were seen
     lost: str = ""  # why nothing more will come from it; empty while something does
     history: History = field(default_factory=History)
+    histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
 
     @property
     def heard(self) -> str:
@@ -31,6 +33,7 @@ class Entry:
         self.sample = sample
         if sample.reading:
             self.history.take(sample.reading)
+        self.histograms = sample.histograms or self.histograms
         self.peak = max(self.peak, sample.tally.open)
 
 
@@ -68,6 +71,10 @@ class Ledger:
     @property
     def tally(self) -> Tally:
         return total(entry.sample.tally for entry in self.workers)
+
+    def histogram(self, name: str) -> Mapping[int, int]:
+        """Microseconds -> how many, of all workers."""
+        return joined(entry.histograms.get(name, {}) for entry in self.workers)
 
     @property
     def ramp_seconds(self) -> float:

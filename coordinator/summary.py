@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -102,8 +101,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "ramp_seconds": ledger.ramp_seconds or None,
         "connections_per_second": tally.opened / ledger.ramp_seconds if ledger.ramp_seconds else None,
         "teardown_seconds": outcome.teardown_seconds,
-        "connect_latency_us": latency(entry.sample.connect_latency_us for entry in ledger.workers),
-        "connect_latency_from_due_us": latency(entry.sample.connect_latency_from_due_us for entry in ledger.workers),
+        "connect_latency_us": histogram.figures(ledger.histogram("connect_latency_us")),
+        "connect_latency_from_due_us": histogram.figures(ledger.histogram("connect_latency_from_due_us")),
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
         "reconciliation": reconciliation(outcome),
@@ -121,10 +120,6 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
         "widest_gap_through_hold": outcome.widest_gap,
         "probed": asdict(outcome.probed) if outcome.probed else None,
     }
-
-
-def latency(encoded: Iterable[bytes]) -> dict[str, int]:
-    return histogram.figures(histogram.merge(encoded))
 
 
 def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from c1m import histogram
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.comparison import Comparison
@@ -36,8 +35,8 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
     server_open = client.open if server_open is None else server_open
     kernel = server_open if kernel is None else kernel
     ledger = Ledger([Entry(WORKER, TOTAL)], Entry(TARGET, TOTAL))
-    latency = histogram.encode({150: client.opened})
-    worker = Sample(Phase.HOLDING, client, opened_within_ns=4 * 10**9, connect_latency_us=latency)
+    latency = {"connect_latency_us": {150: client.opened}}
+    worker = Sample(Phase.HOLDING, client, opened_within_ns=4 * 10**9, histograms=latency)
     ledger.take(ledger.workers[0], worker)
     assert ledger.target
     ledger.take(ledger.target, Sample(Phase.HOLDING, Tally(opened=server_open)))

@@ -37,6 +37,7 @@ from collections.abc import Iterator, Sequence
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 from struct import pack
 
+from c1m.latency import Latencies
 from c1m.routes import Address
 from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally
 
@@ -75,9 +76,8 @@ class Connections:
         self.state = bytearray(most)
         self.called = array("d", (0.0,)) * most
         self.due = array("d", (0.0,)) * (most if paced else 0)
-        # Every latency as it was measured, in 4 bytes; rounded and counted when all are open.
-        self.took = array("f")
-        self.took_from_due = array("f")
+        self.connect_latency = Latencies()
+        self.connect_latency_from_due = Latencies() if paced else self.connect_latency
         self.attempted = self.opened = self.closed = self.skipped_ports = self.bytes_received = 0
         self.heard = b""  # the first that any server said: a server that drops everybody often says why
         self.in_flight = 0
@@ -162,7 +162,7 @@ class Connections:
 
     def drain(self) -> None:
         """Take what the kernel has to say about any of the connections."""
-        state, called, took = self.state, self.called, self.took.append
+        state, called, took = self.state, self.called, self.connect_latency.raw.append
         events = self.epoll.poll(0, EVENTS)
         while events:
             now = time.monotonic()
@@ -172,7 +172,7 @@ class Connections:
                     state[descriptor] = ESTABLISHED
                     took(now - called[descriptor])
                     if self.paced:
-                        self.took_from_due.append(now - self.due[descriptor])
+                        self.connect_latency_from_due.raw.append(now - self.due[descriptor])
                     established += 1
                 else:
                     established += self.look(descriptor, what, now)
@@ -194,9 +194,9 @@ class Connections:
             return 0
         # Established, and possibly more since: a reset during the handshake would have been ECONNREFUSED.
         self.state[descriptor] = ESTABLISHED
-        self.took.append(now - self.called[descriptor])
+        self.connect_latency.raw.append(now - self.called[descriptor])
         if self.paced:
-            self.took_from_due.append(now - self.due[descriptor])
+            self.connect_latency_from_due.raw.append(now - self.due[descriptor])
         if error:
             self.drop(descriptor, PEER_RESET)
         elif what & READABLE:
@@ -281,6 +281,12 @@ class Connections:
             self.failed.total(),
             self.dropped.total(),
         )
+
+    def histograms(self) -> dict[str, dict[int, int]]:
+        """Name -> bucket -> how many: what has changed since the last call."""
+        latency = self.connect_latency.news()
+        from_due = self.connect_latency_from_due.news() if self.paced else latency
+        return {"connect_latency_us": latency, "connect_latency_from_due_us": from_due}
 
     def tally(self) -> Tally:
         return Tally(

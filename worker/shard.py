@@ -18,7 +18,6 @@ import trio
 
 from c1m import link
 from c1m.addresses import AddressBlock, AddressPool
-from c1m.latency import quantised
 from c1m.node import Phase
 from c1m.pace import FOREVER, pace
 from c1m.ports import PortRanges
@@ -106,7 +105,6 @@ class Shard:
         self.phase = Phase.PREPARED
         self.start = 0.0
         self.next_expiry = 0.0
-        self.told_phase = Phase.PREPARED  # with which the latencies were told
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.changed = trio.Event()  # there is something to tell at once
@@ -159,13 +157,8 @@ class Shard:
             "heard": self.connections.heard,
             "cpu_seconds": time.process_time(),
             "probed": self.probed,
+            "histograms": self.connections.histograms(),
         }
-        if self.phase >= Phase.HOLDING and self.phase is not self.told_phase:
-            self.told_phase = self.phase
-            message["latency_us"] = quantised(self.connections.took)
-            message["latency_from_due_us"] = (
-                quantised(self.connections.took_from_due) if self.connections.paced else message["latency_us"]
-            )
         packet = link.encode(message)
         while True:
             try:
