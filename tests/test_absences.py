@@ -1,0 +1,51 @@
+"""The calendar of who is away, against a sorted list."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c1m.worker.absences import TICK_SECONDS, Absences
+
+ERRANDS = st.integers(0, 2**32 - 1)
+AWAY = st.lists(st.tuples(st.floats(0, 100), ERRANDS), max_size=30)
+
+
+@given(AWAY, st.lists(st.floats(0, 110), max_size=10))
+def test_everybody_comes_back_once_in_time_and_never_early(away: list[tuple[float, int]], looks: list[float]) -> None:
+    absences = Absences()
+    for until, errand in away:
+        absences.add(until, errand)
+    left = sorted(away)
+    for now in [*sorted(looks), 120.0]:
+        back = absences.over(now)
+
+        expected = [errand for until, errand in left if math.ceil(until / TICK_SECONDS) * TICK_SECONDS <= now]
+        left = [(until, errand) for until, errand in left if math.ceil(until / TICK_SECONDS) * TICK_SECONDS > now]
+        assert sorted(back) == sorted(expected)
+        assert len(absences) == len(left)
+    assert not absences.over(10_000)
+
+
+@given(AWAY)
+def test_it_says_when_to_look(away: list[tuple[float, int]]) -> None:
+    absences = Absences()
+    for until, errand in away:
+        absences.add(until, errand)
+
+    looks = 0
+    while len(absences):
+        now = absences.next()
+        assert absences.over(now - TICK_SECONDS / 2) == []
+        assert absences.over(now)
+        looks += 1
+    assert absences.next() == math.inf
+    assert looks <= len(away)
+
+
+def test_in_the_order_of_their_times() -> None:
+    absences = Absences()
+    for until in (3, 1, 2):
+        absences.add(until, until)
+
+    assert absences.over(5) == [1, 2, 3]
