@@ -59,7 +59,8 @@ def test_forms(text: str, expected: Distribution) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "exp", "exp:", "exp:0s", "gauss:5s", "uniform:5s", "uniform:9s-5s", "fixed:1s-2s", "exp:1s-2s", "-5s", "fixed:-1s"]
+    "text",
+    ["", "exp", "exp:", "exp:0s", "gauss:5s", "uniform:5s", "uniform:9s-5s", "fixed:1s-2s", "exp:1s-2s", "-5s", "fixed:-1s"],
 )
 def test_what_is_none_is_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="write"):

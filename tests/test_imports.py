@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE = (
     "c1m/addresses.py",
+    "c1m/distribution.py",
     "c1m/endpoints.py",
     "c1m/errors.py",
     "c1m/latency.py",
@@ -19,6 +20,7 @@ PURE = (
     "c1m/ports.py",
     "c1m/reading.py",
     "c1m/routes.py",
+    "c1m/storm.py",
     "c1m/tally.py",
     "c1m/units.py",
     "coordinator/capacity.py",
@@ -30,6 +32,10 @@ PURE = (
     "coordinator/reconcile.py",
     "coordinator/room.py",
     "coordinator/shares.py",
+    "worker/absences.py",
+    "worker/backoff.py",
+    "worker/tuples.py",
+    "worker/wheel.py",
 )
 PROGRAMS = ("coordinator", "target", "worker")
 

@@ -21,7 +21,7 @@ class Backoff:
 
     def bound(self, tries: int) -> float:
         """``tries`` that failed before, from 0."""
-        return min(self.first * 2 ** min(tries, MOST_TRIES), self.cap)
+        return min(self.first * (1 << min(tries, MOST_TRIES)), self.cap)
 
     def wait(self, tries: int, chance: Random) -> float:
         return chance.uniform(0, self.bound(tries))
