@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE = (
     "c1m/addresses.py",
+    "c1m/dealing.py",
     "c1m/distribution.py",
     "c1m/endpoints.py",
     "c1m/errors.py",
@@ -20,6 +21,8 @@ PURE = (
     "c1m/ports.py",
     "c1m/reading.py",
     "c1m/routes.py",
+    "c1m/schedule.py",
+    "c1m/shapes.py",
     "c1m/storm.py",
     "c1m/tally.py",
     "c1m/units.py",
