@@ -17,38 +17,13 @@ from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.kernel import memory, process
 from c1m.kernel.host import read_host, read_text
+from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.machine import read_machine
-from c1m.kernel.reader import Reader
+from c1m.kernel.reader import Reader, read_levels
 from c1m.kernel.slab import read_merged
 from c1m.node import Host, Inspection
 from c1m.rpc import PROTOCOL
-
-# What a run's environment records of each node, so that two runs can be compared honestly.
-FACTS = (
-    "net.core.somaxconn",
-    "net.core.netdev_max_backlog",
-    "net.core.rmem_max",
-    "net.core.wmem_max",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_congestion_control",
-    "net.ipv4.tcp_ehash_entries",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_max_orphans",
-    "net.ipv4.tcp_max_syn_backlog",
-    "net.ipv4.tcp_max_tw_buckets",
-    "net.ipv4.tcp_mem",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_tw_reuse",
-    "net.ipv4.tcp_wmem",
-    "net.netfilter.nf_conntrack_max",
-    "fs.epoll.max_user_watches",
-    "fs.file-max",
-    "fs.nr_open",
-    "kernel.pid_max",
-    "kernel.threads-max",
-)
+from c1m.sysctls import SYSCTLS, path_of
 
 
 class Control(ABC):
@@ -112,6 +87,9 @@ class Control(ABC):
             facts=read_facts(),
             machine=read_machine(),
             merged_caches=read_merged(),
+            limits=read_limits(),
+            levels=read_levels(),
+            unknown=unknown_limits(),
         )
 
     def pids(self) -> list[int]:
@@ -152,6 +130,6 @@ def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
 
 
 def read_facts() -> dict[str, str]:
-    """Those of FACTS that this kernel has and this process may read."""
-    texts = {name: read_text(f"/proc/sys/{name.replace('.', '/')}") for name in FACTS}
+    """Those of SYSCTLS that this kernel has and this process may read."""
+    texts = {name: read_text(path_of(name)) for name in SYSCTLS}
     return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}

@@ -53,6 +53,9 @@ class Host:
     facts: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
     merged_caches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # slab cache -> all its names
+    limits: Mapping[str, int] = field(default_factory=dict)  # those that are no sysctl: "RLIMIT_NPROC", "cgroup_pids"
+    levels: Mapping[str, int] = field(default_factory=dict)  # what is used now, by the names of Reading.levels
+    unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
 
 
 @dataclass(frozen=True, slots=True)

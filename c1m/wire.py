@@ -32,6 +32,9 @@ def host_to_wire(host: Host) -> node_pb2.Host:
         facts=host.facts,
         machine=host.machine,
         merged_caches={name: " ".join(names) for name, names in host.merged_caches.items()},
+        limits=host.limits,
+        levels=host.levels,
+        unknown=host.unknown,
     )
 
 
@@ -51,6 +54,9 @@ def host_from_wire(host: node_pb2.Host) -> Host:
         facts=dict(host.facts),
         machine=dict(host.machine),
         merged_caches={name: tuple(names.split()) for name, names in host.merged_caches.items()},
+        limits=dict(host.limits),
+        levels=dict(host.levels),
+        unknown=dict(host.unknown),
     )
 
 

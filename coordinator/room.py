@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from c1m.ends import MEMORY_MARGIN, TARGET_END, WORKER_END
 from c1m.units import format_bytes
 
 from .capacity import TargetFacts, WorkerFacts
 from .shares import fill
-
-# Memory of one end of an idle connection: 4.2 kB of slab, watched by epoll (measured on 6.18 at 1.9 M sockets; KERNEL
-# section 2), and what c1m adds in user space: 304 B and 98 B at 1 M connections, rounded up.
-KERNEL_BYTES = 4250
-WORKER_BYTES = 350
-TARGET_BYTES = 100
-WORKER_END = KERNEL_BYTES + WORKER_BYTES
-TARGET_END = KERNEL_BYTES + TARGET_BYTES
-# Left to the host: page tables, network buffers in flight, whatever else runs there.
-MEMORY_MARGIN = 0.05
 
 
 def usable_by_host(workers: Sequence[WorkerFacts], target: TargetFacts) -> dict[str, int]:

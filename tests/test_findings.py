@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.control import FACTS
 from c1m.coordinator.findings import SETTING, SYMPTOMS, Findings, Symptom, find, symptoms
 from c1m.coordinator.ledger import Entry
 from c1m.kernel.reader import TCP_EXT
 from c1m.node import Host, Inspection, Phase, Sample
 from c1m.reading import Cache, Reading
+from c1m.sysctls import SYSCTLS
 from c1m.v1 import node_pb2
 from c1m.wire import (
     host_from_wire,
@@ -31,7 +31,7 @@ from c1m.wire import (
 settings.register_profile("unhurried", settings.default, deadline=None)
 settings.load_profile("unhurried")
 
-LIMITS = {name: f"<{name} here>" for name in FACTS}
+LIMITS = {name: f"<{name} here>" for name in SYSCTLS}
 HOST = Host(
     protocol=1,
     version="0.1",
@@ -107,7 +107,7 @@ def test_what_makes_ghosts_or_drops_is_a_symptom_and_is_collected() -> None:
 
 @pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
 def test_every_limit_of_a_cure_is_a_fact_that_nodes_send(symptom: Symptom) -> None:
-    assert set(SETTING.findall(symptom.cure)) <= set(FACTS)
+    assert set(SETTING.findall(symptom.cure)) <= set(SYSCTLS)
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from c1m.kernel import cgroup
+from c1m.kernel.cgroup import Mount, parse_cgroups, parse_mountinfo
 from c1m.kernel.memory import (
     CgroupMemory,
     MemoryState,
-    Mount,
     available_bytes,
-    memory_directories,
     memory_state,
-    parse_cgroups,
     parse_inactive_file,
     parse_limit,
     parse_meminfo,
-    parse_mountinfo,
     read_cgroup_memory,
     read_level,
     read_memory,
@@ -219,7 +217,16 @@ DOCKER_V1_MOUNTS = "635 627 0:31 /docker/0a1b /sys/fs/cgroup/memory ro,nosuid ma
     ],
 )
 def test_memory_cgroups_are_found(cgroups: str, mounts: str, directories: list[str], reason: str) -> None:
-    assert memory_directories(cgroups, mounts) == directories, reason
+    assert cgroup.directories(cgroups, mounts, "memory") == directories, reason
+
+
+def test_each_controller_has_its_own_cgroup() -> None:
+    mounts = HYBRID_MOUNTS + "36 31 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+
+    assert cgroup.directories("8:pids:/p\n4:memory:/m\n0::/u\n", mounts, "pids") == [
+        "/sys/fs/cgroup/pids/p",
+        "/sys/fs/cgroup/pids",
+    ]
 
 
 def test_mountinfo_is_parsed() -> None:
@@ -286,12 +293,12 @@ def test_any_text_gives_a_value_or_a_value_error(text: str) -> None:
             parse(text)
     for cgroups, mounts in ((text, HYBRID_MOUNTS), (HYBRID_CGROUP, text), (text, text)):
         with suppress(ValueError):
-            memory_directories(cgroups, mounts)
+            cgroup.directories(cgroups, mounts, "memory")
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\n\0"), min_size=1), max_size=4))
 def test_directories_go_from_our_own_to_the_mount(names: list[str]) -> None:
-    directories = memory_directories(f"0::/{'/'.join(names)}\n", V2_MOUNTS)
+    directories = cgroup.directories(f"0::/{'/'.join(names)}\n", V2_MOUNTS, "memory")
 
     assert directories[-1] == "/sys/fs/cgroup"
     if ".." not in names:

@@ -9,6 +9,7 @@ import resource
 
 from c1m.kernel import memory
 from c1m.kernel.host import read_text
+from c1m.kernel.limits import read_capabilities
 
 RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLIMIT_NPROC}
 
@@ -23,6 +24,7 @@ def read_machine() -> dict[str, str]:
         "load_average": " ".join((read_text("/proc/loadavg") or "").split()[:3]),
         "steal_percent_since_boot": steal(stat),
         "cgroup_memory_limit_bytes": str(cgroup.limit_bytes) if cgroup else "",
+        "capabilities": read_capabilities(),
         "python": platform.python_version(),
         "user": "root" if os.geteuid() == 0 else f"uid {os.geteuid()}",
         **{name: limits(resource.getrlimit(number)) for name, number in RLIMITS.items()},

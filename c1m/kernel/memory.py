@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from c1m.kernel.cgroup import own_directories
 from c1m.kernel.host import read_int, read_text
 
 _LIMIT_AND_USAGE: Final = (
@@ -102,10 +102,7 @@ def read_cgroup_memory() -> CgroupMemory | None:
 
     A container sees only its own cgroup and those below: of limits further up it knows nothing.
     """
-    cgroups, mounts = read_text("/proc/self/cgroup"), read_text("/proc/self/mountinfo")
-    if cgroups is None or mounts is None:
-        return None
-    levels = [read_level(directory) for directory in memory_directories(cgroups, mounts)]
+    levels = [read_level(directory) for directory in own_directories("memory")]
     return min((level for level in levels if level), key=lambda level: level.available_bytes, default=None)
 
 
@@ -138,76 +135,3 @@ def parse_inactive_file(stat: str) -> int:
     """
     found = dict(re.findall(r"^((?:total_)?inactive_file) ([0-9]{1,20})$", stat, re.MULTILINE))
     return int(found.get("total_inactive_file") or found.get("inactive_file") or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A line of mountinfo: which directory of a file system (``root``) is seen where (``point``)."""
-
-    root: str
-    point: str
-    filesystem: str
-    options: tuple[str, ...]
-
-
-def parse_cgroups(text: str) -> dict[str, str]:
-    """/proc/PID/cgroup as {controller: path}, under "" for cgroup v2. ValueError for other forms."""
-    paths: dict[str, str] = {}
-    for line in _lines(text):
-        found = re.fullmatch(r"[0-9]+:([^:]*):(/.*)", line, re.DOTALL)
-        if not found:
-            raise ValueError(f"{line!r} is not a line of /proc/PID/cgroup, as '4:memory:/a' is")
-        paths.update(dict.fromkeys(found[1].split(","), found[2]))
-    return paths
-
-
-def parse_mountinfo(text: str) -> list[Mount]:
-    """/proc/PID/mountinfo. ValueError for other forms."""
-    return [_mount(line) for line in _lines(text)]
-
-
-def _mount(line: str) -> Mount:
-    # ID, parent, device, root, point, options, any number of tags, "-", file system, source, its own options
-    place, dash, what = line.partition(" - ")
-    where, kind = place.split(" "), what.split(" ")
-    if not dash or len(where) < 6 or len(kind) < 3:
-        raise ValueError(f"{line!r} is not a line of mountinfo, as '35 31 0:32 / /sys rw - sysfs none rw' is")
-    return Mount(_unescaped(where[3]), _unescaped(where[4]), kind[0], tuple(kind[2].split(",")))
-
-
-def _unescaped(path: str) -> str:
-    """Blanks in paths are written as \\040 and so on."""
-    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), path)
-
-
-def _lines(text: str) -> list[str]:
-    # Not splitlines(): a path may hold what Unicode calls a line break.
-    return text.removesuffix("\n").split("\n") if text else []
-
-
-def memory_directories(cgroups: str, mounts: str) -> list[str]:
-    """Where to read the memory cgroups of a process: its own first, then its ancestors as far as mounted.
-
-    ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo; ValueError for other forms. A
-    host with both versions has the memory controller in one of them, and names it under v1. No directories
-    where it is in neither, or not mounted here.
-    """
-    paths = parse_cgroups(cgroups)
-    path = paths.get("memory", paths.get(""))
-    candidates = [mount for mount in parse_mountinfo(mounts) if _holds_memory(mount, "memory" in paths)]
-    if path is None or not candidates:
-        return []
-    mount = next((mount for mount in candidates if _below(path, mount.root) is not None), candidates[0])
-    # Without a cgroup namespace a container is told a path of its host; what it sees mounted is then its own.
-    parts = (_below(path, mount.root) or "").split("/")
-    names = [] if ".." in parts else [part for part in parts if part]
-    return [posixpath.join(mount.point, *names[:depth]) for depth in range(len(names), -1, -1)]
-
-
-def _holds_memory(mount: Mount, v1: bool) -> bool:
-    return mount.filesystem == "cgroup" and "memory" in mount.options if v1 else mount.filesystem == "cgroup2"
-
-
-def _below(path: str, root: str) -> str | None:
-    """The rest of a path under a root, or None if it is not under it."""
-    return path.removeprefix(root) if (path + "/").startswith(root.rstrip("/") + "/") else None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from c1m.kernel import memory, process, sockstat
+from c1m.kernel.cgroup import read_cgroup_pids
 from c1m.kernel.host import read_int, read_text
 from c1m.kernel.slab import read_slabinfo
 from c1m.kernel.softnet import read_softnet
@@ -112,10 +113,18 @@ def counters() -> dict[str, int]:
     return found
 
 
+def read_levels() -> dict[str, int]:
+    """``levels`` of now. A file of a form of its own leaves them all unknown; the run's readings say which."""
+    try:
+        return levels((sockstat.read_sockstat() or {}).get("TCP", {}), memory.read_meminfo() or {})
+    except ValueError:
+        return {}
+
+
 def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]:
     """What there is now of everything that has a limit. ``tcp`` is a line of sockstat."""
     of_ipv6 = (sockstat.read_sockstat6() or {}).get("TCP6", {})
-    cgroup = memory.read_cgroup_memory()
+    cgroup, pids = memory.read_cgroup_memory(), read_cgroup_pids()
     known = {
         "tcp_inuse": tcp["inuse"] + of_ipv6.get("inuse", 0) if "inuse" in tcp else None,
         "tcp_orphans": tcp.get("orphan"),
@@ -126,6 +135,8 @@ def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]
         "cgroup_memory_bytes": cgroup.usage_bytes if cgroup else None,
         "open_files": parse_file_nr(read_text("/proc/sys/fs/file-nr") or ""),
         "conntrack": read_int("/proc/sys/net/netfilter/nf_conntrack_count"),
+        "cgroup_pids": pids.used if pids else None,
+        "threads": parse_threads(read_text("/proc/loadavg") or ""),
     }
     return {name: value for name, value in known.items() if value is not None}
 
@@ -134,3 +145,9 @@ def parse_file_nr(text: str) -> int | None:
     """Open files of the machine: allocated less free ones; None for another form."""
     found = re.fullmatch(r"(\d{1,18})\s+(\d{1,18})\s+\d{1,20}\s*", text)
     return int(found[1]) - int(found[2]) if found else None
+
+
+def parse_threads(text: str) -> int | None:
+    """Threads of the whole machine, each of which has a process id, by /proc/loadavg; None for another form."""
+    found = re.fullmatch(r"\S+ \S+ \S+ \d{1,9}/(\d{1,9}) \d{1,10}\s*", text)
+    return int(found[1]) if found else None

@@ -32,7 +32,7 @@ CLOSE_RESET: Close
 CLOSE_FIN: Close
 
 class Host(_message.Message):
-    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches")
+    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches", "limits", "levels", "unknown")
     class FactsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,27 @@ class Host(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LevelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class UnknownEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +89,9 @@ class Host(_message.Message):
     FACTS_FIELD_NUMBER: _ClassVar[int]
     MACHINE_FIELD_NUMBER: _ClassVar[int]
     MERGED_CACHES_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     version: str
     boot_id: str
@@ -82,7 +106,10 @@ class Host(_message.Message):
     facts: _containers.ScalarMap[str, str]
     machine: _containers.ScalarMap[str, str]
     merged_caches: _containers.ScalarMap[str, str]
-    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    limits: _containers.ScalarMap[str, int]
+    levels: _containers.ScalarMap[str, int]
+    unknown: _containers.ScalarMap[str, str]
+    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., unknown: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Cache(_message.Message):
     __slots__ = ("objects", "object_bytes", "full_bytes", "page_bytes")

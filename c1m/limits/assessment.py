@@ -1,0 +1,180 @@
+"""How limits stand: what a run asks of each place, beside what is used there already, over what there is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from c1m.limits.limit import Ask, Limit, Role, Scope, Standing
+from c1m.node import Host
+
+TIGHT_SHARE: Final = 0.8  # of what was left
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node, and what is asked of it."""
+
+    name: str
+    host: Host
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One limit in one place. ``remark``: why it is unknown, does not matter, or stops others only."""
+
+    limit: Limit
+    nodes: tuple[str, ...]
+    value: int | None
+    used: int | None
+    need: float | None
+    standing: Standing
+    remark: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)  # setting -> value that lifts it; empty where it is ok
+
+    @property
+    def left(self) -> float | None:
+        """For connections: None is unknown."""
+        return left(self.limit, self.value, self.used)
+
+    @property
+    def commands(self) -> list[str]:
+        return [command(name, value) for name, value in self.settings.items()]
+
+
+def left(limit: Limit, value: int | None, used: int | None) -> float | None:
+    return None if value is None else max(value - (used or 0), 0) * (1 - limit.margin)
+
+
+def place_of(scope: Scope, member: Member) -> str:
+    """Equal for nodes that share a limit of this scope."""
+    host = member.host
+    if scope is Scope.HOST:
+        return host.boot_id
+    if scope is Scope.NAMESPACE:
+        return f"{host.boot_id} {host.network_namespace}"
+    if scope is Scope.CGROUP and (cgroup := host.limits.get("cgroup")):
+        return f"{host.boot_id} {cgroup}"
+    return member.name
+
+
+def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
+    """Members by their place, in order."""
+    found: dict[str, list[Member]] = {}
+    for member in members:
+        found.setdefault(place_of(scope, member), []).append(member)
+    return list(found.values())
+
+
+def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
+    """How every limit stands in every place."""
+    nodes = list(members)
+    by_scope = {scope: places(scope, nodes) for scope in Scope}
+    return [assess_place(limit, place) for limit in limits for place in by_scope[limit.scope]]
+
+
+def assess_place(limit: Limit, members: list[Member]) -> Assessment:
+    """Where members of one place say different things, the least room counts."""
+    value, used, speaker = least_room(limit, members)
+    need = need_of(limit, members)
+    host = speaker.host
+    standing = stands(limit, value, used, need)
+    remark = ""
+    if reason := limit.unless(host):
+        standing, remark = Standing.OK, reason
+    elif standing is Standing.UNKNOWN:
+        remark = host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
+    elif standing is Standing.STOPS and (reason := limit.exempt(host)):
+        standing, remark = Standing.TIGHT, reason
+    nodes = tuple(member.name for member in members)
+    settings: Mapping[str, str] = {}
+    if standing >= Standing.TIGHT and need is not None:
+        settings = limit.settings(wanted(limit, used, need), host)
+    return Assessment(limit, nodes, value, used, need, standing, remark, settings)
+
+
+def least_room(limit: Limit, members: list[Member]) -> tuple[int | None, int | None, Member]:
+    """Value, usage, and who said so."""
+    said = [(limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member) for member in members]
+    known = [each for each in said if each[0] is not None]
+    return min(known, key=lambda each: (each[0] or 0) - (each[1] or 0)) if known else said[0]
+
+
+def need_of(limit: Limit, members: Iterable[Member]) -> float | None:
+    """What all members together ask; None when none of them can say."""
+    needs: dict[bool, float] = {}
+    for member in members:
+        need = limit.need(member.ask, member.host)
+        if need is not None:
+            serves = member.ask.role is not Role.WORKER
+            needs[serves] = needs.get(serves, 0) + need
+    if not needs:
+        return None
+    return max(needs.values()) if limit.once else sum(needs.values())
+
+
+def stands(limit: Limit, value: int | None, used: int | None, need: float | None) -> Standing:
+    """By what is asked, over what is left. A place that is nearly full is fine for whoever asks little of it."""
+    if not need:
+        return Standing.OK
+    room = left(limit, value, used)
+    if room is None:
+        return Standing.UNKNOWN
+    if need > room:
+        return Standing.STOPS if limit.stops else Standing.TIGHT
+    return Standing.TIGHT if limit.stops and not limit.full_is_fine and need > TIGHT_SHARE * room else Standing.OK
+
+
+def wanted(limit: Limit, used: int | None, need: float) -> int:
+    """The value at which a limit is ok again, rounded up to two digits."""
+    share = TIGHT_SHARE if limit.stops and not limit.full_is_fine else 1.0
+    exact = math.floor((used or 0) + need / (1 - limit.margin) / share) + 1
+    digit = int("1" + "0" * max(len(str(exact)) - 2, 0))
+    return -(-exact // digit) * digit
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run has taken of a limit in one node's place, while it is running."""
+
+    limit: Limit
+    value: int
+    before: int
+    now: int
+    standing: Standing
+
+
+def usages(limits: Iterable[Limit], host: Host, ask: Ask, before: Mapping[str, int], now: Mapping[str, int]) -> list[Usage]:
+    """Of every limit whose usage is read, by the levels of the first reading of a run and of the newest.
+
+    TIGHT: more than TIGHT_SHARE of what was left has been taken; STOPS: nothing is left.
+    """
+    found = []
+    for limit in limits:
+        value, first, last = limit.value(host, ask), limit.used(before, host), limit.used(now, host)
+        if value is None or first is None or last is None or limit.unless(host):
+            continue
+        room = left(limit, value, first) or 0
+        standing = Standing.OK
+        if last >= value:
+            standing = Standing.STOPS
+        elif last > first and last - first > TIGHT_SHARE * room:
+            standing = Standing.TIGHT
+        found.append(Usage(limit, value, first, last, standing))
+    return found
+
+
+def command(setting: str, value: str) -> str:
+    """What an operator types to set it."""
+    if setting == "RLIMIT_NOFILE":
+        return f"ulimit -Hn {value}   # LimitNOFILE={value} in a unit, docker --ulimit nofile={value}:{value}"
+    if setting == "RLIMIT_NPROC":
+        return f"ulimit -Hu {value}   # LimitNPROC={value} in a unit"
+    if setting in ("TasksMax", "MemoryMax"):
+        option = "--pids-limit" if setting == "TasksMax" else "--memory"
+        return f"systemctl set-property UNIT {setting}={value}   # docker {option} {value}"
+    text = f'"{value}"' if " " in value else value
+    return f"sysctl -w {setting}={text}"

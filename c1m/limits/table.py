@@ -1,0 +1,16 @@
+"""The table of limits: where each is read, what a run needs of it, how one meets it, and what lifts it. Pure.
+
+Each has a page for people, ``c1m-coord explain NAME``. Numbers were measured on Linux 6.18, with the kernel's defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from c1m.limits.memory import MEMORY
+from c1m.limits.processes import PROCESSES
+from c1m.limits.queues import QUEUES
+from c1m.limits.tuples import TUPLES
+
+LIMITS: Final = (*PROCESSES, *TUPLES, *QUEUES, *MEMORY)
+BY_NAME: Final = {limit.name: limit for limit in LIMITS}

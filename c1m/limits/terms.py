@@ -1,0 +1,195 @@
+"""What the rows of the table are made of: values, usage, needs, exceptions, and the settings that lift a limit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from c1m.ends import KERNEL_BYTES, TARGET_END, WORKER_END
+from c1m.limits.limit import NO_LIMIT, Ask, Role
+from c1m.node import Host
+
+BACKLOG: Final = 65_535  # that c1m's acceptors ask for
+LONGEST_CHAIN: Final = 16  # sockets in one bucket of the kernel's table; at 5.5 a connect took 3 us longer
+# The shortest idle time that is widespread in clouds: NAT gateways of AWS and their instances since 2025.
+CLOUD_IDLE_SECONDS: Final = 350
+END_BYTES: Final = {Role.WORKER: WORKER_END, Role.TARGET: TARGET_END, Role.SERVER: KERNEL_BYTES}
+
+Value = Callable[[Host, Ask], int | None]
+Need = Callable[[Ask, Host], float | None]
+Used = Callable[[Mapping[str, int], Host], int | None]
+Settings = Callable[[int, Host], Mapping[str, str]]
+
+
+# -- values
+
+
+def sysctl(name: str, column: int = 0) -> Value:
+    def value(host: Host, _ask: Ask) -> int | None:
+        words = host.facts.get(name, "").split()
+        return int(words[column]) if column < len(words) and words[column].isdigit() else None
+
+    return value
+
+
+def reported(name: str) -> Value:
+    return lambda host, _ask: host.limits.get(name)
+
+
+def fewest(*values: Value) -> Value:
+    def value(host: Host, ask: Ask) -> int | None:
+        known = [found for each in values if (found := each(host, ask)) is not None]
+        return min(known, default=None)
+
+    return value
+
+
+def ports_kept(host: Host, _ask: Ask) -> int | None:
+    """Ports of ip_local_reserved_ports."""
+    text = host.facts.get("net.ipv4.ip_local_reserved_ports")
+    if text is None:
+        return None
+    pairs = [item.partition("-") for item in text.split(",") if item]
+    return sum(int(last or first) - int(first) + 1 for first, _, last in pairs)
+
+
+def ephemeral_ports(host: Host, _ask: Ask) -> int | None:
+    words = host.facts.get("net.ipv4.ip_local_port_range", "").split()
+    return int(words[1]) - int(words[0]) + 1 if len(words) == 2 else None
+
+
+def chains(host: Host, _ask: Ask) -> int | None:
+    """Sockets that the kernel's table holds before its chains are long. A namespace without a table of its own shows the
+    size of the shared one, negative."""
+    text = host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-")
+    return int(text) * LONGEST_CHAIN if text.isdigit() else None
+
+
+def space_of(*roles: Role) -> Value:
+    return lambda _host, ask: ask.space if ask.role in roles else NO_LIMIT
+
+
+def idle_limit(host: Host, _ask: Ask) -> int:
+    words = host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", "")
+    own = int(words) if words.isdigit() and not inactive_conntrack(host) else CLOUD_IDLE_SECONDS
+    return min(own, CLOUD_IDLE_SECONDS)
+
+
+# -- what is used
+
+
+def level(name: str) -> Used:
+    return lambda levels, _host: levels.get(name)
+
+
+def memory_taken(levels: Mapping[str, int], host: Host) -> int | None:
+    free = levels.get("memory_available_bytes")
+    return None if free is None or host.memory_total_bytes is None else host.memory_total_bytes - free
+
+
+# -- needs
+
+
+def each_end(ask: Ask, _host: Host) -> float:
+    return ask.connections
+
+
+def by(*roles: Role) -> Need:
+    """One for each end that nodes of these roles hold."""
+    return lambda ask, _host: ask.connections if ask.role in roles else None
+
+
+def memory_bytes(ask: Ask, _host: Host) -> float:
+    return ask.connections * END_BYTES[ask.role]
+
+
+def processes(ask: Ask, host: Host) -> float | None:
+    """As many as the descriptors of one make necessary; a node starts one for each core at least."""
+    if ask.role is Role.SERVER:
+        return None
+    return max(ask.processes, ask.connections / max(host.connections_per_process, 1))
+
+
+def descriptors(ask: Ask, host: Host) -> float | None:
+    """For the fullest process: a node starts as many processes as that takes, so that one connection is what matters."""
+    if ask.role is Role.SERVER:
+        return None
+    beside = host.descriptors_per_process - host.connections_per_process
+    return (beside or host.descriptors_per_process) + 1 if ask.connections else None
+
+
+def in_queue(ask: Ask, _host: Host) -> float | None:
+    return ask.in_queue or None
+
+
+def unread_pages(ask: Ask, _host: Host) -> float | None:
+    """A FIN that the server has not answered is a page of TCP's memory; an idle connection takes none."""
+    return ask.connections if ask.fin and ask.role is not Role.WORKER else None
+
+
+def neighbours(ask: Ask, _host: Host) -> float | None:
+    return ask.neighbours or None
+
+
+def silence(ask: Ask, _host: Host) -> float | None:
+    return ask.silent_seconds or None
+
+
+def unasked(_ask: Ask, _host: Host) -> None:
+    return None
+
+
+# -- where a limit does not matter
+
+
+def has(host: Host, *capabilities: str) -> bool:
+    return bool(set(capabilities) & set(host.machine.get("capabilities", "").split()))
+
+
+def exempt_from_file_max(host: Host) -> str:
+    if has(host, "CAP_SYS_ADMIN"):
+        return "c1m has CAP_SYS_ADMIN here and is exempt; every other program on the host is not"
+    return ""
+
+
+def exempt_from_nproc(host: Host) -> str:
+    return "it does not hold for a process with CAP_SYS_ADMIN" if has(host, "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE") else ""
+
+
+def inactive_conntrack(host: Host) -> str:
+    """A node is asked over TCP inside its own namespace: where connections are tracked, at least that one is."""
+    return "" if host.levels.get("conntrack") else "nothing is tracked in this network namespace"
+
+
+def cookies_instead(host: Host) -> str:
+    if host.facts.get("net.ipv4.tcp_syncookies") == "0":
+        return ""
+    return "with tcp_syncookies on, the listener's backlog is what counts"
+
+
+# -- what lifts a limit
+
+
+def sysctls(*names: str) -> Settings:
+    return lambda value, _host: {name: str(value) for name in names}
+
+
+def descriptors_setting(value: int, host: Host) -> Mapping[str, str]:
+    """No process may have more than fs.nr_open."""
+    most = host.facts.get("fs.nr_open", "")
+    above = {"fs.nr_open": str(value)} if most.isdigit() and int(most) < value else {}
+    return {**above, "RLIMIT_NOFILE": str(value)}
+
+
+def thread_settings(value: int, _host: Host) -> Mapping[str, str]:
+    """PID_MAX_LIMIT is 2^22 (include/linux/threads.h)."""
+    return {"kernel.pid_max": str(min(value, 1 << 22)), "kernel.threads-max": str(value)}
+
+
+def tcp_mem_setting(value: int, _host: Host) -> Mapping[str, str]:
+    """Low, pressure, high, in the kernel's own proportions."""
+    return {"net.ipv4.tcp_mem": f"{value // 2} {value * 2 // 3} {value}"}
+
+
+def one(limit: str) -> Settings:
+    return lambda value, _host: {limit: str(value)}

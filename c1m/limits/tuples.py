@@ -1,0 +1,67 @@
+"""Limits of addresses and ports: which 4-tuples there are. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from c1m.limits.limit import NO_LIMIT, Limit, Role, Scope, Symptom
+from c1m.limits.terms import by, ephemeral_ports, ports_kept, space_of, unasked
+
+TUPLES: Final = (
+    Limit(
+        "tuples",
+        "4-tuples of the plan: source addresses x client ports x destinations",
+        Scope.NODE,
+        "plan",
+        value=space_of(Role.WORKER),
+        need=by(Role.WORKER),
+        stops=True,
+        full_is_fine=True,
+        symptom=Symptom(("EADDRNOTAVAIL",), pattern="growth ends at 28,232 or 64,512 times the sources and destination ports"),
+        cure="give the worker more source addresses (--source), or the target more ports (--ports)",
+    ),
+    Limit(
+        "listening-ports",
+        "ports that acceptors listen on, times what one acceptor holds",
+        Scope.NODE,
+        "plan",
+        value=space_of(Role.TARGET),
+        need=by(Role.TARGET),
+        stops=True,
+        full_is_fine=True,
+        cure="give the target more ports (--ports), a higher limit of descriptors, or --single-port",
+        symptom=Symptom(pattern="the target refuses the run"),
+    ),
+    Limit(
+        "local-ports",
+        "ports that the kernel chooses for whoever does not (ip_local_port_range)",
+        Scope.NAMESPACE,
+        "net.ipv4.ip_local_port_range",
+        value=ephemeral_ports,
+        need=unasked,  # c1m binds its ports itself; a server that connects on, as a proxy does, takes one for each of its own
+        symptom=Symptom(("EADDRNOTAVAIL", "EADDRINUSE"), pattern="growth ends at 28,232 a destination"),
+        cure="widen it on the server, or give a proxy more addresses or ports to connect to",
+        settings=lambda _value, _host: {"net.ipv4.ip_local_port_range": "1024 65535"},
+    ),
+    Limit(
+        "reserved-ports",
+        "ports kept from the kernel's choice and from c1m's (ip_local_reserved_ports)",
+        Scope.NAMESPACE,
+        "net.ipv4.ip_local_reserved_ports",
+        value=ports_kept,
+        need=unasked,  # c1m leaves them out of the plan, which "tuples" therefore counts
+        symptom=Symptom(pattern="a source address gives fewer connections than its ports"),
+        cure="take out of it what no program needs",
+        settings=lambda _value, _host: {"net.ipv4.ip_local_reserved_ports": ""},
+    ),
+    Limit(
+        "sources",
+        "source addresses that are this machine's",
+        Scope.NODE,
+        "plan",
+        value=lambda _host, _ask: NO_LIMIT,
+        need=unasked,  # a worker refuses to be described with an address that is not its own
+        symptom=Symptom(("EADDRNOTAVAIL",), pattern="every connection from one address fails at once"),
+        cure="add the address (ip addr add), or make its prefix local (ip route add local PREFIX dev lo)",
+    ),
+)
