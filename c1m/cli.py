@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ def _version(wanted: bool) -> None:
 
 def main_of(app: typer.Typer) -> None:
     """Run a command. A C1mError becomes one sentence on stderr and its exit code; anything else is a defect of ours."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # tables end in an ellipsis where a word is cut, and not all can write it
     try:
         app()
     except C1mError as error:

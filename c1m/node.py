@@ -57,6 +57,11 @@ class Host:
     levels: Mapping[str, int] = field(default_factory=dict)  # what is used now, by the names of Reading.levels
     unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
 
+    @property
+    def namespace(self) -> str:
+        """Equal for nodes that share ports and read the same counters."""
+        return f"{self.boot_id} {self.network_namespace}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

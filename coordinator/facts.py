@@ -18,7 +18,7 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges)
     return WorkerFacts(
         name=name,
         host=host.boot_id,
-        namespace=f"{host.boot_id} {host.network_namespace}",
+        namespace=host.namespace,
         cores=host.cores,
         connections_per_process=host.connections_per_process,
         memory_available_bytes=host.memory_available_bytes,

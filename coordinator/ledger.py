@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from c1m.latency import joined
@@ -10,6 +11,9 @@ from c1m.node import Phase, Sample
 from c1m.tally import Tally, total
 
 from .history import History
+from .timeline import HostState, Moment, NodeState, Timeline
+
+EACH = 10  # hosts, and as many nodes, that have columns of their own on the time line; more are added up
 
 
 @dataclass
@@ -18,6 +22,7 @@ class Entry:
 
     name: str
     planned: int
+    host: str = ""  # names machine and network namespace: nodes of one host read the same counters. Empty: not known
     sample: Sample = field(default_factory=lambda: Sample(Phase.PREPARED))
     peak: int = 0  # most connections open at once, of the moments that were seen
     lost: str = ""  # why nothing more will come from it; empty while something does
@@ -36,14 +41,28 @@ class Entry:
         self.histograms = sample.histograms or self.histograms
         self.peak = max(self.peak, sample.tally.open)
 
+    @property
+    def node_state(self) -> NodeState:
+        return NodeState(self.sample.cpu_seconds, self.history.last.pss_bytes if self.history.last else None)
+
+    @property
+    def host_state(self) -> HostState | None:
+        last = self.history.last
+        if last is None:
+            return None
+        return HostState(last.number + 1, last.sockets, last.slab_bytes, last.levels, self.history.rose())
+
 
 class Ledger:
     """Workers, and the target if there is one."""
 
-    def __init__(self, workers: Iterable[Entry], target: Entry | None) -> None:
+    def __init__(self, workers: Iterable[Entry], target: Entry | None, *, accepting: bool = True) -> None:
+        """``accepting``: the target, if there is one, counts what it accepts; an observer cannot."""
         self.workers = list(workers)
         self.target = target
+        self.accepting = accepting
         self.peak = 0
+        self.timeline = Timeline()
 
     @property
     def entries(self) -> list[Entry]:
@@ -52,6 +71,43 @@ class Ledger:
     def take(self, entry: Entry, sample: Sample) -> None:
         entry.take(sample)
         self.peak = max(self.peak, self.established)
+
+    def moment(self) -> Moment:
+        """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
+        tally = self.tally
+        target = self.target.sample.tally if self.target and self.accepting and not self.target.lost else None
+        return Moment(
+            established=self.established,
+            opened=tally.opened,
+            failed=sum(tally.failed.values()),
+            dropped=sum(tally.dropped.values()),
+            accepted=target.opened if target else None,
+            target_open=target.open if target else None,
+            nodes=self.node_states(),
+            hosts=self.host_states(),
+        )
+
+    def node_states(self) -> dict[str, NodeState]:
+        there = {entry.name: entry.node_state for entry in self.workers if not entry.lost}
+        if len(self.workers) > EACH:
+            pss_bytes = sum_known(state.pss_bytes for state in there.values())
+            there = {f"{len(self.workers)} workers": NodeState(sum(s.cpu_seconds for s in there.values()), pss_bytes)}
+        if self.target and not self.target.lost:
+            there[self.target.name] = self.target.node_state
+        return there
+
+    def host_states(self) -> dict[str, HostState]:
+        """By the names of the nodes that are there; the target's host always has its own."""
+        nodes: dict[str, list[Entry]] = {}
+        for entry in reversed(self.entries):  # the target first
+            nodes.setdefault(entry.host or entry.name, []).append(entry)
+        found = {title(there): state for there in nodes.values() if (state := first_known(there))}
+        if len(nodes) <= EACH:
+            return found
+        apart = title(next(iter(nodes.values()))) if self.target else ""
+        rest = [state for name, state in found.items() if name != apart]
+        others = f"{len(nodes) - bool(self.target)} other hosts"
+        return {name: state for name, state in found.items() if name == apart} | {others: together(rest)}
 
     @property
     def planned(self) -> int:
@@ -100,3 +156,35 @@ class Ledger:
         obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.sample.obituaries]
         lost = [entry.lost for entry in self.entries if entry.lost]  # sentences that name their node
         return lost + obituaries + self.any_of(lambda entry: entry.sample.halted)
+
+
+def title(entries: Sequence[Entry]) -> str:
+    names = [entry.name for entry in entries]
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
+
+
+def first_known(entries: Sequence[Entry]) -> HostState | None:
+    return next((state for entry in entries if not entry.lost and (state := entry.host_state)), None)
+
+
+def together(states: Sequence[HostState]) -> HostState:
+    """Several machines as one: what all of them know, added up."""
+    return HostState(
+        readings=sum(state.readings for state in states),
+        sockets=sum_known(state.sockets for state in states),
+        slab_bytes=sum_known(state.slab_bytes for state in states),
+        levels=sum_maps(state.levels for state in states),
+        counters=sum_maps(state.counters for state in states),
+    )
+
+
+def sum_known(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def sum_maps(mappings: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    added: Counter[str] = Counter()
+    for mapping in mappings:
+        added.update(mapping)
+    return dict(added)

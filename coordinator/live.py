@@ -11,10 +11,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from c1m.units import format_duration, format_rate
 
+from .curves import curves
 from .ledger import Entry, Ledger
+from .timeline import Timeline
 
 LINE_SECONDS = 2.0  # between two lines where there is no terminal
 RATE_SECONDS = 1.0  # over which a rate is taken
@@ -41,11 +44,28 @@ def time_left(started: float, now: float, progress: float) -> str:
     return f"{format_duration(round((now - started) / progress * (1 - progress)))} left"
 
 
+class Picture:
+    """The time line so far. It is drawn again when it has a new row, and not at every look."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.drawn: tuple[float, int] | None = None  # newest row, width
+        self.text = Text()
+
+    def of(self, timeline: Timeline) -> Text:
+        wanted = (timeline.rows[-1][0], self.console.width) if timeline.rows else None
+        if wanted != self.drawn:
+            lines = curves(timeline.to_summary(), self.console.width, ascii_only=self.console.options.ascii_only)
+            self.drawn, self.text = wanted, Text("\n".join(lines), no_wrap=True)
+        return self.text
+
+
 class Terminal:
     """A table that is drawn again in place."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
+        self.picture = Picture(live.console)
         self.rates = Rates()
         self.doing = ""
         self.since = 0.0
@@ -64,7 +84,7 @@ class Terminal:
             table.add_row(*self.row(entry, now))
         bar = Table.grid(padding=(0, 1))
         bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), time_left(self.since, now, progress))
-        self.live.update(Group(table, bar))
+        self.live.update(Group(table, bar, self.picture.of(ledger.timeline)))
 
     def row(self, entry: Entry, now: float) -> list[str]:
         tally = entry.sample.tally

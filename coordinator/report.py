@@ -7,10 +7,12 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from c1m.units import format_bytes, format_duration, format_rate
 
 from .bill import bill
+from .curves import curves
 
 COLOURS = {
     "passed": "green",
@@ -22,13 +24,14 @@ COLOURS = {
 
 
 def print_report(summary: dict[str, Any], console: Console) -> None:
-    console.print(Group(*parts(summary)))
+    console.print(Group(*parts(summary, console)))
 
 
-def parts(summary: dict[str, Any]) -> list[RenderableType]:
+def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
+    shown += picture(summary["timeline"], console)
     shown += bill(summary)
     return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
 
@@ -95,6 +98,12 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
         f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
         duration(node["cpu_seconds"]),
     ]
+
+
+def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:
+    """The run over time, as wide as there is room."""
+    lines = curves(timeline, console.width, ascii_only=console.options.ascii_only)
+    return ["", Text("\n".join(lines), no_wrap=True)] if lines else []
 
 
 def verdict_line(summary: dict[str, Any]) -> str:

@@ -126,10 +126,16 @@ class Run:
         facts = [worker_facts(name, described, listening) for name, described in self.outcome.workers.items()]
         plan = make_plan(self.spec.total, facts, goal)
         self.outcome.plan = plan
-        entry = Entry(self.target.name, self.spec.total) if self.target else None
-        self.watch.ledger = Ledger((Entry(worker.name, worker.planned) for worker in plan.workers), entry)
+        self.watch.ledger = self.new_ledger(plan)
         self.outcome.ledger = self.ledger
         return plan
+
+    def new_ledger(self, plan: Plan) -> Ledger:
+        described = self.outcome.workers
+        workers = (Entry(worker.name, worker.planned, described[worker.name].host.namespace) for worker in plan.workers)
+        target = self.outcome.target
+        beside = Entry(self.target.name, plan.total, target.host.namespace) if self.target and target else None
+        return Ledger(workers, beside, accepting=beside is not None and not self.spec.endpoint)
 
     async def prepare(self, plan: Plan) -> None:
         """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
@@ -173,6 +179,7 @@ class Run:
     async def start(self) -> None:
         """All workers at once; each then starts its shards at one instant of its own clock."""
         self.started = True
+        self.ledger.timeline.begin(time.monotonic(), self.ledger.moment)
         await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
 
     async def ramp(self) -> None:

@@ -47,7 +47,7 @@ def all_symptoms(outcome: Outcome) -> list[str]:
     for name, findings in outcome.findings.items():
         host = outcome.host_of(name)
         if host:
-            told.setdefault(f"{host.boot_id} {host.network_namespace}", symptoms(name, findings, host))
+            told.setdefault(host.namespace, symptoms(name, findings, host))
     return [sentence for sentences in told.values() for sentence in sentences]
 
 
@@ -106,6 +106,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
         "reconciliation": reconciliation(outcome),
+        "timeline": ledger.timeline.to_summary(),
         "environment": environment(outcome),
     }
 

@@ -45,6 +45,7 @@ class Watch:
         try:
             async for sample in samples:
                 self.ledger.take(entry, sample)
+                self.ledger.timeline.take(time.monotonic(), self.ledger.moment)
                 self.news.set()
         except C1mError as error:
             self.lose(entry, str(error))
@@ -65,6 +66,7 @@ class Watch:
         seconds: float | None = None,
     ) -> bool:
         """Until ``done``, looking at every sample; False when the time was over first."""
+        self.ledger.timeline.turn(time.monotonic(), doing)
         deadline = None if seconds is None else time.monotonic() + seconds
         while not done():
             self.view.show(self.ledger, doing, progress())
@@ -84,6 +86,7 @@ class Watch:
                 return
 
     async def end(self) -> None:
+        self.ledger.timeline.end(time.monotonic(), self.ledger.moment)
         for stream in self.streams.values():
             stream.cancel()
         await asyncio.gather(*self.streams.values(), return_exceptions=True)

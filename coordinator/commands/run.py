@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 import signal
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ..document import written
 from ..options import ConfigFile, DataHost, EndpointAddress, SpecFile, TargetAddress, Total, Workers, check_writable, settings
 from ..report import print_report
 from ..session import conduct
@@ -68,7 +68,7 @@ def print_settings(wanted: RunSpec, console: Console) -> None:
 
 
 def write(summary: dict[str, Any], json_file: str | None) -> None:
-    text = json.dumps(summary, indent=2)
+    text = written(summary)
     if json_file == "-":
         print(text)
         return
