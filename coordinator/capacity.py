@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from c1m.addresses import AddressPool
+from c1m.limits.budget import Budget
 from c1m.ports import PortRanges
 
 ENDLESS = 2**63  # more than any count; an endpoint's capacity is not ours to know
@@ -16,13 +17,12 @@ class WorkerFacts:
     """What a plan needs to know of a worker."""
 
     name: str
-    host: str  # equal for nodes that share a machine
-    namespace: str  # ... and a network namespace, hence addresses and ports
+    namespace: str  # equal for nodes that share a network namespace, hence addresses and ports
     cores: int
     connections_per_process: int
-    memory_available_bytes: int | None
     sources: AddressPool
     ports: PortRanges
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def tuples(self) -> int:
@@ -38,13 +38,12 @@ class TargetFacts:
     """What a plan needs to know of a target, or of an endpoint: any server, whose limits are unknown."""
 
     name: str
-    host: str  # "" for an endpoint
     cores: int
     connections_per_process: int
-    memory_available_bytes: int | None
     ports: int  # ports to listen on, or the endpoint's
     single_port: bool = False
     is_endpoint: bool = False
+    budgets: tuple[Budget, ...] = ()  # of an endpoint's host, where it is observed
 
     def acceptors_for(self, total: int, tuples: int) -> int:
         """How many acceptors a total takes, of clients with so many 4-tuples to one destination; 0 for an endpoint."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from c1m.endpoints import Endpoint
 from c1m.errors import UsageError
+from c1m.limits.budget import budgets_of
+from c1m.limits.limit import Role
 from c1m.ports import PortRanges
 
 from .capacity import TargetFacts, WorkerFacts
@@ -17,13 +19,12 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges)
     host = described.host
     return WorkerFacts(
         name=name,
-        host=host.boot_id,
         namespace=host.namespace,
         cores=host.cores,
         connections_per_process=host.connections_per_process,
-        memory_available_bytes=host.memory_available_bytes,
         sources=described.sources,
         ports=described.ports.without(listening),
+        budgets=budgets_of(name, host, Role.WORKER),
     )
 
 
@@ -31,25 +32,23 @@ def target_facts(name: str, described: TargetDescription) -> TargetFacts:
     host = described.host
     return TargetFacts(
         name=name,
-        host=host.boot_id,
         cores=host.cores,
         connections_per_process=host.connections_per_process,
-        memory_available_bytes=host.memory_available_bytes,
         ports=described.ports.size,
         single_port=described.single_port,
+        budgets=budgets_of(name, host, Role.TARGET),
     )
 
 
-def endpoint_facts(endpoint: Endpoint) -> TargetFacts:
-    """Any server: how much it holds is what the run finds out."""
+def endpoint_facts(endpoint: Endpoint, name: str = "", observed: TargetDescription | None = None) -> TargetFacts:
+    """Any server: how much it holds is what the run finds out. Of its host more is known where a node observes it."""
     return TargetFacts(
-        name=str(endpoint),
-        host="",
+        name=name or str(endpoint),
         cores=0,
         connections_per_process=0,
-        memory_available_bytes=None,
         ports=endpoint.ports.size,
         is_endpoint=True,
+        budgets=budgets_of(name, observed.host, Role.SERVER) if observed else (),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import pairwise
 from typing import Any
 
 from c1m.errors import RefusedError
@@ -17,8 +17,8 @@ from c1m.ports import PortRanges
 from c1m.routes import Address, Route, TupleSpace
 
 from .capacity import TargetFacts, WorkerFacts, most_of, refusal, tuples_of
-from .room import largest, shortage, within_memory
-from .shares import corner, deal, evenly, fill
+from .room import Rooms, expected, largest, shortage
+from .shares import corner, evenly, fill, transport
 
 # Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
 # sits on the same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
@@ -95,10 +95,12 @@ def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -
     acceptors, destinations, capacities = layout(total, workers, target)
     if total > target.capacity or total > sum(capacities):
         raise RefusedError(refusal(total, workers, target))
-    roomy = within_memory(total, workers, capacities, target)
+    rooms = Rooms(workers, target)
+    roomy = rooms.within(total, capacities)
     if total > sum(roomy):
-        most = largest(total, lambda fewer: fits(fewer, workers, target))
-        raise RefusedError(shortage(total, workers, capacities, target, most))
+        most = largest(total, lambda fewer: fits(fewer, rooms, workers, target))
+        lacking = shortage(total, rooms, workers, expected(total, capacities), target)
+        raise RefusedError(f"{lacking}; ask for at most {most:,}, or lift that limit")
     shares = fill(total, roomy)
     demands = spread(shares, [worker.tuples for worker in workers], destinations)
     plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
@@ -112,10 +114,12 @@ def layout(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> t
     return acceptors, destinations, [worker.capacity(len(destinations)) for worker in workers]
 
 
-def fits(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
-    """Whether the memory of the hosts holds so many."""
+def fits(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
+    """Whether there are 4-tuples, listeners and room enough for so many."""
+    if total > target.capacity:
+        return False
     _, _, capacities = layout(total, workers, target)
-    return sum(within_memory(total, workers, capacities, target)) >= total
+    return sum(rooms.within(total, capacities)) >= total
 
 
 def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
@@ -125,7 +129,7 @@ def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
         neighbours[worker.namespace].append(index)
     divided = list(workers)
     for indexes in neighbours.values():
-        if any(overlap(workers[one], workers[other]) for one, other in combinations(indexes, 2)):
+        if overlap([workers[index] for index in indexes]):
             divide_ports(divided, indexes)
     return divided
 
@@ -140,21 +144,17 @@ def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
         workers[index] = replace(workers[index], ports=mine)
 
 
-def overlap(one: WorkerFacts, other: WorkerFacts) -> bool:
-    return any(
-        a.version == b.version and a.first < b.end and b.first < a.end for a in one.sources.blocks for b in other.sources.blocks
-    )
+def overlap(workers: Sequence[WorkerFacts]) -> bool:
+    """Whether any two of them have an address in common."""
+    blocks = sorted((block.version, block.first, block.end) for worker in workers for block in worker.sources.blocks)
+    # The blocks of one pool are disjoint, so that two which meet are of two workers.
+    return any(a[0] == b[0] and b[1] < a[2] for a, b in pairwise(blocks))
 
 
 def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]) -> Mapping[int, Mapping[int, int]]:
-    """For each worker, how many connections to each destination.
-
-    Few destinations each where a worker's tuple space allows it; every destination a little where it does not.
-    """
-    roomy = all(space >= max(destinations) for space, share in zip(tuples, shares, strict=True) if share)
-    cells = corner(shares, destinations) if roomy else deal(shares, len(destinations))
+    """For each worker, how many connections to each destination: few destinations each, as many as its 4-tuples take."""
     demands: dict[int, dict[int, int]] = defaultdict(dict)
-    for worker, destination, count in cells:
+    for worker, destination, count in transport(shares, tuples, destinations):
         demands[worker][destination] = count
     return demands
 

@@ -1,42 +1,94 @@
-"""Room: how many connections the memory of the hosts holds. Pure."""
+"""Room: how many connections the limits of all places leave to each worker, beside the target's end of them. Pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from c1m.ends import MEMORY_MARGIN, TARGET_END, WORKER_END
+from c1m.limits.budget import SMALLEST_FIRST, Budget
+from c1m.limits.limit import Limit
 from c1m.units import format_bytes
 
-from .capacity import TargetFacts, WorkerFacts
-from .shares import fill
+from .capacity import ENDLESS, TargetFacts, WorkerFacts
+from .shares import evenly, fill
 
 
-def usable_by_host(workers: Sequence[WorkerFacts], target: TargetFacts) -> dict[str, int]:
-    """Bytes that connections may take; a host that does not say is absent. Of nodes on one host the least counts."""
-    usable: dict[str, int] = {}
-    nodes: list[WorkerFacts | TargetFacts] = [*workers, *([] if target.is_endpoint else [target])]
-    for node in nodes:
-        if node.memory_available_bytes is not None:
-            mine = int(node.memory_available_bytes * (1 - MEMORY_MARGIN))
-            usable[node.host] = min(mine, usable.get(node.host, mine))
-    return usable
+@dataclass
+class Place:
+    """One limit in one place, and who is there."""
+
+    limit: Limit
+    room: float
+    each: float = 0.0  # of a connection's end on a worker that is there; the most that one of them takes
+    workers: list[int] = field(default_factory=list)
+    target_each: float = 0.0  # 0: the target is elsewhere
+
+    def left(self, total: int) -> float:
+        """For the workers' ends of ``total`` connections, once the target has its own; below 0 where those are too many."""
+        return self.room - total * self.target_each
+
+    @property
+    def counts_workers(self) -> bool:
+        """Not where a connection counts once, and the target has counted it."""
+        return bool(self.workers) and not (self.limit.once and self.target_each)
 
 
-def within_memory(total: int, workers: Sequence[WorkerFacts], capacities: Sequence[int], target: TargetFacts) -> Sequence[int]:
-    """The workers' capacities, cut to what their hosts hold beside the target's end; nothing where that alone is too much."""
-    left = usable_by_host(workers, target)
-    if not target.is_endpoint and target.host in left:
-        left[target.host] -= total * TARGET_END
-        if left[target.host] < 0:
-            return [0] * len(capacities)
-    cut = list(capacities)
-    for host, room in left.items():
-        indexes = [index for index, worker in enumerate(workers) if worker.host == host]
-        own = [capacities[index] for index in indexes]
-        for index, share in zip(indexes, fill(min(room // WORKER_END, sum(own)), own), strict=True):
-            cut[index] = share
-    return cut
+class Rooms:
+    """All places of a fleet, made once and asked for many totals. ``only``: as if there were no other limit."""
+
+    def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts, only: Limit | None = None) -> None:
+        found: dict[tuple[str, str], Place] = {}
+        for index, budget in budgets(workers, only):
+            place = join(found, budget)
+            place.each = max(place.each, budget.each)
+            place.workers.append(index)
+        for budget in target.budgets:
+            if only in (None, budget.limit):
+                join(found, budget).target_each = budget.each
+        self.places = list(found.values())
+        self.own = [ENDLESS] * len(workers)  # by the places that a worker has for itself
+        shared = []
+        for place in self.places:
+            if place.target_each or len(place.workers) > 1:
+                shared.append(place)
+            else:
+                (index,) = place.workers
+                self.own[index] = min(self.own[index], how_many(place.room, place.each))
+        # Small places first: what they cut off cannot be given out in a larger one around them.
+        self.shared = sorted(shared, key=lambda place: SMALLEST_FIRST.index(place.limit.scope))
+
+    def within(self, total: int, capacities: Iterable[int]) -> list[int]:
+        """The workers' capacities, cut to what their places hold; nothing where the target's end alone is too much."""
+        cut = [min(pair) for pair in zip(capacities, self.own, strict=True)]
+        for place in self.shared:
+            room = place.left(total)
+            if room < 0:
+                return [0] * len(cut)
+            if place.counts_workers:
+                own = [cut[index] for index in place.workers]
+                shares = fill(min(how_many(room, place.each), sum(own)), own)
+                for index, share in zip(place.workers, shares, strict=True):
+                    cut[index] = share
+        return cut
+
+
+def budgets(workers: Sequence[WorkerFacts], only: Limit | None) -> Iterable[tuple[int, Budget]]:
+    for index, worker in enumerate(workers):
+        for budget in worker.budgets:
+            if only in (None, budget.limit):
+                yield index, budget
+
+
+def join(found: dict[tuple[str, str], Place], budget: Budget) -> Place:
+    """The place of a budget. Of nodes that say different things of it the least counts."""
+    place = found.setdefault((budget.limit.name, budget.place), Place(budget.limit, budget.room))
+    place.room = min(place.room, budget.room)
+    return place
+
+
+def how_many(room: float, each: float) -> int:
+    most = int(room / each)
+    return most - (most * each > room)  # a quotient of floats may come out a little high
 
 
 def largest(total: int, fits: Callable[[int], bool]) -> int:
@@ -48,19 +100,26 @@ def largest(total: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def shortage(total: int, workers: Sequence[WorkerFacts], capacities: Sequence[int], target: TargetFacts, most: int) -> str:
-    """Which host has too little memory for its even part of the total, and the cure. ``most`` would fit."""
-    needs: dict[str, int] = defaultdict(int)
-    names: dict[str, list[str]] = defaultdict(list)
-    for worker, share in zip(workers, fill(total, capacities), strict=True):
-        needs[worker.host] += share * WORKER_END
-        names[worker.host].append(worker.name)
-    if not target.is_endpoint:
-        needs[target.host] += total * TARGET_END
-        names[target.host].append(target.name)
-    usable = usable_by_host(workers, target)
-    host = max(usable, key=lambda each: needs[each] - usable[each])
+def shortage(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], shares: Sequence[int], target: TargetFacts) -> str:
+    """Which place lacks most, by its part of the total, and what it has and needs of what."""
+
+    def need(place: Place) -> float:
+        held = sum(shares[index] for index in place.workers) if place.counts_workers else 0
+        return held * place.each + total * place.target_each
+
+    place = max(rooms.places, key=lambda each: need(each) / each.room if each.room else ENDLESS)
+    names = [workers[index].name for index in place.workers] + ([target.name] if place.target_each else [])
+    where, limit = f"the {place.limit.scope.value} of {' and '.join(names)}", place.limit
     return (
-        f"the host of {' and '.join(names[host])} has {format_bytes(usable[host])} of memory for connections, and its part of "
-        f"{total:,} needs {format_bytes(needs[host])}; ask for at most {most:,}, or add memory or hosts"
+        f"{limit.title}: {where} has {amount(place.room, limit)} left for connections, and its part of {total:,} needs "
+        f"{amount(need(place), limit)}"
     )
+
+
+def expected(total: int, capacities: Sequence[int]) -> list[int]:
+    """Each worker's part of a total, also of one that does not fit."""
+    return fill(total, capacities) if sum(capacities) >= total else evenly(total, len(capacities))
+
+
+def amount(number: float, limit: Limit) -> str:
+    return format_bytes(number) if limit.unit == "B" else f"{number:,.0f} {limit.unit}".strip()

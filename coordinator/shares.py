@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 
 def evenly(total: int, parts: int) -> list[int]:
@@ -48,17 +49,53 @@ def corner(supplies: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[in
             demand = demands[column] if column < len(demands) else 0
 
 
-def deal(supplies: Sequence[int], columns: int) -> Iterator[tuple[int, int, int]]:
-    """Deal all supplies out like cards to ``columns`` players, in one go: (supply, column, how many).
+def transport(supplies: Sequence[int], most: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Match supplies with even demands of the same sum: (supply, demand, how many), no cell above its row's ``most``.
 
-    Every row and every column comes out even (to within one), so a cell holds no more than its row's supply divided by
-    ``columns``, rounded up: the way when no source has enough 4-tuples to one destination.
+    Every row is cut into as many parts as the fullest cell makes necessary, one for each group of columns, and each group is
+    matched by its corner. One group, where rows fit into a cell, is the fewest cells; a group for each column is the most.
+    Raises ValueError for a row that would not fit if it were dealt out to all columns.
     """
-    dealt = 0
-    for row, supply in enumerate(supplies):
+    columns = len(demands)
+    groups = groups_for(supplies, most, columns)
+    edges = [group * columns // groups for group in range(groups + 1)]
+    parts = dealt(supplies, edges)
+    for (low, high), part in zip(pairwise(edges), parts, strict=True):
+        for row, column, count in corner(part, demands[low:high]):
+            yield row, low + column, count
+
+
+def groups_for(supplies: Sequence[int], most: Sequence[int], columns: int) -> int:
+    """The fewest groups of columns, or nearly, in which no row's part is above its ``most``."""
+    rows = [(supply, limit) for supply, limit in zip(supplies, most, strict=True) if supply]
+    if any(supply > limit * columns for supply, limit in rows):
+        raise ValueError("a supply is more than its row can hold")
+    groups = max((-(-supply // limit) for supply, limit in rows), default=1)
+    while groups < columns:
+        widest = -(-columns // groups)
+        # Dealt out to columns, a row differs by one between them.
+        if all(-(-supply // columns) * widest <= limit or supply <= limit for supply, limit in rows):
+            return groups
+        groups = min(2 * groups, columns)
+    return columns
+
+
+def dealt(supplies: Sequence[int], edges: Sequence[int]) -> list[list[int]]:
+    """Deal all supplies out like cards to the columns, in one go, so that rows and columns come out even to within one; for
+    each group of columns between two edges, what it got of every supply."""
+    columns = edges[-1]
+    parts: list[list[int]] = [[] for _ in edges[1:]]
+    begun = 0  # the column whose turn it is
+    for supply in supplies:
         each, more = divmod(supply, columns)
-        for column in range(columns):
-            count = each + ((column - dealt) % columns < more)
-            if count:
-                yield row, column, count
-        dealt += supply
+        end = begun + more
+        for part, (low, high) in zip(parts, pairwise(edges), strict=True):
+            extra = shared(low, high, begun, end) + shared(low, high, begun - columns, end - columns)
+            part.append(each * (high - low) + extra)
+        begun = end % columns
+    return parts
+
+
+def shared(low: int, high: int, first: int, end: int) -> int:
+    """How long two intervals lie over each other."""
+    return max(0, min(high, end) - max(low, first))

@@ -18,6 +18,7 @@ PURE = (
     "c1m/errors.py",
     "c1m/latency.py",
     "c1m/limits/assessment.py",
+    "c1m/limits/budget.py",
     "c1m/limits/limit.py",
     "c1m/limits/memory.py",
     "c1m/limits/processes.py",

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts, tuples_of
 from c1m.coordinator.plan import MOST_SOURCES, Plan, make_plan
+from c1m.ends import MEMORY_MARGIN, TARGET_END, WORKER_END
 from c1m.errors import RefusedError
+from c1m.limits.budget import Budget
+from c1m.limits.table import BY_NAME
 from c1m.ports import PortRanges
 
 LOCAL_8 = AddressPool((AddressBlock(127 << 24, 2**24 - 1, 4),))
@@ -22,6 +25,11 @@ ALL_PORTS = PortRanges(((1024, 65535),))
 
 def pool(first: int, count: int) -> AddressPool:
     return AddressPool((AddressBlock((10 << 24) + first, count, 4),))
+
+
+def remembering(host: str, memory: int | None, each: int) -> tuple[Budget, ...]:
+    """The budget of a host's memory, as its nodes tell it; none where it is unknown."""
+    return () if memory is None else (Budget(BY_NAME["memory"], host, memory * (1 - MEMORY_MARGIN), each),)
 
 
 def worker(
@@ -34,17 +42,17 @@ def worker(
     sources: AddressPool = LOCAL_8,
     ports: PortRanges = ALL_PORTS,
 ) -> WorkerFacts:
-    return WorkerFacts(name, host, namespace, cores, each, memory, sources, ports)
+    return WorkerFacts(name, namespace, cores, each, sources, ports, remembering(host, memory, WORKER_END))
 
 
 def target(
     host: str = "h", cores: int = 2, each: int = 1_000, ports: int = 1_000, memory: int | None = None, single: bool = False
 ) -> TargetFacts:
-    return TargetFacts("t", host, cores, each, memory, ports, single_port=single)
+    return TargetFacts("t", cores, each, ports, single_port=single, budgets=remembering(host, memory, TARGET_END))
 
 
 def endpoint(ports: int) -> TargetFacts:
-    return TargetFacts("e", "", 0, 0, None, ports, is_endpoint=True)
+    return TargetFacts("e", 0, 0, ports, is_endpoint=True)
 
 
 # Few addresses and ports, so that pools and ranges meet, touch and overlap, and so that every 4-tuple can be looked at.
@@ -69,13 +77,12 @@ def fleets(
         made.append(
             WorkerFacts(
                 name=f"w{index}",
-                host=host,
                 namespace=f"{host} {namespace}",
                 cores=draw(st.integers(1, 8)),
                 connections_per_process=draw(each),
-                memory_available_bytes=draw(memory),
                 sources=draw(sources),
                 ports=draw(ports),
+                budgets=remembering(host, draw(memory), WORKER_END),
             )
         )
     return made

@@ -41,7 +41,7 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
     assert ledger.target
     ledger.take(ledger.target, Sample(Phase.HOLDING, Tally(opened=server_open)))
     sources = AddressPool((AddressBlock(10 << 24, 100, 4),))
-    facts = WorkerFacts(WORKER, "h", "h 1", 2, 20_000, None, sources, PortRanges(((1024, 9999),)))
+    facts = WorkerFacts(WORKER, "h 1", 2, 20_000, sources, PortRanges(((1024, 9999),)))
     inspections = {
         WORKER: Inspection(established=client.open, pss_bytes=8_000_000),
         TARGET: Inspection(established=kernel, in_accept_queues=0, unknown=("memory: /proc is hidden",)),
@@ -52,7 +52,7 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
         RunSpec(TOTAL),
         THEN,
         ended_at=THEN,
-        plan=make_plan(TOTAL, [facts], TargetFacts(TARGET, "h", 2, 20_000, None, 100)),
+        plan=make_plan(TOTAL, [facts], TargetFacts(TARGET, 2, 20_000, 100)),
         ledger=ledger,
         hold_end=Comparison(
             established=client.open,

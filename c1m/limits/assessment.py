@@ -55,7 +55,7 @@ def place_of(scope: Scope, member: Member) -> str:
     if scope is Scope.HOST:
         return host.boot_id
     if scope is Scope.NAMESPACE:
-        return f"{host.boot_id} {host.network_namespace}"
+        return host.namespace
     if scope is Scope.CGROUP and (cgroup := host.limits.get("cgroup")):
         return f"{host.boot_id} {cgroup}"
     return member.name
@@ -125,12 +125,12 @@ def stands(limit: Limit, value: int | None, used: int | None, need: float | None
         return Standing.UNKNOWN
     if need > room:
         return Standing.STOPS if limit.stops else Standing.TIGHT
-    return Standing.TIGHT if limit.stops and not limit.full_is_fine and need > TIGHT_SHARE * room else Standing.OK
+    return Standing.TIGHT if limit.stops and not limit.planned and need > TIGHT_SHARE * room else Standing.OK
 
 
 def wanted(limit: Limit, used: int | None, need: float) -> int:
     """The value at which a limit is ok again, rounded up to two digits."""
-    share = TIGHT_SHARE if limit.stops and not limit.full_is_fine else 1.0
+    share = TIGHT_SHARE if limit.stops and not limit.planned else 1.0
     exact = math.floor((used or 0) + need / (1 - limit.margin) / share) + 1
     digit = int("1" + "0" * max(len(str(exact)) - 2, 0))
     return -(-exact // digit) * digit

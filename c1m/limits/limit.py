@@ -99,7 +99,7 @@ class Limit:
     unit: str = ""  # "B", "s" or "pages"; "" is a count
     margin: float = 0.0  # share of what is left that stays with others
     once: bool = False  # a connection counts once where both of its ends are in the place
-    full_is_fine: bool = False  # plans fill it to the brim, and nothing suffers
+    planned: bool = False  # plans see to it themselves: they fill it to the brim, and nothing suffers
     unless: Callable[[Host], str] = nothing  # why it does not matter on this host; "" where it does
     exempt: Callable[[Host], str] = nothing  # why it does not stop c1m, whatever it does to others; "" where it does
     settings: Callable[[int, Host], Mapping[str, str]] = no_settings  # that make its value as much as wanted

@@ -31,7 +31,7 @@ PROCESSES: Final = (
         value=lambda host, _ask: host.descriptors_per_process,
         need=descriptors,
         stops=True,
-        full_is_fine=True,  # a plan fills each process to the brim
+        planned=True,  # a plan fills each process to the brim
         symptom=Symptom(("EMFILE",), pattern="growth ends at a round number, such as 1,024, 65,536 or 1,048,576"),
         cure="raise the hard limit of whatever starts the node; c1m starts more processes where it is low",
         settings=descriptors_setting,

@@ -1,0 +1,40 @@
+"""Budgets: what the limits of a node's places leave for connections, as a plan needs to know it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from c1m.limits.assessment import Member, left, place_of
+from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope
+from c1m.limits.table import LIMITS
+from c1m.node import Host
+
+SMALLEST_FIRST = (Scope.NODE, Scope.CGROUP, Scope.NAMESPACE, Scope.HOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One limit of one node's place. Nodes with an equal ``limit`` and ``place`` share what is there."""
+
+    limit: Limit
+    place: str
+    room: float  # for connections, in the limit's own unit
+    each: float  # that one connection's end on this node takes of it
+
+
+def budgets_of(name: str, host: Host, role: Role) -> tuple[Budget, ...]:
+    """Of every limit that stops c1m on this host, is known, and is not the plan's own affair; smaller places first."""
+    one = Member(name, host, Ask(role, 1))
+    found = []
+    for limit in BINDING:
+        value, each = limit.value(host, one.ask), limit.need(one.ask, host)
+        if value is None or value >= NO_LIMIT or not each or limit.unless(host) or limit.exempt(host):
+            continue
+        room = left(limit, value, limit.used(host.levels, host)) or 0.0
+        found.append(Budget(limit, place_of(limit.scope, one), room, each))
+    return tuple(found)
+
+
+BINDING = sorted(
+    (limit for limit in LIMITS if limit.stops and not limit.planned), key=lambda limit: SMALLEST_FIRST.index(limit.scope)
+)
