@@ -6,6 +6,7 @@ came from. What can be derived (how many are open) is derived.
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -33,6 +34,7 @@ class Tally:
     last_opened: float = 0.0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
+    heartbeats: Mapping[str, int] = field(default_factory=dict)  # by the names of ``c1m.heartbeat``
 
     @property
     def open(self) -> int:
@@ -48,11 +50,17 @@ class Tally:
     def to_message(self) -> dict[str, Any]:
         """Plain numbers and dicts, as a link takes them."""
         values = {name: getattr(self, name) for name in _NAMES}
-        return values | {"failed": dict(self.failed), "dropped": dict(self.dropped)}
+        return values | {name: dict(values[name]) for name in _MAPS}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Tally:
         return cls(**message)
+
+
+def cause_of(failure: OSError) -> str:
+    """Why a connection was lost, by what a call said of it."""
+    name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+    return CAUSE_OF_ERRNO.get(name, name)
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -68,4 +76,5 @@ def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, 
 
 
 _NAMES = tuple(item.name for item in fields(Tally))
-_JOIN: Mapping[str, Any] = {"last_opened": max, "failed": _add_maps, "dropped": _add_maps}
+_MAPS = ("failed", "dropped", "heartbeats")
+_JOIN: Mapping[str, Any] = {"last_opened": max, **dict.fromkeys(_MAPS, _add_maps)}

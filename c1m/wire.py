@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.errors import UsageError
+from c1m.heartbeat import Expect, Heartbeat
 from c1m.node import Host, Inspection, Phase, Sample
 from c1m.ports import PortRanges
 from c1m.reading import Cache, Reading
@@ -73,6 +74,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
             bytes_sent=tally.bytes_sent,
             failed=tally.failed,
             dropped=tally.dropped,
+            heartbeats=tally.heartbeats,
         ),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
@@ -102,6 +104,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
             bytes_sent=tally.bytes_sent,
             failed=dict(tally.failed),
             dropped=dict(tally.dropped),
+            heartbeats=dict(tally.heartbeats),
         ),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
@@ -212,6 +215,25 @@ def route_to_wire(route: Route) -> worker_pb2.Route:
 
 def route_from_wire(route: worker_pb2.Route) -> Route:
     return Route((route.destination.host, route.destination.port), route.first, route.span, route.count)
+
+
+def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
+    return worker_pb2.Heartbeat(
+        interval_seconds=heartbeat.interval,
+        payload_bytes=heartbeat.payload,
+        send=heartbeat.send,
+        expect=worker_pb2.Expect.Name(heartbeat.expect),
+        prefix=heartbeat.prefix,
+    )
+
+
+def heartbeat_from_wire(message: worker_pb2.Heartbeat) -> Heartbeat:
+    """Raises UsageError for what makes no sense."""
+    try:
+        expect = Expect(message.expect)
+        return Heartbeat(message.interval_seconds, message.payload_bytes, message.send, expect, message.prefix)
+    except ValueError as error:
+        raise UsageError(f"the heartbeat of a request makes no sense: {error}") from None
 
 
 def _address(version: int, number: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -23,6 +23,10 @@ EXAMPLES = """
 
   c1m-coord run --total 50k --endpoint 10.0.0.5:80 --worker a:7100 --ramp 60s --hold 5m
 
+  c1m-coord run --total 100k --heartbeat 10s --hold 1m # every connection is heard from, byte for byte
+
+  c1m-coord run --total 10k --endpoint srv:6379 --heartbeat 5s --send 'PING\\r\\n' --expect +PONG   # any server
+
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
 [bold]Exit codes[/bold]  0 reached, held and reconciled; 1 not so; 2 usage; 3 refused, because it cannot fit; 4 a node was

@@ -14,6 +14,7 @@ from c1m import wire
 from c1m.addresses import AddressPool
 from c1m.endpoints import HostPort
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
+from c1m.heartbeat import Heartbeat
 from c1m.node import Close, Host, Inspection, Sample
 from c1m.ports import PortRanges
 from c1m.routes import Address
@@ -60,6 +61,7 @@ class ShardSettings:
     most_in_flight: int
     connect_timeout: float
     lease: float
+    heartbeat: Heartbeat | None = None
 
 
 @contextmanager
@@ -220,6 +222,7 @@ def prepare_request(
         most_in_flight=settings.most_in_flight,
         connect_timeout_seconds=settings.connect_timeout,
         lease_seconds=settings.lease,
+        heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
     )
 
 

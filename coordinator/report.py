@@ -66,6 +66,14 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"]:
         # Where nothing paces the openings, a connect is due when it is called.
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
+    if beats := summary["heartbeats"]:
+        result += [("heartbeats", heartbeats(beats)), ("heartbeat RTT", percentiles(summary["heartbeat_rtt_us"]))]
+    if summary["first_byte_us"]["count"] and not beats:
+        result.append(("first byte", percentiles(summary["first_byte_us"])))
+    if summary["alive_after_us"]["count"]:
+        result.append(("dropped at age", percentiles(summary["alive_after_us"])))
+    if steps := [f"{number:,} {name.replace('_', ' ')}" for name, number in summary["syn_retransmissions"].items() if number]:
+        result.append(("SYNs sent again", ", ".join(steps)))
     result.append(("accepted", count(target.get("accepted"))))
     if found:
         told = (
@@ -121,6 +129,14 @@ def percentiles(figures_us: dict[str, int]) -> str:
     if not figures_us["count"]:
         return "nothing measured"
     return ", ".join(f"{name} {format_duration(value / 1e6)}" for name, value in figures_us.items() if name != "count")
+
+
+def heartbeats(found: dict[str, int | None]) -> str:
+    told = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
+    told += [
+        f"{number:,} {name.replace('_', ' ')}" for name, number in found.items() if number and name not in ("sent", "answered")
+    ]
+    return ", ".join(told)
 
 
 def counts(found: dict[str, int]) -> str:

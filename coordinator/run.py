@@ -144,7 +144,7 @@ class Run:
         """
         destinations = await self.prepare_target(plan)
         rate = self.spec.effective_rate / self.spec.total
-        settings = ShardSettings(rate, self.spec.in_flight, self.spec.connect_timeout, self.spec.lease)
+        settings = ShardSettings(rate, self.spec.in_flight, self.spec.connect_timeout, self.spec.lease, self.spec.beating)
         self.engaged += [worker.name for worker in plan.workers]
         await asyncio.gather(
             *(

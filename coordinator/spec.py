@@ -9,8 +9,12 @@ from typing import Any
 
 from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
 from c1m.errors import UsageError
+from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
+from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, Heartbeat
 from c1m.node import Close
 from c1m.units import parse_count, parse_duration, parse_rate
+
+from .answer import Answer, parse_answer
 
 WORKER_PORT = 7100
 TARGET_PORT = 7200
@@ -34,17 +38,31 @@ class RunSpec:
     close: Close = Close.RESET
     probe_ghosts: bool = False  # ask the peers' kernels, at the end of the hold, about a sample of the connections
     close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
+    heartbeat: float = 0.0  # the interval of each connection's heartbeats; 0: none
+    payload: int | None = None  # bytes of a heartbeat
+    send: Text | None = None  # a request of the operator's own instead
+    send_hex: Hexadecimal | None = None
+    expect: Answer | None = None
 
     @property
     def effective_rate(self) -> float:
         return self.total / self.ramp if self.ramp else self.rate
+
+    @property
+    def beating(self) -> Heartbeat | None:
+        """A request of one's own is answered by something, c1m's by its echo, unless --expect says otherwise."""
+        if not self.heartbeat:
+            return None
+        request = bytes(self.send or self.send_hex or b"")
+        answer = self.expect or Answer(Expect.ANY if request else Expect.ECHO)
+        return Heartbeat(self.heartbeat, self.payload or USUAL_PAYLOAD, request, answer.expect, answer.prefix)
 
     def to_words(self) -> list[str]:
         """The command line that says the same; what is not set is left out."""
         words = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if value is None or (not value and item.name in ("rate", "ramp", "close_rate", "probe_ghosts")):
+            if value is None or (not value and item.name in UNSET):
                 continue
             if value is True:
                 words.append(name_of(item.name))
@@ -70,6 +88,10 @@ class RunSpec:
             "close": CLOSE_NAMES[self.close],
             "probe_ghosts": self.probe_ghosts,
             "close_rate_per_second": self.close_rate or None,
+            "heartbeat_seconds": self.heartbeat or None,
+            "payload_bytes": self.beating.payload if self.beating else None,
+            "send": str(Text(self.beating.send)) or None if self.beating else None,
+            "expect": str(Answer(self.beating.expect, self.beating.prefix)) if self.beating else None,
         }
 
 
@@ -94,6 +116,16 @@ def parse_host(text: str) -> str:
         return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
     except ValueError:
         raise ValueError(f"{text!r} is not a host; write 10.0.0.5, srv or fd00::1") from None
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    def parse_and_check(text: str) -> int:
+        value = parse_count(text)
+        if not least <= value <= most:
+            raise ValueError(f"{text!r} is not possible; it must be {least:,} to {most:,}")
+        return value
+
+    return parse_and_check
 
 
 def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
@@ -121,7 +153,16 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "close": parse_close,
     "probe_ghosts": parse_flag,
     "close_rate": at_least(parse_rate, 1),
+    "heartbeat": at_least(parse_duration, 0.1),
+    "payload": between(LEAST_PAYLOAD, MOST_PAYLOAD),
+    "send": parse_text,
+    "send_hex": parse_hexadecimal,
+    "expect": parse_answer,
 }
+# Settings that say nothing where they are zero or empty.
+UNSET = frozenset({"rate", "ramp", "close_rate", "probe_ghosts", "heartbeat"})
+EXCLUDING = (("rate", "ramp"), ("target", "endpoint"), ("send", "send_hex"), ("payload", "send"), ("payload", "send_hex"))
+OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
 LISTS = frozenset({"worker"})
 TOGETHER = frozenset({"target", "endpoint"})  # in one layer: the target observes the endpoint's host
 
@@ -138,7 +179,7 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     for where, layer in layers:
         check_names(where, layer)
         chosen = dict(layer)
-        for one, other in (("rate", "ramp"), ("target", "endpoint")):
+        for one, other in EXCLUDING:
             if one in layer and other in layer and one not in TOGETHER:
                 raise UsageError(f"{where}: {name_of(one)} and {name_of(other)} exclude each other; give one of them")
             if one in merged:
@@ -150,6 +191,9 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     if "total" not in merged:
         raise UsageError("how many connections? Give --total, such as --total 1M")
     spec = RunSpec(**{name: parsed(where, name, value) for name, (where, value) in merged.items()})
+    for name in OF_HEARTBEATS:
+        if getattr(spec, name) and not spec.heartbeat:
+            raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s")
     repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
     if repeated:
         raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")

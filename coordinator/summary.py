@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from c1m import histogram
+from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import Tally
 
+from . import liveness
 from .findings import Findings, symptoms
 from .ledger import Entry, Ledger
 from .outcome import Outcome
 
 SCHEMA = "c1m.summary/1"
+SYN_STEPS = (1, 3, 7)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ def failed_criteria(outcome: Outcome) -> list[str]:
             f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
             f"kernel does not know them"
         )
+    if wanted := outcome.spec.beating:
+        told += liveness.complaints(ledger.tally.heartbeats, wanted)
+        if ledger.target and not outcome.spec.endpoint:
+            told += liveness.bytes_differ(ledger.tally, ledger.target.sample.tally)
     return told
 
 
@@ -103,6 +111,13 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "teardown_seconds": outcome.teardown_seconds,
         "connect_latency_us": histogram.figures(ledger.histogram("connect_latency_us")),
         "connect_latency_from_due_us": histogram.figures(ledger.histogram("connect_latency_from_due_us")),
+        "first_byte_us": histogram.figures(ledger.histogram("first_byte_us")),
+        "heartbeat_rtt_us": histogram.figures(ledger.histogram("heartbeat_rtt_us")),
+        "alive_after_us": histogram.figures(ledger.histogram("alive_after_us")),
+        "syn_retransmissions": syn_steps(ledger.histogram("connect_latency_us")),
+        "heartbeats": heartbeats(outcome, tally),
+        "bytes_sent": tally.bytes_sent,
+        "bytes_received": tally.bytes_received,
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
         "reconciliation": reconciliation(outcome),
@@ -123,6 +138,19 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
     }
 
 
+def heartbeats(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
+    wanted = outcome.spec.beating
+    return liveness.to_summary(tally.heartbeats, wanted.expect) if wanted else None
+
+
+def syn_steps(connect_latency_us: Mapping[int, int]) -> dict[str, int]:
+    """Connects that took so long have waited for a SYN to be sent again: it is after 1 s, then 3 s, then 7 s.
+
+    From Linux 6.5 on the first four waits are 1 s each (net.ipv4.tcp_syn_linear_timeouts), so that 3 s is the third.
+    """
+    return {f"took_{seconds}_seconds": at_least(connect_latency_us, seconds * 1_000_000) for seconds in SYN_STEPS}
+
+
 def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     tally, hold_end = entry.sample.tally, outcome.hold_end
     inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
@@ -137,8 +165,12 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "failed": dict(tally.failed),
         "dropped": dict(tally.dropped),
         "skipped_ports": tally.skipped_ports,
+        "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
         "server_said_first": entry.heard or None,
+        "connect_latency_us": histogram.figures(entry.histograms.get("connect_latency_us", {})),
+        "heartbeat_rtt_us": histogram.figures(entry.histograms.get("heartbeat_rtt_us", {})),
+        "heartbeats": heartbeats(outcome, tally),
         "ramp_seconds": entry.sample.opened_within_ns / 1e9 or None,
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),

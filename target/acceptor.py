@@ -28,7 +28,7 @@ from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLR
 
 from c1m import link
 from c1m.node import Phase
-from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, Tally
+from c1m.tally import PEER_CLOSED, Tally, cause_of
 from c1m.zygote import name_process
 
 READABLE = EPOLLIN | EPOLLRDHUP
@@ -205,8 +205,7 @@ class Acceptor:
         except BlockingIOError:
             pass
         except OSError as failure:
-            name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
-            self.drop(descriptor, CAUSE_OF_ERRNO.get(name, name))
+            self.drop(descriptor, cause_of(failure))
 
     def echo(self, descriptor: int, *, blocks: bool) -> None:
         """``blocks``: whether a read with nothing to read would. One that is closed on both ends answers at once."""

@@ -1,13 +1,18 @@
 """Settings: layers, their precedence, and the command line that a run prints of itself."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1m.coordinator.answer import parse_answer
 from c1m.coordinator.config import parse_layer
 from c1m.coordinator.spec import RunSpec, make_spec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
+from c1m.escapes import Hexadecimal, Text
 from c1m.node import Close
 
 SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
@@ -25,6 +30,11 @@ SPECS = st.builds(
     close=st.sampled_from(Close),
     close_rate=st.sampled_from([0.0, 5000.0]),
     probe_ghosts=st.booleans(),
+)
+BEATING: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.builds(dict, payload=st.sampled_from([None, 16, 1_000])),
+    st.builds(dict, send=st.binary(min_size=1, max_size=9).map(Text)),
+    st.builds(dict, send_hex=st.binary(min_size=1, max_size=9).map(Hexadecimal)),
 )
 
 
@@ -44,6 +54,15 @@ def test_the_printed_command_line_repeats_the_run(spec: RunSpec) -> None:
     assert read(spec.to_words()) == spec
 
 
+@given(SPECS, BEATING, st.sampled_from(["echo", "none", "any", "+PONG", r"\x6eone"]))
+def test_and_its_heartbeats(spec: RunSpec, beating: dict[str, Any], expect: str) -> None:
+    spec = replace(spec, heartbeat=60.0, expect=parse_answer(expect), **beating)
+
+    assert read(spec.to_words()) == spec
+    assert spec.beating is not None
+    assert spec.beating.send == (beating.get("send") or beating.get("send_hex") or b"")
+
+
 def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
     spec = make_spec([("flags", {"ramp": "2s", "total": "1k"}), ("file", {"rate": "5", "hold": "3s", "total": 7})])
 
@@ -61,6 +80,10 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"totla": 5}, "did you mean 'total'"),
         ({"total": 5, "rate": 1, "ramp": 1}, "exclude each other"),
         ({"total": 5, "worker": ["a", "a"]}, "twice"),
+        ({"total": 5, "payload": 64}, "give --heartbeat"),
+        ({"total": 5, "heartbeat": "1s", "payload": 4}, "16 to 65,536"),
+        ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "no escape"),
+        ({"total": 5, "heartbeat": "1s", "send": "a", "send_hex": "00"}, "exclude each other"),
         ({"hold": "1s"}, "how many"),  # no total anywhere
     ],
 )

@@ -39,7 +39,11 @@ from struct import pack
 
 from c1m.latency import Latencies
 from c1m.routes import Address
-from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally
+from c1m.tally import PEER_RESET, Tally
+
+from .behaviour import Behaviour
+from .outbox import Outbox
+from .reader import Reader
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
@@ -48,8 +52,6 @@ IN_PROGRESS = errno.EINPROGRESS
 READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 EVENTS = 256  # taken from the kernel at a time
-CHUNK = 64 * 1024  # bytes read at a time
-HEARD_BYTES = 200
 IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
@@ -78,8 +80,11 @@ class Connections:
         self.due = array("d", (0.0,)) * (most if paced else 0)
         self.connect_latency = Latencies()
         self.connect_latency_from_due = Latencies() if paced else self.connect_latency
-        self.attempted = self.opened = self.closed = self.skipped_ports = self.bytes_received = 0
-        self.heard = b""  # the first that any server said: a server that drops everybody often says why
+        self.alive_after = Latencies()  # how old connections were that were dropped
+        self.behaviours: tuple[Behaviour, ...] = ()
+        self.reader = Reader(self.called)
+        self.outbox = Outbox()
+        self.attempted = self.opened = self.closed = self.skipped_ports = 0
         self.in_flight = 0
         self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
@@ -163,6 +168,7 @@ class Connections:
     def drain(self) -> None:
         """Take what the kernel has to say about any of the connections."""
         state, called, took = self.state, self.called, self.connect_latency.raw.append
+        behaviours = self.behaviours
         events = self.epoll.poll(0, EVENTS)
         while events:
             now = time.monotonic()
@@ -174,6 +180,8 @@ class Connections:
                     if self.paced:
                         self.connect_latency_from_due.raw.append(now - self.due[descriptor])
                     established += 1
+                    if behaviours:
+                        self.met(descriptor, now)
                 else:
                     established += self.look(descriptor, what, now)
             if established:
@@ -185,8 +193,7 @@ class Connections:
     def look(self, descriptor: int, what: int, now: float) -> int:
         """Whatever is not simply a connect that succeeded. How many were established: 0 or 1."""
         if self.state[descriptor] != CONNECTING:
-            if what & READABLE:
-                self.read(descriptor)
+            self.serve(descriptor, what, now)
             return 0
         error = self.error_of(descriptor) if what & BROKEN else 0
         if error not in (0, errno.ECONNRESET):
@@ -197,11 +204,17 @@ class Connections:
         self.connect_latency.raw.append(now - self.called[descriptor])
         if self.paced:
             self.connect_latency_from_due.raw.append(now - self.due[descriptor])
+        if self.behaviours:
+            self.met(descriptor, now)
         if error:
-            self.drop(descriptor, PEER_RESET)
+            self.drop(descriptor, PEER_RESET, now)
         elif what & READABLE:
-            self.read(descriptor)
+            self.serve(descriptor, what, now)
         return 1
+
+    def met(self, descriptor: int, now: float) -> None:
+        for behaviour in self.behaviours:
+            behaviour.opened(descriptor, now)
 
     def error_of(self, descriptor: int) -> int:
         """Reading SO_ERROR also clears it."""
@@ -216,24 +229,34 @@ class Connections:
         self.in_flight -= 1
         self.fail(error)
 
-    def read(self, descriptor: int) -> None:
-        """Read what came, to the end: the edge is reported once."""
-        try:
-            while data := os.read(descriptor, CHUNK):
-                self.bytes_received += len(data)
-                self.heard = self.heard or data[:HEARD_BYTES]
-            cause = PEER_CLOSED
-        except BlockingIOError:
-            return
-        except OSError as failure:
-            name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
-            cause = CAUSE_OF_ERRNO.get(name, name)
-        self.drop(descriptor, cause)
+    def serve(self, descriptor: int, what: int, now: float) -> None:
+        """Something came over an established connection, or there is room again for what waits to be sent."""
+        cause = ""
+        if what & WRITABLE and self.outbox.unsent:
+            cause = self.outbox.flush(descriptor)
+        if what & READABLE and not cause:
+            cause = self.reader.read(descriptor, what, now)
+        if cause:
+            self.drop(descriptor, cause, now)
 
-    def drop(self, descriptor: int, cause: str) -> None:
+    def send(self, descriptor: int, data: bytes, now: float) -> None:
+        """Over an established connection, which may turn out to be none any more."""
+        if cause := self.outbox.send(descriptor, data):
+            self.drop(descriptor, cause, now)
+
+    def drop(self, descriptor: int, cause: str, now: float) -> None:
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
+        self.forget(descriptor, now)
         self.dropped[cause] += 1
+        self.alive_after.raw.append(now - self.called[descriptor])
+
+    def forget(self, descriptor: int, now: float) -> None:
+        """One that is closed, by us or not."""
+        self.reader.forget(descriptor)
+        self.outbox.forget(descriptor)
+        for behaviour in self.behaviours:
+            behaviour.gone(descriptor, now)
 
     def expire(self, called_before: float) -> None:
         """Give up on connects called before then. Finding them is a memchr over the state bytes, not a timer each."""
@@ -249,6 +272,7 @@ class Connections:
         """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""
         state = self.state
         family = self.family
+        silent = not (self.behaviours or self.reader.bytes_received or self.outbox.bytes_sent)  # nothing else to forget
         while count:
             descriptor = first
             while descriptor < len(state) and not state[descriptor]:
@@ -265,6 +289,8 @@ class Connections:
             else:
                 self.closed += 1
             state[descriptor] = NOT_OURS
+            if not silent:
+                self.forget(descriptor, time.monotonic())
             first = descriptor + 1
             count -= 1
         return first
@@ -277,16 +303,26 @@ class Connections:
             self.attempted,
             self.opened,
             self.closed,
-            self.bytes_received,
+            self.reader.bytes_received,
+            self.outbox.bytes_sent,
             self.failed.total(),
             self.dropped.total(),
         )
+
+    def behave(self, behaviours: tuple[Behaviour, ...]) -> None:
+        """From here on; once, before anything is opened."""
+        self.behaviours = self.reader.behaviours = behaviours
 
     def histograms(self) -> dict[str, dict[int, int]]:
         """Name -> bucket -> how many: what has changed since the last call."""
         latency = self.connect_latency.news()
         from_due = self.connect_latency_from_due.news() if self.paced else latency
-        return {"connect_latency_us": latency, "connect_latency_from_due_us": from_due}
+        return {
+            "connect_latency_us": latency,
+            "connect_latency_from_due_us": from_due,
+            "first_byte_us": self.reader.first_byte.news(),
+            "alive_after_us": self.alive_after.news(),
+        }
 
     def tally(self) -> Tally:
         return Tally(
@@ -294,7 +330,8 @@ class Connections:
             opened=self.opened,
             closed=self.closed,
             skipped_ports=self.skipped_ports,
-            bytes_received=self.bytes_received,
+            bytes_received=self.reader.bytes_received,
+            bytes_sent=self.outbox.bytes_sent,
             last_opened=self.last_opened,
             failed=self.failed,
             dropped=self.dropped,

@@ -66,6 +66,7 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
     """Raises UsageError for a request that makes no sense."""
     space = TupleSpace(wire.pool_from_wire(request.sources), wire.ports_from_wire(request.ports))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    heartbeat = wire.heartbeat_from_wire(request.heartbeat) if request.HasField("heartbeat") else None
     shards = [
         ShardAssignment(
             index=index,
@@ -76,6 +77,7 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
             descriptors=soft,
             most_in_flight=request.most_in_flight,
             connect_timeout=request.connect_timeout_seconds,
+            heartbeat=heartbeat,
         )
         for index, shard in enumerate(request.shards)
     ]

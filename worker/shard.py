@@ -11,20 +11,23 @@ import itertools
 import time
 from _socket import AF_INET, AF_INET6, socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import trio
 
 from c1m import link
 from c1m.addresses import AddressBlock, AddressPool
+from c1m.heartbeat import Heartbeat
 from c1m.node import Phase
 from c1m.pace import FOREVER, pace
 from c1m.ports import PortRanges
 from c1m.routes import Route, TupleSpace
+from c1m.tally import Tally
 from c1m.zygote import name_process
 
 from .connections import Connections
+from .heartbeat import Heartbeats
 from .itinerary import Itinerary
 from .probe import probe
 
@@ -34,6 +37,7 @@ TICK_SECONDS = 0.01  # an open loop wakes no more often than this, lest fifty sh
 REPORT_SECONDS = 0.5
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
+LAST_ANSWERS_SECONDS = 2.0  # for answers that are still on their way when closing begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class ShardAssignment:
     descriptors: int  # size of the shard's descriptor table
     most_in_flight: int
     connect_timeout: float  # seconds
+    heartbeat: Heartbeat | None = None
 
     def to_message(self) -> dict[str, Any]:
         return {
@@ -60,6 +65,7 @@ class ShardAssignment:
             "descriptors": self.descriptors,
             "most_in_flight": self.most_in_flight,
             "connect_timeout": self.connect_timeout,
+            "heartbeat": self.heartbeat.to_message() if self.heartbeat else None,
         }
 
     @classmethod
@@ -68,7 +74,13 @@ class ShardAssignment:
         sources = AddressPool(tuple(AddressBlock(*block) for block in values.pop("blocks")))
         ports = PortRanges(tuple((low, high) for low, high in values.pop("ports")))
         routes = tuple(Route((host, port), *rest) for (host, port), *rest in values.pop("routes"))
-        return cls(space=TupleSpace(sources, ports), routes=routes, **values)
+        heartbeat = values.pop("heartbeat")
+        return cls(
+            space=TupleSpace(sources, ports),
+            routes=routes,
+            heartbeat=Heartbeat.from_message(heartbeat) if heartbeat else None,
+            **values,
+        )
 
 
 def main(control: socket, _: list[int]) -> None:
@@ -105,6 +117,7 @@ class Shard:
         self.phase = Phase.PREPARED
         self.start = 0.0
         self.next_expiry = 0.0
+        self.heartbeats: Heartbeats | None = None
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.changed = trio.Event()  # there is something to tell at once
@@ -127,7 +140,7 @@ class Shard:
             if order is None:
                 return
             if "start" in order:
-                self.start = order["start"]
+                self.begin(order["start"])
                 self.enter(Phase.OPENING)
                 self.started.set()
             elif "halt" in order:
@@ -137,6 +150,12 @@ class Shard:
                 self.changed.set()
             elif "close" in order:
                 await self.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
+
+    def begin(self, start: float) -> None:
+        self.start = start
+        if self.assignment.heartbeat:
+            self.heartbeats = Heartbeats(self.assignment.heartbeat, self.connections, self.assignment.index, start)
+            self.connections.behave((self.heartbeats,))
 
     async def report(self) -> None:
         """A tally now and then while there is something new, and at once when the phase changes."""
@@ -153,11 +172,11 @@ class Shard:
     async def tell(self) -> None:
         message = {
             "phase": int(self.phase),
-            "tally": self.connections.tally().to_message(),
-            "heard": self.connections.heard,
+            "tally": self.tally().to_message(),
+            "heard": self.connections.reader.heard,
             "cpu_seconds": time.process_time(),
             "probed": self.probed,
-            "histograms": self.connections.histograms(),
+            "histograms": self.histograms(),
         }
         packet = link.encode(message)
         while True:
@@ -169,6 +188,14 @@ class Shard:
                 return  # the control process is gone; ``obey`` reads that, too
             else:
                 return
+
+    def tally(self) -> Tally:
+        tally = self.connections.tally()
+        return replace(tally, heartbeats=self.heartbeats.counted) if self.heartbeats else tally
+
+    def histograms(self) -> dict[str, dict[int, int]]:
+        found = self.connections.histograms()
+        return found | {"heartbeat_rtt_us": self.heartbeats.rtt.news()} if self.heartbeats else found
 
     def enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -204,7 +231,14 @@ class Shard:
             connections.expire(now - self.assignment.connect_timeout)
         if not self.left and not connections.in_flight and self.phase is Phase.OPENING:
             self.enter(Phase.HOLDING)
-        return self.sleep(elapsed)
+        acting = self.act(now)
+        return min(self.sleep(elapsed), acting)
+
+    def act(self, now: float) -> float:
+        """Let behaviours do what is due, until closing begins; the seconds until there is more."""
+        if self.phase >= Phase.CLOSING:
+            return FOREVER
+        return max(min((behaviour.act(now) for behaviour in self.connections.behaviours), default=FOREVER) - now, 0)
 
     def sleep(self, elapsed: float) -> float:
         waits = [FOREVER]
@@ -251,12 +285,19 @@ class Shard:
         """Close everything, a chunk at a time, never faster than the node asked."""
         self.left = 0
         self.enter(Phase.CLOSING)
+        await self.last_answers()
         position = 0
         while position >= 0:
             began = trio.current_time()
             position = self.connections.close_some(position, CLOSE_CHUNK, reset=reset)
             await trio.sleep_until(began + seconds_a_chunk)
         self.enter(Phase.CLOSED)
+
+    async def last_answers(self) -> None:
+        """Nothing more is sent: once what is under way was answered, both sides agree on every byte."""
+        with trio.move_on_after(LAST_ANSWERS_SECONDS):
+            while self.heartbeats and self.heartbeats.under_way:
+                await trio.sleep(TICK_SECONDS)
 
     def close_everything(self) -> None:
         """The control process is gone: leave nothing behind, TIME_WAIT included."""

@@ -1,11 +1,25 @@
 from c1m.v1 import node_pb2 as _node_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Expect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPECT_UNSPECIFIED: _ClassVar[Expect]
+    EXPECT_ECHO: _ClassVar[Expect]
+    EXPECT_NONE: _ClassVar[Expect]
+    EXPECT_ANY: _ClassVar[Expect]
+    EXPECT_PREFIX: _ClassVar[Expect]
+EXPECT_UNSPECIFIED: Expect
+EXPECT_ECHO: Expect
+EXPECT_NONE: Expect
+EXPECT_ANY: Expect
+EXPECT_PREFIX: Expect
 
 class DescribeRequest(_message.Message):
     __slots__ = ("destinations",)
@@ -34,7 +48,7 @@ class AddressBlock(_message.Message):
     def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +56,7 @@ class PrepareRequest(_message.Message):
     MOST_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     CONNECT_TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
     sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
@@ -49,7 +64,22 @@ class PrepareRequest(_message.Message):
     most_in_flight: int
     connect_timeout_seconds: float
     lease_seconds: float
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ...) -> None: ...
+    heartbeat: Heartbeat
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+
+class Heartbeat(_message.Message):
+    __slots__ = ("interval_seconds", "payload_bytes", "send", "expect", "prefix")
+    INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SEND_FIELD_NUMBER: _ClassVar[int]
+    EXPECT_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    interval_seconds: float
+    payload_bytes: int
+    send: bytes
+    expect: Expect
+    prefix: bytes
+    def __init__(self, interval_seconds: _Optional[float] = ..., payload_bytes: _Optional[int] = ..., send: _Optional[bytes] = ..., expect: _Optional[_Union[Expect, str]] = ..., prefix: _Optional[bytes] = ...) -> None: ...
 
 class ShardAssignment(_message.Message):
     __slots__ = ("routes", "rate", "phase_seconds")

@@ -46,6 +46,17 @@ def run(
         str | None,
         typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),
     ] = None,
+    heartbeat: Annotated[
+        str | None, typer.Option(help="How often each connection sends something and waits for its echo: 60s. Default: never.")
+    ] = None,
+    payload: Annotated[str | None, typer.Option(help="Bytes of a heartbeat. Default: 64.")] = None,
+    send: Annotated[
+        str | None, typer.Option(help=r"A heartbeat of your own, such as 'PING\r\n'; any answer is right, unless --expect.")
+    ] = None,
+    send_hex: Annotated[str | None, typer.Option(help="The same in hexadecimal.")] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="What answers a heartbeat: echo, none, any, or how it begins, such as +PONG.")
+    ] = None,
     spec: SpecFile = None,
     config: ConfigFile = None,
     json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,

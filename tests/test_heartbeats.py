@@ -1,0 +1,152 @@
+"""Connections that prove to be alive: against c1m-target, and servers that stop, corrupt, hang up or speak in their own way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import children_of, coordinator, node, run_coord
+
+WORKER, TARGET = "127.0.0.1:24410", "127.0.0.1:24420"
+NODES = ("--worker", WORKER, "--target", TARGET)
+COUNTS = ("sent", "answered", "missing", "cut_off", "under_way")
+
+
+def summary_of(*words: str) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads(run_coord(*words, "--json", "-").stdout)
+    return summary
+
+
+def assert_every_beat_is_accounted_for(beats: dict[str, int]) -> None:
+    assert beats["sent"] == sum(beats[name] for name in COUNTS[1:])
+    assert beats["late"] <= beats["answered"]
+    assert beats["recovered"] <= beats["missing"]
+
+
+@contextmanager
+def server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A server with an answer of its own to whatever comes, a thread a connection; its HOST:PORT."""
+
+    def serve(connection: socket.socket) -> None:
+        with closing(connection):
+            try:
+                while (data := connection.recv(65536)) and (told := answer(data)):
+                    connection.sendall(told)
+            except OSError:
+                pass  # the client is gone
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return  # the test is over
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=512)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def beating(endpoint: str, *words: str) -> dict[str, Any]:
+    """A summary of some connections that beat every half second for more than one interval."""
+    return summary_of("--total", "50", "--endpoint", endpoint, "--heartbeat", "500ms", "--hold", "1600ms", *words)
+
+
+@pytest.mark.parametrize("payload", ["16", "64", "40k"])  # the longest one takes several reads
+def test_every_heartbeat_is_answered_and_both_sides_agree_on_every_byte(payload: str) -> None:
+    summary = summary_of("--total", "400", "--heartbeat", "500ms", "--payload", payload, "--hold", "2s")
+
+    beats, target = summary["heartbeats"], summary["target"]
+    assert summary["verdict"] == "passed", summary["reasons"]
+    assert beats["sent"] == beats["answered"] >= 3 * 400
+    assert [beats[name] for name in ("missing", "wrong", "cut_off", "unasked_bytes", "under_way")] == [0] * 5
+    assert summary["heartbeat_rtt_us"]["count"] == beats["answered"]
+    assert summary["first_byte_us"]["count"] == 400
+    assert summary["bytes_sent"] == target["bytes_received"] == target["bytes_sent"] == summary["bytes_received"]
+
+
+def test_a_server_that_is_stopped_answers_nothing_and_everything_is_said_of_it(tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    words = (*NODES, "--total", "100", "--heartbeat", "500ms", "--hold", "4s", "--json", str(told))
+    with node("worker", "--listen", WORKER), node("target", "--listen", TARGET) as target, coordinator(*words) as coord:
+        assert coord.stderr is not None
+        assert any(line.startswith("holding") for line in coord.stderr)
+        acceptors = [pid for pid, name in children_of(target.pid).items() if name.startswith("c1m-acceptor")]
+        for acceptor in acceptors:
+            os.kill(acceptor, signal.SIGSTOP)
+        try:
+            assert any(line.startswith(("comparing", "closing")) for line in coord.stderr)
+        finally:
+            for acceptor in acceptors:
+                os.kill(acceptor, signal.SIGCONT)
+        coord.stderr.read()
+        coord.wait(60)
+
+    summary = json.loads(told.read_text())
+    assert_every_beat_is_accounted_for(summary["heartbeats"])
+    assert summary["heartbeats"]["missing"] == 100  # one each: nothing is sent after one that is not answered
+    assert (summary["verdict"], summary["exit_code"]) == ("failed", 1)
+    assert any("heartbeats were unanswered" in reason for reason in summary["reasons"])
+
+
+def corrupted(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def test_an_echo_with_one_wrong_bit_is_found() -> None:
+    with server(corrupted) as endpoint:
+        summary = beating(endpoint)
+
+    beats = summary["heartbeats"]
+    assert_every_beat_is_accounted_for(beats)
+    assert beats["wrong"] == beats["answered"] > 0
+    assert summary["heartbeat_rtt_us"]["count"] == 0
+    assert any("another answer than the one expected" in reason for reason in summary["reasons"])
+
+
+def test_an_echo_that_comes_twice_is_found() -> None:
+    with server(lambda data: data + data) as endpoint:
+        beats = beating(endpoint)["heartbeats"]
+
+    assert beats["unasked_bytes"] > 0
+
+
+def test_a_request_of_ones_own_and_how_its_answer_begins() -> None:
+    with server(lambda data: b"+PONG\r\n" if data == b"PING\r\n" else b"-ERR\r\n") as endpoint:
+        right = beating(endpoint, "--send", r"PING\r\n", "--expect", "+PONG")
+        wrong = beating(endpoint, "--send-hex", b"PONG\r\n".hex(), "--expect", "+PONG")
+
+    assert right["verdict"] == "passed", right["reasons"]
+    assert right["heartbeats"]["answered"] == right["heartbeat_rtt_us"]["count"] > 0
+    assert wrong["heartbeats"]["wrong"] == wrong["heartbeats"]["answered"] > 0
+
+
+def test_who_expects_nothing_waits_for_nothing() -> None:
+    with server(lambda _: b"whatever") as endpoint:
+        beats = beating(endpoint, "--expect", "none")["heartbeats"]
+
+    assert beats["sent"] >= 100
+    assert beats["answered"] is None
+
+
+def test_how_old_connections_were_that_a_server_hung_up() -> None:
+    with server(lambda _: b"") as endpoint:  # at the first heartbeat, within an interval
+        summary = beating(endpoint, "--expect", "any")
+
+    assert summary["dropped"] == {"peer_closed": 50}
+    assert summary["alive_after_us"]["count"] == 50
+    assert summary["alive_after_us"]["max"] > summary["alive_after_us"]["min"]  # each at a phase of its own
+    assert_every_beat_is_accounted_for(summary["heartbeats"])
+    assert summary["heartbeats"]["cut_off"] == 50
