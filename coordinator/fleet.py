@@ -194,9 +194,16 @@ class Target(Node):
             answer = await self.stub.Inspect(request, timeout=INSPECT_SECONDS)
         return wire.inspection_from_wire(answer.inspection)
 
-    async def stop(self, run_id: str) -> None:
+    async def rest(self, run_id: str) -> None:
         with sentences(self.name):
-            await self.stub.Stop(target_pb2.TargetServiceStopRequest(run_id=run_id), timeout=CALL_SECONDS)
+            await self.stub.Rest(target_pb2.TargetServiceRestRequest(run_id=run_id), timeout=CALL_SECONDS)
+
+    async def stop(self, run_id: str) -> int | None:
+        """How many connections its kernel still had; None: unknown."""
+        request = target_pb2.TargetServiceStopRequest(run_id=run_id)
+        with sentences(self.name):
+            answer = await self.stub.Stop(request, timeout=INSPECT_SECONDS)
+        return answer.left_established if answer.HasField("left_established") else None
 
 
 def prepare_request(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError, UsageError
-from c1m.node import Phase
+from c1m.node import Close, Phase
 from c1m.ports import PortRanges
 from c1m.routes import Address
 
@@ -242,20 +242,26 @@ class Run:
         began = time.monotonic()
         workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
         rate = self.spec.close_rate / max(len(workers), 1)
-        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
         target, node = self.ledger.target, self.target
+        resting = bool(self.started and self.accepting and self.spec.close is Close.RESET)
+        if resting and target and node:
+            await self.tell([target], lambda _: node.rest(self.run_id))
+        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
         told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
         if target and node and target in told:
             if self.started and self.accepting:
-                await self.closed(workers, lambda: self.ledger.in_use == 0 == target.sample.tally.open)
-                await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
-                self.outcome.left_open = target.sample.tally.open
+                await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
+                if not resting:
+                    await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
             else:
                 await self.closed(workers)
-            await self.tell([target], lambda _: node.stop(self.run_id))
+            await self.tell([target], lambda _: self.stop_target(node))
         await self.closed(told)
         if self.started:
             self.outcome.teardown_seconds = time.monotonic() - began
+
+    async def stop_target(self, node: Target) -> None:
+        self.outcome.left_open = await node.stop(self.run_id)
 
     async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
         """Tell nodes to close. What they do not do, their lease does."""

@@ -19,7 +19,9 @@ from c1m.node import Close, Host, Inspection
 
 from .listeners import Bind, open_listeners
 
+RESTING = {"rest": True}
 CLOSING = {"close": True}
+SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,30 @@ class TargetNode(Control):
         ports = [(port, port) for port in sorted(set(self.listening))]
         return count_local(ports, (6,) if ":" in self.bind.host else (4,))
 
-    async def stop(self, run_id: str) -> None:
-        await (await self.find(run_id)).stop(CLOSING)
+    async def rest(self, run_id: str) -> None:
+        """Look at nothing any more until the end; see ``Acceptor.rest``."""
+        await (await self.find(run_id)).crew.order(RESTING)
+
+    async def stop(self, run_id: str) -> int | None:
+        """Close everything; how many connections the kernel still had. None: it does not say."""
+        engagement = await self.find(run_id)
+        left = await self.left()
+        await engagement.stop(CLOSING)
+        return left
+
+    async def left(self) -> int | None:
+        """Connections that are established still, once their number does not change."""
+        before = -1
+        while (now := await self.established()) and now != before:
+            before = now
+            await trio.sleep(SETTLE_SECONDS)
+        return now
+
+    async def established(self) -> int | None:
+        try:
+            return (await trio.to_thread.run_sync(self.count)).established
+        except OSError:
+            return None
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:

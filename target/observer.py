@@ -60,5 +60,10 @@ class Observer(Control):
     def count(self) -> Inspection:
         return count_local(self.ports.ranges, FAMILIES)
 
+    async def rest(self, run_id: str) -> None:
+        """The server serves on."""
+        await self.find(run_id)
+
     async def stop(self, run_id: str) -> None:
+        """What the server has left open is not known to be the run's."""
         await (await self.find(run_id)).stop(CLOSING)

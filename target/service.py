@@ -51,6 +51,10 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
         return pb.TargetServiceInspectResponse(inspection=wire.inspection_to_wire(inspection))
 
+    def Rest(self, request: pb.TargetServiceRestRequest, context: grpc.ServicerContext) -> pb.TargetServiceRestResponse:
+        self.seam.call(context, self.node.rest, request.run_id)
+        return pb.TargetServiceRestResponse()
+
     def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
-        self.seam.call(context, self.node.stop, request.run_id)
-        return pb.TargetServiceStopResponse()
+        left = self.seam.call(context, self.node.stop, request.run_id)
+        return pb.TargetServiceStopResponse(left_established=left)

@@ -165,11 +165,11 @@ class Connections:
 
     # -- watching
 
-    def drain(self) -> None:
-        """Take what the kernel has to say about any of the connections."""
+    def drain(self, seconds: float = 0.0) -> None:
+        """Take what the kernel has to say about any of the connections; wait so long for the first of it."""
         state, called, took = self.state, self.called, self.connect_latency.raw.append
         behaviours = self.behaviours
-        events = self.epoll.poll(0, EVENTS)
+        events = self.epoll.poll(seconds, EVENTS)
         while events:
             now = time.monotonic()
             established = 0
@@ -270,15 +270,11 @@ class Connections:
 
     def close_some(self, first: int, count: int, *, reset: bool) -> int:
         """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""
-        state = self.state
-        family = self.family
+        state, family = self.state, self.family
         silent = not (self.behaviours or self.reader.bytes_received or self.outbox.bytes_sent)  # nothing else to forget
-        while count:
-            descriptor = first
-            while descriptor < len(state) and not state[descriptor]:
-                descriptor += 1
-            if descriptor == len(state):
-                return -1
+        ours = itertools.compress(range(first, len(state)), memoryview(state)[first:])
+        descriptor = -2
+        for descriptor in itertools.islice(ours, count):
             connection = socket(family, SOCK_STREAM, 0, descriptor)
             if reset:
                 connection.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
@@ -291,9 +287,7 @@ class Connections:
             state[descriptor] = NOT_OURS
             if not silent:
                 self.forget(descriptor, time.monotonic())
-            first = descriptor + 1
-            count -= 1
-        return first
+        return descriptor + 1
 
     # -- telling
 

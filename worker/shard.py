@@ -33,7 +33,7 @@ from .probe import probe
 
 CHUNK = 64  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures, 1 ms
 STEP_CHUNKS = 4  # chunks before the other tasks get a turn: about 5 ms
-TICK_SECONDS = 0.01  # an open loop wakes no more often than this, lest fifty shards spend their time waking
+TICK_SECONDS = 0.01  # an open loop wakes no more often than this, lest fifty shards spend their time waking; nor do orders wait
 REPORT_SECONDS = 0.5
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
@@ -205,24 +205,23 @@ class Shard:
 
     async def drive(self) -> None:
         await self.started.wait()
+        await trio.sleep(max(self.start - time.monotonic(), 0))
+        connections = self.connections
         while True:
             sleep = self.step(time.monotonic())
-            if sleep == 0:
-                await trio.lowlevel.checkpoint()
-                continue
-            with trio.move_on_after(sleep):
-                await trio.lowlevel.wait_readable(self.connections.epoll)
             if self.left:
-                # Out of trio's epoll again: as long as an epoll is inside another one, each descriptor that it gets takes
-                # a mutex that all nested epolls of the host share (fs/eventpoll.c: epnested_mutex).
-                trio.lowlevel.notify_closing(self.connections.epoll)
+                await trio.lowlevel.checkpoint()
+                # Not by trio while descriptors are added: an epoll inside of another one takes a mutex of the whole host for
+                # each of them (fs/eventpoll.c: epnested_mutex), and to put it there walks all that it has already.
+                connections.drain(min(sleep, TICK_SECONDS))
+            else:
+                with trio.move_on_after(sleep):
+                    await trio.lowlevel.wait_readable(connections.epoll)
 
     def step(self, now: float) -> float:
-        """Do what is due; the seconds until there is more, unless the epoll wakes us before."""
+        """Do what is due; the seconds until there is more, unless a connection has something to say before."""
         connections = self.connections
         elapsed = now - self.start
-        if elapsed < 0:
-            return -elapsed
         if self.left:
             self.open_due(elapsed)
         connections.drain()

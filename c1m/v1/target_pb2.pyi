@@ -69,6 +69,16 @@ class TargetServiceInspectResponse(_message.Message):
     inspection: _node_pb2.Inspection
     def __init__(self, inspection: _Optional[_Union[_node_pb2.Inspection, _Mapping]] = ...) -> None: ...
 
+class TargetServiceRestRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class TargetServiceRestResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class TargetServiceStopRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -76,5 +86,7 @@ class TargetServiceStopRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
 class TargetServiceStopResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("left_established",)
+    LEFT_ESTABLISHED_FIELD_NUMBER: _ClassVar[int]
+    left_established: int
+    def __init__(self, left_established: _Optional[int] = ...) -> None: ...

@@ -41,6 +41,10 @@ class TargetServiceStub:
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
     Inspect: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    Rest: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceRestRequest, _target_pb2.TargetServiceRestResponse]
+    """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
+    at. Spares the node a wakeup and a read for every RST.
+    """
     Stop: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]
     """Close what is still open and stop listening; Watch tells when it is done."""
 
@@ -57,6 +61,10 @@ class TargetServiceAsyncStub(TargetServiceStub):
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
     Inspect: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]  # type: ignore[assignment]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    Rest: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceRestRequest, _target_pb2.TargetServiceRestResponse]  # type: ignore[assignment]
+    """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
+    at. Spares the node a wakeup and a read for every RST.
+    """
     Stop: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]  # type: ignore[assignment]
     """Close what is still open and stop listening; Watch tells when it is done."""
 
@@ -94,6 +102,16 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceInspectResponse, _abc.Awaitable[_target_pb2.TargetServiceInspectResponse]]:
         """Ask the node's kernel, at a cost of about a microsecond a connection."""
+
+    @_abc_1.abstractmethod
+    def Rest(
+        self,
+        request: _target_pb2.TargetServiceRestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_target_pb2.TargetServiceRestResponse, _abc.Awaitable[_target_pb2.TargetServiceRestResponse]]:
+        """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
+        at. Spares the node a wakeup and a read for every RST.
+        """
 
     @_abc_1.abstractmethod
     def Stop(
