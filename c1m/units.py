@@ -18,10 +18,18 @@ LONGEST_TEXT: Final = 40
 
 COUNT_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 2G"
 DURATION_FORMS: Final = "write 30s, 5m, 1h30m, 500ms, 250us, or plain seconds such as 2.5"
+BYTES_FORMS: Final = "write 4500, 512 B, 4.2kB, 1.5GB or 2GiB"
+NUMBER_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 0.25"
 RATE_FORMS: Final = "write 50k, 50k/s, 100/s or 600/m"
 
 MULTIPLES: Final = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 PERIOD_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600}
+UNIT_BYTES: Final = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}b": 1_000**power for power, letter in enumerate("kmgtp", 1)},
+    **{f"{letter}ib": 1_024**power for power, letter in enumerate("kmgtp", 1)},
+}
 UNIT_SECONDS: Final = (
     ("h", Fraction(3_600)),
     ("m(?:in)?", Fraction(60)),
@@ -35,6 +43,7 @@ UNIT_SECONDS: Final = (
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?"
 _COUNT = re.compile(rf"({_NUMBER})([kKmMgG]?)")
 _RATE = re.compile(rf"({_NUMBER})([kKmMgG]?)(?:/(s|m|min|h))?")
+_BYTES = re.compile(rf"({_NUMBER}) ?([kKMGTP]?i?B|)")
 _SECONDS = re.compile(_NUMBER)
 _DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNIT_SECONDS))
 
@@ -67,6 +76,22 @@ def parse_rate(text: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is not a rate; {RATE_FORMS}")
     return float(_fraction(match[1]) * MULTIPLES[match[2].lower()] / PERIOD_SECONDS[match[3] or "s"])
+
+
+def parse_number(text: str) -> float:
+    """Zero or more, whole or not, from "1000000", "250k", "0.25". Raises ValueError."""
+    match = _matched(_COUNT, text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a number of zero or more; {NUMBER_FORMS}")
+    return float(_fraction(match[1]) * MULTIPLES[match[2].lower()])
+
+
+def parse_bytes(text: str) -> float:
+    """Bytes, zero or more, from "4500", "512 B", "4.2kB", "2GiB". Raises ValueError."""
+    match = _matched(_BYTES, text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a number of bytes; {BYTES_FORMS}")
+    return float(_fraction(match[1]) * UNIT_BYTES[match[2].lower()])
 
 
 def format_count(count: int) -> str:

@@ -58,8 +58,10 @@ def memory_sentence(cost: dict[str, Any]) -> str:
     if cost["user_bytes_per_connection"] is not None:
         told += f", and {cost['user_bytes_per_connection']:,.0f} B of the memory of its processes"
     if cost["caches"]:
+        explained = cost["explained_percent"]
+        by_name = "how much of that by name is unknown" if explained is None else f"{explained:.1f} % of that by name"
         told += (
-            f"; {cost['explained_percent']:.1f} % of that by name, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
+            f"; {by_name}, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
             f"called reclaimable and are not; {format_bytes(cost['artefact_bytes'])} that listings of descriptors left "
             f"in the slab are not in it"
         )

@@ -27,10 +27,12 @@ EXAMPLES = """
 
   c1m-coord run --total 10k --endpoint srv:6379 --heartbeat 5s --send 'PING\\r\\n' --expect +PONG   # any server
 
+  c1m-coord run --total 100k --require 'connect_latency.p99 < 50ms' --require 'always dropped == 0'
+
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
-[bold]Exit codes[/bold]  0 reached, held and reconciled; 1 not so; 2 usage; 3 refused, because it cannot fit; 4 a node was
-unreachable or lost; 130 interrupted.
+[bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it cannot
+fit; 4 a node was unreachable or lost; 130 interrupted.
 """
 
 

@@ -60,7 +60,7 @@ class Ledger:
         """``accepting``: the target, if there is one, counts what it accepts; an observer cannot."""
         self.workers = list(workers)
         self.target = target
-        self.accepting = accepting
+        self.accepts = accepting
         self.peak = 0
         self.timeline = Timeline()
 
@@ -68,14 +68,18 @@ class Ledger:
     def entries(self) -> list[Entry]:
         return [*self.workers, *([self.target] if self.target else [])]
 
+    @property
+    def accepting(self) -> Entry | None:
+        """The target, if it is one that counts what it accepts, and is not lost."""
+        return self.target if self.target and self.accepts and not self.target.lost else None
+
     def take(self, entry: Entry, sample: Sample) -> None:
         entry.take(sample)
         self.peak = max(self.peak, self.established)
 
     def moment(self) -> Moment:
         """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
-        tally = self.tally
-        target = self.target.sample.tally if self.target and self.accepting and not self.target.lost else None
+        tally, target = self.tally, self.accepting.sample.tally if self.accepting else None
         return Moment(
             established=self.established,
             opened=tally.opened,

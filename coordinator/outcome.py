@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from c1m.node import Host
 
-from .comparison import Comparison
-from .findings import Findings
+from .comparison import Comparison, of_samples
+from .criteria import Vigil
+from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
 from .ledger import Ledger
 from .plan import Plan
@@ -43,9 +44,26 @@ class Outcome:
     probed: Probed | None = None  # None: not asked for
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
+    vigil: Vigil = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vigil = Vigil(self.spec.require)
 
     def host_of(self, name: str) -> Host | None:
         """The host of a node that was described."""
         if name in self.workers:
             return self.workers[name].host
         return self.target.host if self.target else None
+
+    def found(self) -> dict[str, Findings]:
+        """What the hosts have told up to now, by node."""
+        ledger = self.ledger
+        return {
+            entry.name: find(entry, ledger.established if entry is ledger.target else entry.sample.tally.open, host)
+            for entry in (ledger.entries if ledger else ())
+            if ledger and (host := self.host_of(entry.name))
+        }
+
+    def as_of_now(self) -> Outcome:
+        """This run as if its hold ended now, by what samples say; nobody is asked anything."""
+        return replace(self, hold_end=of_samples(self.ledger) if self.ledger else None, findings=self.found())

@@ -13,6 +13,7 @@ from c1m.units import format_bytes, format_duration, format_rate
 
 from .bill import bill
 from .curves import curves
+from .figures import Figure
 
 COLOURS = {
     "passed": "green",
@@ -81,7 +82,13 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f" / acceptors {count(found['target_open'])} = their kernel {count(found['kernel_established'])}"
         )
         result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
-    return result
+    return result + [("required", required(judgement)) for judgement in summary["criteria"]]
+
+
+def required(judgement: dict[str, Any]) -> str:
+    value = judgement["value"]
+    told = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
+    return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {told}"
 
 
 def nodes(summary: dict[str, Any]) -> Table:

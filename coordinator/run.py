@@ -19,16 +19,17 @@ from c1m.routes import Address
 
 from .comparison import Comparison, compare
 from .facts import check_role, endpoint_facts, target_facts, worker_facts
-from .findings import find
 from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
 from .ledger import Entry, Ledger
 from .outcome import Outcome, Probed
 from .plan import Plan, make_plan
 from .spec import RunSpec
+from .summary import measured
 from .watch import View, Watch
 
 CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
+JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
@@ -46,6 +47,7 @@ class Run:
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.data_host = ""
+        self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
         """Raises C1mError for what went wrong before anything was opened."""
@@ -206,12 +208,21 @@ class Run:
             lambda: min((time.monotonic() - began) / seconds, 1.0) if seconds else 1.0,
             seconds,
         )
+        if self.outcome.vigil.watching:
+            self.judge(time.monotonic())
 
     def look(self) -> None:
-        """The cheap comparison, of what samples say; they may be half a second apart."""
+        """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
         if target := self.accepting:
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
+        if self.outcome.vigil.watching and time.monotonic() >= self.judge_next:
+            self.judge(time.monotonic())
+
+    def judge(self, now: float) -> None:
+        """As if the hold ended now."""
+        self.outcome.vigil.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
+        self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
@@ -226,9 +237,7 @@ class Run:
 
     @property
     def accepting(self) -> Entry | None:
-        """The target, if it is one that counts what it accepts, and is not lost."""
-        target = self.ledger.target
-        return target if target and not target.lost and not self.spec.endpoint else None
+        return self.ledger.accepting
 
     # -- the end
 
@@ -293,11 +302,7 @@ class Run:
 
     def find(self) -> None:
         """What the hosts have told up to here. From here on their sockets go, and prove nothing more."""
-        for entry in self.ledger.entries:
-            host = self.outcome.host_of(entry.name)
-            connections = self.ledger.established if entry is self.ledger.target else entry.sample.tally.open
-            if host:
-                self.outcome.findings[entry.name] = find(entry, connections, host)
+        self.outcome.findings = self.outcome.found()
 
 
 def late(entries: Iterable[Entry]) -> list[str]:

@@ -15,6 +15,7 @@ from c1m.node import Close
 from c1m.units import parse_count, parse_duration, parse_rate
 
 from .answer import Answer, parse_answer
+from .criteria import Criterion, parse
 
 WORKER_PORT = 7100
 TARGET_PORT = 7200
@@ -43,6 +44,7 @@ class RunSpec:
     send: Text | None = None  # a request of the operator's own instead
     send_hex: Hexadecimal | None = None
     expect: Answer | None = None
+    require: tuple[Criterion, ...] = ()  # what the run has to be, beyond reached, held and reconciled
 
     @property
     def effective_rate(self) -> float:
@@ -92,6 +94,7 @@ class RunSpec:
             "payload_bytes": self.beating.payload if self.beating else None,
             "send": str(Text(self.beating.send)) or None if self.beating else None,
             "expect": str(Answer(self.beating.expect, self.beating.prefix)) if self.beating else None,
+            "require": [str(criterion) for criterion in self.require],
         }
 
 
@@ -158,12 +161,13 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "send": parse_text,
     "send_hex": parse_hexadecimal,
     "expect": parse_answer,
+    "require": parse,
 }
 # Settings that say nothing where they are zero or empty.
 UNSET = frozenset({"rate", "ramp", "close_rate", "probe_ghosts", "heartbeat"})
 EXCLUDING = (("rate", "ramp"), ("target", "endpoint"), ("send", "send_hex"), ("payload", "send"), ("payload", "send_hex"))
 OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
-LISTS = frozenset({"worker"})
+LISTS = frozenset({"worker", "require"})
 TOGETHER = frozenset({"target", "endpoint"})  # in one layer: the target observes the endpoint's host
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from c1m.node import Host, Inspection
 from c1m.tally import Tally
 
 from . import liveness
+from .criteria import Judgement, judge_all
 from .findings import Findings, symptoms
 from .ledger import Entry, Ledger
 from .outcome import Outcome
@@ -28,10 +29,10 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def verdict(outcome: Outcome) -> Verdict:
+def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     """The gravest thing that happened decides the exit code; every reason is kept."""
     ledger = outcome.ledger
-    criteria = failed_criteria(outcome)
+    criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *all_symptoms(outcome)]))
     if outcome.refusal:
@@ -85,9 +86,9 @@ def failed_criteria(outcome: Outcome) -> list[str]:
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    judged = verdict(outcome)
-    ledger = outcome.ledger or Ledger((), None)
-    tally, hold_end = ledger.tally, outcome.hold_end
+    figures = measured(outcome)
+    required = judge_all(outcome.spec.require, outcome.vigil, figures)
+    judged = verdict(outcome, required)
     return {
         "schema": SCHEMA,
         "run_id": outcome.run_id,
@@ -96,8 +97,20 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "verdict": judged.name,
         "exit_code": judged.exit_code,
         "reasons": list(judged.reasons),
+        "criteria": [judgement.to_summary() for judgement in required],
         "spec": outcome.spec.to_summary(),
         "plan": outcome.plan.to_summary() if outcome.plan else None,
+        **figures,
+        "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,
+        "environment": environment(outcome),
+    }
+
+
+def measured(outcome: Outcome) -> dict[str, Any]:
+    """The figures of a summary: whatever a criterion may ask for."""
+    ledger = outcome.ledger or Ledger((), None)
+    tally, hold_end = ledger.tally, outcome.hold_end
+    return {
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,
@@ -121,8 +134,6 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
         "reconciliation": reconciliation(outcome),
-        "timeline": ledger.timeline.to_summary(),
-        "environment": environment(outcome),
     }
 
 

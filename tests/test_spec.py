@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.answer import parse_answer
 from c1m.coordinator.config import parse_layer
+from c1m.coordinator.criteria import parse
 from c1m.coordinator.spec import RunSpec, make_spec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
@@ -30,6 +31,7 @@ SPECS = st.builds(
     close=st.sampled_from(Close),
     close_rate=st.sampled_from([0.0, 5000.0]),
     probe_ghosts=st.booleans(),
+    require=st.sampled_from([(), (parse("dropped == 0"),), (parse("always established >= 1M"), parse("ramp < 1m30s"))]),
 )
 BEATING: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.builds(dict, payload=st.sampled_from([None, 16, 1_000])),
@@ -45,7 +47,7 @@ def read(words: list[str]) -> RunSpec:
         layer["probe_ghosts"] = True
     for name, value in zip(words[::2], words[1::2], strict=True):
         key = name.removeprefix("--").replace("-", "_")
-        layer[key] = [*layer.get(key, []), value] if key == "worker" else value  # type: ignore[misc]
+        layer[key] = [*layer.get(key, []), value] if key in ("worker", "require") else value  # type: ignore[misc]
     return make_spec([("command line", layer)])
 
 
@@ -84,6 +86,7 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"total": 5, "heartbeat": "1s", "payload": 4}, "16 to 65,536"),
         ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "no escape"),
         ({"total": 5, "heartbeat": "1s", "send": "a", "send_hex": "00"}, "exclude each other"),
+        ({"total": 5, "require": ["dropped == 0", "droped == 0"]}, "--require: there is no figure 'droped'"),
         ({"hold": "1s"}, "how many"),  # no total anywhere
     ],
 )

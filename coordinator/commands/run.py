@@ -57,6 +57,10 @@ def run(
     expect: Annotated[
         str | None, typer.Option(help="What answers a heartbeat: echo, none, any, or how it begins, such as +PONG.")
     ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="A figure of the summary and what it has to be, or the run fails: 'established >= 999k'. Repeat."),
+    ] = None,
     spec: SpecFile = None,
     config: ConfigFile = None,
     json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,
