@@ -32,6 +32,10 @@ class WorkerFacts:
     def capacity(self, destinations: int) -> int:
         return self.tuples * destinations if self.connections_per_process else 0
 
+    def shards_for(self, share: int) -> int:
+        """One for each core, more where descriptors make it necessary, and none without a connection of its own."""
+        return min(max(self.cores, -(-share // max(self.connections_per_process, 1))), share)
+
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
@@ -58,6 +62,11 @@ class TargetFacts:
         if self.is_endpoint:
             return self.ports
         return 1 if self.single_port else max(acceptors, 1)
+
+    @property
+    def most_destinations(self) -> int:
+        """That there are when every listening port is used."""
+        return self.destinations_for(self.most_acceptors)
 
     @property
     def most_acceptors(self) -> int:

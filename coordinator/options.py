@@ -27,16 +27,22 @@ SpecFile = Annotated[Path | None, typer.Option("--spec", help="A TOML file with 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")
 ]
+JsonFile = Annotated[str | None, typer.Option("--json", help="Write it as JSON there; - is stdout, alone.")]
 
 
-def settings(context: typer.Context, spec: Path | None, config: Path | None) -> RunSpec:
-    """What flags, spec file and configuration say together, the stronger first. Raises UsageError."""
+def settings(context: typer.Context, spec: Path | None, config: Path | None, default_total: str = "") -> RunSpec:
+    """What flags, spec file and configuration say together, the stronger first. Raises UsageError.
+
+    ``default_total``: for a command that can do without one.
+    """
     flags = {name: value for name, value in context.params.items() if name in PARSERS and value}
     layers: list[tuple[str, dict[str, Any]]] = [("command line", flags)]
     if spec is not None:
         layers.append(read_layer(spec))
     if found := config_layer(config, os.environ, Path.cwd()):
         layers.append(found)
+    if default_total:
+        layers.append(("default", {"total": default_total}))
     return make_spec(layers)
 
 

@@ -161,7 +161,7 @@ def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[
 
 def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
     share = sum(demand.values())
-    shards = min(max(worker.cores, -(-share // worker.connections_per_process)), share)
+    shards = worker.shards_for(share)
     numbers = list(demand)
     cells = list(corner(evenly(share, shards), list(demand.values())))
     needed = most_of(demand.values())

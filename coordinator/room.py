@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from c1m.limits.assessment import amount, several
 from c1m.limits.budget import SMALLEST_FIRST, Budget
 from c1m.limits.limit import Limit
-from c1m.units import format_bytes
 
 from .capacity import ENDLESS, TargetFacts, WorkerFacts
 from .shares import evenly, fill
@@ -109,7 +109,7 @@ def shortage(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], shares: S
 
     place = max(rooms.places, key=lambda each: need(each) / each.room if each.room else ENDLESS)
     names = [workers[index].name for index in place.workers] + ([target.name] if place.target_each else [])
-    where, limit = f"the {place.limit.scope.value} of {' and '.join(names)}", place.limit
+    where, limit = f"the {place.limit.scope.value} of {several(names)}", place.limit
     return (
         f"{limit.title}: {where} has {amount(place.room, limit)} left for connections, and its part of {total:,} needs "
         f"{amount(need(place), limit)}"
@@ -119,7 +119,3 @@ def shortage(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], shares: S
 def expected(total: int, capacities: Sequence[int]) -> list[int]:
     """Each worker's part of a total, also of one that does not fit."""
     return fill(total, capacities) if sum(capacities) >= total else evenly(total, len(capacities))
-
-
-def amount(number: float, limit: Limit) -> str:
-    return format_bytes(number) if limit.unit == "B" else f"{number:,.0f} {limit.unit}".strip()

@@ -12,15 +12,14 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.errors import C1mError, RefusedError
 from c1m.node import Close, Phase
-from c1m.ports import PortRanges
 from c1m.routes import Address
 
 from .comparison import Comparison, compare
-from .facts import check_role, endpoint_facts, target_facts, worker_facts
-from .fleet import ShardSettings, Target, TargetDescription, Worker, resolve
+from .fleet import ShardSettings, Target, Worker
 from .ledger import Entry, Ledger
+from .muster import Muster, muster
 from .outcome import Outcome, Probed
 from .plan import Plan, make_plan
 from .spec import RunSpec
@@ -30,7 +29,6 @@ from .watch import View, Watch
 CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
-WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 class Run:
@@ -68,8 +66,9 @@ class Run:
         return outcome
 
     async def steps(self) -> None:
-        target = await self.describe()
-        plan = self.plan(target)
+        mustered = await self.muster()
+        self.data_host = mustered.data_host
+        plan = self.plan(mustered)
         await self.prepare(plan)
         await self.start()
         await self.ramp()
@@ -82,51 +81,18 @@ class Run:
 
     # -- before anything is opened
 
-    async def describe(self) -> TargetDescription | None:
+    async def muster(self) -> Muster:
         """Ask every node what it is and can do. Raises C1mError when one cannot be asked, or is busy."""
-        target = await self.target.describe() if self.target else None
-        if self.target and target:
-            check_role(self.target.name, self.spec, target)
-        self.data_host = await self.where(target)
-        described = await asyncio.gather(*(worker.describe([self.data_host]) for worker in self.workers.values()))
-        self.outcome.workers = dict(zip(self.workers, described, strict=True))
-        self.outcome.target = target
-        busy = {name: description.busy_with for name, description in self.outcome.workers.items()}
-        if self.target and target:
-            busy[self.target.name] = target.busy_with
-        for name, run in busy.items():
-            if run:
-                raise RefusedError(f"{name} is busy with {run}")
-        return target
+        found = await muster(self.spec, list(self.workers.values()), self.target)
+        self.outcome.workers = dict(found.workers)
+        self.outcome.target = found.target
+        found.check_free()
+        return found
 
-    async def where(self, target: TargetDescription | None) -> str:
-        """The address that workers connect to."""
-        if self.spec.endpoint:
-            return await resolve(self.spec.endpoint.host)
-        if self.spec.data_host:
-            return await resolve(self.spec.data_host)
-        assert self.target is not None
-        assert target is not None
-        if target.bind not in WILDCARDS:
-            return target.bind
-        host = await resolve(self.target.address.host)
-        if (":" in host) != (":" in target.bind):
-            raise UsageError(
-                f"{self.target.name} listens on {target.bind}, and its control address {host} is of the other family; "
-                f"say with --data-host where workers are to connect"
-            )
-        return host
-
-    def plan(self, target: TargetDescription | None) -> Plan:
+    def plan(self, mustered: Muster) -> Plan:
         """Raises RefusedError when the total cannot fit."""
-        if self.spec.endpoint:
-            listening, goal = PortRanges(()), endpoint_facts(self.spec.endpoint)
-        else:
-            assert self.target is not None
-            assert target is not None
-            listening, goal = target.ports, target_facts(self.target.name, target)
-        facts = [worker_facts(name, described, listening) for name, described in self.outcome.workers.items()]
-        plan = make_plan(self.spec.total, facts, goal)
+        fleet = mustered.fleet(self.spec)
+        plan = make_plan(self.spec.total, fleet.workers, fleet.target)
         self.outcome.plan = plan
         self.watch.ledger = self.new_ledger(plan)
         self.outcome.ledger = self.ledger

@@ -15,7 +15,9 @@ from c1m.errors import RefusedError, UsageError
 from . import embedded
 from .fleet import Target, Worker
 from .live import view
+from .muster import muster, preflight_of
 from .outcome import Outcome
+from .preflight import Preflight
 from .run import Run
 from .spec import RunSpec
 
@@ -30,6 +32,12 @@ async def conduct(settings: RunSpec, console: Console) -> Outcome:
                 return await Run(settings, workers, target, shown).go(interrupted)
     except RefusedError as error:
         return Outcome("none", settings, started_at, datetime.now(UTC), refusal=str(error))
+
+
+async def look(settings: RunSpec) -> Preflight:
+    """What the nodes say of themselves, and what that means for these settings; nothing is opened. Raises C1mError."""
+    async with fleet(settings) as (workers, target):
+        return preflight_of(settings, await muster(settings, workers, target))
 
 
 def interruption() -> asyncio.Event:

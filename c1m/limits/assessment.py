@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from c1m.limits.limit import Ask, Limit, Role, Scope, Standing
+from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
 from c1m.node import Host
+from c1m.units import format_bytes
 
 TIGHT_SHARE: Final = 0.8  # of what was left
 
@@ -44,6 +45,27 @@ class Assessment:
     def commands(self) -> list[str]:
         return [command(name, value) for name, value in self.settings.items()]
 
+    def sentence(self) -> str:
+        """With the value, the need, the machine and the cure."""
+        limit = self.limit
+        there = "unknown" if self.value is None else amount(self.value, limit)
+        used = f", {amount(self.used, limit)} of it used" if self.used else ""
+        needed = "" if self.need is None else f", and {amount(self.need, limit)} is needed"
+        remark = f" ({self.remark})" if self.remark else ""
+        cure = "; ".join([limit.cure, *self.commands])
+        return f"{several(self.nodes)}: {limit.title}: {there}{used}{needed}{remark}; {cure}"
+
+
+def several(nodes: Sequence[str], most: int = 2) -> str:
+    """A few names, and how many more there are."""
+    named = " and ".join(nodes[:most]) if len(nodes) <= most else ", ".join(nodes[:most])
+    return named if len(nodes) <= most else f"{named} and {len(nodes) - most:,} more"
+
+
+def amount(number: float, limit: Limit) -> str:
+    """In the limit's unit, as people read it."""
+    return format_bytes(number) if limit.unit == "B" else f"{number:,.0f} {limit.unit}".strip()
+
 
 def left(limit: Limit, value: int | None, used: int | None) -> float | None:
     return None if value is None else max(value - (used or 0), 0) * (1 - limit.margin)
@@ -70,10 +92,11 @@ def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
 
 
 def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
-    """How every limit stands in every place."""
+    """How every limit stands in every place where there is one."""
     nodes = list(members)
     by_scope = {scope: places(scope, nodes) for scope in Scope}
-    return [assess_place(limit, place) for limit in limits for place in by_scope[limit.scope]]
+    found = (assess_place(limit, place) for limit in limits for place in by_scope[limit.scope])
+    return [each for each in found if each.value is None or each.value < NO_LIMIT]
 
 
 def assess_place(limit: Limit, members: list[Member]) -> Assessment:
@@ -87,8 +110,8 @@ def assess_place(limit: Limit, members: list[Member]) -> Assessment:
         standing, remark = Standing.OK, reason
     elif standing is Standing.UNKNOWN:
         remark = host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
-    elif standing is Standing.STOPS and (reason := limit.exempt(host)):
-        standing, remark = Standing.TIGHT, reason
+    elif standing >= Standing.TIGHT and (reason := limit.exempt(host)):
+        standing, remark = (Standing.TIGHT, reason) if standing is Standing.STOPS else (Standing.OK, "")
     nodes = tuple(member.name for member in members)
     settings: Mapping[str, str] = {}
     if standing >= Standing.TIGHT and need is not None:

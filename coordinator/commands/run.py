@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ..document import written
 from ..options import ConfigFile, DataHost, EndpointAddress, SpecFile, TargetAddress, Total, Workers, check_writable, settings
+from ..output import publish
 from ..report import print_report
 from ..session import conduct
 from ..spec import RunSpec
 from ..summary import summarise
-
-REPORT_COLUMNS = 160
 
 
 def run(
@@ -73,22 +70,10 @@ def run(
     outcome = asyncio.run(conduct(wanted, console))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
     summary = summarise(outcome)
-    write(summary, json_file)
+    publish(summary, lambda console: print_report(summary, console), json_file)
     raise typer.Exit(summary["exit_code"])
 
 
 def print_settings(wanted: RunSpec, console: Console) -> None:
     """Every run says first what it is going to do, so that its log alone can repeat it."""
     console.print("c1m-coord run " + shlex.join(wanted.to_words()), markup=False, highlight=False, soft_wrap=True)
-
-
-def write(summary: dict[str, Any], json_file: str | None) -> None:
-    text = written(summary)
-    if json_file == "-":
-        print(text)
-        return
-    if json_file:
-        Path(json_file).write_text(text + "\n")
-    stdout = Console(emoji=False)
-    # A file or a pipe has no width of its own; rich would take 80 columns and break names and figures.
-    print_report(summary, stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS, emoji=False))
