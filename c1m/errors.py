@@ -16,9 +16,13 @@ class UsageError(C1mError):
 
 
 class RefusedError(C1mError):
-    """It makes sense but cannot fit; nothing was opened."""
+    """It makes sense but cannot fit; nothing was opened. ``more``: what else is in the way."""
 
     exit_code = 3
+
+    def __init__(self, reason: str, *more: str) -> None:
+        super().__init__(reason)
+        self.reasons = (reason, *more)
 
 
 class UnreachableError(C1mError):

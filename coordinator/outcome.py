@@ -11,8 +11,10 @@ from .comparison import Comparison, of_samples
 from .criteria import Vigil
 from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
+from .gauges import Gauges
 from .ledger import Ledger
 from .plan import Plan
+from .preflight import Preflight
 from .spec import RunSpec
 
 
@@ -35,7 +37,9 @@ class Outcome:
     workers: dict[str, WorkerDescription] = field(default_factory=dict)
     target: TargetDescription | None = None
     interrupted: bool = False
-    refusal: str = ""  # why nothing was opened
+    refusals: tuple[str, ...] = ()  # why nothing was opened
+    preflight: Preflight | None = None  # None: it ended before every node had told its limits
+    gauges: Gauges = field(default_factory=Gauges)
     troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
     ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
     hold_end: Comparison | None = None

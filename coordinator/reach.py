@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from c1m.limits.assessment import command, several, wanted
 from c1m.limits.budget import BINDING
-from c1m.limits.limit import Ask, Limit, Role
+from c1m.limits.limit import Limit
 from c1m.limits.table import BY_NAME
 from c1m.node import Host
 from c1m.units import format_bytes
@@ -121,7 +121,7 @@ def changed(reach: Reach, goal: int, workers: Sequence[WorkerFacts], target: Tar
     if name == "descriptors":
         return replace(reach, change=reach.limit.cure, settings=reach.limit.settings(descriptors_for(host), host))
     needed = reach.room * goal / reach.total if reach.total else reach.room
-    return lifted(reach, needed, host, Role.TARGET if reach.nodes[0] == target.name else Role.WORKER)
+    return lifted(reach, needed, host)
 
 
 def descriptors_for(host: Host) -> int:
@@ -129,16 +129,15 @@ def descriptors_for(host: Host) -> int:
     return host.descriptors_per_process + 1024
 
 
-def lifted(reach: Reach, needed: float, host: Host, role: Role) -> Reach:
+def lifted(reach: Reach, needed: float, host: Host) -> Reach:
     limit = reach.limit
     value = wanted(limit, limit.used(host.levels, host), needed)
     settings = limit.settings(value, host)
     if settings:
         words = ", ".join(f"{name} {text}" for name, text in settings.items())
         return replace(reach, change=words, settings=settings)
-    had = limit.value(host, Ask(role)) or 0
     if limit.unit == "B":
-        return replace(reach, change=f"{format_bytes(value - had)} more memory")
+        return replace(reach, change=f"{format_bytes((needed - reach.room) / (1 - limit.margin))} more memory")
     return replace(reach, change=limit.cure)
 
 

@@ -18,10 +18,11 @@ from c1m.routes import Address
 
 from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
+from .gauges import Gauges
 from .ledger import Entry, Ledger
-from .muster import Muster, muster
+from .muster import Muster, muster, preflight_of
 from .outcome import Outcome, Probed
-from .plan import Plan, make_plan
+from .plan import Plan
 from .spec import RunSpec
 from .summary import measured
 from .watch import View, Watch
@@ -48,10 +49,15 @@ class Run:
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
-        """Raises C1mError for what went wrong before anything was opened."""
+        """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
         outcome = self.outcome
         try:
             outcome.interrupted = await until(interrupted, self.steps())
+        except RefusedError as error:
+            if self.started:
+                outcome.troubles.append(str(error))
+            else:
+                outcome.refusals = error.reasons
         except C1mError as error:
             if not self.started:
                 raise
@@ -91,9 +97,14 @@ class Run:
 
     def plan(self, mustered: Muster) -> Plan:
         """Raises RefusedError when the total cannot fit."""
-        fleet = mustered.fleet(self.spec)
-        plan = make_plan(self.spec.total, fleet.workers, fleet.target)
+        preflight = self.outcome.preflight = preflight_of(self.spec, mustered)
+        plan, refused = preflight.plan()
+        if plan is None:
+            raise RefusedError(*refused)
+        for found in preflight.tight:
+            self.watch.view.say(f"tight: {found.sentence()}")
         self.outcome.plan = plan
+        self.outcome.gauges = self.watch.gauges = Gauges(preflight.members)
         self.watch.ledger = self.new_ledger(plan)
         self.outcome.ledger = self.ledger
         return plan

@@ -30,8 +30,8 @@ async def conduct(settings: RunSpec, console: Console) -> Outcome:
         async with fleet(settings) as (workers, target):
             with view(console) as shown:
                 return await Run(settings, workers, target, shown).go(interrupted)
-    except RefusedError as error:
-        return Outcome("none", settings, started_at, datetime.now(UTC), refusal=str(error))
+    except RefusedError as error:  # a node of our own, before there was a run
+        return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons)
 
 
 async def look(settings: RunSpec) -> Preflight:

@@ -15,6 +15,7 @@ from c1m.tally import Tally
 from . import liveness
 from .criteria import Judgement, judge_all
 from .findings import Findings, symptoms
+from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
 
@@ -34,9 +35,9 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     ledger = outcome.ledger
     criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
-    reasons = tuple(dict.fromkeys([*troubles, *criteria, *all_symptoms(outcome)]))
-    if outcome.refusal:
-        return Verdict("refused", 3, (outcome.refusal,))
+    reasons = tuple(dict.fromkeys([*troubles, *criteria, *all_symptoms(outcome), *outcome.gauges.sentences]))
+    if outcome.refusals:
+        return Verdict("refused", 3, outcome.refusals)
     if outcome.interrupted:
         return Verdict("interrupted", 130, ("interrupted by the operator", *troubles))
     if troubles:
@@ -102,6 +103,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "plan": outcome.plan.to_summary() if outcome.plan else None,
         **figures,
         "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,
+        "limits": limits(outcome),
         "environment": environment(outcome),
     }
 
@@ -135,6 +137,14 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "target": target_summary(outcome, ledger.target) if ledger.target else None,
         "reconciliation": reconciliation(outcome),
     }
+
+
+def limits(outcome: Outcome) -> dict[str, Any] | None:
+    """How far the fleet would have gone, what was not ok before the run, and what became tight while it ran."""
+    if outcome.preflight is None:
+        return None
+    taken = [taken.to_summary() for taken in outcome.gauges.taken.values()]
+    return {**limits_document(outcome.preflight), "while_running": taken}
 
 
 def reconciliation(outcome: Outcome) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from c1m.errors import C1mError
 from c1m.node import Phase, Sample
 
 from .fleet import Target, Worker
+from .gauges import Gauges
 from .ledger import Entry, Ledger
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
@@ -33,6 +34,7 @@ class Watch:
     def __init__(self, view: View) -> None:
         self.view = view
         self.ledger = Ledger((), None)
+        self.gauges = Gauges()
         self.news = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
 
@@ -46,6 +48,8 @@ class Watch:
             async for sample in samples:
                 self.ledger.take(entry, sample)
                 self.ledger.timeline.take(time.monotonic(), self.ledger.moment)
+                for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
+                    self.view.say(sentence)
                 self.news.set()
         except C1mError as error:
             self.lose(entry, str(error))

@@ -135,9 +135,10 @@ def test_more_than_the_targets_descriptors_allow_is_refused_with_the_cure() -> N
     with fleet(descriptors=200):
         ended = run_coord(*NODES, "--total", "1000", "--json", "-")
 
-    (reason,) = json.loads(ended.stdout)["reasons"]
+    reason, ranked = json.loads(ended.stdout)["reasons"]
     assert ended.returncode == 3
     assert all(told in reason for told in ("1,000", "--ports", "ulimit -Hn", "--single-port")), reason
+    assert ranked.startswith("1st at"), ranked
 
 
 def test_an_acceptor_that_strangers_filled_accepts_no_more_and_says_so(tmp_path: Path) -> None:

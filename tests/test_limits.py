@@ -219,9 +219,9 @@ def test_usage_while_running() -> None:
 
 
 def test_a_limit_that_others_had_filled_before_is_not_what_the_run_took() -> None:
-    nearly_full = {"tcp_time_wait": 131_000}
-    where = host(facts={"net.ipv4.tcp_max_tw_buckets": "131072"})
-    (found,) = usages([BY_NAME["time-wait"]], where, Ask(Role.WORKER), nearly_full, nearly_full)
+    nearly_full = {"tcp_orphans": 131_000}
+    where = host(facts={"net.ipv4.tcp_max_orphans": "131072"})
+    (found,) = usages([BY_NAME["orphans"]], where, Ask(Role.WORKER), nearly_full, nearly_full)
 
     assert found.standing is Standing.OK
 

@@ -173,19 +173,16 @@ class Usage:
 def usages(limits: Iterable[Limit], host: Host, ask: Ask, before: Mapping[str, int], now: Mapping[str, int]) -> list[Usage]:
     """Of every limit whose usage is read, by the levels of the first reading of a run and of the newest.
 
-    TIGHT: more than TIGHT_SHARE of what was left has been taken; STOPS: nothing is left.
+    TIGHT: more than TIGHT_SHARE of what was left has been taken since; STOPS: and now nothing is left.
     """
     found = []
     for limit in limits:
         value, first, last = limit.value(host, ask), limit.used(before, host), limit.used(now, host)
         if value is None or first is None or last is None or limit.unless(host):
             continue
-        room = left(limit, value, first) or 0
         standing = Standing.OK
-        if last >= value:
-            standing = Standing.STOPS
-        elif last > first and last - first > TIGHT_SHARE * room:
-            standing = Standing.TIGHT
+        if last > first and last - first > TIGHT_SHARE * (left(limit, value, first) or 0):
+            standing = Standing.STOPS if last >= value and not limit.exempt(host) else Standing.TIGHT
         found.append(Usage(limit, value, first, last, standing))
     return found
 

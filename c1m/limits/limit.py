@@ -103,3 +103,8 @@ class Limit:
     unless: Callable[[Host], str] = nothing  # why it does not matter on this host; "" where it does
     exempt: Callable[[Host], str] = nothing  # why it does not stop c1m, whatever it does to others; "" where it does
     settings: Callable[[int, Host], Mapping[str, str]] = no_settings  # that make its value as much as wanted
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anything tells what is used of it."""
+        return self.used is not nobody_says
