@@ -111,6 +111,14 @@ class AddressPool:
         block = self.blocks[which]
         return _name(block.end - (self._ends[which] - i), block.version)
 
+    def index(self, address: str) -> int:
+        """The place of an address: ``at`` of it is that address. Raises ValueError for one that is not in the pool."""
+        parsed = ipaddress.ip_address(address)
+        for block, end in zip(self.blocks, self._ends, strict=True):
+            if block.version == parsed.version and block.first <= int(parsed) < block.end:
+                return end - (block.end - int(parsed))
+        raise ValueError(f"{address} is not in {self}")
+
     def take(self, n: int) -> AddressPool:
         """The first ``n`` addresses, or all of them where there are fewer."""
         starts = (0, *self._ends)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from _socket import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +49,7 @@ class Child:
     tally: Tally = field(default_factory=Tally)
     cpu_seconds: float = 0.0
     histograms: dict[str, dict[int, int]] = field(default_factory=dict)  # name -> bucket -> how many
+    reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it had reached that
     heard: bytes = b""  # the first that a server said to it
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
     last_words: str = ""
@@ -75,6 +76,7 @@ class Child:
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
         self.heard = message.get("heard", b"")
+        self.reached_ns = message.get("reached", {})
         self.probed = message.get("probed")
         for name, news in message.get("histograms", {}).items():
             self.histograms.setdefault(name, {}).update(news)
@@ -232,6 +234,12 @@ class Crew:
         """Of all children: name -> microseconds -> how many, since the beginning."""
         names = dict.fromkeys(name for child in self.children for name in child.histograms)
         return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
+
+    def reached_ns(self) -> dict[int, int]:
+        """Stages that all children have reached, each with the time of the last of them."""
+        every = [child.reached_ns for child in self.children]
+        stages = set(every[0]).intersection(*every) if every else set()
+        return {stage: max(reached[stage] for reached in every) for stage in sorted(stages)}
 
     def cpu_seconds(self) -> float:
         return sum(child.cpu_seconds for child in self.children)

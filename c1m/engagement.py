@@ -17,9 +17,11 @@ import trio
 from c1m import link
 from c1m.crew import Crew, Zygote
 from c1m.errors import C1mError
+from c1m.following import Following
 from c1m.kernel.reader import Reader
 from c1m.node import Phase, Sample, slowest
 from c1m.reading import Reading
+from c1m.schedule import NANOSECONDS
 
 SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
 SILENCE_SECONDS = 1.0  # ... and no more seldom
@@ -43,6 +45,7 @@ class Engagement:
         self.since = time.time()
         self.start = 0.0
         self.halted = ""
+        self.following: Following | None = None  # a worker's schedule
         self.stopping = False
         self.over = trio.Event()
         self.ready = trio.Event()
@@ -156,6 +159,11 @@ class Engagement:
     # -- what it tells
 
     @property
+    def elapsed_ns(self) -> int:
+        """Since the start of the run; 0 before."""
+        return max(int((time.monotonic() - self.start) * NANOSECONDS), 0) if self.start else 0
+
+    @property
     def phase(self) -> Phase:
         if not self.crew.children:  # and none to come: an observer's run
             return Phase.CLOSED if self.stopping else Phase.HOLDING
@@ -167,6 +175,7 @@ class Engagement:
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
+        elapsed_ns, following = self.elapsed_ns, self.following
         newer = self.reading is not None and self.reading.number != read
         return Sample(
             phase=phase,
@@ -180,4 +189,8 @@ class Engagement:
             full=sum(child.full for child in self.crew.alive),
             reading=self.reading if newer else None,
             heard=next((child.heard for child in self.crew.children if child.heard), b""),
+            elapsed_ns=elapsed_ns,
+            scheduled=following.scheduled(elapsed_ns) if following and self.start else None,
+            revision=following.revision if following and following.revision.version > 1 and newer else None,
+            reached_ns=self.crew.reached_ns(),
         )

@@ -25,6 +25,14 @@ class Latencies:
         self.counts: Counter[int] = Counter()  # bucket -> how many, since the beginning
         self.untold: set[int] = set()
 
+    def copy(self) -> Latencies:
+        """Of its own from here on, and told as a whole."""
+        self.fold()
+        other = Latencies()
+        other.counts = self.counts.copy()
+        other.untold = set(self.counts)
+        return other
+
     def fold(self) -> None:
         """Count what has come. 0.1 us each, and so nothing for the moment in which they come."""
         if self.raw:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from c1m.reading import Reading
+from c1m.schedule import Revision
 from c1m.tally import Tally
 
 
@@ -33,6 +34,13 @@ class Close(enum.IntEnum):
 
     RESET = 1
     FIN = 2
+
+
+class CloseOrder(enum.IntEnum):
+    """Which connections leave first when the schedule falls; the numbers are those on the wire."""
+
+    OLDEST = 1
+    RANDOM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,10 @@ class Sample:
     full: int = 0
     reading: Reading | None = None  # when there is a new one
     heard: bytes = b""  # the beginning of the first that a server said to one of its connections
+    elapsed_ns: int = 0  # since the start of the run on this node; 0 before
+    scheduled: int | None = None  # how many the node should have open then; None: it follows no schedule
+    revision: Revision | None = None  # of the schedule, now and then, if it is not the one with which the run began
+    reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it
 
 
 @dataclass(frozen=True, slots=True)

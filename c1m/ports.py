@@ -56,6 +56,13 @@ class PortRanges:
         which = bisect_right(self._ends, i)
         return self.ranges[which][1] + 1 - (self._ends[which] - i)
 
+    def index(self, port: int) -> int:
+        """The place of a port in the walk. Raises ValueError for one that is not in it."""
+        for (first, last), end in zip(self.ranges, self._ends, strict=True):
+            if first <= port <= last:
+                return end - 1 - (last - port)
+        raise ValueError(f"port {port} is not in {self}")
+
     def take(self, n: int) -> PortRanges:
         """The first ``n`` ports of the walk, or all of them where there are fewer."""
         starts = (0, *self._ends)

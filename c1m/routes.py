@@ -28,6 +28,15 @@ class TupleSpace:
     def size(self) -> int:
         return self.sources.size * self.ports.size
 
+    def index(self, source: Address) -> int:
+        """Of one of the space's own. Raises ValueError for another."""
+        host, port = source
+        return self.ports.index(port) * self.sources.size + self.sources.index(host)
+
+    def at(self, index: int) -> Address:
+        row, column = divmod(index, self.sources.size)
+        return self.sources.at(column), self.ports.at(row)
+
     def walk(self, first: int, span: int) -> Iterator[Address]:
         """The (source address, port) of ``span`` consecutive indexes."""
         width = self.sources.size

@@ -11,12 +11,21 @@ on whatever machine, gets the same. Times are whole nanoseconds.
 
 from __future__ import annotations
 
+import enum
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 NANOSECONDS = 1_000_000_000
+
+
+class Arrival(enum.IntEnum):
+    """How openings lie along the line; the numbers are those on the wire."""
+
+    CONSTANT = 1  # each when the line passes its number
+    POISSON = 2  # at random, as many as the line rises
+    RUSH = 3  # a closed loop: as fast as connects in flight allow, all due from the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +61,6 @@ class Line:
             return self.begin_ns
         passed = 2 * (self.origin - number) - 1
         return self.begin_ns + passed * (self.end_ns - self.begin_ns) // (-2 * self.rise) + 1
-
-    def reaches(self, level: float) -> int:
-        """On a line that rises: the nanosecond at which it is at ``level``, which need not be whole."""
-        return self.begin_ns + round((level - self.origin) / self.rise * (self.end_ns - self.begin_ns))
 
     @property
     def rise(self) -> int:
@@ -93,9 +98,11 @@ class Schedule:
 
     def at(self, elapsed_ns: int) -> int:
         """How many should be open at that time; where the line jumps, the number after the jump."""
+        if elapsed_ns < 0:
+            return 0
         index = bisect_right(self.ends, elapsed_ns)
         if index < len(self.lines):
-            return self.lines[index].at(max(elapsed_ns, 0))
+            return self.lines[index].at(elapsed_ns)
         return self.stages[-1].total if self.stages else 0
 
     def due_by(self, elapsed_ns: int) -> int:
@@ -131,6 +138,18 @@ class Schedule:
                 resting = replace(resting, end_ns=line.end_ns) if resting else line
         if resting:
             yield resting.begin_ns, resting.end_ns, resting.total
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A schedule that replaced another one while it was followed: what it was until ``since_ns``, and from there on new."""
+
+    schedule: Schedule
+    version: int = 1  # 1 is the one with which the run began, which replaced nothing
+    since_ns: int = 0
+
+    def next(self, since_ns: int, stages: Iterable[Stage]) -> Revision:
+        return Revision(self.schedule.cut(since_ns, stages), self.version + 1, since_ns)
 
 
 def nanoseconds(seconds: float) -> int:

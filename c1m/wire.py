@@ -15,6 +15,7 @@ from c1m.reading import Cache, Reading
 from c1m.routes import Route
 from c1m.tally import Tally
 from c1m.v1 import node_pb2, worker_pb2
+from c1m.wire_schedule import revision_from_wire, revision_to_wire
 
 
 def host_to_wire(host: Host) -> node_pb2.Host:
@@ -88,6 +89,10 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         full=sample.full,
         reading=reading_to_wire(sample.reading) if sample.reading else None,
         heard=sample.heard,
+        elapsed_ns=sample.elapsed_ns,
+        scheduled=sample.scheduled,
+        schedule=revision_to_wire(sample.revision) if sample.revision else None,
+        reached_ns=sample.reached_ns,
     )
 
 
@@ -115,6 +120,10 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
         heard=sample.heard,
+        elapsed_ns=sample.elapsed_ns,
+        scheduled=sample.scheduled if sample.HasField("scheduled") else None,
+        revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
+        reached_ns=dict(sample.reached_ns),
     )
 
 

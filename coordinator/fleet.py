@@ -15,13 +15,15 @@ from c1m.addresses import AddressPool
 from c1m.endpoints import HostPort
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.heartbeat import Heartbeat
-from c1m.node import Close, Host, Inspection, Sample
+from c1m.node import Close, CloseOrder, Host, Inspection, Sample
 from c1m.ports import PortRanges
 from c1m.routes import Address
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
-from c1m.v1 import node_pb2, target_pb2, worker_pb2
+from c1m.schedule import Arrival, Revision, Schedule
+from c1m.v1 import node_pb2, schedule_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
+from c1m.wire_schedule import revision_to_wire
 
 from .plan import WorkerPlan
 
@@ -57,7 +59,12 @@ class TargetDescription:
 class ShardSettings:
     """What all shards of a run have in common."""
 
-    rate_per_connection: float  # the fleet's rate divided by its total; 0: as fast as they go
+    schedule: Schedule
+    arrival: Arrival
+    peak: int
+    close: Close
+    close_order: CloseOrder
+    seed: int
     most_in_flight: int
     connect_timeout: float
     lease: float
@@ -127,10 +134,10 @@ class Worker(Node):
         plan: WorkerPlan,
         destinations: Sequence[Address],
         settings: ShardSettings,
-        phase: float,
+        first_point: int,
     ) -> None:
-        """``phase`` shifts this worker's connections against those of the others, as a share of one interval."""
-        request = prepare_request(run_id, plan, destinations, settings, phase)
+        """``first_point``: of the ring, where this worker's arc begins; see ``c1m.dealing``."""
+        request = prepare_request(run_id, plan, destinations, settings, first_point)
         with sentences(self.name):
             await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
 
@@ -207,20 +214,13 @@ class Target(Node):
 
 
 def prepare_request(
-    run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, phase: float
+    run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, first_point: int
 ) -> worker_pb2.PrepareRequest:
-    """Each shard's rate is its share of the fleet's, so that all are done at the same time; their phases differ, so that
-    they do not start connections at the same instants."""
     shards = []
-    for index, shard in enumerate(plan.shards):
-        rate = settings.rate_per_connection * shard.planned
-        shards.append(
-            worker_pb2.ShardAssignment(
-                routes=[wire.route_to_wire(route) for route in shard.resolve(destinations)],
-                rate=rate,
-                phase_seconds=((index + phase) / len(plan.shards)) / rate if rate else 0.0,
-            )
-        )
+    for shard in plan.shards:
+        routes = [wire.route_to_wire(route) for route in shard.resolve(destinations)]
+        shards.append(worker_pb2.ShardAssignment(routes=routes, first_point=first_point))
+        first_point += shard.planned
     return worker_pb2.PrepareRequest(
         run_id=run_id,
         shards=shards,
@@ -230,6 +230,12 @@ def prepare_request(
         connect_timeout_seconds=settings.connect_timeout,
         lease_seconds=settings.lease,
         heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
+        schedule=revision_to_wire(Revision(settings.schedule)),
+        peak=settings.peak,
+        arrival=schedule_pb2.Arrival.Name(settings.arrival),
+        close=node_pb2.Close.Name(settings.close),
+        close_order=schedule_pb2.CloseOrder.Name(settings.close_order),
+        seed=settings.seed,
     )
 
 

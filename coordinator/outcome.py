@@ -32,6 +32,7 @@ class Outcome:
     spec: RunSpec
     started_at: datetime
     ended_at: datetime | None = None
+    seed: int = 0  # of whatever was random
     plan: Plan | None = None  # None: it ended before there was one
     ledger: Ledger | None = None
     workers: dict[str, WorkerDescription] = field(default_factory=dict)

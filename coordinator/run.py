@@ -10,11 +10,13 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError
 from c1m.node import Close, Phase
 from c1m.routes import Address
+from c1m.schedule import Arrival
 
 from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
@@ -42,7 +44,7 @@ class Run:
         self.nodes: dict[str, Worker | Target] = {**self.workers, **({target.name: target} if target else {})}
         self.watch = Watch(view)
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-        self.outcome = Outcome(self.run_id, spec, datetime.now(UTC))
+        self.outcome = Outcome(self.run_id, spec, datetime.now(UTC), seed=seed_of(spec))
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.data_host = ""
@@ -122,17 +124,32 @@ class Run:
         Raises C1mError when a node cannot.
         """
         destinations = await self.prepare_target(plan)
-        rate = self.spec.effective_rate / self.spec.total
-        settings = ShardSettings(rate, self.spec.in_flight, self.spec.connect_timeout, self.spec.lease, self.spec.beating)
+        settings = self.shard_settings()
         self.engaged += [worker.name for worker in plan.workers]
+        points = accumulate((worker.planned for worker in plan.workers), initial=0)
         await asyncio.gather(
             *(
-                self.workers[worker.name].prepare(self.run_id, worker, destinations, settings, index / len(plan.workers))
-                for index, worker in enumerate(plan.workers)
+                self.workers[worker.name].prepare(self.run_id, worker, destinations, settings, point)
+                for worker, point in zip(plan.workers, points, strict=False)
             )
         )
         for entry in self.ledger.workers:
             self.follow(entry)
+
+    def shard_settings(self) -> ShardSettings:
+        spec = self.spec
+        return ShardSettings(
+            schedule=spec.schedule,
+            arrival=Arrival.RUSH if spec.rushes else spec.arrival,
+            peak=spec.total,
+            close=spec.close,
+            close_order=spec.close_order,
+            seed=self.outcome.seed,
+            most_in_flight=spec.in_flight,
+            connect_timeout=spec.connect_timeout,
+            lease=spec.lease,
+            heartbeat=spec.beating,
+        )
 
     async def prepare_target(self, plan: Plan) -> list[Address]:
         """The address of each destination of the plan."""
@@ -280,6 +297,10 @@ class Run:
     def find(self) -> None:
         """What the hosts have told up to here. From here on their sockets go, and prove nothing more."""
         self.outcome.findings = self.outcome.found()
+
+
+def seed_of(spec: RunSpec) -> int:
+    return secrets.randbits(32) if spec.seed is None else spec.seed
 
 
 def late(entries: Iterable[Entry]) -> list[str]:

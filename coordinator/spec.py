@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,7 +12,9 @@ from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
 from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, Heartbeat
-from c1m.node import Close
+from c1m.node import Close, CloseOrder
+from c1m.schedule import Arrival, Schedule, straight
+from c1m.shapes import Shape, parse_shape, schedule_of
 from c1m.units import parse_count, parse_duration, parse_rate
 
 from .answer import Answer, parse_answer
@@ -25,18 +28,22 @@ TARGET_PORT = 7200
 class RunSpec:
     """Everything that decides what a run does. Durations are in seconds."""
 
-    total: int
+    total: int  # the most that is ever open
     worker: tuple[HostPort, ...] = ()  # none: one is started here
     target: HostPort | None = None  # none, and no endpoint: one is started here
     endpoint: Endpoint | None = None
     data_host: str | None = None  # where workers connect to; None: the target's own address
     rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
     ramp: float = 0.0  # instead of a rate: the time that opening should take
-    hold: float = 10.0
+    stage: tuple[Shape, ...] = ()  # instead of both, and of the total
+    arrival: Arrival = Arrival.CONSTANT  # of what is opened on the clock
+    hold: float = 10.0  # of what the schedule ends with; after stages it is 0 unless it is given
     in_flight: int = 512  # connects that one shard may have in flight
     connect_timeout: float = 10.0
     lease: float = 15.0
     close: Close = Close.RESET
+    close_order: CloseOrder = CloseOrder.OLDEST  # which leave first when the schedule falls
+    seed: int | None = None  # of whatever is random; None: another one for each run
     probe_ghosts: bool = False  # ask the peers' kernels, at the end of the hold, about a sample of the connections
     close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
     heartbeat: float = 0.0  # the interval of each connection's heartbeats; 0: none
@@ -47,8 +54,15 @@ class RunSpec:
     require: tuple[Criterion, ...] = ()  # what the run has to be, beyond reached, held and reconciled
 
     @property
-    def effective_rate(self) -> float:
-        return self.total / self.ramp if self.ramp else self.rate
+    def rushes(self) -> bool:
+        """Whether it opens as fast as it goes, and nothing is due on a clock."""
+        return not (self.stage or self.rate or self.ramp)
+
+    @property
+    def schedule(self) -> Schedule:
+        if self.stage:
+            return schedule_of(self.stage)
+        return straight(self.total, self.ramp or (self.total / self.rate if self.rate else 0.0))
 
     @property
     def beating(self) -> Heartbeat | None:
@@ -66,11 +80,13 @@ class RunSpec:
             value = getattr(self, item.name)
             if value is None or (not value and item.name in UNSET):
                 continue
+            if (item.name in UNUSUAL and value == item.default) or (item.name == "total" and self.stage):
+                continue
             if value is True:
                 words.append(name_of(item.name))
                 continue
-            for each in value if item.name in LISTS else [CLOSE_NAMES[value] if item.name == "close" else value]:
-                words += [name_of(item.name), str(each)]
+            for each in value if item.name in LISTS else [value]:
+                words += [name_of(item.name), word_of(each)]
         return words
 
     def to_summary(self) -> dict[str, Any]:
@@ -83,11 +99,15 @@ class RunSpec:
             "data_host": self.data_host,
             "rate_per_second": self.rate or None,
             "ramp_seconds": self.ramp or None,
+            "stage": [str(shape) for shape in self.stage] or None,
+            "arrival": word_of(self.arrival),
             "hold_seconds": self.hold,
             "in_flight": self.in_flight,
             "connect_timeout_seconds": self.connect_timeout,
             "lease_seconds": self.lease,
-            "close": CLOSE_NAMES[self.close],
+            "close": word_of(self.close),
+            "close_order": word_of(self.close_order),
+            "seed": self.seed,
             "probe_ghosts": self.probe_ghosts,
             "close_rate_per_second": self.close_rate or None,
             "heartbeat_seconds": self.heartbeat or None,
@@ -98,14 +118,30 @@ class RunSpec:
         }
 
 
-CLOSE_NAMES = {Close.RESET: "rst", Close.FIN: "fin"}
+WORDS: Mapping[str, enum.Enum] = {
+    "rst": Close.RESET,
+    "fin": Close.FIN,
+    "oldest": CloseOrder.OLDEST,
+    "random": CloseOrder.RANDOM,
+    "constant": Arrival.CONSTANT,
+    "poisson": Arrival.POISSON,
+}
+UNUSUAL = frozenset({"arrival", "close_order"})  # told only when they are not the default
 
 
-def parse_close(text: str) -> Close:
-    for close, name in CLOSE_NAMES.items():
-        if text == name:
-            return close
-    raise ValueError(f"{text!r} is not a way to close; write rst or fin")
+def word_of(value: Any) -> str:
+    return next((word for word, one in WORDS.items() if one is value), str(value))
+
+
+def one_of(kind: type[enum.Enum], what: str) -> Callable[[str], enum.Enum]:
+    words = [word for word, value in WORDS.items() if isinstance(value, kind)]
+
+    def parse(text: str) -> enum.Enum:
+        if text not in words:
+            raise ValueError(f"{text!r} is not {what}; write {' or '.join(words)}")
+        return WORDS[text]
+
+    return parse
 
 
 def parse_flag(text: str) -> bool:
@@ -141,6 +177,18 @@ def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
     return parse_and_check
 
 
+def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
+    def parse_and_check(text: str) -> Any:
+        value = parse(text)
+        if value > most:
+            raise ValueError(f"{text!r} is too much; it must be at most {most:,}")
+        return value
+
+    return parse_and_check
+
+
+MOST_SEED = 2**32 - 1
+
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "total": at_least(parse_count, 1),
     "worker": lambda text: parse_host_port(text, WORKER_PORT),
@@ -149,11 +197,15 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "data_host": parse_host,
     "rate": at_least(parse_rate, 0.001),
     "ramp": at_least(parse_duration, 0.001),
+    "stage": parse_shape,
+    "arrival": one_of(Arrival, "a way to arrive"),
     "hold": at_least(parse_duration, 0),
     "in_flight": at_least(parse_count, 1),
     "connect_timeout": at_least(parse_duration, 0.01),
     "lease": at_least(parse_duration, 2),
-    "close": parse_close,
+    "close": one_of(Close, "a way to close"),
+    "close_order": one_of(CloseOrder, "an order to close in"),
+    "seed": at_most(parse_count, MOST_SEED),
     "probe_ghosts": parse_flag,
     "close_rate": at_least(parse_rate, 1),
     "heartbeat": at_least(parse_duration, 0.1),
@@ -164,11 +216,21 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "require": parse,
 }
 # Settings that say nothing where they are zero or empty.
-UNSET = frozenset({"rate", "ramp", "close_rate", "probe_ghosts", "heartbeat"})
-EXCLUDING = (("rate", "ramp"), ("target", "endpoint"), ("send", "send_hex"), ("payload", "send"), ("payload", "send_hex"))
+UNSET = frozenset({"rate", "ramp", "stage", "close_rate", "probe_ghosts", "heartbeat"})
+# Words for one thing: of such a pair the stronger layer wins, and one layer may not name both ...
+EXCLUDING = (
+    ("rate", "ramp"),
+    ("stage", "total"),
+    ("stage", "rate"),
+    ("stage", "ramp"),
+    ("target", "endpoint"),
+    ("send", "send_hex"),
+    ("payload", "send"),
+    ("payload", "send_hex"),
+)
+TOGETHER = frozenset({"target", "endpoint"})  # ... but these: the target observes the endpoint's host
 OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
-LISTS = frozenset({"worker", "require"})
-TOGETHER = frozenset({"target", "endpoint"})  # in one layer: the target observes the endpoint's host
+LISTS = frozenset({"worker", "stage", "require"})
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 
@@ -176,8 +238,9 @@ assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     """From (where it was written, what was written) pairs, the stronger first. Raises UsageError.
 
-    Rate and ramp are two words for one thing, and target and endpoint say both where connections go: of such a pair the
-    stronger layer wins. One layer may not name both rate and ramp; naming a target beside an endpoint is to observe it.
+    Rate and ramp are two words for one thing, as are stages and all three of total, rate and ramp, and target and endpoint
+    say both where connections go: of such a pair the stronger layer wins. One layer may not name both; naming a target
+    beside an endpoint is to observe it.
     """
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
@@ -192,9 +255,16 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
                 chosen.pop(one, None)
         for name, value in chosen.items():
             merged.setdefault(name, (where, value))
-    if "total" not in merged:
-        raise UsageError("how many connections? Give --total, such as --total 1M")
-    spec = RunSpec(**{name: parsed(where, name, value) for name, (where, value) in merged.items()})
+    values = {name: parsed(where, name, value) for name, (where, value) in merged.items()}
+    if values.get("stage"):
+        values = {"hold": 0.0, **values, "total": peak_of(merged["stage"][0], values["stage"])}
+    if "total" not in values:
+        raise UsageError("how many connections? Give --total, such as --total 1M, or stages, such as --stage 1M@60s")
+    spec = RunSpec(**values)
+    if spec.rushes and spec.arrival is not Arrival.CONSTANT:
+        raise UsageError(
+            "--arrival says how openings lie in time, and this run opens as fast as it goes; give --rate or --ramp"
+        )
     for name in OF_HEARTBEATS:
         if getattr(spec, name) and not spec.heartbeat:
             raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s")
@@ -202,6 +272,14 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     if repeated:
         raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")
     return spec
+
+
+def peak_of(where: str, shapes: Sequence[Shape]) -> int:
+    """Raises UsageError for stages that make no schedule."""
+    try:
+        return schedule_of(shapes).peak
+    except ValueError as error:
+        raise UsageError(f"{where}: --stage: {error}") from None
 
 
 def check_names(where: str, layer: Mapping[str, Any]) -> None:

@@ -30,7 +30,6 @@ PURE = (
     "c1m/limits/terms.py",
     "c1m/limits/tuples.py",
     "c1m/node.py",
-    "c1m/pace.py",
     "c1m/ports.py",
     "c1m/reading.py",
     "c1m/routes.py",

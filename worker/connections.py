@@ -32,8 +32,8 @@ from _socket import (
     socket,
 )
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 from struct import pack
 
@@ -42,6 +42,7 @@ from c1m.routes import Address
 from c1m.tally import PEER_RESET, Tally
 
 from .behaviour import Behaviour
+from .itinerary import Leg, Place
 from .outbox import Outbox
 from .reader import Reader
 
@@ -68,7 +69,7 @@ class Connections:
     """
 
     def __init__(self, family: int, most: int, *, paced: bool) -> None:
-        """``most`` is the size of the descriptor table; ``paced`` tells whether connections are due at times of their own."""
+        """``most`` is the size of the descriptor table; in a paced shard connections are due, and have successors."""
         self.family = family
         self.paced = paced
         self.options = [(SOL_SOCKET, SO_REUSEADDR, 1)]
@@ -81,6 +82,8 @@ class Connections:
         self.connect_latency = Latencies()
         self.connect_latency_from_due = Latencies() if paced else self.connect_latency
         self.alive_after = Latencies()  # how old connections were that were dropped
+        self.leg = array("H", (0,)) * (most if paced else 0)
+        self.lost: deque[Place] = deque()  # where those were that failed or were dropped, of a paced shard
         self.behaviours: tuple[Behaviour, ...] = ()
         self.reader = Reader(self.called)
         self.outbox = Outbox()
@@ -92,7 +95,11 @@ class Connections:
 
     # -- opening
 
-    def open(self, tuples: Iterator[Address], destination: Address, count: int, due: Iterator[float]) -> int:
+    @property
+    def established(self) -> int:
+        return self.opened - self.closed - self.dropped.total()
+
+    def open(self, leg: Leg, count: int, due: Iterator[float]) -> int:
         """Start ``count`` connections; fewer only when the tuples run out. How many were.
 
         Call by call, not connection by connection: so many socket(), then so many bind(), then so many connect(), so that
@@ -101,10 +108,10 @@ class Connections:
         """
         before = self.attempted
         while wanted := before + count - self.attempted:
-            sources = list(itertools.islice(tuples, wanted))
+            sources = list(itertools.islice(leg.tuples, wanted))
             if not sources:
                 break
-            self.start(self.bound(sources), destination, due)
+            self.start(self.bound(sources), leg, due)
         return self.attempted - before
 
     def bound(self, sources: Sequence[Address]) -> list[socket]:
@@ -128,8 +135,9 @@ class Connections:
                 bound.append(connection)
         return bound
 
-    def start(self, bound: Sequence[socket], destination: Address, due: Iterator[float]) -> None:
+    def start(self, bound: Sequence[socket], leg: Leg, due: Iterator[float]) -> None:
         state, called, register, clock = self.state, self.called, self.epoll.register, time.monotonic
+        destination = leg.destination
         started = []
         for connection in bound:
             now = clock()
@@ -138,12 +146,15 @@ class Connections:
                 started.append((connection.detach(), now))
             else:
                 self.refused(outcome)
+                if self.paced and outcome not in TAKEN:
+                    self.lost.append((leg.number, connection.getsockname()[:2]))
         for descriptor, now in started:
             state[descriptor] = CONNECTING
             called[descriptor] = now
             register(descriptor, WATCHED)
             if self.paced:
                 self.due[descriptor] = next(due)
+                self.leg[descriptor] = leg.number
         self.in_flight += len(started)
         self.attempted += len(started)
 
@@ -155,8 +166,10 @@ class Connections:
             self.attempted += 1
             self.fail(number)
 
-    def unplaced(self, count: int) -> None:
+    def unplaced(self, leg: Leg, count: int) -> None:
         """Connections for which no free port was left in the plan."""
+        if self.paced:
+            self.lost.extend([(leg.number, None)] * count)
         self.attempted += count
         self.failed["EADDRINUSE"] += count
 
@@ -224,6 +237,8 @@ class Connections:
         return error
 
     def give_up(self, descriptor: int, error: int) -> None:
+        if self.paced:
+            self.lost.append(self.place(descriptor))
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.in_flight -= 1
@@ -245,6 +260,8 @@ class Connections:
             self.drop(descriptor, cause, now)
 
     def drop(self, descriptor: int, cause: str, now: float) -> None:
+        if self.paced:
+            self.lost.append(self.place(descriptor))
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.forget(descriptor, now)
@@ -266,7 +283,61 @@ class Connections:
                 self.give_up(descriptor, errno.ETIMEDOUT)
             descriptor = self.state.find(CONNECTING, descriptor + 1)
 
+    # -- places
+
+    def place(self, descriptor: int) -> Place:
+        """What another connection may use when this one is gone. The kernel knows the source until it is closed."""
+        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
+        source = connection.getsockname()[:2]
+        connection.detach()
+        return self.leg[descriptor], source
+
+    def begin_to_pace(self, legs: Mapping[Address, int]) -> list[int]:
+        """From here on connections are due; none may be in flight. The legs of those that are established.
+
+        ``legs``: by destination. Those that are established were due when they were called.
+        """
+        self.due = array("d", self.called)
+        self.connect_latency_from_due = self.connect_latency.copy()
+        self.leg = array("H", (0,)) * len(self.state)
+        in_use = []
+        for descriptor, state in enumerate(self.state):
+            if state == ESTABLISHED and (destination := self.destination(descriptor)):
+                self.leg[descriptor] = legs[destination]
+                in_use.append(legs[destination])
+        self.paced = True
+        return in_use
+
+    def destination(self, descriptor: int) -> Address | None:
+        """Of one that is established, or was until now: then it is dropped."""
+        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
+        try:
+            destination: Address = connection.getpeername()[:2]
+        except OSError:
+            self.serve(descriptor, READABLE, time.monotonic())
+            return None
+        finally:
+            connection.detach()
+        return destination
+
     # -- closing
+
+    def close(self, descriptors: Iterable[int], *, reset: bool) -> list[Place]:
+        """Established ones of a paced shard; where they were."""
+        freed = []
+        for descriptor in descriptors:
+            freed.append(self.place(descriptor))
+            self.close_one(descriptor, reset=reset)
+            self.closed += 1
+        return freed
+
+    def close_one(self, descriptor: int, *, reset: bool) -> None:
+        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
+        if reset:
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
+        connection.close()
+        self.state[descriptor] = NOT_OURS
+        self.forget(descriptor, time.monotonic())
 
     def close_some(self, first: int, count: int, *, reset: bool) -> int:
         """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""

@@ -14,14 +14,16 @@ from c1m.control import Control
 from c1m.crew import Recruit, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError
+from c1m.following import Following
 from c1m.kernel import memory, sockdiag
 from c1m.kernel.host import read_host
 from c1m.node import Close, Host, Inspection, Phase
 from c1m.ports import PortRanges, client_ports
+from c1m.schedule import Arrival, Stage
 from c1m.units import format_bytes
 
 from . import sources
-from .shard import ShardAssignment
+from .assignment import ShardAssignment, schedule_to_message
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
@@ -40,6 +42,8 @@ class Description:
     sources: AddressPool
     ports: PortRanges
     busy_with: str
+    run_id: str  # of the run that can be given another schedule; empty: none
+    elapsed_ns: int  # since its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Preparation:
     """A run as this node is to do it."""
 
     run_id: str
+    following: Following
     shards: Sequence[ShardAssignment]
     lease_seconds: float
 
@@ -67,7 +72,15 @@ class WorkerNode(Control):
         self.shards: Sequence[ShardAssignment] = ()
 
     async def describe(self, destinations: Iterable[str]) -> Description:
-        return Description(self.host(), self.sources(tuple(destinations)), self.client_ports(), self.busy_with())
+        run = self.engagement if self.engagement and not self.engagement.stopping else None
+        return Description(
+            self.host(),
+            self.sources(tuple(destinations)),
+            self.client_ports(),
+            self.busy_with(),
+            run.run_id if run else "",
+            run.elapsed_ns if run else 0,
+        )
 
     def sources(self, destinations: Sequence[str]) -> AddressPool:
         """Of the destinations' family. Raises C1mError for an address that is not this machine's."""
@@ -92,6 +105,7 @@ class WorkerNode(Control):
             sources.check_local(shard.space.sources)
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing_order(Close.RESET, 0, 1))
         self.shards = preparation.shards
+        engagement.following = preparation.following
         try:
             recruits = [Recruit(f"shard {shard.index}", shard.to_message()) for shard in preparation.shards]
             await engagement.crew.hire(recruits)
@@ -105,6 +119,22 @@ class WorkerNode(Control):
         engagement.start = time.monotonic() + START_DELAY_SECONDS
         await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
+
+    async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
+        """Follow other stages from ``at_ns`` on; the version of the schedule that they make.
+
+        Raises RefusedError where the run was not planned for that.
+        """
+        engagement = await self.find(run_id)
+        following = engagement.following
+        assert following
+        check_retarget(engagement, following, max(stage.total for stage in stages))
+        kept = following.revision.schedule.kept(at_ns)
+        engagement.following = following = following.retargeted(at_ns, stages)
+        await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
+        self.nursery.start_soon(guard, engagement)
+        engagement.touch()
+        return following.revision.version
 
     def count(self) -> Inspection:
         """Connections toward the run's destinations."""
@@ -130,6 +160,24 @@ class WorkerNode(Control):
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)
         await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+
+
+def check_retarget(engagement: Engagement, following: Following, most: int) -> None:
+    """Raises RefusedError when the run cannot follow another schedule, or not one with so many connections."""
+    run = f"run {engagement.run_id}"
+    if not engagement.start:
+        raise RefusedError(f"{run} has not started; try again once it has")
+    if engagement.stopping:
+        raise RefusedError(f"{run} is closing; start another one")
+    if engagement.halted:
+        raise RefusedError(f"{run} {engagement.halted}")
+    if following.arrival is Arrival.RUSH and engagement.phase < Phase.HOLDING:
+        raise RefusedError(f"{run} is still opening, as fast as it can; try again once it holds its connections")
+    if most > following.share.peak:
+        raise RefusedError(
+            f"{run} was planned for {following.share.peak:,} connections at most, and {most:,} are asked for; ask for "
+            f"fewer, or start a run whose --stage or --total reaches that high"
+        )
 
 
 def closing_order(close: Close, rate: float, shards: int) -> link.Message:

@@ -1,86 +1,48 @@
 """A shard: one process that opens its part of a node's assignment and keeps it open. trio, never gRPC.
 
 One task drives everything that has to do with connections, in steps that no await interrupts; a second one listens to the
-link, a third one reports. A step opens what is due, takes in what happened, gives up on what took too long, and says
-how long it can sleep.
+link, a third one reports. A step opens what is due, takes in what happened, closes what is too much, gives up on what took
+too long, and says how long it can sleep.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 import time
 from _socket import AF_INET, AF_INET6, socket
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from random import Random
 
 import trio
 
 from c1m import link
 from c1m.addresses import AddressBlock, AddressPool
-from c1m.heartbeat import Heartbeat
+from c1m.dealing import Share
 from c1m.node import Phase
-from c1m.pace import FOREVER, pace
 from c1m.ports import PortRanges
-from c1m.routes import Route, TupleSpace
+from c1m.routes import TupleSpace
+from c1m.schedule import NANOSECONDS, Arrival, Schedule, Stage
 from c1m.tally import Tally
 from c1m.zygote import name_process
 
+from .assignment import ShardAssignment, schedule_from_message
 from .connections import Connections
+from .course import NEVER, Course, Edge, Rush, scattered, steady
+from .departures import AnyOf, Departures, Oldest
 from .heartbeat import Heartbeats
 from .itinerary import Itinerary
+from .milestones import Milestones
 from .probe import probe
 
 CHUNK = 64  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures, 1 ms
 STEP_CHUNKS = 4  # chunks before the other tasks get a turn: about 5 ms
-TICK_SECONDS = 0.01  # an open loop wakes no more often than this, lest fifty shards spend their time waking; nor do orders wait
+OFTEN_SECONDS = 0.02  # with less than this between two openings, they follow one another
+DRAIN_SECONDS = 0.01  # for which a shard then waits for its connections alone, and orders wait
 REPORT_SECONDS = 0.5
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
 LAST_ANSWERS_SECONDS = 2.0  # for answers that are still on their way when closing begins
-
-
-@dataclass(frozen=True, slots=True)
-class ShardAssignment:
-    """What one shard is to do."""
-
-    index: int
-    space: TupleSpace
-    routes: tuple[Route, ...]
-    rate: float  # connections a second; 0 is as fast as they go
-    phase: float  # seconds; see pace.Steady
-    descriptors: int  # size of the shard's descriptor table
-    most_in_flight: int
-    connect_timeout: float  # seconds
-    heartbeat: Heartbeat | None = None
-
-    def to_message(self) -> dict[str, Any]:
-        return {
-            "index": self.index,
-            "blocks": [(block.first, block.count, block.version) for block in self.space.sources.blocks],
-            "ports": self.space.ports.ranges,
-            "routes": [(route.destination, route.first, route.span, route.count) for route in self.routes],
-            "rate": self.rate,
-            "phase": self.phase,
-            "descriptors": self.descriptors,
-            "most_in_flight": self.most_in_flight,
-            "connect_timeout": self.connect_timeout,
-            "heartbeat": self.heartbeat.to_message() if self.heartbeat else None,
-        }
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> ShardAssignment:
-        values = dict(message)
-        sources = AddressPool(tuple(AddressBlock(*block) for block in values.pop("blocks")))
-        ports = PortRanges(tuple((low, high) for low, high in values.pop("ports")))
-        routes = tuple(Route((host, port), *rest) for (host, port), *rest in values.pop("routes"))
-        heartbeat = values.pop("heartbeat")
-        return cls(
-            space=TupleSpace(sources, ports),
-            routes=routes,
-            heartbeat=Heartbeat.from_message(heartbeat) if heartbeat else None,
-            **values,
-        )
 
 
 def main(control: socket, _: list[int]) -> None:
@@ -97,7 +59,9 @@ def rehearse() -> None:
     """What every shard does, done once by the zygote: see ``zygote.main``."""
     ours, theirs = link.pair()
     space = TupleSpace(AddressPool((AddressBlock(2130706434, 1, 4),)), PortRanges(((1024, 1024),)))
-    shard = Shard(theirs, ShardAssignment(0, space, (), 0.0, 0.0, 64, 1, 1.0))
+    schedule = Schedule((Stage(1, 1),))
+    assignment = ShardAssignment(0, space, (), Share(1, 0, 0), schedule, Arrival.CONSTANT, True, True, 0, 64, 1, 1.0, 1.0)
+    shard = Shard(theirs, assignment)
     ours.close()
     trio.run(shard.run)
 
@@ -110,16 +74,22 @@ class Shard:
         self.control = control
         self.assignment = assignment
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
-        self.connections = Connections(family, assignment.descriptors, paced=bool(assignment.rate))
         self.itinerary = Itinerary(assignment.space, assignment.routes)
-        self.left = self.itinerary.wanted
-        self.pace = pace(assignment.rate, assignment.phase)
+        self.chance = Random(assignment.seed)
+        self.course = self.first_course()
+        self.connections = Connections(family, assignment.descriptors, paced=self.course.paced)
+        self.milestones = Milestones(assignment.share, assignment.schedule)
+        self.departures: Departures = Oldest() if assignment.oldest_first else AnyOf(self.chance)
+        # Where in a tick the shard does what is due: each somewhere else, spread evenly, so that they take turns.
+        self.offset = assignment.tick * assignment.share.first / assignment.share.peak
+        self.end_ns = 0 if assignment.arrival is Arrival.RUSH else assignment.schedule.end_ns
         self.phase = Phase.PREPARED
         self.start = 0.0
         self.next_expiry = 0.0
         self.heartbeats: Heartbeats | None = None
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
+        self.nap = trio.CancelScope()  # while there is nothing to do
         self.changed = trio.Event()  # there is something to tell at once
 
     async def run(self) -> None:
@@ -144,7 +114,11 @@ class Shard:
                 self.enter(Phase.OPENING)
                 self.started.set()
             elif "halt" in order:
-                self.left = 0
+                self.course.halt()
+                self.end_ns = 0
+                self.wake()
+            elif "retarget" in order:
+                self.retarget(schedule_from_message(order["retarget"]), order["kept"])
             elif "probe" in order:
                 self.probed = await probe(self.connections, order["probe"])
                 self.changed.set()
@@ -162,9 +136,9 @@ class Shard:
         told: object = None
         while True:
             self.changed = trio.Event()
-            counts = self.connections.counts()
-            if (self.phase, counts, self.probed) != told:
-                told = (self.phase, counts, self.probed)
+            news = (self.phase, self.connections.counts(), self.probed, len(self.milestones.reached))
+            if news != told:
+                told = news
                 await self.tell()
             with trio.move_on_after(REPORT_SECONDS if self.phase is not Phase.HOLDING else 2 * REPORT_SECONDS):
                 await self.changed.wait()
@@ -176,6 +150,7 @@ class Shard:
             "heard": self.connections.reader.heard,
             "cpu_seconds": time.process_time(),
             "probed": self.probed,
+            "reached": self.milestones.reached,
             "histograms": self.histograms(),
         }
         packet = link.encode(message)
@@ -206,29 +181,49 @@ class Shard:
     async def drive(self) -> None:
         await self.started.wait()
         await trio.sleep(max(self.start - time.monotonic(), 0))
-        connections = self.connections
+        connections, nested = self.connections, False
         while True:
             sleep = self.step(time.monotonic())
-            if self.left:
-                await trio.lowlevel.checkpoint()
+            if self.is_opening(sleep):
                 # Not by trio while descriptors are added: an epoll inside of another one takes a mutex of the whole host for
                 # each of them (fs/eventpoll.c: epnested_mutex), and to put it there walks all that it has already.
-                connections.drain(min(sleep, TICK_SECONDS))
+                if nested:
+                    trio.lowlevel.notify_closing(connections.epoll)
+                    nested = False
+                await trio.lowlevel.checkpoint()
+                connections.drain(min(sleep, DRAIN_SECONDS))
             else:
-                with trio.move_on_after(sleep):
+                nested = True
+                with trio.move_on_after(sleep) as self.nap:
                     await trio.lowlevel.wait_readable(connections.epoll)
+
+    def is_opening(self, sleep: float) -> bool:
+        """Whether connections are opened one after another, and not one now and then."""
+        return bool(self.course.waiting) or (self.course.next_ns != NEVER and sleep < OFTEN_SECONDS)
+
+    def wake(self) -> None:
+        """There is something to do that was not to be foreseen."""
+        self.nap.cancel()
 
     def step(self, now: float) -> float:
         """Do what is due; the seconds until there is more, unless a connection has something to say before."""
         connections = self.connections
         elapsed = now - self.start
-        if self.left:
-            self.open_due(elapsed)
+        elapsed_ns = int(elapsed * NANOSECONDS)
+        self.course.advance(elapsed_ns)
+        if self.surplus > 0:
+            self.close_surplus()
+        if connections.lost:
+            self.reclaim()
+        if self.course.waiting:
+            self.open_due()
         connections.drain()
+        if elapsed_ns >= self.milestones.next_ns and self.phase is Phase.OPENING:
+            self.milestones.look(elapsed_ns, connections.established)
         if connections.in_flight and elapsed >= self.next_expiry:
             self.next_expiry = elapsed + EXPIRY_SECONDS
             connections.expire(now - self.assignment.connect_timeout)
-        if not self.left and not connections.in_flight and self.phase is Phase.OPENING:
+        if self.phase is Phase.OPENING and elapsed_ns >= self.end_ns and self.is_done():
             self.enter(Phase.HOLDING)
         acting = self.act(now)
         return min(self.sleep(elapsed), acting)
@@ -236,27 +231,37 @@ class Shard:
     def act(self, now: float) -> float:
         """Let behaviours do what is due, until closing begins; the seconds until there is more."""
         if self.phase >= Phase.CLOSING:
-            return FOREVER
-        return max(min((behaviour.act(now) for behaviour in self.connections.behaviours), default=FOREVER) - now, 0)
+            return math.inf
+        return max(min((behaviour.act(now) for behaviour in self.connections.behaviours), default=math.inf) - now, 0)
 
     def sleep(self, elapsed: float) -> float:
-        waits = [FOREVER]
-        if self.connections.in_flight:
+        connections, course = self.connections, self.course
+        if course.waiting and connections.in_flight < self.assignment.most_in_flight:
+            return 0
+        if connections.established and self.surplus > 0:
+            return 0
+        waits = [math.inf]
+        if connections.in_flight:
             waits.append(EXPIRY_SECONDS)
-        if self.left and self.connections.in_flight < self.assignment.most_in_flight:
-            waits.append(self.until_due(elapsed))
+        if course.next_ns != NEVER:
+            waits.append(self.until(course.next_ns / NANOSECONDS, elapsed))
+        elif self.phase is Phase.OPENING and self.end_ns > elapsed * NANOSECONDS:
+            waits.append(self.end_ns / NANOSECONDS - elapsed)
         return min(waits)
 
-    def until_due(self, elapsed: float) -> float:
-        wait = self.pace.when(self.connections.attempted) - elapsed
-        return max(wait, TICK_SECONDS) if wait > 0 else 0
+    def until(self, due: float, elapsed: float) -> float:
+        """Seconds to sleep: to the moment itself when it is further away than a tick, otherwise to the tick it falls in."""
+        tick = self.assignment.tick
+        if due - elapsed > tick:
+            return due - elapsed
+        return math.ceil((due - self.offset) / tick) * tick + self.offset - elapsed
 
-    def open_due(self, elapsed: float) -> None:
-        connections = self.connections
+    # -- up
+
+    def open_due(self) -> None:
+        connections, course = self.connections, self.course
         for _ in range(STEP_CHUNKS):
-            behind = self.pace.due(elapsed) - connections.attempted
-            room = self.assignment.most_in_flight - connections.in_flight
-            chunk = int(min(behind, room, self.left, CHUNK))
+            chunk = min(course.waiting, self.assignment.most_in_flight - connections.in_flight, CHUNK)
             if chunk <= 0:
                 return
             self.open_chunk(chunk)
@@ -264,25 +269,76 @@ class Shard:
 
     def open_chunk(self, chunk: int) -> None:
         leg = self.itinerary.next_leg()
-        if leg is None:
-            self.left = 0
-            return
+        assert leg, "what the schedule wants has a place in the plan"
         wanted = min(chunk, leg.wanted)
-        opened = self.connections.open(leg.tuples, leg.destination, wanted, self.due_times())
-        leg.wanted -= opened
+        leg.wanted -= wanted
+        opened = self.connections.open(leg, wanted, self.due_times(wanted))
         if opened < wanted:  # the tuples ran out: every other port of the route is somebody else's
-            self.connections.unplaced(leg.wanted)
-            opened += leg.wanted
-            leg.wanted = 0
-        self.left -= opened
+            self.connections.unplaced(leg, wanted - opened)
 
-    def due_times(self) -> Iterator[float]:
-        """When the next connections are due, on the monotonic clock."""
-        return (self.start + self.pace.when(index) for index in itertools.count(self.connections.attempted))
+    def due_times(self, count: int) -> Iterator[float]:
+        """Begin so many of those that wait; when each was due, on the monotonic clock."""
+        return (self.start + when / NANOSECONDS for when in self.course.take(count))
+
+    # -- down
+
+    @property
+    def surplus(self) -> int:
+        """Connections that are open or on the way beyond what the schedule wants."""
+        connections, course = self.connections, self.course
+        return connections.established + connections.in_flight + course.waiting - course.scheduled
+
+    def close_surplus(self) -> None:
+        """First those that are not even open. What is in flight is closed when it has arrived."""
+        course = self.course
+        course.forgo(min(self.surplus, course.waiting))
+        chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
+        for place in self.connections.close(chosen, reset=self.assignment.reset):
+            self.itinerary.give_back(place)
+
+    def reclaim(self) -> None:
+        """Places of connections that were lost, as far as the schedule does not count on them any more.
+
+        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another one.
+        """
+        lost = self.connections.lost
+        for _ in range(len(lost) + min(self.surplus, 0)):
+            self.itinerary.give_back(lost.popleft())
+
+    # -- the schedule
+
+    def first_course(self) -> Rush | Course:
+        assignment = self.assignment
+        if assignment.arrival is Arrival.RUSH:
+            return Rush(assignment.share.size)
+        return Course(self.edges(assignment.schedule))
+
+    def edges(self, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
+        if self.assignment.arrival is Arrival.POISSON:
+            return scattered(self.assignment.share, schedule, self.chance, since_ns)
+        return steady(self.assignment.share, schedule, since_ns)
+
+    def is_done(self) -> bool:
+        """Whether everything that the schedule asked for is."""
+        return not self.course.waiting and not self.connections.in_flight and self.surplus <= 0
+
+    def retarget(self, schedule: Schedule, kept: int) -> None:
+        """Follow another schedule, of which the first ``kept`` stages are those of the one before."""
+        elapsed_ns = int((time.monotonic() - self.start) * NANOSECONDS)
+        self.course.advance(elapsed_ns)
+        if not self.connections.paced:
+            self.itinerary.recount(self.connections.begin_to_pace(self.itinerary.by_destination()))
+        scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
+        self.course = self.course.turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
+        self.milestones.follow(schedule, kept)
+        self.end_ns = schedule.end_ns
+        if self.phase is Phase.HOLDING:
+            self.enter(Phase.OPENING)
+        self.wake()
 
     async def close(self, *, reset: bool, seconds_a_chunk: float) -> None:
         """Close everything, a chunk at a time, never faster than the node asked."""
-        self.left = 0
+        self.course.halt()
         self.enter(Phase.CLOSING)
         await self.last_answers()
         position = 0
@@ -296,7 +352,7 @@ class Shard:
         """Nothing more is sent: once what is under way was answered, both sides agree on every byte."""
         with trio.move_on_after(LAST_ANSWERS_SECONDS):
             while self.heartbeats and self.heartbeats.under_way:
-                await trio.sleep(TICK_SECONDS)
+                await trio.sleep(DRAIN_SECONDS)
 
     def close_everything(self) -> None:
         """The control process is gone: leave nothing behind, TIME_WAIT included."""

@@ -13,6 +13,31 @@ from c1m.routes import Address, Route, TupleSpace
 COMPACTED_FROM = 1024  # numbers taken from the front of the queue before they are cut off it
 
 
+class Freed:
+    """Numbers in the order in which they were given back, 4 bytes each."""
+
+    def __init__(self) -> None:
+        self.numbers = array("I")
+        self.head = 0  # of the queue, in ``numbers``
+
+    def __len__(self) -> int:
+        return len(self.numbers) - self.head
+
+    def push(self, number: int) -> None:
+        self.numbers.append(number)
+
+    def pop(self) -> int | None:
+        """The one that was given back longest ago; None when there is none."""
+        if self.head == len(self.numbers):
+            return None
+        number = self.numbers[self.head]
+        self.head += 1
+        if self.head >= COMPACTED_FROM and self.head * 2 >= len(self.numbers):
+            del self.numbers[: self.head]
+            self.head = 0
+        return number
+
+
 class Tuples:
     """Numbers from 0 below the route's span stand for its 4-tuples: 4 bytes for each that was given back, and no object."""
 
@@ -21,31 +46,22 @@ class Tuples:
         self.route = route
         self.walk = space.walk(route.first, route.span)
         self.walked = 0  # of the span, in order
-        self.freed = array("I")
-        self.head = 0  # of the queue, in ``freed``
+        self.freed = Freed()
 
     @property
     def free(self) -> int:
-        return self.route.span - self.walked + len(self.freed) - self.head
+        return self.route.span - self.walked + len(self.freed)
 
     def take(self) -> tuple[int, Address] | None:
         """One that nobody of this run uses: its number, source address and port. None when all are in use."""
         if self.walked < self.route.span:
             self.walked += 1
             return self.walked - 1, next(self.walk)
-        if self.head == len(self.freed):
-            return None
-        number = self.freed[self.head]
-        self.head += 1
-        if self.head >= COMPACTED_FROM and self.head * 2 >= len(self.freed):
-            del self.freed[: self.head]
-            self.head = 0
-        return number, self.at(number)
+        number = self.freed.pop()
+        return None if number is None else (number, self.at(number))
 
     def give_back(self, number: int) -> None:
-        self.freed.append(number)
+        self.freed.push(number)
 
     def at(self, number: int) -> Address:
-        index = self.route.first + number
-        width = self.space.sources.size
-        return self.space.sources.at(index % width), self.space.ports.at(index // width)
+        return self.space.at(self.route.first + number)

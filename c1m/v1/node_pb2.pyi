@@ -1,3 +1,4 @@
+from c1m.v1 import schedule_pb2 as _schedule_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -210,7 +211,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -218,6 +219,13 @@ class Sample(_message.Message):
         key: str
         value: Histogram
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+    class ReachedNsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
     PHASE_FIELD_NUMBER: _ClassVar[int]
     TALLY_FIELD_NUMBER: _ClassVar[int]
     OPENED_WITHIN_NS_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +237,10 @@ class Sample(_message.Message):
     READING_FIELD_NUMBER: _ClassVar[int]
     HEARD_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAMS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    REACHED_NS_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -240,7 +252,11 @@ class Sample(_message.Message):
     reading: Reading
     heard: bytes
     histograms: _containers.MessageMap[str, Histogram]
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ...) -> None: ...
+    elapsed_ns: int
+    scheduled: int
+    schedule: _schedule_pb2.Schedule
+    reached_ns: _containers.ScalarMap[int, int]
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("values_us", "counts")

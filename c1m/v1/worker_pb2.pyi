@@ -1,4 +1,5 @@
 from c1m.v1 import node_pb2 as _node_pb2
+from c1m.v1 import schedule_pb2 as _schedule_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -28,16 +29,20 @@ class DescribeRequest(_message.Message):
     def __init__(self, destinations: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("host", "sources", "ports", "busy_with")
+    __slots__ = ("host", "sources", "ports", "busy_with", "run_id", "elapsed_ns")
     HOST_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
     BUSY_WITH_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
     host: _node_pb2.Host
     sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
     busy_with: str
-    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ...) -> None: ...
+    run_id: str
+    elapsed_ns: int
+    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ...) -> None: ...
 
 class AddressBlock(_message.Message):
     __slots__ = ("first", "count")
@@ -48,7 +53,7 @@ class AddressBlock(_message.Message):
     def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "schedule", "peak", "arrival", "close_order", "close", "seed")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +62,12 @@ class PrepareRequest(_message.Message):
     CONNECT_TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    PEAK_FIELD_NUMBER: _ClassVar[int]
+    ARRIVAL_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_ORDER_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
     sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
@@ -65,7 +76,13 @@ class PrepareRequest(_message.Message):
     connect_timeout_seconds: float
     lease_seconds: float
     heartbeat: Heartbeat
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+    schedule: _schedule_pb2.Schedule
+    peak: int
+    arrival: _schedule_pb2.Arrival
+    close_order: _schedule_pb2.CloseOrder
+    close: _node_pb2.Close
+    seed: int
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ("interval_seconds", "payload_bytes", "send", "expect", "prefix")
@@ -82,14 +99,12 @@ class Heartbeat(_message.Message):
     def __init__(self, interval_seconds: _Optional[float] = ..., payload_bytes: _Optional[int] = ..., send: _Optional[bytes] = ..., expect: _Optional[_Union[Expect, str]] = ..., prefix: _Optional[bytes] = ...) -> None: ...
 
 class ShardAssignment(_message.Message):
-    __slots__ = ("routes", "rate", "phase_seconds")
+    __slots__ = ("routes", "first_point")
     ROUTES_FIELD_NUMBER: _ClassVar[int]
-    RATE_FIELD_NUMBER: _ClassVar[int]
-    PHASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_POINT_FIELD_NUMBER: _ClassVar[int]
     routes: _containers.RepeatedCompositeFieldContainer[Route]
-    rate: float
-    phase_seconds: float
-    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., rate: _Optional[float] = ..., phase_seconds: _Optional[float] = ...) -> None: ...
+    first_point: int
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., first_point: _Optional[int] = ...) -> None: ...
 
 class Route(_message.Message):
     __slots__ = ("destination", "first", "span", "count")
@@ -116,6 +131,22 @@ class StartRequest(_message.Message):
 class StartResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RetargetRequest(_message.Message):
+    __slots__ = ("run_id", "at_ns", "stages")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_NS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    at_ns: int
+    stages: _containers.RepeatedCompositeFieldContainer[_schedule_pb2.Stage]
+    def __init__(self, run_id: _Optional[str] = ..., at_ns: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[_schedule_pb2.Stage, _Mapping]]] = ...) -> None: ...
+
+class RetargetResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("run_id",)

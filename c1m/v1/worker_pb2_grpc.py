@@ -50,6 +50,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.StartRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.StartResponse.FromString,
                 _registered_method=True)
+        self.Retarget = channel.unary_unary(
+                '/c1m.v1.WorkerService/Retarget',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/c1m.v1.WorkerService/Watch',
                 request_serializer=c1m_dot_v1_dot_worker__pb2.WatchRequest.SerializeToString,
@@ -91,7 +96,14 @@ class WorkerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Start(self, request, context):
-        """Begin to open connections.
+        """Begin to follow the schedule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Retarget(self, request, context):
+        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,6 +155,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Start,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.StartRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.StartResponse.SerializeToString,
+            ),
+            'Retarget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retarget,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -247,6 +264,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Start',
             c1m_dot_v1_dot_worker__pb2.StartRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.StartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Retarget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Retarget',
+            c1m_dot_v1_dot_worker__pb2.RetargetRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.RetargetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,7 +38,9 @@ class WorkerServiceStub:
     Prepare: _grpc.UnaryUnaryMultiCallable[_worker_pb2.PrepareRequest, _worker_pb2.PrepareResponse]
     """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends."""
     Start: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]
-    """Begin to open connections."""
+    """Begin to follow the schedule."""
+    Retarget: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]
+    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
     Watch: _grpc.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
     when nobody has watched for the lease time, the node closes its connections and is free again.
@@ -60,7 +62,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     Prepare: _aio.UnaryUnaryMultiCallable[_worker_pb2.PrepareRequest, _worker_pb2.PrepareResponse]  # type: ignore[assignment]
     """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends."""
     Start: _aio.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]  # type: ignore[assignment]
-    """Begin to open connections."""
+    """Begin to follow the schedule."""
+    Retarget: _aio.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]  # type: ignore[assignment]
+    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
     Watch: _aio.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]  # type: ignore[assignment]
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
     when nobody has watched for the lease time, the node closes its connections and is free again.
@@ -97,7 +101,15 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.StartRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StartResponse, _abc.Awaitable[_worker_pb2.StartResponse]]:
-        """Begin to open connections."""
+        """Begin to follow the schedule."""
+
+    @_abc_1.abstractmethod
+    def Retarget(
+        self,
+        request: _worker_pb2.RetargetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.RetargetResponse, _abc.Awaitable[_worker_pb2.RetargetResponse]]:
+        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
 
     @_abc_1.abstractmethod
     def Watch(

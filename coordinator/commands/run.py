@@ -30,11 +30,24 @@ def run(
         typer.Option(help="Connections a second over the fleet, on the clock. Default: as fast as they go."),
     ] = None,
     ramp: Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")] = None,
-    hold: Annotated[str | None, typer.Option(help="How long to hold all of them. Default: 10s.")] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of total, rate and ramp: COUNT@TIME, or a shape such as step:200k@30s; repeat. See below."),
+    ] = None,
+    arrival: Annotated[
+        str | None, typer.Option(help="Of what is opened on the clock: constant, or poisson (random gaps). Default: constant.")
+    ] = None,
+    hold: Annotated[str | None, typer.Option(help="How long to hold what is open then. Default: 10s, after stages 0s.")] = None,
     in_flight: Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")] = None,
     connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
     lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
     close: Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")] = None,
+    close_order: Annotated[
+        str | None, typer.Option(help="Which leave when stages go down: oldest or random. Default: oldest.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Of whatever is random, to repeat it. Default: another one each time.")
+    ] = None,
     probe_ghosts: Annotated[
         bool,
         typer.Option("--probe-ghosts", help="At the end of the hold, prove on a sample which are ghosts: 4 s more."),
