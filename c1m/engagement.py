@@ -191,6 +191,7 @@ class Engagement:
             heard=next((child.heard for child in self.crew.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
             scheduled=following.scheduled(elapsed_ns) if following and self.start else None,
+            schedule_version=following.revision.version if following else 1,
             revision=following.revision if following and following.revision.version > 1 and newer else None,
             reached_ns=self.crew.reached_ns(),
         )

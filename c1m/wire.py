@@ -91,6 +91,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         heard=sample.heard,
         elapsed_ns=sample.elapsed_ns,
         scheduled=sample.scheduled,
+        schedule_version=sample.schedule_version,
         schedule=revision_to_wire(sample.revision) if sample.revision else None,
         reached_ns=sample.reached_ns,
     )
@@ -122,6 +123,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         heard=sample.heard,
         elapsed_ns=sample.elapsed_ns,
         scheduled=sample.scheduled if sample.HasField("scheduled") else None,
+        schedule_version=sample.schedule_version,
         revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
         reached_ns=dict(sample.reached_ns),
     )

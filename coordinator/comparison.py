@@ -24,11 +24,12 @@ class Comparison:
     acceptors_full: int | None  # acceptors that take no more, for want of descriptors
     inspections: Mapping[str, Inspection]
     reconciliation: Reconciliation
+    closed: int = 0  # until then, by the workers, since the schedule fell
 
 
 async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target], accepting: Entry | None) -> Comparison:
     """``accepting``: the target, if it is one that counts what it accepts, and is not lost."""
-    established = ledger.established
+    established, tally = ledger.established, ledger.tally
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]
     answers = await asyncio.gather(*(inspect(nodes[entry.name], run_id) for entry in entries))
@@ -51,7 +52,8 @@ async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Targ
     )
     unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
     full = accepting.sample.full if accepting else None
-    return Comparison(established, by_worker, counts.target_open, full, found, reconcile(counts, unknown))
+    found_out = reconcile(counts, unknown)
+    return Comparison(established, by_worker, counts.target_open, full, found, found_out, tally.closed)
 
 
 def of_samples(ledger: Ledger) -> Comparison:

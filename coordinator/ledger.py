@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from c1m.latency import joined
 from c1m.node import Phase, Sample
+from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
 
 from .history import History
@@ -56,12 +57,16 @@ class Entry:
 class Ledger:
     """Workers, and the target if there is one."""
 
-    def __init__(self, workers: Iterable[Entry], target: Entry | None, *, accepting: bool = True) -> None:
-        """``accepting``: the target, if there is one, counts what it accepts; an observer cannot."""
+    def __init__(
+        self, workers: Iterable[Entry], target: Entry | None, schedule: Schedule | None = None, *, accepting: bool = True
+    ) -> None:
+        """``schedule``: with which the run begins. ``accepting``: the target, if there is one, counts what it accepts; an
+        observer cannot."""
         self.workers = list(workers)
         self.target = target
         self.accepts = accepting
         self.peak = 0
+        self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
         self.timeline = Timeline()
 
     @property
@@ -75,6 +80,8 @@ class Ledger:
 
     def take(self, entry: Entry, sample: Sample) -> None:
         entry.take(sample)
+        if sample.revision and sample.revision.version > self.revisions[-1].version:
+            self.revisions.append(sample.revision)
         self.peak = max(self.peak, self.established)
 
     def moment(self) -> Moment:
@@ -112,6 +119,22 @@ class Ledger:
         rest = [state for name, state in found.items() if name != apart]
         others = f"{len(nodes) - bool(self.target)} other hosts"
         return {name: state for name, state in found.items() if name == apart} | {others: together(rest)}
+
+    @property
+    def schedule(self) -> Schedule:
+        """As the newest retarget left it."""
+        return self.revisions[-1].schedule
+
+    @property
+    def scheduled(self) -> int | None:
+        """How many should be open now, by the schedule of each node's newest sample; None where there is none yet."""
+        told = [entry.sample.scheduled for entry in self.workers if not entry.lost]
+        return None if None in told or not told else sum(count for count in told if count is not None)
+
+    @property
+    def due(self) -> int:
+        """Openings that the schedule asks for from its beginning to its end."""
+        return self.schedule.due_by(self.schedule.end_ns)
 
     @property
     def planned(self) -> int:
@@ -159,6 +182,10 @@ class Ledger:
         """What ended that should not have, and what was given up: a sentence each."""
         obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.sample.obituaries]
         lost = [entry.lost for entry in self.entries if entry.lost]  # sentences that name their node
+        newest = self.revisions[-1].version
+        astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]
+        if astray:
+            obituaries.append(f"{', '.join(astray)} did not get the schedule that the others follow; retarget all of them")
         return lost + obituaries + self.any_of(lambda entry: entry.sample.halted)
 
 

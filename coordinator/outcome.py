@@ -16,6 +16,7 @@ from .ledger import Ledger
 from .plan import Plan
 from .preflight import Preflight
 from .spec import RunSpec
+from .stages import Rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Outcome:
     gauges: Gauges = field(default_factory=Gauges)
     troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
     ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
+    rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # where the schedule stood still
     hold_end: Comparison | None = None
     widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)

@@ -6,6 +6,7 @@ Whatever happens in between (^C, a lost node, one that gives up), what was opene
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 from c1m.errors import C1mError, RefusedError
 from c1m.node import Close, Phase
 from c1m.routes import Address
-from c1m.schedule import Arrival
+from c1m.schedule import NANOSECONDS, Arrival, Schedule
 
 from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
@@ -26,6 +27,7 @@ from .muster import Muster, muster, preflight_of
 from .outcome import Outcome, Probed
 from .plan import Plan
 from .spec import RunSpec
+from .stages import Rest, rests
 from .summary import measured
 from .watch import View, Watch
 
@@ -47,6 +49,7 @@ class Run:
         self.outcome = Outcome(self.run_id, spec, datetime.now(UTC), seed=seed_of(spec))
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
+        self.began = 0.0  # when the workers were told to start
         self.data_host = ""
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
@@ -79,10 +82,12 @@ class Run:
         plan = self.plan(mustered)
         await self.prepare(plan)
         await self.start()
-        await self.ramp()
-        if self.spec.hold:
-            self.outcome.ramp_end = await self.compare()
-        await self.hold()
+        while True:
+            await self.follow_schedule()
+            if self.spec.hold:
+                self.outcome.ramp_end = await self.compare()
+            if not await self.hold():
+                break
         self.outcome.hold_end = await self.compare()
         if self.spec.probe_ghosts:
             self.outcome.probed = await self.probe()
@@ -116,7 +121,7 @@ class Run:
         workers = (Entry(worker.name, worker.planned, described[worker.name].host.namespace) for worker in plan.workers)
         target = self.outcome.target
         beside = Entry(self.target.name, plan.total, target.host.namespace) if self.target and target else None
-        return Ledger(workers, beside, accepting=beside is not None and not self.spec.endpoint)
+        return Ledger(workers, beside, self.spec.schedule, accepting=beside is not None and not self.spec.endpoint)
 
     async def prepare(self, plan: Plan) -> None:
         """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
@@ -175,35 +180,72 @@ class Run:
     async def start(self) -> None:
         """All workers at once; each then starts its shards at one instant of its own clock."""
         self.started = True
-        self.ledger.timeline.begin(time.monotonic(), self.ledger.moment)
+        self.began = time.monotonic()
+        self.ledger.timeline.begin(self.began, self.ledger.moment)
         await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
 
-    async def ramp(self) -> None:
+    @property
+    def doing(self) -> str:
+        return "following" if self.spec.stage or len(self.ledger.revisions) > 1 else "opening"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the schedule has been followed, and the time that the start took to reach the nodes."""
+        return time.monotonic() - self.began
+
+    async def follow_schedule(self) -> None:
+        """To its end, or to that of the one that replaced it; compared wherever it stands still for long enough."""
+        schedule: Schedule | None = None
+        while schedule is not self.ledger.schedule:
+            schedule = self.ledger.schedule
+            for rest in rests(schedule):
+                if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
+                    await self.rest(rest)
+            await self.follow_until(math.inf, schedule)
+
+    async def follow_until(self, moment: float, schedule: Schedule) -> bool:
+        """Whether the moment came before the schedule's end, and before another one."""
+
         def share() -> float:
+            if self.doing == "following":
+                return min(self.elapsed / max(schedule.end_ns / NANOSECONDS, 1e-9), 1.0)
             tally = self.ledger.tally
             return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
 
-        await self.watch.wait("opening", lambda: self.ledger.all_at(Phase.HOLDING, self.ledger.workers), share)
+        def over() -> bool:
+            return self.ledger.all_at(Phase.HOLDING, self.ledger.workers) or self.ledger.schedule is not schedule
 
-    async def hold(self) -> None:
-        """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up."""
+        seconds = None if math.isinf(moment) else moment - self.elapsed
+        return not await self.watch.wait(self.doing, over, share, seconds)
+
+    async def rest(self, rest: Rest) -> None:
+        """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing."""
+        comparison = await self.compare()
+        if self.elapsed < rest.end:
+            self.outcome.rests.append((rest, comparison))
+
+    async def hold(self) -> bool:
+        """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up.
+
+        Whether it was cut short by another schedule, which is to be followed now.
+        """
         if any(entry.sample.halted for entry in self.ledger.entries):
-            return
-        began = time.monotonic()
-        seconds = self.spec.hold
+            return False
+        began, seconds, schedule = time.monotonic(), self.spec.hold, self.ledger.schedule
 
-        def nobody_left() -> bool:
+        def cut_short() -> bool:
             self.look()
-            return all(entry.lost for entry in self.ledger.workers)
+            return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
             "holding",
-            nobody_left,
+            cut_short,
             lambda: min((time.monotonic() - began) / seconds, 1.0) if seconds else 1.0,
             seconds,
         )
         if self.outcome.vigil.watching:
             self.judge(time.monotonic())
+        return self.ledger.schedule is not schedule
 
     def look(self) -> None:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""

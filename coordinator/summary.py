@@ -18,6 +18,7 @@ from .findings import Findings, symptoms
 from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
+from .stages import reached_by_all, retarget_summary, stages_summary
 
 SCHEMA = "c1m.summary/1"
 SYN_STEPS = (1, 3, 7)  # seconds
@@ -59,21 +60,25 @@ def all_symptoms(outcome: Outcome) -> list[str]:
 
 def failed_criteria(outcome: Outcome) -> list[str]:
     """Reached, held, and reconciled: what of it is not true, a sentence each."""
-    total, ledger = outcome.spec.total, outcome.ledger
+    ledger = outcome.ledger
     told = []
     if ledger is None or outcome.hold_end is None:
         return ["the run ended before its hold did"]
-    if ledger.tally.opened < total:
+    if ledger.tally.opened < ledger.due:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
-        told.append(f"{ledger.tally.opened:,} of {total:,} connections were established; failed: {causes or 'none'}")
-    if outcome.hold_end.established < ledger.tally.opened:
+        told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
+    left_open = ledger.tally.opened - outcome.hold_end.closed
+    if outcome.hold_end.established < left_open:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
         told.append(
-            f"{outcome.hold_end.established:,} of {ledger.tally.opened:,} established connections were held to the end; "
+            f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "
             f"dropped: {causes or 'none'}" + (f"; the server said: {ledger.heard}" if ledger.heard else "")
         )
     if not outcome.hold_end.reconciliation.sound:
         told += outcome.hold_end.reconciliation.explanation
+    for rest, comparison in outcome.rests:
+        if not comparison.reconciliation.sound:
+            told += [f"while the schedule stood at {rest.total:,}: {each}" for each in comparison.reconciliation.explanation]
     if (probed := outcome.probed) and probed.ghosts:
         told.append(
             f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
@@ -113,6 +118,9 @@ def measured(outcome: Outcome) -> dict[str, Any]:
     ledger = outcome.ledger or Ledger((), None)
     tally, hold_end = ledger.tally, outcome.hold_end
     return {
+        "seed": outcome.seed,
+        "stages": stages_summary(ledger.schedule, reached_by_all(entry.sample.reached_ns for entry in ledger.workers)),
+        "retargets": [retarget_summary(revision) for revision in ledger.revisions[1:]],
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,
@@ -155,6 +163,10 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
         **outcome.hold_end.reconciliation.to_summary(),
         "at_ramp_end": outcome.ramp_end.reconciliation.to_summary() if outcome.ramp_end else None,
         "widest_gap_through_hold": outcome.widest_gap,
+        "at_rests": [
+            {"begin_seconds": rest.begin, "end_seconds": rest.end, "total": rest.total} | comparison.reconciliation.to_summary()
+            for rest, comparison in outcome.rests
+        ],
         "probed": asdict(outcome.probed) if outcome.probed else None,
     }
 

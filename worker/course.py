@@ -36,13 +36,9 @@ class Rush:
         self.waiting -= count
         return repeat(0)
 
-    def forgo(self, count: int) -> None:
-        """Give up so many of those that wait."""
-        self.waiting -= count
-
     def halt(self) -> None:
         """Nothing more is opened or closed for the schedule's sake."""
-        self.forgo(self.waiting)
+        self.waiting = 0
         self.scheduled = NEVER  # no number is too much
 
     def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> Course:
@@ -66,24 +62,24 @@ class Course:
         return len(self.due)
 
     def advance(self, elapsed_ns: int) -> None:
-        """Pass everything that is due by then."""
+        """Pass everything that is due by then. Where the line falls, whoever still waits from before has waited in vain."""
+        late = len(self.due)
         while self.next_ns <= elapsed_ns:
             if self.opens:
                 self.due.append(self.next_ns)
                 self.scheduled += 1
             else:
                 self.scheduled -= 1
+                if late:
+                    late -= 1
+                    del self.due[late]
             self.next_ns, self.opens = next(self.edges, (NEVER, False))
 
     def take(self, count: int) -> Iterator[int]:
         return iter([self.due.popleft() for _ in range(count)])
 
-    def forgo(self, count: int) -> None:
-        for _ in range(count):
-            self.due.pop()
-
     def halt(self) -> None:
-        self.forgo(self.waiting)
+        self.due.clear()
         self.scheduled = NEVER  # no number is too much
         self.edges, self.next_ns = iter(()), NEVER
 
@@ -92,10 +88,15 @@ class Course:
 
 
 def turned(before: int, waiting: Iterable[int], course: Course, elapsed_ns: int) -> Course:
-    """What waited still waits, and what the new schedule is ahead of the old one is due now; closing what it is behind is the
-    shard's, as always."""
+    """Where the new schedule is ahead of the old one, so many are due now; where it is behind, so many wait no more.
+
+    To close what is too much then is the shard's, as always.
+    """
+    more = course.scheduled - before
     course.due.extend(waiting)
-    course.due.extend(repeat(elapsed_ns, max(course.scheduled - before, 0)))
+    course.due.extend(repeat(elapsed_ns, more))
+    for _ in range(min(-more, len(course.due))):
+        course.due.pop()
     return course
 
 

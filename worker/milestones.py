@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from c1m.dealing import Share
 from c1m.schedule import Schedule
 
 from .course import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What reaching a stage means for one shard."""
+
+    index: int  # of the stage
+    begin_ns: int
+    falls: bool
+    number: int  # of its connections at the stage's end
+    turns: int  # of its openings, or closings where the stage falls, from the beginning of the run to the end of the stage
+
+    def is_reached(self, opened: int, closed: int, held: int) -> bool:
+        """When its number is held. Where the line turns at once that may never be: then, when everybody has had their turn."""
+        if self.falls:
+            return held <= self.number or closed >= self.turns
+        return held >= self.number or opened >= self.turns
 
 
 class Milestones:
@@ -14,27 +34,34 @@ class Milestones:
     def __init__(self, share: Share, schedule: Schedule) -> None:
         self.share = share
         self.reached: dict[int, int] = {}
-        self.ahead: list[tuple[int, int, int, bool]] = []  # (begin, index, own connections at the end, whether it falls)
-        self.next_ns = NEVER
+        self.ahead: list[Goal] = []
+        self.next_ns = NEVER  # looking before then finds nothing
         self.follow(schedule, 0)
 
     def follow(self, schedule: Schedule, kept: int) -> None:
         """Another schedule, of which the first ``kept`` stages are those of the one before."""
         self.reached = {index: when for index, when in self.reached.items() if index < kept}
-        self.ahead = [stage for stage in self.ahead if stage[1] < kept] + [
-            (line.begin_ns, index, self.share.count(line.total), line.rise < 0)
-            for index, line in enumerate(schedule.lines)
-            if index >= kept and schedule.stages[index].named
-        ]
-        self.next_ns = self.ahead[0][0] if self.ahead else NEVER
+        self.ahead = [goal for goal in self.ahead if goal.index < kept]
+        self.ahead += [goal for goal in goals(self.share, schedule) if goal.index >= kept]
+        self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
 
-    def look(self, elapsed_ns: int, held: int) -> None:
-        """``held`` connections are established now."""
-        for stage in list(self.ahead):
-            begin, index, goal, falls = stage
-            if begin > elapsed_ns:
-                break
-            if held <= goal if falls else held >= goal:
-                self.reached[index] = elapsed_ns
-                self.ahead.remove(stage)
-        self.next_ns = self.ahead[0][0] if self.ahead else NEVER
+    def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
+        """So many were ever opened and closed for the schedule, and are established now."""
+        begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
+        done = [goal for goal in begun if goal.is_reached(opened, closed, held)]
+        if done:
+            self.reached.update((goal.index, elapsed_ns) for goal in done)
+            self.ahead = [goal for goal in self.ahead if goal.index not in self.reached]
+            self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
+
+
+def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
+    """Of the stages that a person named."""
+    opened = closed = before = 0
+    for index, line in enumerate(schedule.lines):
+        number = share.count(line.total)
+        opened += max(number - before, 0)
+        closed += max(before - number, 0)
+        if schedule.stages[index].named:
+            yield Goal(index, line.begin_ns, line.rise < 0, number, closed if line.rise < 0 else opened)
+        before = number

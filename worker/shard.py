@@ -219,7 +219,7 @@ class Shard:
             self.open_due()
         connections.drain()
         if elapsed_ns >= self.milestones.next_ns and self.phase is Phase.OPENING:
-            self.milestones.look(elapsed_ns, connections.established)
+            self.milestones.look(elapsed_ns, connections.opened, connections.closed, connections.established)
         if connections.in_flight and elapsed >= self.next_expiry:
             self.next_expiry = elapsed + EXPIRY_SECONDS
             connections.expire(now - self.assignment.connect_timeout)
@@ -236,7 +236,7 @@ class Shard:
 
     def sleep(self, elapsed: float) -> float:
         connections, course = self.connections, self.course
-        if course.waiting and connections.in_flight < self.assignment.most_in_flight:
+        if self.openable > 0:
             return 0
         if connections.established and self.surplus > 0:
             return 0
@@ -259,13 +259,18 @@ class Shard:
     # -- up
 
     def open_due(self) -> None:
-        connections, course = self.connections, self.course
         for _ in range(STEP_CHUNKS):
-            chunk = min(course.waiting, self.assignment.most_in_flight - connections.in_flight, CHUNK)
+            chunk = min(self.openable, CHUNK)
             if chunk <= 0:
                 return
             self.open_chunk(chunk)
-            connections.drain()
+            self.connections.drain()
+
+    @property
+    def openable(self) -> int:
+        """Connections that are due, and for which there is room: in flight, and where others have to be closed before."""
+        room = self.assignment.most_in_flight - self.connections.in_flight
+        return min(self.course.waiting - max(self.surplus, 0), room)
 
     def open_chunk(self, chunk: int) -> None:
         leg = self.itinerary.next_leg()
@@ -289,9 +294,7 @@ class Shard:
         return connections.established + connections.in_flight + course.waiting - course.scheduled
 
     def close_surplus(self) -> None:
-        """First those that are not even open. What is in flight is closed when it has arrived."""
-        course = self.course
-        course.forgo(min(self.surplus, course.waiting))
+        """What is in flight is closed when it has arrived."""
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
         for place in self.connections.close(chosen, reset=self.assignment.reset):
             self.itinerary.give_back(place)

@@ -211,7 +211,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -241,6 +241,7 @@ class Sample(_message.Message):
     SCHEDULED_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     REACHED_NS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_VERSION_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -256,7 +257,8 @@ class Sample(_message.Message):
     scheduled: int
     schedule: _schedule_pb2.Schedule
     reached_ns: _containers.ScalarMap[int, int]
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    schedule_version: int
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("values_us", "counts")
