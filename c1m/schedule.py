@@ -96,6 +96,14 @@ class Schedule:
         """The most that should ever be open."""
         return max((stage.total for stage in self.stages), default=0)
 
+    @property
+    def steepest(self) -> float:
+        """Of the lines that rise, connections a second; 0 where one of them rises at once."""
+        climbs = [line for line in self.lines if line.rise > 0]
+        if any(line.begin_ns == line.end_ns for line in climbs):
+            return 0.0
+        return max((line.rise * NANOSECONDS / (line.end_ns - line.begin_ns) for line in climbs), default=0.0)
+
     def at(self, elapsed_ns: int) -> int:
         """How many should be open at that time; where the line jumps, the number after the jump."""
         if elapsed_ns < 0:

@@ -59,6 +59,11 @@ class RunSpec:
         return not (self.stage or self.rate or self.ramp)
 
     @property
+    def effective_rate(self) -> float:
+        """The most connections that are due within a second; 0: as fast as they go."""
+        return 0.0 if self.rushes else self.schedule.steepest
+
+    @property
     def schedule(self) -> Schedule:
         if self.stage:
             return schedule_of(self.stage)
