@@ -76,6 +76,16 @@ def joined(several: Iterable[Mapping[int, int]]) -> Counter[int]:
     return found
 
 
+def coarser(counts: Mapping[int, int]) -> dict[int, int]:
+    """The same in 16 buckets an octave, by the middle of each: 3 % off at worst, and few enough to keep many of them."""
+    found: dict[int, int] = {}
+    for value, count in counts.items():
+        shift = max(value.bit_length() - 5, 0)
+        middle = (value >> shift << shift) + (1 << shift >> 1)
+        found[middle] = found.get(middle, 0) + count
+    return found
+
+
 def at_least(counts: Mapping[int, int], us: int) -> int:
     """How many took at least so long."""
     return sum(count for value, count in counts.items() if value >= us)

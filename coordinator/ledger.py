@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from c1m.latency import joined
+from c1m.latency import coarser, joined
 from c1m.node import Phase, Sample
 from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
@@ -14,6 +14,8 @@ from c1m.tally import Tally, total
 from .history import History
 from .timeline import HostState, Moment, NodeState, Timeline
 
+LATENCIES = ("connect_latency_us", "heartbeat_rtt_us")  # those of the time line
+ADDED_UP = 100  # workers whose histograms are added up for each row of it: 40 ms, and of a thousand 400
 EACH = 10  # hosts, and as many nodes, that have columns of their own on the time line; more are added up
 
 
@@ -96,7 +98,14 @@ class Ledger:
             target_open=target.open if target else None,
             nodes=self.node_states(),
             hosts=self.host_states(),
+            latencies=self.latencies(),
         )
+
+    def latencies(self) -> dict[str, dict[int, int]]:
+        """By kind, as far as it was measured; of a large fleet none."""
+        if len(self.workers) > ADDED_UP:
+            return {}
+        return {kind: counts for kind in LATENCIES if (counts := coarser(self.histogram(kind)))}
 
     def node_states(self) -> dict[str, NodeState]:
         there = {entry.name: entry.node_state for entry in self.workers if not entry.lost}

@@ -52,13 +52,24 @@ def events(seconds: Sequence[float], values: Values, width: int) -> list[float |
     return list(found)
 
 
+def highest(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
+    """What was measured in each interval, in ``width`` columns: the largest of those that a column touches, 0 for none."""
+    found = [0.0] * width
+    for since, at, value in zip([0.0, *seconds], seconds, values, strict=False):
+        if value is not None:
+            for column, _ in shares(since, at, seconds[-1] / width, width):
+                found[column] = max(found[column], value)
+    return list(found)
+
+
 def shares(since: float, at: float, each: float, width: int) -> list[tuple[int, float]]:
     """Which columns of ``each`` seconds an interval lies in, and what share of it lies in each of them."""
     first, last = (min(int(moment / each), width - 1) if each else 0 for moment in (since, at))
     if first == last or at <= since:
         return [(last, 1.0)]
     edges = [since, *(column * each for column in range(first + 1, last + 1)), at]
-    return [(first + index, (end - begin) / (at - since)) for index, (begin, end) in enumerate(pairwise(edges))]
+    parts = enumerate(pairwise(edges), first)
+    return [(column, (end - begin) / (at - since)) for column, (begin, end) in parts if end > begin]
 
 
 def bars(values: Values, height: int = 1, glyphs: str = BLOCKS, floor: float = 0.0) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from c1m.latency import percentile, since
+
 ROWS = 600  # as many make a picture; a run of an hour has one every eight seconds
 STEP_SECONDS = 1.0
 
@@ -49,6 +51,7 @@ class Moment:
     target_open: int | None
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     hosts: Mapping[str, HostState] = field(default_factory=dict)
+    latencies: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # kind -> microseconds -> how many so far
 
 
 class Timeline:
@@ -100,6 +103,7 @@ class Timeline:
             return None
         seconds = [row[0] for row in self.rows]
         moments = [row[1] for row in self.rows]
+        kinds = names(moment.latencies for moment in moments)
         nodes = names(moment.nodes for moment in moments)
         hosts = names(moment.hosts for moment in moments)
         return {
@@ -112,9 +116,21 @@ class Timeline:
             "dropped": [moment.dropped for moment in moments],
             "accepted": [moment.accepted for moment in moments],
             "target_open": [moment.target_open for moment in moments],
+            **{kind: latency_columns([moment.latencies.get(kind, {}) for moment in moments]) for kind in kinds},
             "nodes": {node: node_columns(seconds, [moment.nodes.get(node) for moment in moments]) for node in nodes},
             "hosts": {host: host_columns([moment.hosts.get(host) for moment in moments]) for host in hosts},
         }
+
+
+def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column]:
+    """Of what was measured in each interval; unknown where nothing was."""
+    found = [since(now, before) for before, now in pairwise([{}, *cumulative])]
+    return {
+        "count": [sum(counts.values()) for counts in found],
+        "p50": [percentile(counts, 50) if counts else None for counts in found],
+        "p99": [percentile(counts, 99) if counts else None for counts in found],
+        "max": [max(counts, default=None) for counts in found],
+    }
 
 
 def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -> dict[str, Any]:
@@ -170,12 +186,12 @@ def rises(cumulative: Column) -> Column:
 def rates(seconds: Sequence[float], cumulative: Column) -> Column:
     """A second, over the interval that ends with the row; the first row ends none."""
     intervals = pairwise(zip(seconds, cumulative, strict=True))
-    return [None, *(round((now - before) / (at - since), 1) for (since, before), (at, now) in intervals)]
+    return [None, *(round((now - before) / (at - earlier), 1) for (earlier, before), (at, now) in intervals)]
 
 
 def cpu_percent(seconds: Sequence[float], used: Column) -> Column:
     """Of one processor, over the interval that ends with the row; None where a node was not heard of."""
     found: Column = [None]
-    for (since, before), (at, now) in pairwise(zip(seconds, used, strict=True)):
-        found.append(None if before is None or now is None else round(100 * (now - before) / (at - since), 1))
+    for (earlier, before), (at, now) in pairwise(zip(seconds, used, strict=True)):
+        found.append(None if before is None or now is None else round(100 * (now - before) / (at - earlier), 1))
     return found

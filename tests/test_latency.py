@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c1m import histogram
-from c1m.latency import Latencies, at_least, joined, microseconds, percentile, since
+from c1m.latency import Latencies, at_least, coarser, joined, microseconds, percentile, since
 
 SECONDS = st.floats(0, 3_600, width=32)
 COUNTS = st.dictionaries(st.integers(1, histogram.LONGEST_US), st.integers(1, 10**6), max_size=6)
@@ -32,6 +32,19 @@ def test_rounding_is_within_a_fifth_of_a_percent(seconds: float) -> None:
 @given(SECONDS, SECONDS)
 def test_rounding_keeps_the_order(one: float, other: float) -> None:
     assert [*told(min(one, other))] <= [*told(max(one, other))]
+
+
+@given(COUNTS)
+def test_coarser_counts_are_as_many_and_within_three_percent(counts: dict[int, int]) -> None:
+    for value in counts:
+        (middle,) = coarser({value: 1})
+        assert abs(middle - value) <= value / 32
+    assert sum(coarser(counts).values()) == sum(counts.values())
+    assert coarser(coarser(counts)) == coarser(counts)
+
+
+def test_sixteen_values_are_left_of_an_octave() -> None:
+    assert len(coarser(dict.fromkeys(range(1 << 12, 1 << 13), 1))) == 16
 
 
 def test_few_values_are_left_of_many() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from c1m.coordinator.curves import LEAST_COLUMNS, curves
 from c1m.coordinator.document import written
-from c1m.coordinator.plot import ASCII, BLOCKS, bars, events, levels, ruler
+from c1m.coordinator.plot import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report import picture
 
 VALUES = st.none() | st.integers(0, 10**12)
@@ -52,6 +52,18 @@ def test_events_are_spread_over_the_interval_in_which_they_were_counted(
     seconds: list[float], values: Any, told: list[float]
 ) -> None:
     assert events(seconds, values, 4) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "values", "told"),
+    [
+        ([0, 1, 2, 3, 4], [None, 1, None, 7, 2], [1, 0, 7, 2]),  # nothing was measured in the second one
+        ([0, 2, 4], [None, 5, None], [5, 5, 0, 0]),
+        ([0, 0.5, 1, 4], [None, 3, 9, 1], [9, 1, 1, 1]),
+    ],
+)
+def test_what_was_measured_in_an_interval_stands_where_it_was(seconds: list[float], values: Any, told: list[float]) -> None:
+    assert highest(seconds, values, 4) == told
 
 
 @given(ROWS, st.integers(1, 200))
@@ -102,6 +114,7 @@ def timeline(**counters: list[int | None]) -> dict[str, Any]:
         "established": [0, 500, 1_000, 1_000],
         "opened": [0, 500, 1_000, 1_000],
         "opened_per_second": [None, 500.0, 500.0, 0.0],
+        "connect_latency_us": {"p99": [None, 900, 50_000, None]},
         "failed": [0, 0, 3, 3],
         "dropped": [0, 0, 0, 0],
         "hosts": {"target t": {"slab_bytes": [None, 10**9, 11 * 10**8, 11 * 10**8], "counters": counters}},
@@ -114,6 +127,7 @@ def test_counters_that_should_stay_still_stand_below_the_curves() -> None:
     labels = {line.split()[0]: line.split()[-1] for line in told if line.split()}
     assert labels["established"] == "1,000"
     assert (labels["opened/s"], labels["failed"], labels["ListenOverflows"]) == ("500/s", "3", "1,204")
+    assert next(line for line in told if line.startswith("connect p99")).endswith("50 ms")
     assert "dropped" not in labels
     assert "ActiveOpens" not in labels  # every connection raises it
     overflows = next(line for line in told if line.startswith("ListenOverflows"))

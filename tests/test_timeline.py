@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger import EACH, Entry, Ledger
+from c1m.coordinator.ledger import ADDED_UP, EACH, Entry, Ledger
 from c1m.coordinator.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
 from c1m.node import Phase, Sample
 from c1m.reading import Reading
@@ -135,6 +135,19 @@ def test_rates_are_of_the_interval_that_ends_with_the_row() -> None:
     assert told["nodes"][WORKER]["cpu_percent"] == [None, 5.0, 2.5]
 
 
+def test_latencies_are_of_what_was_measured_in_the_interval() -> None:
+    rows = [{}, {100: 99}, {100: 99}, {100: 99, 5_000: 1, 900: 3}]
+    told = line(*(Moment(0, 0, 0, 0, 0, 0, latencies={"connect_latency_us": counts}) for counts in rows)).to_summary()
+
+    assert told
+    assert told["connect_latency_us"] == {
+        "count": [0, 99, 0, 4],
+        "p50": [None, 100, None, 900],
+        "p99": [None, 100, None, 5_000],
+        "max": [None, 100, None, 5_000],
+    }
+
+
 # -- moments, out of a ledger
 
 
@@ -169,6 +182,17 @@ def test_a_large_fleet_is_added_up_beside_the_target() -> None:
     assert there.nodes[f"{EACH + 5} workers"] == NodeState(1.5 * (EACH + 5), 2_000 * (EACH + 5))
     assert list(there.hosts) == [TARGET, f"{EACH + 5} other hosts"]
     assert there.hosts[f"{EACH + 5} other hosts"].counters == {"ListenDrops": 5 * (EACH + 5)}
+
+
+@pytest.mark.parametrize(("workers", "kinds"), [(2, ["heartbeat_rtt_us"]), (ADDED_UP + 1, [])])
+def test_latencies_of_a_fleet_are_added_up_unless_it_is_large(workers: int, kinds: list[str]) -> None:
+    made = ledger(workers, str)
+    for entry in made.workers:
+        made.take(entry, Sample(Phase.HOLDING, histograms={"heartbeat_rtt_us": {100: 3}, "first_byte_us": {7: 1}}))
+
+    there = made.moment().latencies
+    assert list(there) == kinds
+    assert [sum(counts.values()) for counts in there.values()] == [3 * workers] * len(kinds)
 
 
 def test_a_lost_node_has_no_more_moments() -> None:
