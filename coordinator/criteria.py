@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .figures import Figure, find
+from .figures import Figure, find, members
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -100,7 +100,7 @@ def why_unknown(figure: Figure, whose: str, summary: Mapping[str, Any]) -> str:
     why = "nobody told it"
     for word in figure.path:
         if isinstance(node, list):
-            node = next((item for item in node if item["node"] == whose), None)
+            node = members(node).get(whose)
         if node is None:
             break
         if told := node.get("unknown"):
@@ -118,6 +118,8 @@ NOTHING = {
     "workers": "the run had no workers",
     "reconciliation": "the run ended before its hold did, and nobody was asked",
     "at_ramp_end": "nobody was asked when the ramp ended",
+    "stages": "the run had no stages",
+    "reached_seconds": "the stage was not reached",
     "probed": "nobody was probed; that takes --probe-ghosts",
     "ramp_seconds": "nothing was opened",
     "connections_per_second": "nothing was opened",

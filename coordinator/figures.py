@@ -74,6 +74,7 @@ SECTIONS = {
     "heartbeat_rtt_us alive_after_us syn_retransmissions.took_1_seconds "
     "syn_retransmissions.took_3_seconds syn_retransmissions.took_7_seconds bytes_sent bytes_received",
     "heartbeats": HEARTBEATS,
+    "stages": "total within_seconds due_seconds reached_seconds",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
     "reconciliation.at_ramp_end": COUNTED,
     "target": f"accepted open_at_hold_end closed left_open_by_clients bytes_sent acceptors acceptors_full {NODE}",
@@ -102,7 +103,7 @@ CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.err
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``path`` leads to it in the summary; through ``workers`` there is one for each."""
+    """``path`` leads to it in the summary; through ``workers`` or ``stages`` there is one for each."""
 
     path: tuple[str, ...]
 
@@ -147,7 +148,7 @@ class Figure:
         return Figure(self.path[: -len(words)] + chosen)
 
     def values(self, summary: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-        """(worker, value) of each worker, or one with "" for whose; None is unknown."""
+        """(whose, value) of each worker or stage, or of one with "" for whose; None is unknown."""
         return reached(summary, self.path)
 
 
@@ -164,13 +165,18 @@ def bare(word: str) -> str:
 def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -> list[tuple[str, float | None]]:
     """What stands at the end of the path; a mapping of counts there is their sum."""
     if isinstance(node, list):
-        return [found for item in node for found in reached(item, path, parent, str(item["node"]))]
+        return [found for name, item in members(node).items() for found in reached(item, path, parent, name)]
     if node is None:
         return [(whose, None)]
     if not path:
         return [(whose, sum(node.values()) if isinstance(node, Mapping) else node)]
     absent = 0 if parent in ZERO_IF_ABSENT else None
     return reached(node.get(path[0], absent), path[1:], path[0], whose)
+
+
+def members(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """By the names of workers, or by number."""
+    return {str(item.get("node", f"number {number}")): item for number, item in enumerate(items, 1)}
 
 
 def spelled_out(section: str, names: str) -> Iterable[Figure]:

@@ -106,6 +106,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "criteria": [judgement.to_summary() for judgement in required],
         "spec": outcome.spec.to_summary(),
         "plan": outcome.plan.to_summary() if outcome.plan else None,
+        "seed": outcome.seed,
+        "retargets": [retarget_summary(revision) for revision in (outcome.ledger.revisions[1:] if outcome.ledger else ())],
         **figures,
         "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,
         "limits": limits(outcome),
@@ -118,9 +120,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
     ledger = outcome.ledger or Ledger((), None)
     tally, hold_end = ledger.tally, outcome.hold_end
     return {
-        "seed": outcome.seed,
         "stages": stages_summary(ledger.schedule, reached_by_all(entry.sample.reached_ns for entry in ledger.workers)),
-        "retargets": [retarget_summary(revision) for revision in ledger.revisions[1:]],
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,

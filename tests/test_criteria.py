@@ -147,6 +147,32 @@ def test_what_is_unknown_is_not_met_and_says_why(text: str, outcome: Outcome, wh
     assert why in found.reason
 
 
+@pytest.mark.parametrize("outcome", [finished(), not_held(), ended_early(), refused()])
+def test_every_figure_can_be_asked_for_in_every_run(outcome: Outcome) -> None:
+    summary = measured(outcome)
+    for figure in FIGURES:
+        name = str(figure).replace("failed.*", "failed.ETIMEDOUT").replace("dropped.*", "dropped.EPIPE").replace(EACH, "any")
+        found = judge(parse(f"{name} >= 0"), summary)
+        assert found.met is (found.value is not None), figure
+        assert bool(found.reason) is not found.met
+
+
+@pytest.mark.parametrize(
+    ("stages", "met", "told"),
+    [
+        ([9.0, 60.5], True, ""),
+        ([9.0, 61.5], False, "stages.reached of number 2 was 1 min 02 s"),
+        ([None, 61.5], False, "stages.reached of number 1 is unknown, hence not met: the stage was not reached"),
+        ([], False, "the run had no stages"),
+    ],
+)
+def test_every_stage_may_be_required_to_be_reached_in_time(stages: list[float | None], met: bool, told: str) -> None:
+    found = judge(parse("stages.reached <= 61s"), {"stages": [{"reached_seconds": reached} for reached in stages]})
+
+    assert found.met is met
+    assert told in found.reason
+
+
 def test_of_several_workers_the_one_that_is_not_as_required_decides() -> None:
     summary = {"workers": [{"node": f"w{number}", "failed": {"ETIMEDOUT": number}} for number in range(4)]}
 
