@@ -24,6 +24,9 @@ EXPECTED = frozenset(
         "TCPAbortOnClose",
         "TCPAbortOnData",
         "TCPKeepAlive",
+        "cpu_busy_ms",
+        "cpu_softirq_ms",
+        "cpu_steal_ms",
         "softnet_squeezed",
     }
 )

@@ -35,7 +35,7 @@ class HostState:
 class NodeState:
     """One node, or several together. What an observer tells is the server's that it watches."""
 
-    cpu_seconds: float  # used so far by its shards or acceptors
+    cpu_seconds: float  # used so far by its shards or acceptors, or by the server
     pss_bytes: int | None  # of all its processes
 
 

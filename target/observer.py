@@ -10,6 +10,7 @@ from c1m.control import Control
 from c1m.crew import Zygote
 from c1m.errors import RefusedError
 from c1m.kernel import owners, sockdiag
+from c1m.kernel.host import network_namespace
 from c1m.node import Close, Inspection
 from c1m.ports import PortRanges
 
@@ -44,6 +45,11 @@ class Observer(Control):
             found = owners.family_of(self.pid)
             if not found:
                 raise RefusedError(f"there is no process {self.pid} here; give the server's with --pid")
+            if network_namespace(self.pid) not in (network_namespace("self"), None):
+                raise RefusedError(
+                    f"process {self.pid} is in another network namespace, whose connections cannot be counted from here; "
+                    f"start this in it: nsenter --net --target {self.pid} c1m-target observe --pid {self.pid} ..."
+                )
             return found
         inodes = {inode for family in FAMILIES for inode in sockdiag.listener_inodes(self.ports.ranges, family)}
         if not inodes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from programs import node, run_coord
 from test_endpoint import NGINX, PORT, nginx
+
+from c1m.kernel.host import network_namespace
 
 CONTROL = "127.0.0.1:23209"
 SORRY = b"-DENIED come back later\r\n"
@@ -33,7 +36,24 @@ def test_an_observed_server_is_counted_by_its_kernel_and_billed(tmp_path: Path) 
     assert counted["at_ramp_end"]["kernel_established"] == 5000
     assert target["memory"]["user_bytes_per_connection"] > 100
     assert 3000 < target["memory"]["slab_bytes_per_socket"] < 6000
+    (name,) = (name for name in summary["timeline"]["nodes"] if name.startswith("target"))
+    assert any(summary["timeline"]["nodes"][name]["cpu_percent"])  # nginx's, which has no processes of ours
     assert {"TCP", "filp", "dentry"} <= {cache["name"] for cache in target["memory"]["caches"]}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+def test_a_server_in_another_network_namespace_cannot_be_observed_from_here() -> None:
+    with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as server:
+        try:
+            while network_namespace(server.pid) == network_namespace("self"):
+                assert server.poll() is None
+            with node("target", "observe", "--port", "9", "--pid", str(server.pid), "--listen", CONTROL):
+                ended = run_coord("--total", "10", "--target", CONTROL, "--endpoint", "127.0.0.1:9")
+        finally:
+            server.kill()
+
+    assert ended.returncode == 3
+    assert f"nsenter --net --target {server.pid} c1m-target observe" in " ".join(ended.stdout.split())
 
 
 @contextmanager

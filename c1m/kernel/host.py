@@ -41,7 +41,7 @@ def read_host() -> HostFacts:
         hostname=os.uname().nodename,
         kernel_release=os.uname().release,
         cores=len(os.sched_getaffinity(0)),
-        netns=_inode("/proc/self/ns/net"),
+        netns=network_namespace("self"),
         ephemeral_range=None if ephemeral is None else parse_port_range(ephemeral),
         reserved_ports=None if reserved is None else parse_kernel_ports(reserved),
         somaxconn=read_int("/proc/sys/net/core/somaxconn"),
@@ -66,8 +66,9 @@ def read_int(path: str) -> int | None:
     return int(text) if re.fullmatch(r"-?[0-9]{1,20}\n?", text) else None
 
 
-def _inode(path: str) -> int | None:
+def network_namespace(pid: int | str) -> int | None:
+    """The inode of a process's network namespace; None when it is gone, or another user's."""
     try:
-        return os.stat(path).st_ino
+        return os.stat(f"/proc/{pid}/ns/net").st_ino
     except OSError:
         return None

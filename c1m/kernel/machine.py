@@ -10,6 +10,7 @@ import resource
 from c1m.kernel import memory
 from c1m.kernel.host import read_text
 from c1m.kernel.limits import read_capabilities
+from c1m.kernel.processors import STEAL, parse_ticks
 
 RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLIMIT_NPROC}
 
@@ -48,10 +49,8 @@ def hypervisor(cpuinfo: str, vendor: str) -> str:
 
 def steal(stat: str) -> str:
     """Percent of processor time since boot that a hypervisor gave to others."""
-    found = re.match(r"cpu +((?:\d+ ?)+)", stat)
-    ticks = [int(word) for word in found[1].split()] if found else []
-    # user nice system idle iowait irq softirq steal; guest times, which follow, are in user and nice already
-    return f"{100 * ticks[7] / max(sum(ticks[:8]), 1):.2f}" if len(ticks) >= 8 else ""
+    ticks = parse_ticks(stat)
+    return f"{100 * ticks[STEAL] / max(sum(ticks), 1):.2f}" if ticks else ""
 
 
 def limits(soft_and_hard: tuple[int, int]) -> str:

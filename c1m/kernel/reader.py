@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
-from c1m.kernel import memory, process, sockstat
+from c1m.kernel import memory, process, processors, sockstat
 from c1m.kernel.cgroup import read_cgroup_pids
 from c1m.kernel.host import read_int, read_text
 from c1m.kernel.slab import read_slabinfo
@@ -59,6 +59,7 @@ class Reader:
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
+        self.cpu_seconds = 0.0  # that the watched processes have used, by the newest reading
         self.next_pss = 0.0
         self.unknown: dict[str, None] = {}  # why something is, each sentence once
 
@@ -69,6 +70,7 @@ class Reader:
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
         if walk:
             self.walk(time.monotonic())
+        self.cpu_seconds = sum(process.cpu_seconds(pid) or 0 for pid in self.pids())
         reading = Reading(
             number=self.taken,
             sockets=tcp.get("alloc"),
@@ -103,14 +105,14 @@ class Reader:
 
 
 def counters() -> dict[str, int]:
-    """Those of TCP_EXT and TCP that this kernel has, and packets dropped before TCP saw them."""
+    """Those of TCP_EXT and TCP that this kernel has, packets dropped before TCP saw them, and what the processors did."""
     extended = (sockstat.read_netstat() or {}).get("TcpExt", {})
     plain = (sockstat.read_snmp() or {}).get("Tcp", {})
     found = {name: value for name, value in extended.items() if name in TCP_EXT}
     found |= {name: value for name, value in plain.items() if name in TCP}
     if softnet := read_softnet():
         found |= {"softnet_dropped": softnet.dropped, "softnet_squeezed": softnet.squeezed}
-    return found
+    return found | processors.read_counters()
 
 
 def read_levels() -> dict[str, int]:
@@ -127,6 +129,7 @@ def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]
     cgroup, pids = memory.read_cgroup_memory(), read_cgroup_pids()
     known = {
         "tcp_inuse": tcp["inuse"] + of_ipv6.get("inuse", 0) if "inuse" in tcp else None,
+        "tcp_curr_estab": (sockstat.read_snmp() or {}).get("Tcp", {}).get("CurrEstab"),  # with CLOSE_WAIT
         "tcp_orphans": tcp.get("orphan"),
         "tcp_time_wait": tcp.get("tw"),
         "tcp_mem_pages": tcp.get("mem"),
