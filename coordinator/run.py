@@ -9,16 +9,17 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError
-from c1m.node import Close, Phase
+from c1m.node import Phase
 from c1m.routes import Address
 from c1m.schedule import NANOSECONDS, Arrival, Schedule
 
+from .closing import Closing
 from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
 from .gauges import Gauges
@@ -31,7 +32,6 @@ from .stages import Rest, rests
 from .summary import measured
 from .watch import View, Watch
 
-CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
 
@@ -275,78 +275,15 @@ class Run:
     def accepting(self) -> Entry | None:
         return self.ledger.accepting
 
-    # -- the end
-
     async def close(self) -> None:
-        """First the clients, so that no close is in the way of another; then the target closes what is left.
-
-        It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
-        those of the workers and the target can end at once.
-        """
-        self.find()
-        began = time.monotonic()
-        workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
-        rate = self.spec.close_rate / max(len(workers), 1)
-        target, node = self.ledger.target, self.target
-        resting = bool(self.started and self.accepting and self.spec.close is Close.RESET)
-        if resting and target and node:
-            await self.tell([target], lambda _: node.rest(self.run_id))
-        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
-        told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
-        if target and node and target in told:
-            if self.started and self.accepting:
-                await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
-                if not resting:
-                    await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
-            else:
-                await self.closed(workers)
-            await self.tell([target], lambda _: self.stop_target(node))
-        await self.closed(told)
-        if self.started:
-            self.outcome.teardown_seconds = time.monotonic() - began
-
-    async def stop_target(self, node: Target) -> None:
-        self.outcome.left_open = await node.stop(self.run_id)
-
-    async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
-        """Tell nodes to close. What they do not do, their lease does."""
-        answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, C1mError):
-                self.outcome.troubles.append(f"could not be told to close: {answer}")
-                self.watch.lose(entry, str(answer))
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                self.follow(entry)
-
-    async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
-        """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
-        if not entries:
-            return
-        opened = max(sum(entry.sample.tally.open for entry in entries), 1)
-
-        def share() -> float:
-            return 1 - sum(entry.sample.tally.open for entry in entries) / opened
-
-        def done() -> bool:
-            return enough() or self.ledger.all_at(Phase.CLOSED, entries)
-
-        if not await self.watch.wait("closing", done, share, CLOSE_SECONDS):
-            slow = ", ".join(late(entries))
-            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
-
-    def find(self) -> None:
-        """What the hosts have told up to here. From here on their sockets go, and prove nothing more."""
+        """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
         self.outcome.findings = self.outcome.found()
+        closing = Closing(self.run_id, self.watch, self.outcome, self.workers, self.target, self.engaged)
+        await closing.close(started=self.started)
 
 
 def seed_of(spec: RunSpec) -> int:
     return secrets.randbits(32) if spec.seed is None else spec.seed
-
-
-def late(entries: Iterable[Entry]) -> list[str]:
-    return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]
 
 
 async def until(interrupted: asyncio.Event, steps: Coroutine[Any, Any, None]) -> bool:

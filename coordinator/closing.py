@@ -1,0 +1,106 @@
+"""The end of a run: clients first, then the target, and when nothing is open any more, all processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
+
+from c1m.errors import C1mError
+from c1m.node import Close, Phase
+
+from .fleet import Target, Worker
+from .ledger import Entry, Ledger
+from .outcome import Outcome
+from .watch import Watch
+
+CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
+
+
+class Closing:
+    """``engaged``: the names of the nodes that were asked to prepare."""
+
+    def __init__(
+        self,
+        run_id: str,
+        watch: Watch,
+        outcome: Outcome,
+        workers: Mapping[str, Worker],
+        target: Target | None,
+        engaged: Sequence[str],
+    ) -> None:
+        self.run_id = run_id
+        self.watch = watch
+        self.outcome = outcome
+        self.spec = outcome.spec
+        self.workers = workers
+        self.target = target
+        self.nodes: dict[str, Worker | Target] = {**workers, **({target.name: target} if target else {})}
+        self.engaged = engaged
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.watch.ledger
+
+    async def close(self, *, started: bool) -> None:
+        """First the clients, so that no close is in the way of another; then the target closes what is left.
+
+        It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
+        those of the workers and the target can end at once.
+        """
+        began = time.monotonic()
+        workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
+        rate = self.spec.close_rate / max(len(workers), 1)
+        target, node = self.ledger.target, self.target
+        resting = bool(started and self.ledger.accepting and self.spec.close is Close.RESET)
+        if resting and target and node:
+            await self.tell([target], lambda _: node.rest(self.run_id))
+        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
+        told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
+        if target and node and target in told:
+            if started and self.ledger.accepting:
+                await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
+                if not resting:
+                    await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
+            else:
+                await self.closed(workers)
+            await self.tell([target], lambda _: self.stop_target(node))
+        await self.closed(told)
+        if started:
+            self.outcome.teardown_seconds = time.monotonic() - began
+
+    async def stop_target(self, node: Target) -> None:
+        self.outcome.left_open = await node.stop(self.run_id)
+
+    async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
+        """Tell nodes to close. What they do not do, their lease does."""
+        answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(answer, C1mError):
+                self.outcome.troubles.append(f"could not be told to close: {answer}")
+                self.watch.lose(entry, str(answer))
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                self.watch.follow(entry, self.nodes[entry.name], self.run_id)
+
+    async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
+        """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
+        if not entries:
+            return
+        opened = max(sum(entry.sample.tally.open for entry in entries), 1)
+
+        def share() -> float:
+            return 1 - sum(entry.sample.tally.open for entry in entries) / opened
+
+        def done() -> bool:
+            return enough() or self.ledger.all_at(Phase.CLOSED, entries)
+
+        if not await self.watch.wait("closing", done, share, CLOSE_SECONDS):
+            slow = ", ".join(late(entries))
+            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
+
+
+def late(entries: Iterable[Entry]) -> list[str]:
+    return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]
