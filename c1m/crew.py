@@ -15,6 +15,7 @@ import trio
 
 from c1m import link
 from c1m.errors import RefusedError
+from c1m.following import reached_by_all
 from c1m.latency import joined, microseconds
 from c1m.node import Phase
 from c1m.tally import PROCESS_DIED, Tally, total
@@ -236,10 +237,7 @@ class Crew:
         return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
 
     def reached_ns(self) -> dict[int, int]:
-        """Stages that all children have reached, each with the time of the last of them."""
-        every = [child.reached_ns for child in self.children]
-        stages = set(every[0]).intersection(*every) if every else set()
-        return {stage: max(reached[stage] for reached in every) for stage in sorted(stages)}
+        return reached_by_all(child.reached_ns for child in self.children)
 
     def cpu_seconds(self) -> float:
         return sum(child.cpu_seconds for child in self.children)

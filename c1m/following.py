@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from c1m.dealing import Share
 from c1m.schedule import Arrival, Revision, Stage
+
+
+def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    """Stage, by its place in the schedule -> when the last had reached it; without those that some have not."""
+    every = list(reached)
+    stages = set(every[0]).intersection(*every) if every else set()
+    return {stage: max(each[stage] for each in every) for stage in sorted(stages)}
 
 
 @dataclass(frozen=True, slots=True)

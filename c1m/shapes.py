@@ -52,17 +52,22 @@ def parse_shape(text: str) -> Shape:
 
 def schedule_of(shapes: Iterable[Shape]) -> Schedule:
     """All of them in turn. Raises ValueError when they never open anything, or are too many lines."""
+    schedule = Schedule(draw(shapes, 0))
+    if not schedule.peak:
+        raise ValueError("the stages never open a connection; one of them must be above 0")
+    return schedule
+
+
+def draw(shapes: Iterable[Shape], origin: int) -> tuple[Stage, ...]:
+    """All of them in turn, from ``origin`` connections. Raises ValueError when they are too many lines."""
     stages: list[Stage] = []
     for shape in shapes:
-        stages += shape.draw(stages[-1].total if stages else 0)
+        stages += shape.draw(stages[-1].total if stages else origin)
     if len(stages) > MOST_STAGES:
         raise ValueError(
             f"the stages come to {len(stages):,} straight lines, at most {MOST_STAGES:,} may be; draw fewer waves or steps"
         )
-    schedule = Schedule(tuple(stages))
-    if not schedule.peak:
-        raise ValueError("the stages never open a connection; one of them must be above 0")
-    return schedule
+    return tuple(stages)
 
 
 def line(size: str, within: int) -> Draw:

@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, plan, run
+from .commands import doctor, plan, retarget, run
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -45,6 +45,7 @@ def coord(
 
 app.command(epilog=EXAMPLES)(run.run)
 app.command(epilog=EXAMPLES)(plan.plan)
+app.command(epilog=EXAMPLES)(retarget.retarget)
 app.command(epilog=EXAMPLES)(doctor.doctor)
 
 

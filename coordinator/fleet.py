@@ -19,11 +19,11 @@ from c1m.node import Close, CloseOrder, Host, Inspection, Sample
 from c1m.ports import PortRanges
 from c1m.routes import Address
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
-from c1m.schedule import Arrival, Revision, Schedule
+from c1m.schedule import Arrival, Revision, Schedule, Stage
 from c1m.v1 import node_pb2, schedule_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
-from c1m.wire_schedule import revision_to_wire
+from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wire
 
 from .plan import WorkerPlan
 
@@ -43,6 +43,9 @@ class WorkerDescription:
     sources: AddressPool
     ports: PortRanges
     busy_with: str
+    run_id: str = ""  # of the run that it is on; empty: none
+    elapsed_ns: int = 0  # since the run's start there
+    revision: Revision | None = None  # of the schedule that the run follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,13 @@ class Worker(Node):
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         return WorkerDescription(
-            host, wire.pool_from_wire(answer.sources), wire.ports_from_wire(answer.ports), answer.busy_with
+            host=host,
+            sources=wire.pool_from_wire(answer.sources),
+            ports=wire.ports_from_wire(answer.ports),
+            busy_with=answer.busy_with,
+            run_id=answer.run_id,
+            elapsed_ns=answer.elapsed_ns,
+            revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
         )
 
     async def prepare(
@@ -144,6 +153,13 @@ class Worker(Node):
     async def start(self, run_id: str) -> None:
         with sentences(self.name):
             await self.stub.Start(worker_pb2.StartRequest(run_id=run_id), timeout=CALL_SECONDS)
+
+    async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
+        """The version of the schedule that the worker follows then."""
+        request = worker_pb2.RetargetRequest(run_id=run_id, at_ns=at_ns, stages=stages_to_wire(stages))
+        with sentences(self.name):
+            answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
+        return answer.version
 
     async def watch(self, run_id: str) -> AsyncIterator[Sample]:
         with sentences(self.name):

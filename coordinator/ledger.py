@@ -99,6 +99,7 @@ class Ledger:
             nodes=self.node_states(),
             hosts=self.host_states(),
             latencies=self.latencies(),
+            scheduled=self.scheduled,
         )
 
     def latencies(self) -> dict[str, dict[int, int]]:
@@ -133,6 +134,11 @@ class Ledger:
     def schedule(self) -> Schedule:
         """As the newest retarget left it."""
         return self.revisions[-1].schedule
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether the schedule is more than a way up."""
+        return len(self.revisions) > 1 or len(self.schedule.stages) > 1
 
     @property
     def scheduled(self) -> int | None:

@@ -82,19 +82,23 @@ class Terminal:
         if doing != self.doing:
             self.doing, self.since = doing, now
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("node", "planned", "open", "rate", "in flight", "failed", "dropped"):
+        following = ledger.has_stages
+        columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
+        for column in columns:
             table.add_column(column, justify="left" if column == "node" else "right")
         for entry in ledger.entries:
-            table.add_row(*self.row(entry, now))
+            table.add_row(*self.row(entry, now, following=following))
         bar = Table.grid(padding=(0, 1))
         bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), time_left(self.since, now, progress))
         self.live.update(Group(table, bar, self.picture.of(ledger.timeline)))
 
-    def row(self, entry: Entry, now: float) -> list[str]:
+    def row(self, entry: Entry, now: float, *, following: bool) -> list[str]:
+        """``following``: with what the schedule asks for now, which only workers know."""
         tally = entry.sample.tally
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
             f"{entry.planned:,}",
+            *([told(entry.sample.scheduled)] if following else []),
             f"{tally.open:,}",
             format_rate(self.rates.look(entry.name, tally.opened, now)),
             f"{tally.in_flight:,}",
@@ -124,15 +128,20 @@ class Lines:
         if doing != self.doing:
             self.doing, self.since = doing, now
         self.told = now
+        wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
         told = [
             f"{doing} {progress:.0%}",
-            f"{ledger.established:,} of {ledger.planned:,} established",
+            f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
             format_rate(rate) if doing == "opening" else "",
             time_left(self.since, now, progress),
         ]
         self.say(", ".join(item for item in told if item))
+
+
+def told(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
 
 
 @contextmanager

@@ -61,10 +61,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("dropped", counts(summary["dropped"])),
         ("busy ports skipped", count(summary["skipped_ports"])),
         ("opened in", ramp(summary)),
+        *([("stages", stages(summary))] if followed(summary) else []),
         ("closed in", duration(summary["teardown_seconds"])),
         ("connect latency", percentiles(summary["connect_latency_us"])),
     ]
-    if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"]:
+    if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"] or followed(summary):
         # Where nothing paces the openings, a connect is due when it is called.
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
     if beats := summary["heartbeats"]:
@@ -89,6 +90,19 @@ def required(judgement: dict[str, Any]) -> str:
     value = judgement["value"]
     told = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
     return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {told}"
+
+
+def followed(summary: dict[str, Any]) -> bool:
+    """Whether there was more of a schedule than a way up."""
+    return bool(summary["spec"]["stage"] or summary["retargets"])
+
+
+def stages(summary: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{stage['total']:,} "
+        + ("not reached" if stage["reached_seconds"] is None else f"at {duration(stage['reached_seconds'])}")
+        for stage in summary["stages"]
+    )
 
 
 def nodes(summary: dict[str, Any]) -> Table:

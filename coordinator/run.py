@@ -28,7 +28,7 @@ from .muster import Muster, muster, preflight_of
 from .outcome import Outcome, Probed
 from .plan import Plan
 from .spec import RunSpec
-from .stages import Rest, rests
+from .stages import Rest, rests, retarget_sentence
 from .summary import measured
 from .watch import View, Watch
 
@@ -186,7 +186,7 @@ class Run:
 
     @property
     def doing(self) -> str:
-        return "following" if self.spec.stage or len(self.ledger.revisions) > 1 else "opening"
+        return "following" if self.ledger.has_stages else "opening"
 
     @property
     def elapsed(self) -> float:
@@ -198,6 +198,8 @@ class Run:
         schedule: Schedule | None = None
         while schedule is not self.ledger.schedule:
             schedule = self.ledger.schedule
+            if len(self.ledger.revisions) > 1:
+                self.watch.view.say(retarget_sentence(self.ledger.revisions[-1]))
             for rest in rests(schedule):
                 if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
                     await self.rest(rest)
@@ -207,7 +209,7 @@ class Run:
         """Whether the moment came before the schedule's end, and before another one."""
 
         def share() -> float:
-            if self.doing == "following":
+            if self.ledger.has_stages:
                 return min(self.elapsed / max(schedule.end_ns / NANOSECONDS, 1e-9), 1.0)
             tally = self.ledger.tally
             return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
@@ -220,8 +222,8 @@ class Run:
 
     async def rest(self, rest: Rest) -> None:
         """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing."""
-        comparison = await self.compare()
-        if self.elapsed < rest.end:
+        schedule, comparison = self.ledger.schedule, await self.compare()
+        if self.elapsed < rest.end and self.ledger.schedule is schedule:
             self.outcome.rests.append((rest, comparison))
 
     async def hold(self) -> bool:
@@ -234,7 +236,8 @@ class Run:
         began, seconds, schedule = time.monotonic(), self.spec.hold, self.ledger.schedule
 
         def cut_short() -> bool:
-            self.look()
+            if seconds:
+                self.look()
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(

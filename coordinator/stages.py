@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from c1m.schedule import NANOSECONDS, Revision, Schedule
+from c1m.units import format_duration
 
 # A comparison asks every kernel for its connections and takes that long: 2 us each for both ends of one host, and the
 # time until the last samples have come.
@@ -36,13 +37,6 @@ def rests(schedule: Schedule) -> Iterator[Rest]:
             yield rest
 
 
-def reached_by_all(reached: Iterable[Mapping[int, int]]) -> Mapping[int, int]:
-    """Stage -> when the last of the nodes had reached it, in nanoseconds; without those that some have not."""
-    every = list(reached)
-    stages = set(every[0]).intersection(*every) if every else set()
-    return {stage: max(each[stage] for each in every) for stage in sorted(stages)}
-
-
 def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[dict[str, Any]]:
     """The stages that a person named; None is not reached."""
     return [
@@ -57,12 +51,22 @@ def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[di
     ]
 
 
+def retarget_sentence(revision: Revision) -> str:
+    """As a person is told it while the run goes on."""
+    told = retarget_summary(revision)
+    ways = ", ".join(way(stage["total"], stage["within_seconds"]) for stage in told["stages"])
+    return f"retargeted: from {told['from']:,} at {format_duration(told['at_seconds'])} to {ways}"
+
+
+def way(total: int, within_seconds: float) -> str:
+    return f"{total:,} " + (f"within {format_duration(within_seconds)}" if within_seconds else "at once")
+
+
 def retarget_summary(revision: Revision) -> dict[str, Any]:
-    schedule = revision.schedule
-    new = [line for line in schedule.lines if line.begin_ns >= revision.since_ns]
+    new = [line for line in revision.schedule.lines if line.begin_ns >= revision.since_ns]
     return {
         "version": revision.version,
         "at_seconds": revision.since_ns / NANOSECONDS,
-        "from": schedule.at(revision.since_ns - 1),
+        "from": new[0].origin,
         "stages": [{"total": line.total, "within_seconds": (line.end_ns - line.begin_ns) / NANOSECONDS} for line in new],
     }

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from c1m import histogram
+from c1m.following import reached_by_all
 from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import Tally
@@ -18,7 +19,7 @@ from .findings import Findings, symptoms
 from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
-from .stages import reached_by_all, retarget_summary, stages_summary
+from .stages import retarget_summary, stages_summary
 
 SCHEMA = "c1m.summary/1"
 SYN_STEPS = (1, 3, 7)  # seconds

@@ -52,6 +52,7 @@ class Moment:
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     hosts: Mapping[str, HostState] = field(default_factory=dict)
     latencies: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # kind -> microseconds -> how many so far
+    scheduled: int | None = None  # how many should be open by the schedule; None: no worker has said yet
 
 
 class Timeline:
@@ -109,6 +110,7 @@ class Timeline:
         return {
             "turns": [{"seconds": round(at, 2), "doing": doing} for at, doing in self.turns],
             "seconds": [round(at, 2) for at in seconds],
+            "scheduled": [moment.scheduled for moment in moments],
             "established": [moment.established for moment in moments],
             "opened": [moment.opened for moment in moments],
             "opened_per_second": rates(seconds, [moment.opened for moment in moments]),

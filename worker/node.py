@@ -19,7 +19,7 @@ from c1m.kernel import memory, sockdiag
 from c1m.kernel.host import read_host
 from c1m.node import Close, Host, Inspection, Phase
 from c1m.ports import PortRanges, client_ports
-from c1m.schedule import Arrival, Stage
+from c1m.schedule import Arrival, Revision, Stage
 from c1m.units import format_bytes
 
 from . import sources
@@ -44,6 +44,7 @@ class Description:
     busy_with: str
     run_id: str  # of the run that can be given another schedule; empty: none
     elapsed_ns: int  # since its start
+    revision: Revision | None  # that it follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class WorkerNode(Control):
             self.busy_with(),
             run.run_id if run else "",
             run.elapsed_ns if run else 0,
+            run.following.revision if run and run.following else None,
         )
 
     def sources(self, destinations: Sequence[str]) -> AddressPool:

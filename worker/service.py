@@ -17,7 +17,7 @@ from c1m.schedule import Arrival, Revision, Schedule
 from c1m.seam import Seam
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
-from c1m.wire_schedule import stages_from_wire
+from c1m.wire_schedule import revision_to_wire, stages_from_wire
 
 from .assignment import ShardAssignment
 from .node import Preparation, WorkerNode
@@ -43,6 +43,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             busy_with=described.busy_with,
             run_id=described.run_id,
             elapsed_ns=described.elapsed_ns,
+            schedule=revision_to_wire(described.revision) if described.revision else None,
         )
 
     def Prepare(self, request: pb.PrepareRequest, context: grpc.ServicerContext) -> pb.PrepareResponse:

@@ -1,0 +1,81 @@
+"""c1m-coord retarget."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from c1m.endpoints import HostPort
+from c1m.errors import UsageError
+from c1m.schedule import NANOSECONDS
+from c1m.shapes import Shape, parse_shape
+from c1m.units import format_duration
+
+from ..config import config_layer
+from ..fleet import Worker
+from ..options import ConfigFile
+from ..retarget import Retargeted
+from ..retarget import retarget as retarget_run
+from ..spec import parsed
+from ..stages import way
+
+
+def retarget(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Its id. Default: the one that the workers are on.")
+    ] = None,
+    total: Annotated[str | None, typer.Option(help="Connections that should be open then: 300k. No more than planned.")] = None,
+    within: Annotated[str | None, typer.Option(help="The time to get there, along a straight line. Default: at once.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Instead of both: stages as for run; repeat.")] = None,
+    worker: Annotated[
+        list[str] | None, typer.Option("--worker", help="All workers of the run; repeat. Default: those of c1m.toml.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Replace the schedule of a running run, from now on. The coordinator that runs it follows, and tells it in its summary."""
+    shapes = wanted(total, within, stage)
+    addresses = addresses_of(worker, config)
+    told = asyncio.run(call(addresses, run, shapes))
+    print(sentence(told))
+
+
+def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) -> Sequence[Shape]:
+    """Raises UsageError."""
+    if bool(total) == bool(stages) or (stages and within):
+        raise UsageError("say what to go to, by --total (and --within) or by stages, such as --total 300k --within 30s")
+    words = stages or [f"{total}@{within or '0s'}"]
+    try:
+        return [parse_shape(word) for word in words]
+    except ValueError as error:
+        raise UsageError(f"{'--stage' if stages else '--total, --within'}: {error}") from None
+
+
+def addresses_of(flags: Sequence[str] | None, config: Path | None) -> Sequence[HostPort]:
+    """Of the flags, or else of the fleet's file. Raises UsageError when there are none."""
+    where, layer = "command line", {"worker": flags}
+    if not flags:
+        where, layer = config_layer(config, os.environ, Path.cwd()) or ("", {})
+    if not layer.get("worker"):
+        raise UsageError("whose run? Name its workers with --worker, or in c1m.toml")
+    found: Sequence[HostPort] = parsed(where, "worker", layer["worker"])
+    return found
+
+
+async def call(addresses: Sequence[HostPort], run: str | None, shapes: Sequence[Shape]) -> Retargeted:
+    async with AsyncExitStack() as stack:
+        workers = [Worker(address) for address in addresses]
+        for worker in workers:
+            stack.push_async_callback(worker.close)
+        return await retarget_run(workers, run, shapes)
+
+
+def sentence(told: Retargeted) -> str:
+    ways = ", ".join(way(stage.total, stage.within_ns / NANOSECONDS) for stage in told.stages if stage.named)
+    workers = "one worker" if told.workers == 1 else f"{told.workers} workers"
+    return f"run {told.run_id}: from {told.origin:,} at {format_duration(told.at_seconds)} to {ways}; told to {workers}"
