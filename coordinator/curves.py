@@ -52,10 +52,10 @@ def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = Fa
         return []
     # Twice: how much room is left for the axis is known once the words beside it are.
     drafts = chosen(timeline, 1)
-    left = max(len(curve.label) for curve in drafts)
-    right = max(len(curve.told) for curve in drafts)
+    left = max((len(curve.label) for curve in drafts), default=0)
+    right = max((len(curve.told) for curve in drafts), default=0)
     columns = min(width - left - right - 4, MOST_COLUMNS)
-    if columns < LEAST_COLUMNS:
+    if not drafts or columns < LEAST_COLUMNS:
         return []
     glyphs, corner = (ASCII, "^") if ascii_only else (BLOCKS, "└")
     lines = [line for curve in chosen(timeline, columns) for line in drawn(curve, left, glyphs)]

@@ -17,6 +17,7 @@ from c1m.coordinator.curves import LEAST_COLUMNS, curves
 from c1m.coordinator.document import written
 from c1m.coordinator.plot import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report import picture
+from c1m.coordinator.timeline import HostState, Moment, Timeline
 
 VALUES = st.none() | st.integers(0, 10**12)
 ROWS = st.lists(st.tuples(st.floats(0.01, 1e4), VALUES), min_size=1, max_size=50).map(
@@ -145,6 +146,41 @@ def test_the_picture_fits_or_is_left_out(width: int, ascii_only: bool, counters:
     assert max((len(line) for line in told), default=0) <= width
     assert bool(told) == (width >= LEAST_COLUMNS + 4 + max(len("established"), *map(len, counters or [""])) + len("+100 MB"))
     assert not ascii_only or "".join(told).isascii()
+
+
+HOSTS = st.none() | st.builds(
+    HostState,
+    st.integers(0, 9),
+    st.none() | st.integers(0, 10**7),
+    st.none() | st.integers(0, 10**10),
+    counters=st.dictionaries(st.sampled_from(["ListenDrops", "ActiveOpens"]), st.integers(0, 10**6)),
+)
+COUNTS = st.integers(0, 10**7)
+MOMENTS = st.builds(
+    lambda opened, failed, host, slow: Moment(
+        opened, opened, failed, 0, None, None, hosts={"h": host} if host else {}, latencies={"connect_latency_us": slow}
+    ),
+    COUNTS,
+    COUNTS,
+    HOSTS,
+    st.dictionaries(st.integers(1, 10**9), st.integers(1, 9), max_size=3),
+)
+
+
+@given(st.lists(MOMENTS, min_size=1, max_size=8), st.lists(st.floats(0.3, 9), min_size=8, max_size=8), st.integers(0, 200))
+def test_any_run_can_be_drawn(moments: list[Moment], pauses: list[float], width: int) -> None:
+    """One of which nothing is known, too: ^C came at once."""
+    made, now = Timeline(), 0.0
+    made.begin(now, lambda: moments[0])
+    for pause, there in zip(pauses, moments[1:], strict=False):
+        now += pause
+        made.turn(now, f"doing {len(made.rows)}")
+        made.take(now, lambda: there)
+    made.end(now, lambda: moments[-1])
+
+    told = curves(made.to_summary(), width)
+
+    assert max((len(line) for line in told), default=0) <= width
 
 
 @pytest.mark.parametrize("missing", [None, {"seconds": [0.0]}])
