@@ -121,6 +121,8 @@ class AddressPool:
 
     def take(self, n: int) -> AddressPool:
         """The first ``n`` addresses, or all of them where there are fewer."""
+        if n >= self.size:
+            return self
         starts = (0, *self._ends)
         return AddressPool(
             tuple(

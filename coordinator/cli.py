@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, plan, retarget, run
+from .commands import doctor, explain, plan, retarget, run
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -31,6 +31,12 @@ EXAMPLES = """
 
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
+  c1m-coord plan --total 1M                           # who would open what, and what stops this fleet next
+
+  c1m-coord doctor                                    # every limit of every node
+
+  c1m-coord explain ports                             # about one of them
+
 [bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it cannot
 fit; 4 a node was unreachable or lost; 130 interrupted.
 """
@@ -47,6 +53,7 @@ app.command(epilog=EXAMPLES)(run.run)
 app.command(epilog=EXAMPLES)(plan.plan)
 app.command(epilog=EXAMPLES)(retarget.retarget)
 app.command(epilog=EXAMPLES)(doctor.doctor)
+app.command(epilog=EXAMPLES)(explain.explain)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str
         "acceptors": acceptors(plan) if plan else [],
         "workers": [assignment(worker, len(plan.destinations)) for worker in plan.workers] if plan else [],
         "hosts": hosts(preflight.members),
-        "limits": [limit_document(found) for found in preflight.assessments],
+        "limits": [limit_document(found) for found in preflight.not_ok],
     }
 
 
@@ -50,7 +50,7 @@ def limits_document(preflight: Preflight) -> dict[str, Any]:
     return {
         "ceiling": preflight.ceiling,
         "ranking": ranking(preflight.ranking),
-        "before": [limit_document(found) for found in preflight.assessments if found.standing > Standing.OK],
+        "before": [limit_document(found) for found in preflight.not_ok],
     }
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from c1m.errors import RefusedError
 from c1m.ports import PortRanges
@@ -38,8 +38,7 @@ class PlannedRoute:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ShardPlan:
+class ShardPlan(NamedTuple):  # of which a plan for ten thousand nodes has very many
     routes: tuple[PlannedRoute, ...]
 
     @property
@@ -92,10 +91,14 @@ class Plan:
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
     """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
     workers = apart(workers)
+    return plan_within(total, Rooms(workers, target), workers, target)
+
+
+def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
+    """``make_plan`` for workers that are apart, and their rooms."""
     acceptors, destinations, capacities = layout(total, workers, target)
     if total > target.capacity or total > sum(capacities):
         raise RefusedError(refusal(total, workers, target))
-    rooms = Rooms(workers, target)
     roomy = rooms.within(total, capacities)
     if total > sum(roomy):
         most = largest(total, lambda fewer: fits(fewer, rooms, workers, target))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from c1m.errors import RefusedError
-from c1m.limits.assessment import Assessment, Member, assess
+from c1m.limits.assessment import Assessment, Member, assess, assess_not_ok
 from c1m.limits.limit import Ask, Role, Standing
 from c1m.limits.table import LIMITS
 from c1m.node import Host
 
 from .capacity import ENDLESS, TargetFacts, WorkerFacts
-from .plan import Plan, apart, fits, layout, make_plan
+from .plan import Plan, apart, fits, layout, plan_within
 from .reach import Reach, reaches
 from .room import Rooms, expected, largest
 
@@ -31,8 +31,8 @@ class Fleet:
 
     @property
     def is_one_host(self) -> bool:
-        observed = self.target.name in self.hosts
-        return observed and len({host.boot_id for host in self.hosts.values()}) == 1
+        """Whether nothing but one kernel is between both ends, as far as is known."""
+        return self.target.name in self.hosts and len({host.boot_id for host in self.hosts.values()}) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,20 @@ class Preflight:
         _, destinations, capacities = layout(self.total, self.workers, self.fleet.target)
         roomy = self.rooms.within(self.total, capacities)
         shares = expected(self.total, roomy if sum(roomy) >= self.total else capacities)
-        found = [self.worker(worker, share) for worker, share in zip(self.workers, shares, strict=True)]
+        silent = 0.0 if self.fleet.is_one_host else self.manner.silent_seconds
+        found = [self.worker(worker, share, silent) for worker, share in zip(self.workers, shares, strict=True)]
         if self.fleet.target.name in self.fleet.hosts:
             shards = sum(member.ask.processes for member in found)
             found.append(self.target(shards, len(destinations)))
         return found
 
-    def worker(self, worker: WorkerFacts, share: int) -> Member:
+    def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
         ask = Ask(
             Role.WORKER,
             connections=share,
             processes=worker.shards_for(share),
             space=worker.capacity(self.fleet.target.most_destinations),
-            silent_seconds=0.0 if self.fleet.is_one_host else self.manner.silent_seconds,
+            silent_seconds=silent_seconds,
         )
         return Member(worker.name, self.fleet.hosts[worker.name], ask)
 
@@ -96,27 +97,32 @@ class Preflight:
         paced = int(self.manner.rate * PAUSE_SECONDS / destinations) + 1 if self.manner.rate else in_flight
         return min(in_flight, paced, -(-self.total // destinations))
 
-    @cached_property
+    @property
     def assessments(self) -> list[Assessment]:
+        """Of every limit in every place."""
         return assess(LIMITS, self.members)
+
+    @cached_property
+    def not_ok(self) -> list[Assessment]:
+        return assess_not_ok(LIMITS, self.members)
 
     @property
     def standing(self) -> Standing:
-        """The worst of all; UNKNOWN only where nothing is worse."""
-        return max((found.standing for found in self.assessments), default=Standing.UNKNOWN)
+        """The worst of all."""
+        return max((found.standing for found in self.not_ok), default=Standing.OK)
 
     @property
     def stops(self) -> list[Assessment]:
-        return [found for found in self.assessments if found.standing is Standing.STOPS]
+        return [found for found in self.not_ok if found.standing is Standing.STOPS]
 
     @property
     def tight(self) -> list[Assessment]:
-        return [found for found in self.assessments if found.standing is Standing.TIGHT]
+        return [found for found in self.not_ok if found.standing is Standing.TIGHT]
 
     @cached_property
     def ranking(self) -> list[Reach]:
         """What stops this fleet next, the first first."""
-        return reaches(self.total, self.workers, self.fleet.target, self.fleet.hosts)
+        return reaches(self.total, self.rooms, self.workers, self.fleet.target, self.fleet.hosts)
 
     @cached_property
     def ceiling(self) -> int | None:
@@ -133,7 +139,7 @@ class Preflight:
     def plan(self) -> tuple[Plan | None, list[str]]:
         """The plan, or none and why not: the planner's reason, and every limit below the total, the nearest first."""
         try:
-            made = make_plan(self.total, self.fleet.workers, self.fleet.target)
+            made = plan_within(self.total, self.rooms, self.workers, self.fleet.target)
         except RefusedError as refused:
             return None, [str(refused), *(reach.sentence(rank) for rank, reach in enumerate(self.in_the_way, 1))]
         return (None, [found.sentence() for found in self.stops]) if self.stops else (made, [])

@@ -98,7 +98,7 @@ def doctor_report(preflight: Preflight) -> RenderableType:
             escape(several(found.nodes)),
             *("-" if number is None else amount(number, limit) for number in figures),
         )
-    told = [found for found in preflight.assessments if found.standing > Standing.OK]
+    told = preflight.not_ok
     lines = [f"[{COLOURS[found.standing]}]{found.standing}[/]  {escape(found.sentence())}" for found in told[:MOST_ROWS]]
     return Group(shown, "", *ranked(preflight), *([""] if lines else []), *lines, *more(told))
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from c1m.limits.assessment import command, several, wanted
-from c1m.limits.budget import BINDING
 from c1m.limits.limit import Limit
 from c1m.limits.table import BY_NAME
 from c1m.node import Host
@@ -40,11 +39,14 @@ class Reach:
         return f"{ordinal(rank)} at {self.total:,}: {self.limit.title}, on {several(self.nodes)}; {self.lifts}"
 
 
-def reaches(total: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]) -> list[Reach]:
+def reaches(
+    total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
+) -> list[Reach]:
     """Of every limit that ends somewhere, the nearest first, each with its change."""
-    found = [*planned(workers, target)]
-    for limit in BINDING:
-        found += by_limit(limit, workers, target)
+    by_limit: dict[Limit, list[Place]] = {}
+    for place in rooms.places:
+        by_limit.setdefault(place.limit, []).append(place)
+    found = [*planned(workers, target), *(reach_of(places, workers, target) for places in by_limit.values())]
     ranked = sorted((reach for reach in found if reach.total < ENDLESS), key=lambda reach: reach.total)
     return [changed(reach, goal_after(reach, ranked, total), workers, target, hosts) for reach in ranked]
 
@@ -71,19 +73,17 @@ def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Reach]:
     return found
 
 
-def by_limit(limit: Limit, workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Reach]:
-    """One, or none where no place with this limit is known."""
-    rooms = Rooms(workers, target, limit)
-    if not rooms.places:
-        return []
-    serving = next((place for place in rooms.places if place.target_each), None)
-    elsewhere = [place for place in rooms.places if place is not serving]
-    placed = sum(len(place.workers) for place in rooms.places if place.counts_workers)
+def reach_of(places: Sequence[Place], workers: Sequence[WorkerFacts], target: TargetFacts) -> Reach:
+    """By all places of one limit. A worker whose place is not known takes any number."""
+    limit = places[0].limit
+    serving = next((place for place in places if place.target_each), None)
+    elsewhere = [place for place in places if place is not serving]
+    placed = sum(len(place.workers) for place in places if place.counts_workers)
     others = sum(how_many(place.room, place.each) for place in elsewhere) if placed == len(workers) else ENDLESS
     if serving and (serving.counts_workers or with_target(serving, others) <= others):
-        return [Reach(limit, with_target(serving, others), names_of(serving, (), workers, target), serving.room)]
+        return Reach(limit, with_target(serving, others), names_of(serving, (), workers, target), serving.room)
     narrowest = min(elsewhere, key=lambda place: place.room / place.each)
-    return [Reach(limit, others, names_of(narrowest, elsewhere, workers, target), narrowest.room)]
+    return Reach(limit, others, names_of(narrowest, elsewhere, workers, target), narrowest.room)
 
 
 def with_target(place: Place, others: int) -> int:

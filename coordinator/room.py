@@ -34,17 +34,17 @@ class Place:
 
 
 class Rooms:
-    """All places of a fleet, made once and asked for many totals. ``only``: as if there were no other limit."""
+    """All places of a fleet, made once and asked for many totals."""
 
-    def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts, only: Limit | None = None) -> None:
+    def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts) -> None:
         found: dict[tuple[str, str], Place] = {}
-        for index, budget in budgets(workers, only):
-            place = join(found, budget)
-            place.each = max(place.each, budget.each)
-            place.workers.append(index)
+        for index, worker in enumerate(workers):
+            for budget in worker.budgets:
+                place = join(found, budget)
+                place.each = max(place.each, budget.each)
+                place.workers.append(index)
         for budget in target.budgets:
-            if only in (None, budget.limit):
-                join(found, budget).target_each = budget.each
+            join(found, budget).target_each = budget.each
         self.places = list(found.values())
         self.own = [ENDLESS] * len(workers)  # by the places that a worker has for itself
         shared = []
@@ -70,13 +70,6 @@ class Rooms:
                 for index, share in zip(place.workers, shares, strict=True):
                     cut[index] = share
         return cut
-
-
-def budgets(workers: Sequence[WorkerFacts], only: Limit | None) -> Iterable[tuple[int, Budget]]:
-    for index, worker in enumerate(workers):
-        for budget in worker.budgets:
-            if only in (None, budget.limit):
-                yield index, budget
 
 
 def join(found: dict[tuple[str, str], Place], budget: Budget) -> Place:

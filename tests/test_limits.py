@@ -188,7 +188,7 @@ def test_root_is_exempt_from_file_max_and_its_neighbours_are_not() -> None:
         ("neighbours", Ask(Role.TARGET, 1, neighbours=2000), host(), Standing.TIGHT),
         ("idle-timeout", Ask(Role.WORKER, 1, silent_seconds=600), host(), Standing.TIGHT),
         ("idle-timeout", Ask(Role.WORKER, 1, silent_seconds=60), host(), Standing.OK),
-        ("local-ports", Ask(Role.WORKER, 10**6), host(facts={"net.ipv4.ip_local_port_range": "20000 20009"}), Standing.OK),
+        ("ports", Ask(Role.WORKER, 10**6), host(facts={"net.ipv4.ip_local_port_range": "20000 20009"}), Standing.OK),
     ],
 )
 def test_standings(name: str, asked: Ask, where: Host, expected: Standing) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
+from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing, nothing
 from c1m.node import Host
 from c1m.units import format_bytes
 
@@ -93,41 +93,72 @@ def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
 
 def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
     """How every limit stands in every place where there is one."""
+    found = (assess_place(limit, place) for limit, place in everywhere(limits, members))
+    return [each for each in found if each.value is None or each.value < NO_LIMIT]
+
+
+def assess_not_ok(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
+    """Those of ``assess`` that are not ok. Of ten thousand nodes nearly all are, and nothing is made of them."""
+    found = (assess_place(limit, place) for limit, place in everywhere(limits, members) if not is_plainly_ok(limit, place))
+    return [each for each in found if each.standing is not Standing.OK]
+
+
+def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
+    """Whether it is, without a look at what is special about the host."""
+    need = need_of(limit, place) if limit.is_asked else None
+    if not need:
+        return True
+    value, used, _ = least_room(limit, place)
+    return stands(limit, value, used, need) is Standing.OK
+
+
+def everywhere(limits: Iterable[Limit], members: Iterable[Member]) -> Iterator[tuple[Limit, list[Member]]]:
     nodes = list(members)
     by_scope = {scope: places(scope, nodes) for scope in Scope}
-    found = (assess_place(limit, place) for limit in limits for place in by_scope[limit.scope])
-    return [each for each in found if each.value is None or each.value < NO_LIMIT]
+    return ((limit, place) for limit in limits for place in by_scope[limit.scope])
 
 
 def assess_place(limit: Limit, members: list[Member]) -> Assessment:
     """Where members of one place say different things, the least room counts."""
     value, used, speaker = least_room(limit, members)
     need = need_of(limit, members)
-    host = speaker.host
     standing = stands(limit, value, used, need)
-    remark = ""
-    if reason := limit.unless(host):
-        standing, remark = Standing.OK, reason
-    elif standing is Standing.UNKNOWN:
-        remark = host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
-    elif standing >= Standing.TIGHT and (reason := limit.exempt(host)):
-        standing, remark = (Standing.TIGHT, reason) if standing is Standing.STOPS else (Standing.OK, "")
     nodes = tuple(member.name for member in members)
+    if standing is Standing.OK and (need is None or limit.unless is nothing):
+        return Assessment(limit, nodes, value, used, need, standing)
+    standing, remark = considered(limit, standing, speaker)
     settings: Mapping[str, str] = {}
     if standing >= Standing.TIGHT and need is not None:
-        settings = limit.settings(wanted(limit, used, need), host)
+        settings = limit.settings(wanted(limit, used, need), speaker.host)
     return Assessment(limit, nodes, value, used, need, standing, remark, settings)
 
 
-def least_room(limit: Limit, members: list[Member]) -> tuple[int | None, int | None, Member]:
+def considered(limit: Limit, standing: Standing, speaker: Member) -> tuple[Standing, str]:
+    """With what is special about this host: the limit may not matter there, may not hold for c1m, or cannot be read."""
+    host = speaker.host
+    if reason := limit.unless(host):
+        return Standing.OK, reason
+    if standing is Standing.UNKNOWN:
+        return standing, host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
+    if standing >= Standing.TIGHT and (reason := limit.exempt(host)):
+        return (Standing.TIGHT, reason) if standing is Standing.STOPS else (Standing.OK, "")
+    return standing, ""
+
+
+def least_room(limit: Limit, members: Sequence[Member]) -> tuple[int | None, int | None, Member]:
     """Value, usage, and who said so."""
+    if len(members) == 1:  # nearly always, and of ten thousand nodes there are as many places
+        (member,) = members
+        return limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member
     said = [(limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member) for member in members]
     known = [each for each in said if each[0] is not None]
     return min(known, key=lambda each: (each[0] or 0) - (each[1] or 0)) if known else said[0]
 
 
-def need_of(limit: Limit, members: Iterable[Member]) -> float | None:
+def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
     """What all members together ask; None when none of them can say."""
+    if len(members) == 1:
+        return limit.need(members[0].ask, members[0].host)
     needs: dict[bool, float] = {}
     for member in members:
         need = limit.need(member.ask, member.host)

@@ -70,6 +70,10 @@ def nobody_says(_levels: Mapping[str, int], _host: Host) -> int | None:
     return None
 
 
+def unasked(_ask: Ask, _host: Host) -> float | None:
+    return None
+
+
 def nothing(_host: Host) -> str:
     return ""
 
@@ -78,7 +82,7 @@ def no_settings(_wanted: int, _host: Host) -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each row is itself and no other
 class Limit:
     """One limit. ``need`` is what a run takes of it beside what is used already; None: nothing that could be said before.
 
@@ -91,8 +95,8 @@ class Limit:
     scope: Scope
     read: str  # where its value is read: a sysctl, or a name of Host.limits
     value: Callable[[Host, Ask], int | None]
-    need: Callable[[Ask, Host], float | None]
     cure: str
+    need: Callable[[Ask, Host], float | None] = unasked
     symptom: Symptom = field(default_factory=Symptom)
     used: Callable[[Mapping[str, int], Host], int | None] = nobody_says  # of Reading.levels or Host.levels
     stops: bool = False
@@ -103,6 +107,11 @@ class Limit:
     unless: Callable[[Host], str] = nothing  # why it does not matter on this host; "" where it does
     exempt: Callable[[Host], str] = nothing  # why it does not stop c1m, whatever it does to others; "" where it does
     settings: Callable[[int, Host], Mapping[str, str]] = no_settings  # that make its value as much as wanted
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether any run asks anything of it."""
+        return self.need is not unasked
 
     @property
     def is_watched(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from c1m.ends import MEMORY_MARGIN
-from c1m.limits.limit import Limit, Scope, Symptom
+from c1m.limits.limit import Limit, Scope, Symptom, unasked
 from c1m.limits.terms import (
     LONGEST_CHAIN,
     chains,
@@ -18,7 +18,6 @@ from c1m.limits.terms import (
     sysctl,
     sysctls,
     tcp_mem_setting,
-    unasked,
     unread_pages,
 )
 

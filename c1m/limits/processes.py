@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Scope, Symptom
+from c1m.limits.limit import Limit, Scope, Symptom, unasked
 from c1m.limits.terms import (
     descriptors,
     descriptors_setting,
@@ -19,7 +19,6 @@ from c1m.limits.terms import (
     sysctl,
     sysctls,
     thread_settings,
-    unasked,
 )
 
 PROCESSES: Final = (

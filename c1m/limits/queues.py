@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Scope, Symptom
+from c1m.limits.limit import Limit, Scope, Symptom, unasked
 from c1m.limits.terms import (
     BACKLOG,
     CLOUD_IDLE_SECONDS,
@@ -20,7 +20,6 @@ from c1m.limits.terms import (
     silence,
     sysctl,
     sysctls,
-    unasked,
 )
 
 QUEUES: Final = (

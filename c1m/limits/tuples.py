@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import NO_LIMIT, Limit, Role, Scope, Symptom
-from c1m.limits.terms import by, ephemeral_ports, ports_kept, space_of, unasked
+from c1m.limits.limit import NO_LIMIT, Limit, Role, Scope, Symptom, unasked
+from c1m.limits.terms import by, ephemeral_ports, ports_kept, space_of
 
 TUPLES: Final = (
     Limit(
@@ -33,7 +33,7 @@ TUPLES: Final = (
         symptom=Symptom(pattern="the target refuses the run"),
     ),
     Limit(
-        "local-ports",
+        "ports",
         "ports that the kernel chooses for whoever does not (ip_local_port_range)",
         Scope.NAMESPACE,
         "net.ipv4.ip_local_port_range",
