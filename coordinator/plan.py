@@ -96,33 +96,43 @@ def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -
 
 def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
     """``make_plan`` for workers that are apart, and their rooms."""
-    acceptors, destinations, capacities = layout(total, workers, target)
-    if total > target.capacity or total > sum(capacities):
+    found = layout(total, rooms, workers, target)
+    if total > target.capacity or total > sum(found.capacities):
         raise RefusedError(refusal(total, workers, target))
-    roomy = rooms.within(total, capacities)
-    if total > sum(roomy):
+    if total > sum(found.roomy):
         most = largest(total, lambda fewer: fits(fewer, rooms, workers, target))
-        lacking = shortage(total, rooms, workers, expected(total, capacities), target)
+        lacking = shortage(total, rooms, workers, expected(total, found.capacities), target)
         raise RefusedError(f"{lacking}; ask for at most {most:,}, or lift that limit")
-    shares = fill(total, roomy)
-    demands = spread(shares, [worker.tuples for worker in workers], destinations)
+    shares = fill(total, found.roomy)
+    demands = spread(shares, [worker.tuples for worker in workers], found.destinations)
     plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
-    return Plan(total, tuple(plans), tuple(destinations), acceptors)
+    return Plan(total, tuple(plans), tuple(found.destinations), found.acceptors)
 
 
-def layout(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> tuple[int, Sequence[int], Sequence[int]]:
-    """Acceptors, connections of each destination, and what each worker can open to all of them."""
+class Layout(NamedTuple):
+    acceptors: int
+    destinations: Sequence[int]  # connections of each
+    capacities: Sequence[int]  # of each worker, by its 4-tuples to all destinations
+    roomy: Sequence[int]  # ... and by the limits of its places
+
+
+def layout(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
+    """With as few acceptors as it takes; with as many as there may be where even these are not enough."""
     acceptors = target.acceptors_for(total, tuples_of(workers))
-    destinations = evenly(total, target.destinations_for(acceptors))
-    return acceptors, destinations, [worker.capacity(len(destinations)) for worker in workers]
+    while True:
+        destinations = target.destinations_for(acceptors)
+        capacities = [worker.capacity(destinations) for worker in workers]
+        roomy = rooms.within(total, capacities)
+        # Where one worker has the 4-tuples and another the room, more destinations help.
+        more = min(2 * acceptors, target.most_acceptors, total)
+        if sum(roomy) >= total or target.destinations_for(more) <= destinations:
+            return Layout(acceptors, evenly(total, destinations), capacities, roomy)
+        acceptors = more
 
 
 def fits(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
     """Whether there are 4-tuples, listeners and room enough for so many."""
-    if total > target.capacity:
-        return False
-    _, _, capacities = layout(total, workers, target)
-    return sum(rooms.within(total, capacities)) >= total
+    return total <= target.capacity and sum(layout(total, rooms, workers, target).roomy) >= total
 
 
 def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:

@@ -13,7 +13,7 @@ from c1m.limits.table import LIMITS
 from c1m.node import Host
 
 from .capacity import ENDLESS, TargetFacts, WorkerFacts
-from .plan import Plan, apart, fits, layout, plan_within
+from .plan import Layout, Plan, apart, fits, layout, plan_within
 from .reach import Reach, reaches
 from .room import Rooms, expected, largest
 
@@ -58,15 +58,14 @@ class Preflight:
     @cached_property
     def members(self) -> list[Member]:
         """Every node whose host is known, and what is asked of it."""
-        _, destinations, capacities = layout(self.total, self.workers, self.fleet.target)
-        roomy = self.rooms.within(self.total, capacities)
-        shares = expected(self.total, roomy if sum(roomy) >= self.total else capacities)
+        found = layout(self.total, self.rooms, self.workers, self.fleet.target)
+        shares = expected(self.total, found.roomy if sum(found.roomy) >= self.total else found.capacities)
         silent = 0.0 if self.fleet.is_one_host else self.manner.silent_seconds
-        found = [self.worker(worker, share, silent) for worker, share in zip(self.workers, shares, strict=True)]
+        members = [self.worker(worker, share, silent) for worker, share in zip(self.workers, shares, strict=True)]
         if self.fleet.target.name in self.fleet.hosts:
-            shards = sum(member.ask.processes for member in found)
-            found.append(self.target(shards, len(destinations)))
-        return found
+            shards = sum(member.ask.processes for member in members)
+            members.append(self.target(shards, found))
+        return members
 
     def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
         ask = Ask(
@@ -78,14 +77,14 @@ class Preflight:
         )
         return Member(worker.name, self.fleet.hosts[worker.name], ask)
 
-    def target(self, shards: int, destinations: int) -> Member:
+    def target(self, shards: int, found: Layout) -> Member:
         target = self.fleet.target
         ask = Ask(
             Role.SERVER if target.is_endpoint else Role.TARGET,
             connections=self.total,
-            processes=target.acceptors_for(self.total, ENDLESS),
+            processes=found.acceptors,
             space=target.capacity,
-            in_queue=self.in_queue(shards, destinations),
+            in_queue=self.in_queue(shards, len(found.destinations)),
             fin=self.manner.fin,
         )
         return Member(target.name, self.fleet.hosts[target.name], ask)
