@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from c1m.errors import RefusedError, UsageError
 from c1m.node import Close, Host
 from c1m.ports import PortRanges
+from c1m.schedule import NANOSECONDS
 
 from .capacity import TargetFacts, WorkerFacts
 from .facts import check_role, endpoint_facts, target_facts, worker_facts
@@ -95,4 +96,6 @@ def preflight_of(spec: RunSpec, mustered: Muster) -> Preflight:
 
 
 def manner_of(spec: RunSpec) -> Manner:
-    return Manner(spec.in_flight, spec.effective_rate, spec.hold, fin=spec.close is Close.FIN)
+    """A connection that sends nothing may be silent from the moment it is opened to the end of the hold."""
+    silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
+    return Manner(spec.in_flight, spec.effective_rate, silent, fin=spec.close is Close.FIN)

@@ -19,6 +19,21 @@ TargetAddress = Annotated[str | None, typer.Option("--target", help="The target'
 EndpointAddress = Annotated[
     str | None, typer.Option("--endpoint", help="Any TCP server instead of a target: HOST:PORT or HOST:PORT-PORT.")
 ]
+Rate = Annotated[
+    str | None,
+    typer.Option(help="Connections a second over the fleet, on the clock. Default: as fast as they go."),
+]
+Ramp = Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")]
+Stages = Annotated[
+    list[str] | None,
+    typer.Option(help="Instead of total, rate and ramp: COUNT@TIME, or a shape such as step:200k@30s; repeat. See below."),
+]
+Hold = Annotated[str | None, typer.Option(help="How long to hold what is open then. Default: 10s, after stages 0s.")]
+InFlight = Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")]
+CloseBy = Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")]
+HeartbeatEvery = Annotated[
+    str | None, typer.Option(help="How often each connection sends something and waits for its echo: 60s. Default: never.")
+]
 DataHost = Annotated[
     str | None,
     typer.Option(help="Where workers connect to. Default: the target's --bind, or its control host."),

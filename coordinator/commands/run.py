@@ -10,7 +10,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..options import ConfigFile, DataHost, EndpointAddress, SpecFile, TargetAddress, Total, Workers, check_writable, settings
+from ..options import (
+    CloseBy,
+    ConfigFile,
+    DataHost,
+    EndpointAddress,
+    HeartbeatEvery,
+    Hold,
+    InFlight,
+    Ramp,
+    Rate,
+    SpecFile,
+    Stages,
+    TargetAddress,
+    Total,
+    Workers,
+    check_writable,
+    settings,
+)
 from ..output import publish
 from ..report import print_report
 from ..session import conduct
@@ -25,23 +42,17 @@ def run(
     target: TargetAddress = None,
     endpoint: EndpointAddress = None,
     data_host: DataHost = None,
-    rate: Annotated[
-        str | None,
-        typer.Option(help="Connections a second over the fleet, on the clock. Default: as fast as they go."),
-    ] = None,
-    ramp: Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")] = None,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(help="Instead of total, rate and ramp: COUNT@TIME, or a shape such as step:200k@30s; repeat. See below."),
-    ] = None,
+    rate: Rate = None,
+    ramp: Ramp = None,
+    stage: Stages = None,
     arrival: Annotated[
         str | None, typer.Option(help="Of what is opened on the clock: constant, or poisson (random gaps). Default: constant.")
     ] = None,
-    hold: Annotated[str | None, typer.Option(help="How long to hold what is open then. Default: 10s, after stages 0s.")] = None,
-    in_flight: Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")] = None,
+    hold: Hold = None,
+    in_flight: InFlight = None,
     connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
     lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
-    close: Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")] = None,
+    close: CloseBy = None,
     close_order: Annotated[
         str | None, typer.Option(help="Which leave when stages go down: oldest or random. Default: oldest.")
     ] = None,
@@ -56,9 +67,7 @@ def run(
         str | None,
         typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),
     ] = None,
-    heartbeat: Annotated[
-        str | None, typer.Option(help="How often each connection sends something and waits for its echo: 60s. Default: never.")
-    ] = None,
+    heartbeat: HeartbeatEvery = None,
     payload: Annotated[str | None, typer.Option(help="Bytes of a heartbeat. Default: 64.")] = None,
     send: Annotated[
         str | None, typer.Option(help=r"A heartbeat of your own, such as 'PING\r\n'; any answer is right, unless --expect.")
