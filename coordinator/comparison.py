@@ -10,7 +10,7 @@ from c1m.errors import C1mError
 from c1m.node import Inspection
 
 from .fleet import Target, Worker
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .reconcile import Counts, Reconciliation, reconcile
 
 
@@ -27,9 +27,8 @@ class Comparison:
     closed: int = 0  # until then, by the workers, since the schedule fell
 
 
-async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target], accepting: Entry | None) -> Comparison:
-    """``accepting``: the target, if it is one that counts what it accepts, and is not lost."""
-    established, tally = ledger.established, ledger.tally
+async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target]) -> Comparison:
+    established, tally, accepting = ledger.established, ledger.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]
     answers = await asyncio.gather(*(inspect(nodes[entry.name], run_id) for entry in entries))

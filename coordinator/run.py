@@ -266,7 +266,7 @@ class Run:
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
-        return await compare(self.run_id, self.ledger, self.nodes, self.accepting)
+        return await compare(self.run_id, self.ledger, self.nodes)
 
     async def probe(self) -> Probed:
         names = [entry.name for entry in self.ledger.workers if not entry.lost]
