@@ -23,6 +23,7 @@ class WorkerFacts:
     sources: AddressPool
     ports: PortRanges
     budgets: tuple[Budget, ...] = ()
+    sources_on_link: int = 0  # with the destination, whose host has to know each of them as a neighbour
 
     @property
     def tuples(self) -> int:

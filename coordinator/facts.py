@@ -25,6 +25,7 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges)
         sources=described.sources,
         ports=described.ports.without(listening),
         budgets=budgets_of(name, host, Role.WORKER),
+        sources_on_link=described.sources_on_link,
     )
 
 

@@ -46,6 +46,7 @@ class WorkerDescription:
     run_id: str = ""  # of the run that it is on; empty: none
     elapsed_ns: int = 0  # since the run's start there
     revision: Revision | None = None  # of the schedule that the run follows
+    sources_on_link: int = 0  # with a destination: its host has to know each as a neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Worker(Node):
             run_id=answer.run_id,
             elapsed_ns=answer.elapsed_ns,
             revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
+            sources_on_link=answer.sources_on_link,
         )
 
     async def prepare(

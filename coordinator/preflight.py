@@ -13,7 +13,7 @@ from c1m.limits.table import LIMITS
 from c1m.node import Host
 
 from .capacity import ENDLESS, TargetFacts, WorkerFacts
-from .plan import Layout, Plan, apart, fits, layout, plan_within
+from .plan import Layout, Plan, apart, fits, layout, plan_within, sources_for
 from .reach import Reach, reaches
 from .room import Rooms, expected, largest
 
@@ -64,7 +64,7 @@ class Preflight:
         members = [self.worker(worker, share, silent) for worker, share in zip(self.workers, shares, strict=True)]
         if self.fleet.target.name in self.fleet.hosts:
             shards = sum(member.ask.processes for member in members)
-            members.append(self.target(shards, found))
+            members.append(self.target(shards, sum(map(neighbours, self.workers, shares)), found))
         return members
 
     def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
@@ -77,7 +77,7 @@ class Preflight:
         )
         return Member(worker.name, self.fleet.hosts[worker.name], ask)
 
-    def target(self, shards: int, found: Layout) -> Member:
+    def target(self, shards: int, neighbours: int, found: Layout) -> Member:
         target = self.fleet.target
         ask = Ask(
             Role.SERVER if target.is_endpoint else Role.TARGET,
@@ -85,6 +85,7 @@ class Preflight:
             processes=found.acceptors,
             space=target.capacity,
             in_queue=self.in_queue(shards, len(found.destinations)),
+            neighbours=neighbours,
             fin=self.manner.fin,
         )
         return Member(target.name, self.fleet.hosts[target.name], ask)
@@ -146,3 +147,9 @@ class Preflight:
     @property
     def in_the_way(self) -> list[Reach]:
         return [reach for reach in self.ranking if reach.total < self.total]
+
+
+def neighbours(worker: WorkerFacts, share: int) -> int:
+    """Addresses of a worker that its target has to know on its own network, of those that a share of the total uses."""
+    used = sources_for(min(share, worker.tuples), worker) if share else 0
+    return min(worker.sources_on_link, used)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import trio
 
@@ -11,7 +12,7 @@ from c1m.crew import Zygote
 from c1m.errors import RefusedError
 from c1m.kernel import owners, sockdiag
 from c1m.kernel.host import network_namespace
-from c1m.node import Close, Inspection
+from c1m.node import Close, Host, Inspection
 from c1m.ports import PortRanges
 
 from .listeners import Bind
@@ -31,6 +32,16 @@ class Observer(Control):
 
     async def describe(self) -> Description:
         return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
+
+    def host(self) -> Host:
+        """With the shortest accept queue that the server asked for, if it listens already."""
+        found = super().host()
+        try:
+            queues = [queue for family in FAMILIES for queue in sockdiag.accept_queues(self.ports.ranges, family).values()]
+        except OSError:  # the kernel has no sock_diag; then net.core.somaxconn is all that is known
+            return found
+        backlog = min((longest for _, longest in queues), default=None)
+        return found if backlog is None else replace(found, limits={**found.limits, "listen_backlog": backlog})
 
     async def prepare(self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""

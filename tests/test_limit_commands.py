@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -158,6 +159,34 @@ def rounded(need: float) -> int:
     """The next figure with two digits."""
     digit = 10 ** (len(str(int(need) + 1)) - 2)
     return int(-(-(need + 1) // digit) * digit)
+
+
+def test_an_observed_servers_own_queue_is_what_counts() -> None:
+    control = "127.0.0.1:17313"
+    with socket.create_server(("127.0.0.1", 0), backlog=7) as server:
+        port = str(server.getsockname()[1])
+        endpoint = ("--endpoint", f"127.0.0.1:{port}", "--target", control)
+        with node("target", "observe", "--port", port, "--listen", control):
+            found = document("doctor", "--total", "5000", *endpoint)
+
+    queue = limit(found, "accept-queue")
+    assert (queue["standing"], queue["value"], queue["nodes"]) == ("tight", 7, [f"target {control}"])
+
+
+ON_LINK = """
+from c1m.addresses import parse_sources
+from c1m.worker.sources import on_link, resolve
+pool = resolve(parse_sources("10.9.0.10-10.9.0.29,10.201.0.0/24"))
+print(on_link(pool, ["10.9.1.1"]), on_link(pool, ["10.8.0.1"]), on_link(pool, ["127.0.0.1"]), on_link(pool, ["fd00::1"]))
+"""
+
+
+@root
+def test_only_sources_of_the_destinations_network_are_its_neighbours() -> None:
+    inside = namespace("ip link add v0 type veth peer name v1", "ip addr add 10.9.0.10/16 dev v0", "ip link set v0 up")
+    told = subprocess.run([*inside, sys.executable, "-c", ON_LINK], capture_output=True, text=True, check=True, timeout=60)
+
+    assert told.stdout.split() == ["20", "0", "0", "0"]
 
 
 @root

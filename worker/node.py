@@ -45,6 +45,7 @@ class Description:
     run_id: str  # of the run that can be given another schedule; empty: none
     elapsed_ns: int  # since its start
     revision: Revision | None  # that it follows
+    sources_on_link: int  # with a destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,17 @@ class WorkerNode(Control):
 
     async def describe(self, destinations: Iterable[str]) -> Description:
         run = self.engagement if self.engagement and not self.engagement.stopping else None
+        toward = tuple(destinations)
+        pool = self.sources(toward)
         return Description(
             self.host(),
-            self.sources(tuple(destinations)),
+            pool,
             self.client_ports(),
             self.busy_with(),
             run.run_id if run else "",
             run.elapsed_ns if run else 0,
             run.following.revision if run and run.following else None,
+            sources.on_link(pool, toward),
         )
 
     def sources(self, destinations: Sequence[str]) -> AddressPool:

@@ -44,6 +44,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             run_id=described.run_id,
             elapsed_ns=described.elapsed_ns,
             schedule=revision_to_wire(described.revision) if described.revision else None,
+            sources_on_link=min(described.sources_on_link, 2**63),
         )
 
     def Prepare(self, request: pb.PrepareRequest, context: grpc.ServicerContext) -> pb.PrepareResponse:

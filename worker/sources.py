@@ -13,6 +13,7 @@ from c1m.errors import RefusedError, UsageError
 from c1m.kernel.ipv6 import local_prefixes
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DISCARD_PORT = 9  # a UDP socket connects to it without sending anything
 
 
@@ -52,6 +53,41 @@ def toward(destination: str) -> AddressPool:
         if any(entry.address.partition("%")[0] == local for entry in entries):
             return AddressPool(tuple(addresses_of(name))).of_version(target.version)
     return AddressPool((AddressBlock(int(ipaddress.ip_address(local)), 1, target.version),))
+
+
+def on_link(pool: AddressPool, destinations: Iterable[str]) -> int:
+    """How many of the addresses are on one network with a destination, whose host has to know the way to each of them.
+
+    A prefix that was made local is on none: it is routed, by one address of this machine.
+    """
+    found = AddressPool(tuple(piece for network in networks_of(destinations) for piece in shared(pool, network)))
+    return found.size
+
+
+def networks_of(destinations: Iterable[str]) -> list[Network]:
+    """Those of this machine's interfaces that hold a destination; loopback, where nobody is a neighbour, is none."""
+    wanted = [ipaddress.ip_address(destination) for destination in destinations]
+    own = [
+        ipaddress.ip_interface(f"{entry.address.partition('%')[0]}/{prefix_length(entry.netmask)}").network
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask
+    ]
+    return [network for network in own if not network.is_loopback and any(address in network for address in wanted)]
+
+
+def prefix_length(mask: str) -> int:
+    """Of a mask as psutil writes it, for either family."""
+    return int(ipaddress.ip_address(mask)).bit_count()
+
+
+def shared(pool: AddressPool, network: Network) -> Iterable[AddressBlock]:
+    """The parts of a pool that are in a network."""
+    first, end = int(network.network_address), int(network.network_address) + network.num_addresses
+    for block in pool.blocks:
+        low, high = max(first, block.first), min(end, block.end)
+        if block.version == network.version and low < high:
+            yield AddressBlock(low, high - low, block.version)
 
 
 def source_toward(destination: str) -> str:

@@ -123,7 +123,7 @@ def assess_place(limit: Limit, members: list[Member]) -> Assessment:
     value, used, speaker = least_room(limit, members)
     need = need_of(limit, members)
     standing = stands(limit, value, used, need)
-    nodes = tuple(member.name for member in members)
+    nodes = askers(limit, members)
     if standing is Standing.OK and (need is None or limit.unless is nothing):
         return Assessment(limit, nodes, value, used, need, standing)
     standing, remark = considered(limit, standing, speaker)
@@ -131,6 +131,12 @@ def assess_place(limit: Limit, members: list[Member]) -> Assessment:
     if standing >= Standing.TIGHT and need is not None:
         settings = limit.settings(wanted(limit, used, need), speaker.host)
     return Assessment(limit, nodes, value, used, need, standing, remark, settings)
+
+
+def askers(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
+    """Who in a place asks something of its limit; everybody there where nobody does."""
+    found = tuple(member.name for member in members if limit.need(member.ask, member.host) is not None)
+    return found or tuple(member.name for member in members)
 
 
 def considered(limit: Limit, standing: Standing, speaker: Member) -> tuple[Standing, str]:

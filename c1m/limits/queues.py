@@ -85,11 +85,11 @@ QUEUES: Final = (
         "addresses on its own network that a host knows the hardware addresses of (neigh.default.gc_thresh3)",
         Scope.HOST,
         "net.ipv4.neigh.default.gc_thresh3",
-        value=sysctl("net.ipv4.neigh.default.gc_thresh3"),
+        value=fewest(sysctl("net.ipv4.neigh.default.gc_thresh3"), sysctl("net.ipv6.neigh.default.gc_thresh3")),
         need=neighbours,
         symptom=Symptom(("EHOSTUNREACH", "ENOBUFS"), pattern="the kernel logs 'neighbour table overflow'"),
         cure="raise it, or route the sources to the worker by one address of it",
-        settings=sysctls("net.ipv4.neigh.default.gc_thresh3"),
+        settings=sysctls("net.ipv4.neigh.default.gc_thresh3", "net.ipv6.neigh.default.gc_thresh3"),
     ),
     Limit(
         "rp-filter",

@@ -26,55 +26,55 @@ from c1m.v1 import node_pb2 as c1m_dot_v1_dot_node__pb2
 from c1m.v1 import schedule_pb2 as c1m_dot_v1_dot_schedule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xd2\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\",\n\x0c\x41\x64\x64ressBlock\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\xb1\x03\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\xdc\x03\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xeb\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x17\n\x0fsources_on_link\x18\x1e \x01(\x04\",\n\x0c\x41\x64\x64ressBlock\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\xb1\x03\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\xdc\x03\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'c1m.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPECT']._serialized_start=1660
-  _globals['_EXPECT']._serialized_end=1761
+  _globals['_EXPECT']._serialized_start=1685
+  _globals['_EXPECT']._serialized_end=1786
   _globals['_DESCRIBEREQUEST']._serialized_start=73
   _globals['_DESCRIBEREQUEST']._serialized_end=112
   _globals['_DESCRIBERESPONSE']._serialized_start=115
-  _globals['_DESCRIBERESPONSE']._serialized_end=325
-  _globals['_ADDRESSBLOCK']._serialized_start=327
-  _globals['_ADDRESSBLOCK']._serialized_end=371
-  _globals['_PREPAREREQUEST']._serialized_start=374
-  _globals['_PREPAREREQUEST']._serialized_end=807
-  _globals['_HEARTBEAT']._serialized_start=809
-  _globals['_HEARTBEAT']._serialized_end=931
-  _globals['_SHARDASSIGNMENT']._serialized_start=933
-  _globals['_SHARDASSIGNMENT']._serialized_end=1014
-  _globals['_ROUTE']._serialized_start=1016
-  _globals['_ROUTE']._serialized_end=1105
-  _globals['_PREPARERESPONSE']._serialized_start=1107
-  _globals['_PREPARERESPONSE']._serialized_end=1124
-  _globals['_STARTREQUEST']._serialized_start=1126
-  _globals['_STARTREQUEST']._serialized_end=1156
-  _globals['_STARTRESPONSE']._serialized_start=1158
-  _globals['_STARTRESPONSE']._serialized_end=1173
-  _globals['_RETARGETREQUEST']._serialized_start=1175
-  _globals['_RETARGETREQUEST']._serialized_end=1254
-  _globals['_RETARGETRESPONSE']._serialized_start=1256
-  _globals['_RETARGETRESPONSE']._serialized_end=1291
-  _globals['_WATCHREQUEST']._serialized_start=1293
-  _globals['_WATCHREQUEST']._serialized_end=1323
-  _globals['_WATCHRESPONSE']._serialized_start=1325
-  _globals['_WATCHRESPONSE']._serialized_end=1372
-  _globals['_INSPECTREQUEST']._serialized_start=1374
-  _globals['_INSPECTREQUEST']._serialized_end=1406
-  _globals['_INSPECTRESPONSE']._serialized_start=1408
-  _globals['_INSPECTRESPONSE']._serialized_end=1465
-  _globals['_PROBEREQUEST']._serialized_start=1467
-  _globals['_PROBEREQUEST']._serialized_end=1518
-  _globals['_PROBERESPONSE']._serialized_start=1520
-  _globals['_PROBERESPONSE']._serialized_end=1567
-  _globals['_STOPREQUEST']._serialized_start=1569
-  _globals['_STOPREQUEST']._serialized_end=1642
-  _globals['_STOPRESPONSE']._serialized_start=1644
-  _globals['_STOPRESPONSE']._serialized_end=1658
-  _globals['_WORKERSERVICE']._serialized_start=1764
-  _globals['_WORKERSERVICE']._serialized_end=2240
+  _globals['_DESCRIBERESPONSE']._serialized_end=350
+  _globals['_ADDRESSBLOCK']._serialized_start=352
+  _globals['_ADDRESSBLOCK']._serialized_end=396
+  _globals['_PREPAREREQUEST']._serialized_start=399
+  _globals['_PREPAREREQUEST']._serialized_end=832
+  _globals['_HEARTBEAT']._serialized_start=834
+  _globals['_HEARTBEAT']._serialized_end=956
+  _globals['_SHARDASSIGNMENT']._serialized_start=958
+  _globals['_SHARDASSIGNMENT']._serialized_end=1039
+  _globals['_ROUTE']._serialized_start=1041
+  _globals['_ROUTE']._serialized_end=1130
+  _globals['_PREPARERESPONSE']._serialized_start=1132
+  _globals['_PREPARERESPONSE']._serialized_end=1149
+  _globals['_STARTREQUEST']._serialized_start=1151
+  _globals['_STARTREQUEST']._serialized_end=1181
+  _globals['_STARTRESPONSE']._serialized_start=1183
+  _globals['_STARTRESPONSE']._serialized_end=1198
+  _globals['_RETARGETREQUEST']._serialized_start=1200
+  _globals['_RETARGETREQUEST']._serialized_end=1279
+  _globals['_RETARGETRESPONSE']._serialized_start=1281
+  _globals['_RETARGETRESPONSE']._serialized_end=1316
+  _globals['_WATCHREQUEST']._serialized_start=1318
+  _globals['_WATCHREQUEST']._serialized_end=1348
+  _globals['_WATCHRESPONSE']._serialized_start=1350
+  _globals['_WATCHRESPONSE']._serialized_end=1397
+  _globals['_INSPECTREQUEST']._serialized_start=1399
+  _globals['_INSPECTREQUEST']._serialized_end=1431
+  _globals['_INSPECTRESPONSE']._serialized_start=1433
+  _globals['_INSPECTRESPONSE']._serialized_end=1490
+  _globals['_PROBEREQUEST']._serialized_start=1492
+  _globals['_PROBEREQUEST']._serialized_end=1543
+  _globals['_PROBERESPONSE']._serialized_start=1545
+  _globals['_PROBERESPONSE']._serialized_end=1592
+  _globals['_STOPREQUEST']._serialized_start=1594
+  _globals['_STOPREQUEST']._serialized_end=1667
+  _globals['_STOPRESPONSE']._serialized_start=1669
+  _globals['_STOPRESPONSE']._serialized_end=1683
+  _globals['_WORKERSERVICE']._serialized_start=1789
+  _globals['_WORKERSERVICE']._serialized_end=2265
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ class DescribeRequest(_message.Message):
     def __init__(self, destinations: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("host", "sources", "ports", "busy_with", "run_id", "elapsed_ns", "schedule")
+    __slots__ = ("host", "sources", "ports", "busy_with", "run_id", "elapsed_ns", "schedule", "sources_on_link")
     HOST_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class DescribeResponse(_message.Message):
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_ON_LINK_FIELD_NUMBER: _ClassVar[int]
     host: _node_pb2.Host
     sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
@@ -44,7 +45,8 @@ class DescribeResponse(_message.Message):
     run_id: str
     elapsed_ns: int
     schedule: _schedule_pb2.Schedule
-    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ...) -> None: ...
+    sources_on_link: int
+    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., sources_on_link: _Optional[int] = ...) -> None: ...
 
 class AddressBlock(_message.Message):
     __slots__ = ("first", "count")
