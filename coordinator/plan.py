@@ -26,6 +26,10 @@ MOST_SOURCES = 1000
 # Room in a route for ports that turn out to be busy.
 SPARE_SHARE = 4
 SPARE_PORTS = 1024
+# Destinations that are reached from one local (address, port). Since 6.8 a bind looks at every socket that is bound there
+# already (inet_connection_sock.c: inet_bhash2_conflict): with 51 of them that was 8 % of a ramp to a million. One that is
+# not shared costs the kernel 136 B (inet_bind2_bucket).
+SHARERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +192,32 @@ def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
 
 def sources_for(needed: int, worker: WorkerFacts) -> int:
     """How many of its sources a worker uses when it needs so many 4-tuples to one destination."""
-    with_room = needed + needed // SPARE_SHARE + SPARE_PORTS
-    return min(worker.sources.size, max(MOST_SOURCES, -(-with_room // worker.ports.size)))
+    return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed) // worker.ports.size)))
 
 
 def tuple_slices(cells: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     """For each (destination, count), its (first, span) in that destination's tuple space: disjoint, spare room shared.
 
-    Slices lie at the beginning of the space, where the ports are that the kernel does not hand out itself.
+    Slices lie in the first half of the space where that is enough: the ports are there that the kernel does not hand out
+    itself.
     """
     wanted: dict[int, int] = defaultdict(int)
     for destination, count in cells:
         wanted[destination] += count
-    taken: dict[int, int] = defaultdict(int)
+    spans = [min(size * count // wanted[destination], with_spare(count)) for destination, count in cells]
+    widths: dict[int, int] = defaultdict(int)
+    for (destination, _), span in zip(cells, spans, strict=True):
+        widths[destination] += span
+    widest = max(most_of(widths.values()), 1)
+    groups = max(min(-(-len(widths) // SHARERS), size // 2 // widest), 1)
+    free = {destination: index % groups * widest for index, destination in enumerate(widths)}
     slices = []
-    for destination, count in cells:
-        fair = size * count // wanted[destination]
-        span = min(fair, count + count // SPARE_SHARE + SPARE_PORTS)
-        slices.append((taken[destination], span))
-        taken[destination] += span
+    for (destination, _), span in zip(cells, spans, strict=True):
+        slices.append((free[destination], span))
+        free[destination] += span
     return slices
+
+
+def with_spare(count: int) -> int:
+    """4-tuples for so many connections, and for ports that turn out to be busy."""
+    return count + count // SPARE_SHARE + SPARE_PORTS

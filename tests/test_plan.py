@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts, tuples_of
-from c1m.coordinator.plan import MOST_SOURCES, Plan, make_plan
+from c1m.coordinator.plan import MOST_SOURCES, SHARERS, Plan, make_plan
 from c1m.ends import MEMORY_MARGIN, TARGET_END, WORKER_END
 from c1m.errors import RefusedError
 from c1m.limits.budget import Budget
@@ -296,3 +296,16 @@ def test_the_summary_of_a_plan_adds_up() -> None:
     assert sum(each["planned"] for each in summary["workers"]) == 4_001
     assert summary["connections_per_destination"] == {"min": 800, "max": 801}
     assert summary["acceptors"] == summary["destinations"] == 5
+
+
+def test_few_destinations_share_a_local_address_and_port() -> None:
+    plan = make_plan(20_000, [worker()], target(ports=20))
+
+    (planned,) = plan.workers
+    sharers = Counter(
+        (address, port)
+        for shard in planned.shards
+        for route in shard.routes
+        for address, port in planned.space.walk(route.first, route.span)
+    )
+    assert max(sharers.values()) == SHARERS
