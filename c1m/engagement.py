@@ -192,6 +192,6 @@ class Engagement:
             elapsed_ns=elapsed_ns,
             scheduled=following.scheduled(elapsed_ns) if following and self.start else None,
             schedule_version=following.revision.version if following else 1,
-            revision=following.revision if following and following.revision.version > 1 and newer else None,
+            revision=following.revision if following else None,
             reached_ns=self.crew.reached_ns(),
         )

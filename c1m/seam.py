@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 import grpc
@@ -49,11 +50,13 @@ class Seam:
         manager = engagement.watching()
         self.call(context, _synchronously, manager.__enter__)
         try:
-            seen, read = -1, -1
+            seen, read, told = -1, -1, 1
             while context.is_active():
                 seen, sample = self.call(context, engagement.news, seen, read)
                 read = sample.reading.number if sample.reading else read
-                yield sample
+                version = sample.schedule_version
+                yield sample if version != told else replace(sample, revision=None)
+                told = version
                 if sample.phase is Phase.CLOSED:
                     return
         finally:

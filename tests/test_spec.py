@@ -14,9 +14,12 @@ from c1m.coordinator.spec import RunSpec, make_spec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text
-from c1m.node import Close
+from c1m.node import Close, CloseOrder
+from c1m.schedule import Arrival, straight
+from c1m.shapes import Shape, parse_shape, schedule_of
 
 SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
+SHAPES = st.sampled_from(["100k@10s", "1M@1m", "step:5@30s", "spike:7@0s", "stairs:9/3@9s", "sine:1-9/30s@1m"]).map(parse_shape)
 SPECS = st.builds(
     RunSpec,
     total=st.integers(1, 10**9),
@@ -25,6 +28,8 @@ SPECS = st.builds(
     ),
     endpoint=st.sampled_from([None, parse_endpoint("srv:80"), parse_endpoint("[::1]:9000-9010")]),
     rate=st.sampled_from([0.0, 0.5, 12_500.0]),
+    close_order=st.sampled_from(CloseOrder),
+    seed=st.none() | st.integers(0, 2**32 - 1),
     hold=SECONDS,
     in_flight=st.integers(1, 10_000),
     connect_timeout=SECONDS.filter(lambda seconds: seconds >= 0.01),
@@ -47,13 +52,37 @@ def read(words: list[str]) -> RunSpec:
         layer["probe_ghosts"] = True
     for name, value in zip(words[::2], words[1::2], strict=True):
         key = name.removeprefix("--").replace("-", "_")
-        layer[key] = [*layer.get(key, []), value] if key in ("worker", "require") else value  # type: ignore[misc]
+        layer[key] = [*layer.get(key, []), value] if key in ("worker", "stage", "require") else value  # type: ignore[misc]
     return make_spec([("command line", layer)])
 
 
 @given(SPECS)
 def test_the_printed_command_line_repeats_the_run(spec: RunSpec) -> None:
     assert read(spec.to_words()) == spec
+
+
+@given(SPECS, st.lists(SHAPES, min_size=1, max_size=4), st.sampled_from([Arrival.CONSTANT, Arrival.POISSON]))
+def test_so_does_that_of_a_run_in_stages(spec: RunSpec, shapes: list[Shape], arrival: Arrival) -> None:
+    spec = replace(spec, stage=tuple(shapes), total=schedule_of(shapes).peak, rate=0.0, arrival=arrival)
+
+    assert read(spec.to_words()) == spec
+
+
+def test_stages_take_the_place_of_total_and_rate_and_hold_nothing_after_them() -> None:
+    spec = make_spec(
+        [("flags", {"stage": ["5@1s", "spike:9@1s"]}), ("file", {"total": 7, "rate": "5"}), ("weaker", {"ramp": "3s"})]
+    )
+
+    assert (spec.total, spec.rate, spec.ramp, spec.hold) == (9, 0.0, 0.0, 0.0)
+    assert make_spec([("flags", {"total": 5}), ("file", {"stage": ["9@1s"], "hold": "2s"})]).stage == ()
+
+
+def test_rate_and_ramp_are_the_short_ways_of_a_schedule() -> None:
+    by_rate, by_ramp = RunSpec(100, rate=50.0), RunSpec(100, ramp=2.0)
+
+    assert by_rate.schedule == by_ramp.schedule == straight(100, 2.0)
+    assert by_rate.effective_rate == by_ramp.effective_rate == 50.0
+    assert (RunSpec(100).rushes, by_rate.rushes, by_ramp.rushes) == (True, False, False)
 
 
 @given(SPECS, BEATING, st.sampled_from(["echo", "none", "any", "+PONG", r"\x6eone"]))

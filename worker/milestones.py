@@ -20,12 +20,14 @@ class Goal:
     falls: bool
     number: int  # of its connections at the stage's end
     turns: int  # of its openings, or closings where the stage falls, from the beginning of the run to the end of the stage
+    until_ns: int  # when more of these begin
 
-    def is_reached(self, opened: int, closed: int, held: int) -> bool:
-        """When its number is held. Where the line turns at once that may never be: then, when everybody has had their turn."""
+    def is_reached(self, elapsed_ns: int, opened: int, closed: int, held: int) -> bool:
+        """When its number is held. Where the line turns at once that may never be: then, when everybody had their turn."""
+        in_time = elapsed_ns <= self.until_ns
         if self.falls:
-            return held <= self.number or closed >= self.turns
-        return held >= self.number or opened >= self.turns
+            return held <= self.number or (in_time and closed >= self.turns)
+        return held >= self.number or (in_time and opened >= self.turns)
 
 
 class Milestones:
@@ -48,7 +50,7 @@ class Milestones:
     def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
         """So many were ever opened and closed for the schedule, and are established now."""
         begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
-        done = [goal for goal in begun if goal.is_reached(opened, closed, held)]
+        done = [goal for goal in begun if goal.is_reached(elapsed_ns, opened, closed, held)]
         if done:
             self.reached.update((goal.index, elapsed_ns) for goal in done)
             self.ahead = [goal for goal in self.ahead if goal.index not in self.reached]
@@ -59,9 +61,11 @@ def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
     """Of the stages that a person named."""
     opened = closed = before = 0
     for index, line in enumerate(schedule.lines):
-        number = share.count(line.total)
+        number, falls = share.count(line.total), line.rise < 0
         opened += max(number - before, 0)
         closed += max(before - number, 0)
         if schedule.stages[index].named:
-            yield Goal(index, line.begin_ns, line.rise < 0, number, closed if line.rise < 0 else opened)
+            after = schedule.lines[index + 1 :]
+            until_ns = next((each.begin_ns for each in after if (each.rise < 0 if falls else each.rise > 0)), NEVER)
+            yield Goal(index, line.begin_ns, falls, number, closed if falls else opened, until_ns)
         before = number

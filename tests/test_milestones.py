@@ -1,0 +1,79 @@
+"""When a shard reaches its stages: each once, at the first look at which it holds, wherever the line turns."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c1m.dealing import Share
+from c1m.schedule import Schedule, Stage
+from c1m.worker.milestones import Milestones
+
+ALONE = Share(10, 0, 10)
+
+
+def stages(*stages: tuple[int, int]) -> Schedule:
+    return Schedule(tuple(Stage(*stage) for stage in stages))
+
+
+UP_REST_DOWN_UP = stages((10, 100), (10, 50), (4, 60), (8, 40))
+
+
+def test_a_stage_is_reached_when_its_number_is_held() -> None:
+    milestones = Milestones(ALONE, UP_REST_DOWN_UP)
+
+    milestones.look(90, opened=9, closed=0, held=9)
+    assert milestones.reached == {}
+    milestones.look(104, opened=10, closed=0, held=10)
+    assert milestones.reached == {0: 104, 1: 104}  # the rest had begun
+    milestones.look(150, opened=10, closed=0, held=10)
+    milestones.look(212, opened=10, closed=6, held=4)
+    milestones.look(252, opened=14, closed=6, held=8)
+    assert milestones.reached == {0: 104, 1: 104, 2: 212, 3: 252}
+
+
+def test_where_the_line_turns_it_is_enough_that_everybody_had_their_turn() -> None:
+    milestones = Milestones(ALONE, stages((10, 100), (4, 60), (8, 40)))
+
+    milestones.look(101, opened=10, closed=1, held=9)
+    milestones.look(161, opened=11, closed=6, held=5)
+    milestones.look(201, opened=14, closed=6, held=8)
+
+    assert milestones.reached == {0: 101, 1: 161, 2: 201}
+
+
+def test_a_stage_that_lost_connections_is_not_reached() -> None:
+    milestones = Milestones(ALONE, UP_REST_DOWN_UP)
+
+    milestones.look(104, opened=9, closed=0, held=9)  # one failed
+    milestones.look(212, opened=9, closed=5, held=4)
+    milestones.look(252, opened=13, closed=5, held=8)
+
+    assert milestones.reached == {2: 212, 3: 252}
+
+
+def test_another_schedule_keeps_what_was_reached_of_the_stages_that_stay() -> None:
+    milestones = Milestones(ALONE, UP_REST_DOWN_UP)
+    milestones.look(104, opened=10, closed=0, held=10)
+
+    milestones.follow(UP_REST_DOWN_UP.cut(120, [Stage(2, 30)]), UP_REST_DOWN_UP.kept(120))
+    milestones.look(151, opened=10, closed=8, held=2)
+
+    assert milestones.reached == {0: 104, 2: 151}  # the cut one between them was nobody's to name
+
+
+@given(st.lists(st.builds(Stage, st.integers(0, 10), st.integers(1, 50), st.booleans()), max_size=6))
+def test_whoever_is_on_the_line_reaches_every_stage_that_has_a_name(found: list[Stage]) -> None:
+    schedule = Schedule(tuple(found))
+    milestones = Milestones(ALONE, schedule)
+
+    opened = closed = held = 0
+    for elapsed in range(schedule.end_ns + 2):
+        moved = schedule.at(elapsed) - held
+        opened, closed, held = opened + max(moved, 0), closed + max(-moved, 0), schedule.at(elapsed)
+        milestones.look(elapsed, opened, closed, held)
+
+    assert set(milestones.reached) == {index for index, stage in enumerate(found) if stage.named}
+    assert all(
+        line.begin_ns <= milestones.reached[index] <= line.end_ns + 1
+        for index, line in enumerate(schedule.lines)
+        if index in milestones.reached
+    )
