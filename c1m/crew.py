@@ -19,6 +19,7 @@ from c1m.following import reached_by_all
 from c1m.latency import joined, microseconds
 from c1m.node import Phase
 from c1m.tally import PROCESS_DIED, Tally, total
+from c1m.turnover import Wave, joined_waves
 
 # A child that was told to leave and does not (stopped by a signal, say) is killed after this long. Closing a full
 # descriptor table takes a child about 0.3 s, and fifty of them on two cores about 15 s.
@@ -53,6 +54,8 @@ class Child:
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it had reached that
     heard: bytes = b""  # the first that a server said to it
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
+    waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
+    calm: bool = False  # nothing changes hands any more
     last_words: str = ""
     gone: trio.Event = field(default_factory=trio.Event)
 
@@ -79,6 +82,8 @@ class Child:
         self.heard = message.get("heard", b"")
         self.reached_ns = message.get("reached", {})
         self.probed = message.get("probed")
+        self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
+        self.calm = message.get("calm", False)
         for name, news in message.get("histograms", {}).items():
             self.histograms.setdefault(name, {}).update(news)
 
@@ -90,7 +95,7 @@ class Child:
         failed = dict(self.tally.failed)
         if self.tally.in_flight:
             failed[PROCESS_DIED] = self.tally.in_flight
-        self.tally = replace(self.tally, dropped=lost, failed=failed)
+        self.tally = replace(self.tally, dropped=lost, failed=failed, away=0, waiting=0)
 
 
 class Zygote:
@@ -238,6 +243,9 @@ class Crew:
 
     def reached_ns(self) -> dict[int, int]:
         return reached_by_all(child.reached_ns for child in self.children)
+
+    def waves(self) -> tuple[Wave, ...]:
+        return joined_waves([child.waves for child in self.children])
 
     def cpu_seconds(self) -> float:
         return sum(child.cpu_seconds for child in self.children)

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
 
-from c1m.units import parse_duration
-
-FORMS: Final = "write fixed:60s, uniform:30s-90s or exp:120s"
 FIXED, UNIFORM, EXPONENTIAL = "fixed", "uniform", "exp"
 
 
@@ -37,20 +33,4 @@ class Distribution:
         return f"{self.kind}:{'-'.join(f'{end:.12g}s' for end in ends)}"
 
 
-def parse_distribution(text: str) -> Distribution:
-    """From "fixed:60s", "uniform:30s-90s", "exp:120s"; a duration alone is a fixed one. Raises ValueError."""
-    kind, colon, rest = text.strip().partition(":")
-    if not colon:
-        kind, rest = FIXED, kind
-    if kind not in (FIXED, UNIFORM, EXPONENTIAL):
-        raise ValueError(f"{kind!r} is no way for times to be distributed; {FORMS}")
-    first, dash, second = rest.partition("-")
-    if bool(dash) != (kind == UNIFORM):
-        raise ValueError(f"{text!r} has {'one end' if kind == UNIFORM else 'two ends'} where {kind} has not; {FORMS}")
-    low = parse_duration(first)
-    high = parse_duration(second) if dash else low
-    if low > high:
-        raise ValueError(f"{text!r} ends before it begins; {FORMS}")
-    if kind == EXPONENTIAL and not low:
-        raise ValueError(f"{text!r} has a mean of zero; {FORMS}")
-    return Distribution(kind, low, high)
+AT_ONCE = Distribution(FIXED, 0.0, 0.0)

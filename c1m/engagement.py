@@ -188,6 +188,8 @@ class Engagement:
             histograms=self.crew.histograms() if newer or phase is Phase.CLOSED else {},
             full=sum(child.full for child in self.crew.alive),
             reading=self.reading if newer else None,
+            waves=self.crew.waves(),
+            calm=all(child.calm for child in self.crew.alive),
             heard=next((child.heard for child in self.crew.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
             scheduled=following.scheduled(elapsed_ns) if following and self.start else None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from c1m.reading import Reading
 from c1m.schedule import Revision
 from c1m.tally import Tally
+from c1m.turnover import Wave
 
 
 class Phase(enum.IntEnum):
@@ -92,6 +93,8 @@ class Sample:
     schedule_version: int = 1
     revision: Revision | None = None  # of the schedule; told once to each watcher, and of the first one nothing
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it
+    waves: tuple[Wave, ...] = ()  # of each storm, as far as they have come
+    calm: bool = False  # nothing is replaced any more, and nothing is in flight
 
 
 @dataclass(frozen=True, slots=True)

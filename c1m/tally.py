@@ -31,6 +31,11 @@ class Tally:
     skipped_ports: int = 0  # planned ports that somebody else held
     bytes_received: int = 0
     bytes_sent: int = 0
+    replaced: int = 0  # closed at the end of their lifetimes, each to be replaced by another
+    reopened: int = 0  # tries in place of dropped and failed ones
+    away: int = 0  # now: connections that are away as the run asked ...
+    waiting: int = 0  # ... and that wait for their next try
+    half_closed: int = 0  # now: connections whose server has closed its side, and which stay
     last_opened: float = 0.0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
@@ -38,7 +43,8 @@ class Tally:
 
     @property
     def open(self) -> int:
-        return self.opened - self.closed - sum(self.dropped.values())
+        """Established now, by both sides."""
+        return self.opened - self.closed - sum(self.dropped.values()) - self.half_closed
 
     @property
     def in_flight(self) -> int:

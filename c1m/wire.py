@@ -13,7 +13,9 @@ from c1m.node import Host, Inspection, Phase, Sample
 from c1m.ports import PortRanges
 from c1m.reading import Cache, Reading
 from c1m.routes import Route
+from c1m.slow import LONGEST_REQUEST, Slow
 from c1m.tally import Tally
+from c1m.turnover import Wave
 from c1m.v1 import node_pb2, worker_pb2
 from c1m.wire_schedule import revision_from_wire, revision_to_wire
 
@@ -76,6 +78,11 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
             failed=tally.failed,
             dropped=tally.dropped,
             heartbeats=tally.heartbeats,
+            replaced=tally.replaced,
+            reopened=tally.reopened,
+            away=tally.away,
+            waiting=tally.waiting,
+            half_closed=tally.half_closed,
         ),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
@@ -94,6 +101,8 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         schedule_version=sample.schedule_version,
         schedule=revision_to_wire(sample.revision) if sample.revision else None,
         reached_ns=sample.reached_ns,
+        waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
+        calm=sample.calm,
     )
 
 
@@ -111,6 +120,11 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
             failed=dict(tally.failed),
             dropped=dict(tally.dropped),
             heartbeats=dict(tally.heartbeats),
+            replaced=tally.replaced,
+            reopened=tally.reopened,
+            away=tally.away,
+            waiting=tally.waiting,
+            half_closed=tally.half_closed,
         ),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
@@ -126,6 +140,8 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         schedule_version=sample.schedule_version,
         revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
         reached_ns=dict(sample.reached_ns),
+        waves=tuple(Wave(wave.dropped, wave.returned, wave.recovered_seconds, wave.slowest_seconds) for wave in sample.waves),
+        calm=sample.calm,
     )
 
 
@@ -184,6 +200,17 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
         unknown=tuple(message.unknown),
         reading=reading_from_wire(message.reading) if message.HasField("reading") else None,
     )
+
+
+def slow_to_wire(slow: Slow) -> worker_pb2.Slow:
+    return worker_pb2.Slow(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
+
+
+def slow_from_wire(message: worker_pb2.Slow) -> Slow:
+    """Raises UsageError for a request of no bytes, or too many."""
+    if message.interval_seconds < 0 or (message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST):
+        raise UsageError(f"a request of {len(message.request):,} bytes cannot be sent a byte at a time")
+    return Slow(message.interval_seconds, message.request, message.half_open)
 
 
 def pool_to_wire(pool: AddressPool) -> list[worker_pb2.AddressBlock]:

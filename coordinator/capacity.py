@@ -46,6 +46,7 @@ class TargetFacts:
     cores: int
     connections_per_process: int
     ports: int  # ports to listen on, or the endpoint's
+    spare: int = 0  # connections that a process could hold besides, and that are not planned
     single_port: bool = False
     is_endpoint: bool = False
     budgets: tuple[Budget, ...] = ()  # of an endpoint's host, where it is observed

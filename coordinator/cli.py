@@ -29,6 +29,8 @@ EXAMPLES = """
 
   c1m-coord run --total 100k --require 'connect_latency.p99 < 50ms' --require 'always dropped == 0'
 
+  c1m-coord run --total 200k --lifetime exp:40s --storm at=60s,drop=100%,return=5s      # see docs/shapes.md
+
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
   c1m-coord plan --total 1M                           # who would open what, and what stops this fleet next

@@ -24,7 +24,10 @@ class Comparison:
     acceptors_full: int | None  # acceptors that take no more, for want of descriptors
     inspections: Mapping[str, Inspection]
     reconciliation: Reconciliation
-    closed: int = 0  # until then, by the workers, since the schedule fell
+    closed: int = 0  # until then, by the workers, since the schedule fell or as turnover asked
+    away: int = 0  # seats whose successors are not due yet
+    waiting: int = 0  # seats whose successors wait for another try
+    half_closed: int = 0  # connections that stay, whose server has closed its side
 
 
 async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target]) -> Comparison:
@@ -52,7 +55,18 @@ async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Targ
     unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
     full = accepting.sample.full if accepting else None
     found_out = reconcile(counts, unknown)
-    return Comparison(established, by_worker, counts.target_open, full, found, found_out, tally.closed)
+    return Comparison(
+        established,
+        by_worker,
+        counts.target_open,
+        full,
+        found,
+        found_out,
+        tally.closed,
+        tally.away,
+        tally.waiting,
+        tally.half_closed,
+    )
 
 
 def of_samples(ledger: Ledger) -> Comparison:

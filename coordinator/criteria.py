@@ -119,6 +119,7 @@ NOTHING = {
     "reconciliation": "the run ended before its hold did, and nobody was asked",
     "at_ramp_end": "nobody was asked when the ramp ended",
     "stages": "the run had no stages",
+    "storms": "the run had no storms",
     "reached_seconds": "the stage was not reached",
     "probed": "nobody was probed; that takes --probe-ghosts",
     "ramp_seconds": "nothing was opened",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from c1m.endpoints import Endpoint
 from c1m.errors import UsageError
 from c1m.limits.budget import budgets_of
@@ -29,12 +31,19 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges)
     )
 
 
-def target_facts(name: str, described: TargetDescription) -> TargetFacts:
+# Of an acceptor's connections, where they have successors: one of those may come before the end of its predecessor
+# has been read. Half a percent of a run is more than what can be on the way at a time.
+SPARE_SHARE = 0.02
+
+
+def target_facts(name: str, described: TargetDescription, *, turnover: bool = False) -> TargetFacts:
     host = described.host
+    spare = math.ceil(host.connections_per_process * SPARE_SHARE) if turnover else 0
     return TargetFacts(
         name=name,
         cores=host.cores,
-        connections_per_process=host.connections_per_process,
+        connections_per_process=host.connections_per_process - spare,
+        spare=spare,
         ports=described.ports.size,
         single_port=described.single_port,
         budgets=budgets_of(name, host, Role.TARGET),

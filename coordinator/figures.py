@@ -64,17 +64,19 @@ NODE = (
 )
 COUNTED = (
     "client_established client_kernel_established target_open kernel_established in_accept_queues half_closed ghosts "
-    "lost_on_the_way not_ours unexplained"
+    "lost_on_the_way not_ours never_accepted unexplained"
 )
 HEARTBEATS = "sent answered late missing recovered wrong cut_off unasked_bytes under_way"
 # In the order in which a short name is looked for.
 SECTIONS = {
-    "": "planned established_peak established_at_hold_end attempted failed failed.* dropped dropped.* closed skipped_ports "
+    "": "planned established_peak established_at_hold_end away_at_hold_end waiting_at_hold_end half_closed_at_hold_end "
+    "attempted replaced reopened failed failed.* dropped dropped.* closed skipped_ports "
     "ramp_seconds connections_per_second teardown_seconds connect_latency_us connect_latency_from_due_us first_byte_us "
-    "heartbeat_rtt_us alive_after_us syn_retransmissions.took_1_seconds "
+    "heartbeat_rtt_us alive_after_us half_closed_after_us syn_retransmissions.took_1_seconds "
     "syn_retransmissions.took_3_seconds syn_retransmissions.took_7_seconds bytes_sent bytes_received",
     "heartbeats": HEARTBEATS,
     "stages": "total within_seconds due_seconds reached_seconds",
+    "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
     "reconciliation.at_ramp_end": COUNTED,
     "target": f"accepted open_at_hold_end closed left_open_by_clients bytes_sent acceptors acceptors_full {NODE}",
@@ -96,7 +98,9 @@ WHEN_ASKED = (
     "workers.kernel_established",
 )
 # Their names are open, and what was never counted there is 0. A counter that nobody has read is unknown.
-COUNTS = frozenset({"failed", "dropped", "counters", "syn_retransmissions"})  # whatever the names in them end in
+COUNTS = frozenset(
+    {"failed", "dropped", "counters", "accept_queues", "syn_retransmissions"}
+)  # whatever the names in them end in
 ZERO_IF_ABSENT = frozenset({"failed", "dropped"})
 CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.errorcode.values()})
 

@@ -20,10 +20,13 @@ from c1m.ports import PortRanges
 from c1m.routes import Address
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
 from c1m.schedule import Arrival, Revision, Schedule, Stage
+from c1m.slow import Slow
+from c1m.turnover import Turnover
 from c1m.v1 import node_pb2, schedule_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
 from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wire
+from c1m.wire_turnover import turnover_to_wire
 
 from .plan import WorkerPlan
 
@@ -73,6 +76,9 @@ class ShardSettings:
     connect_timeout: float
     lease: float
     heartbeat: Heartbeat | None = None
+    turnover: Turnover | None = None
+    slow: Slow | None = None
+    toward_target: bool = True  # a c1m-target accepts the connections
 
 
 @contextmanager
@@ -180,6 +186,11 @@ class Worker(Node):
             answer = await self.stub.Probe(request, timeout=PROBE_SECONDS)
         return answer.probed, answer.ghosts
 
+    async def calm(self, run_id: str) -> None:
+        """Replace nothing from here on."""
+        with sentences(self.name):
+            await self.stub.Calm(worker_pb2.CalmRequest(run_id=run_id), timeout=CALL_SECONDS)
+
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
         with sentences(self.name):
@@ -219,6 +230,11 @@ class Target(Node):
             answer = await self.stub.Inspect(request, timeout=INSPECT_SECONDS)
         return wire.inspection_from_wire(answer.inspection)
 
+    async def storm(self, run_id: str, share: float) -> None:
+        with sentences(self.name):
+            request = target_pb2.TargetServiceStormRequest(run_id=run_id, share=share)
+            await self.stub.Storm(request, timeout=CALL_SECONDS)
+
     async def rest(self, run_id: str) -> None:
         with sentences(self.name):
             await self.stub.Rest(target_pb2.TargetServiceRestRequest(run_id=run_id), timeout=CALL_SECONDS)
@@ -254,6 +270,9 @@ def prepare_request(
         close=node_pb2.Close.Name(settings.close),
         close_order=schedule_pb2.CloseOrder.Name(settings.close_order),
         seed=settings.seed,
+        slow=wire.slow_to_wire(settings.slow) if settings.slow else None,
+        toward_target=settings.toward_target,
+        turnover=turnover_to_wire(settings.turnover) if settings.turnover else None,
     )
 
 

@@ -10,6 +10,7 @@ from c1m.latency import coarser, joined
 from c1m.node import Phase, Sample
 from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
+from c1m.turnover import Wave, joined_waves
 
 from .history import History
 from .timeline import HostState, Moment, NodeState, Timeline
@@ -94,6 +95,9 @@ class Ledger:
             opened=tally.opened,
             failed=sum(tally.failed.values()),
             dropped=sum(tally.dropped.values()),
+            away=tally.away,
+            waiting=tally.waiting,
+            replaced=tally.replaced,
             accepted=target.opened if target else None,
             target_open=target.open if target else None,
             nodes=self.node_states(),
@@ -162,13 +166,18 @@ class Ledger:
 
     @property
     def in_use(self) -> int:
-        """Connections that the workers have open or are opening."""
+        """Connections that the workers have open, wholly or on their side alone, or are opening."""
         tallies = [entry.sample.tally for entry in self.workers if not entry.lost]
-        return sum(tally.open + tally.in_flight for tally in tallies)
+        return sum(tally.open + tally.half_closed + tally.in_flight for tally in tallies)
 
     @property
     def tally(self) -> Tally:
         return total(entry.sample.tally for entry in self.workers)
+
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        """What each storm did, in their order, as far as they have come."""
+        return joined_waves([entry.sample.waves for entry in self.workers])
 
     def histogram(self, name: str) -> Mapping[int, int]:
         """Microseconds -> how many, of all workers."""

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from c1m.tally import Tally
 from c1m.units import format_duration, format_rate
 
 from .curves import curves
@@ -43,6 +44,12 @@ def time_left(started: float, now: float, progress: float) -> str:
     if not 0.01 < progress < 1:
         return ""
     return f"{format_duration(round((now - started) / progress * (1 - progress)))} left"
+
+
+def turnover(tally: Tally) -> list[str]:
+    """What changes hands; nothing where nothing does."""
+    told = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
+    return [f"{count:,} {name}" for name, count in told.items() if count]
 
 
 class Picture:
@@ -89,7 +96,8 @@ class Terminal:
         for entry in ledger.entries:
             table.add_row(*self.row(entry, now, following=following))
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), time_left(self.since, now, progress))
+        left = time_left(self.since, now, progress)
+        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), left, ", ".join(turnover(ledger.tally)))
         self.live.update(Group(table, bar, self.picture.of(ledger.timeline)))
 
     def row(self, entry: Entry, now: float, *, following: bool) -> list[str]:
@@ -134,6 +142,7 @@ class Lines:
             f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
+            *turnover(tally),
             format_rate(rate) if doing == "opening" else "",
             time_left(self.since, now, progress),
         ]

@@ -58,7 +58,7 @@ class Muster:
         if spec.endpoint:
             return endpoint_facts(spec.endpoint, self.target_name, self.target)
         assert self.target is not None
-        return target_facts(self.target_name, self.target)
+        return target_facts(self.target_name, self.target, turnover=spec.turnover is not None)
 
 
 async def muster(spec: RunSpec, workers: Sequence[Worker], target: Target | None) -> Muster:

@@ -72,10 +72,12 @@ class Plan:
     workers: tuple[WorkerPlan, ...]  # those that have something to do
     destinations: tuple[int, ...]  # connections planned to each
     acceptors: int  # that the target must start; 0 for an endpoint
+    spare: int = 0  # connections for which each of those has room besides
 
     def to_summary(self) -> dict[str, Any]:
         return {
             "acceptors": self.acceptors or None,
+            "spare_per_acceptor": self.spare if self.acceptors else None,
             "destinations": len(self.destinations),
             "connections_per_destination": {"min": min(self.destinations), "max": max(self.destinations)},
             "workers": [
@@ -110,7 +112,7 @@ def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target
     shares = fill(total, found.roomy)
     demands = spread(shares, [worker.tuples for worker in workers], found.destinations)
     plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
-    return Plan(total, tuple(plans), tuple(found.destinations), found.acceptors)
+    return Plan(total, tuple(plans), tuple(found.destinations), found.acceptors, target.spare)
 
 
 class Layout(NamedTuple):

@@ -51,6 +51,7 @@ class Reconciliation:
     ghosts: int | None
     lost_on_the_way: int | None
     not_ours: int | None
+    never_accepted: int | None  # of all connections of the run: established for the clients, and not for the acceptors
     unexplained: int | None
     explanation: tuple[str, ...]
 
@@ -91,9 +92,17 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         ghosts=ghosts,
         lost_on_the_way=lost,
         not_ours=others,
+        never_accepted=never_accepted(counts),
         unexplained=sum(gaps) if gaps else None,
         explanation=tuple(told) or (agreement(counts),),
     )
+
+
+def never_accepted(counts: Counts) -> int | None:
+    """Ghosts, and those that were ones until they ended; None where nobody counts accepts."""
+    if counts.accepted is None or counts.client_opened is None:
+        return None
+    return max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
 
 
 def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
@@ -106,9 +115,9 @@ def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
         return None, None, None
     missing = max(counts.client - counts.target_kernel, 0)
     others = max(counts.target_kernel - counts.client, 0)
-    if counts.accepted is None or counts.client_opened is None:
+    never = never_accepted(counts)
+    if never is None:
         return missing, 0, others
-    never = max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
     return min(missing, never), missing - min(missing, never), others
 
 

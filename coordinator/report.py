@@ -57,6 +57,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             "established",
             f"{count(summary['established_peak'])}, at the end of the hold {count(summary['established_at_hold_end'])}",
         ),
+        *turnover(summary),
         ("failed", counts(summary["failed"])),
         ("dropped", counts(summary["dropped"])),
         ("busy ports skipped", count(summary["skipped_ports"])),
@@ -103,6 +104,36 @@ def stages(summary: dict[str, Any]) -> str:
         + ("not reached" if stage["reached_seconds"] is None else f"at {duration(stage['reached_seconds'])}")
         for stage in summary["stages"]
     )
+
+
+def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What changed hands; nothing where nothing was to."""
+    told = []
+    if summary["replaced"] or summary["spec"]["lifetime"]:
+        told.append(("replaced", count(summary["replaced"])))
+    if summary["spec"]["reopen"]:
+        told.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
+    if summary["away_at_hold_end"]:
+        told.append(("away", f"{count(summary['away_at_hold_end'])} at the end of the hold"))
+    if summary["half_closed_at_hold_end"]:
+        told.append(("half closed", f"{count(summary['half_closed_at_hold_end'])} stayed when the server had closed its side"))
+    if summary["half_closed_after_us"]["count"]:
+        told.append(("half closed at age", percentiles(summary["half_closed_after_us"])))
+    return told + [(f"storm at {format_duration(storm['at_seconds'])}", storm_told(storm)) for storm in summary["storms"] or ()]
+
+
+def storm_told(storm: dict[str, Any]) -> str:
+    recovery = storm["recovery_seconds"]
+    told = [
+        f"{count(storm['dropped'])} left, {count(storm['returned'])} came back",
+        f"all were there after {format_duration(recovery)}" if recovery is not None else "not all are back",
+    ]
+    if storm["slowest_connect_us"] is not None:
+        told.append(f"slowest connect {format_duration(storm['slowest_connect_us'] / 1e6)}")
+    queues = storm["accept_queues"]
+    if queues:
+        told += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
+    return ", ".join(told)
 
 
 def nodes(summary: dict[str, Any]) -> Table:

@@ -30,7 +30,8 @@ from .plan import Plan
 from .spec import RunSpec
 from .stages import Rest, rests, retarget_sentence
 from .summary import measured
-from .watch import View, Watch
+from .target_storms import TargetStorms
+from .watch import SETTLE_SECONDS, View, Watch
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
@@ -50,6 +51,7 @@ class Run:
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.began = 0.0  # when the workers were told to start
+        self.storms = TargetStorms()
         self.data_host = ""
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
@@ -84,10 +86,11 @@ class Run:
         await self.start()
         while True:
             await self.follow_schedule()
-            if self.spec.hold:
+            if self.spec.hold and not self.spec.turnover:
                 self.outcome.ramp_end = await self.compare()
             if not await self.hold():
                 break
+        await self.calm()
         self.outcome.hold_end = await self.compare()
         if self.spec.probe_ghosts:
             self.outcome.probed = await self.probe()
@@ -154,6 +157,9 @@ class Run:
             connect_timeout=spec.connect_timeout,
             lease=spec.lease,
             heartbeat=spec.beating,
+            turnover=spec.turnover,
+            slow=spec.slow,
+            toward_target=not spec.endpoint,
         )
 
     async def prepare_target(self, plan: Plan) -> list[Address]:
@@ -183,6 +189,7 @@ class Run:
         self.began = time.monotonic()
         self.ledger.timeline.begin(self.began, self.ledger.moment)
         await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
+        self.storms.begin(self.spec.storm, self.target, self.run_id)
 
     @property
     def doing(self) -> str:
@@ -200,7 +207,7 @@ class Run:
             schedule = self.ledger.schedule
             if len(self.ledger.revisions) > 1:
                 self.watch.view.say(retarget_sentence(self.ledger.revisions[-1]))
-            for rest in rests(schedule):
+            for rest in () if self.spec.turnover else rests(schedule):  # nothing to compare exactly while it moves
                 if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
                     await self.rest(rest)
             await self.follow_until(math.inf, schedule)
@@ -263,6 +270,18 @@ class Run:
         self.outcome.vigil.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
         self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 
+    async def calm(self) -> None:
+        """Let nothing be replaced from here on, and wait for what is in flight: only what stands still can be compared."""
+        if not self.spec.turnover:
+            return
+        self.outcome.troubles += await self.storms.end()
+        entries = [entry for entry in self.ledger.workers if not entry.lost]
+        await asyncio.gather(*(self.workers[entry.name].calm(self.run_id) for entry in entries))
+        patience = self.spec.connect_timeout + SETTLE_SECONDS
+        await self.watch.wait(
+            "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: 0.0, patience
+        )
+
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
@@ -280,6 +299,7 @@ class Run:
 
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
+        self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.found()
         closing = Closing(self.run_id, self.watch, self.outcome, self.workers, self.target, self.engaged)
         await closing.close(started=self.started)

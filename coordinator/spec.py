@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from c1m.backoff import Backoff
+from c1m.distribution import AT_ONCE, Distribution
 from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
@@ -15,13 +17,18 @@ from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, He
 from c1m.node import Close, CloseOrder
 from c1m.schedule import Arrival, Schedule, straight
 from c1m.shapes import Shape, parse_shape, schedule_of
+from c1m.slow import FILLER, LONGEST_REQUEST, Slow
+from c1m.storm import TARGET, Storm
+from c1m.turnover import Turnover
 from c1m.units import parse_count, parse_duration, parse_rate
 
 from .answer import Answer, parse_answer
 from .criteria import Criterion, parse
+from .phrases import parse_backoff, parse_distribution, parse_lifetime, parse_storm
 
 WORKER_PORT = 7100
 TARGET_PORT = 7200
+USUAL_BACKOFF = Backoff(0.1, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,13 @@ class RunSpec:
     send_hex: Hexadecimal | None = None
     expect: Answer | None = None
     require: tuple[Criterion, ...] = ()  # what the run has to be, beyond reached, held and reconciled
+    lifetime: Distribution | None = None  # of a connection, which another one replaces; None: as long as the run
+    downtime: Distribution | None = None  # between the two; None: none
+    reopen: bool = False  # try dropped and failed connections again
+    backoff: Backoff | None = None  # the waits before that; None: USUAL_BACKOFF
+    storm: tuple[Storm, ...] = ()
+    trickle: float = 0.0  # bytes a second that each connection sends of its request; 0: none
+    half_open: bool = False  # stay when the server has closed its side
 
     @property
     def rushes(self) -> bool:
@@ -77,6 +91,22 @@ class RunSpec:
         request = bytes(self.send or self.send_hex or b"")
         answer = self.expect or Answer(Expect.ANY if request else Expect.ECHO)
         return Heartbeat(self.heartbeat, self.payload or USUAL_PAYLOAD, request, answer.expect, answer.prefix)
+
+    @property
+    def turnover(self) -> Turnover | None:
+        """None where every connection is to last as long as the run."""
+        if not (self.lifetime or self.reopen or self.storm):
+            return None
+        backoff = self.backoff or USUAL_BACKOFF
+        return Turnover(self.lifetime, self.downtime or AT_ONCE, backoff if self.reopen else None, self.storm)
+
+    @property
+    def slow(self) -> Slow | None:
+        """None where clients behave."""
+        if not (self.trickle or self.half_open):
+            return None
+        request = bytes(self.send or self.send_hex or FILLER)
+        return Slow(1 / self.trickle if self.trickle else 0.0, request, self.half_open)
 
     def to_words(self) -> list[str]:
         """The command line that says the same; what is not set is left out."""
@@ -117,9 +147,16 @@ class RunSpec:
             "close_rate_per_second": self.close_rate or None,
             "heartbeat_seconds": self.heartbeat or None,
             "payload_bytes": self.beating.payload if self.beating else None,
-            "send": str(Text(self.beating.send)) or None if self.beating else None,
+            "send": str(Text(bytes(self.send or self.send_hex or b""))) or None,
             "expect": str(Answer(self.beating.expect, self.beating.prefix)) if self.beating else None,
             "require": [str(criterion) for criterion in self.require],
+            "lifetime": str(self.lifetime) if self.lifetime else None,
+            "downtime": str(self.downtime) if self.downtime else None,
+            "reopen": self.reopen,
+            "backoff": str(self.turnover.backoff) if self.turnover and self.turnover.backoff else None,
+            "storm": [str(storm) for storm in self.storm],
+            "trickle_bytes_per_second": self.trickle or None,
+            "half_open": self.half_open,
         }
 
 
@@ -219,9 +256,16 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "send_hex": parse_hexadecimal,
     "expect": parse_answer,
     "require": parse,
+    "lifetime": parse_lifetime,
+    "downtime": parse_distribution,
+    "reopen": parse_flag,
+    "backoff": parse_backoff,
+    "storm": parse_storm,
+    "trickle": at_least(parse_rate, 0.001),
+    "half_open": parse_flag,
 }
 # Settings that say nothing where they are zero or empty.
-UNSET = frozenset({"rate", "ramp", "stage", "close_rate", "probe_ghosts", "heartbeat"})
+UNSET = frozenset({"rate", "ramp", "stage", "close_rate", "probe_ghosts", "heartbeat", "reopen", "trickle", "half_open"})
 # Words for one thing: of such a pair the stronger layer wins, and one layer may not name both ...
 EXCLUDING = (
     ("rate", "ramp"),
@@ -232,10 +276,12 @@ EXCLUDING = (
     ("send", "send_hex"),
     ("payload", "send"),
     ("payload", "send_hex"),
+    ("heartbeat", "trickle"),
 )
 TOGETHER = frozenset({"target", "endpoint"})  # ... but these: the target observes the endpoint's host
+OF_TRICKLE = ("send", "send_hex")
 OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
-LISTS = frozenset({"worker", "stage", "require"})
+LISTS = frozenset({"worker", "stage", "require", "storm"})
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 
@@ -271,8 +317,10 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
             "--arrival says how openings lie in time, and this run opens as fast as it goes; give --rate or --ramp"
         )
     for name in OF_HEARTBEATS:
-        if getattr(spec, name) and not spec.heartbeat:
+        if getattr(spec, name) and not spec.heartbeat and not (spec.trickle and name in OF_TRICKLE):
             raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s")
+    check_turnover(spec)
+    check_slow(spec)
     repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
     if repeated:
         raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")
@@ -285,6 +333,25 @@ def peak_of(where: str, shapes: Sequence[Shape]) -> int:
         return schedule_of(shapes).peak
     except ValueError as error:
         raise UsageError(f"{where}: --stage: {error}") from None
+
+
+def check_turnover(spec: RunSpec) -> None:
+    """Raises UsageError for words that mean nothing without another."""
+    if spec.downtime and not spec.lifetime:
+        raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
+    if spec.backoff and not spec.reopen:
+        raise UsageError("--backoff is how connections are opened again; give --reopen, too")
+    for storm in spec.storm:
+        if storm.by == TARGET and not spec.reopen:
+            raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
+        if storm.by == TARGET and spec.endpoint:
+            raise UsageError(f"--storm {storm}: {spec.endpoint} is no c1m-target, and cannot be told; leave by=target out")
+
+
+def check_slow(spec: RunSpec) -> None:
+    """Raises UsageError for a request that is too long to be kept track of."""
+    if spec.slow and len(spec.slow.request) > LONGEST_REQUEST:
+        raise UsageError(f"--send has {len(spec.slow.request):,} bytes, and --trickle sends at most {LONGEST_REQUEST:,}")
 
 
 def check_names(where: str, layer: Mapping[str, Any]) -> None:

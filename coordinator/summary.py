@@ -13,7 +13,7 @@ from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import Tally
 
-from . import liveness
+from . import liveness, seats, storms
 from .criteria import Judgement, judge_all
 from .findings import Findings, symptoms
 from .forecast import limits_document
@@ -65,11 +65,14 @@ def failed_criteria(outcome: Outcome) -> list[str]:
     told = []
     if ledger is None or outcome.hold_end is None:
         return ["the run ended before its hold did"]
-    if ledger.tally.opened < ledger.due:
+    if outcome.spec.turnover:
+        told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
+        told += storms.failures(outcome.spec.storm, ledger.waves)
+    elif ledger.tally.opened < ledger.due:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
         told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
     left_open = ledger.tally.opened - outcome.hold_end.closed
-    if outcome.hold_end.established < left_open:
+    if outcome.hold_end.established < left_open and not outcome.spec.turnover:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
         told.append(
             f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "
@@ -125,7 +128,16 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,
+        "away_at_hold_end": hold_end.away if hold_end else None,
+        "waiting_at_hold_end": hold_end.waiting if hold_end else None,
+        "half_closed_at_hold_end": hold_end.half_closed if hold_end else None,
         "attempted": tally.attempted,
+        "replaced": tally.replaced,
+        "reopened": tally.reopened,
+        "storms": storms.summarise_storms(
+            outcome.spec.storm, ledger.waves, ledger.timeline.rows, with_target=ledger.target is not None
+        )
+        or None,
         "failed": dict(tally.failed),
         "dropped": dict(tally.dropped),
         "closed": tally.closed,
@@ -138,6 +150,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "first_byte_us": histogram.figures(ledger.histogram("first_byte_us")),
         "heartbeat_rtt_us": histogram.figures(ledger.histogram("heartbeat_rtt_us")),
         "alive_after_us": histogram.figures(ledger.histogram("alive_after_us")),
+        "half_closed_after_us": histogram.figures(ledger.histogram("half_closed_after_us")),
         "syn_retransmissions": syn_steps(ledger.histogram("connect_latency_us")),
         "heartbeats": heartbeats(outcome, tally),
         "bytes_sent": tally.bytes_sent,

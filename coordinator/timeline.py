@@ -53,6 +53,9 @@ class Moment:
     hosts: Mapping[str, HostState] = field(default_factory=dict)
     latencies: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # kind -> microseconds -> how many so far
     scheduled: int | None = None  # how many should be open by the schedule; None: no worker has said yet
+    away: int = 0  # seats whose successors are not due yet ...
+    waiting: int = 0  # ... or wait for another try
+    replaced: int = 0  # cumulative
 
 
 class Timeline:
@@ -114,6 +117,9 @@ class Timeline:
             "established": [moment.established for moment in moments],
             "opened": [moment.opened for moment in moments],
             "opened_per_second": rates(seconds, [moment.opened for moment in moments]),
+            "away": [moment.away for moment in moments],
+            "waiting": [moment.waiting for moment in moments],
+            "replaced": [moment.replaced for moment in moments],
             "failed": [moment.failed for moment in moments],
             "dropped": [moment.dropped for moment in moments],
             "accepted": [moment.accepted for moment in moments],

@@ -27,6 +27,7 @@ from contextlib import suppress
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
 from c1m import link
+from c1m.choice import is_chosen
 from c1m.node import Phase
 from c1m.tally import PEER_CLOSED, Tally, cause_of
 from c1m.zygote import name_process
@@ -146,6 +147,8 @@ class Acceptor:
         elif "close" in order:
             self.close_all()
             self.report()
+        elif "storm" in order:
+            self.drop_share(order["storm"])
 
     def rest(self) -> None:
         """Sleep until the next order, whatever the connections do: all clients are about to reset theirs.
@@ -262,6 +265,17 @@ class Acceptor:
         self.state[descriptor] = NOT_OURS
         self.unsent.pop(descriptor, None)
         self.open -= 1
+
+    def drop_share(self, share: float) -> None:
+        """As a server that is deployed anew does: close at one moment, and go on listening."""
+        seen = 0
+        for descriptor, state in enumerate(self.state):
+            if state:
+                if is_chosen(seen, share):
+                    self.forget(descriptor)
+                    self.closed += 1
+                seen += 1
+        self.listen()
 
     def close_all(self) -> None:
         """Close what is still open and accept no more: the run is over."""

@@ -13,7 +13,7 @@ import trio
 from c1m import descriptors
 from c1m.control import Control
 from c1m.crew import Recruit, Zygote
-from c1m.errors import RefusedError
+from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.node import Close, Host, Inspection
 
@@ -99,6 +99,12 @@ class TargetNode(Control):
             return (await trio.to_thread.run_sync(self.count)).established
         except OSError:
             return None
+
+    async def storm(self, run_id: str, share: float) -> None:
+        """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for no share."""
+        if not 0 < share <= 1:
+            raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
+        await (await self.find(run_id)).crew.order({"storm": share})
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:

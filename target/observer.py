@@ -81,6 +81,10 @@ class Observer(Control):
         """The server serves on."""
         await self.find(run_id)
 
+    async def storm(self, run_id: str, _share: float) -> None:
+        """Raises RefusedError: connections of a server that is not c1m's are its own to close."""
+        raise RefusedError(f"run {run_id}: a server that is only observed cannot be told to drop its connections")
+
     async def stop(self, run_id: str) -> None:
         """What the server has left open is not known to be the run's."""
         await (await self.find(run_id)).stop(CLOSING)

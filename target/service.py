@@ -55,6 +55,10 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         self.seam.call(context, self.node.rest, request.run_id)
         return pb.TargetServiceRestResponse()
 
+    def Storm(self, request: pb.TargetServiceStormRequest, context: grpc.ServicerContext) -> pb.TargetServiceStormResponse:
+        self.seam.call(context, self.node.storm, request.run_id, request.share)
+        return pb.TargetServiceStormResponse()
+
     def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
         left = self.seam.call(context, self.node.stop, request.run_id)
         return pb.TargetServiceStopResponse(left_established=left)

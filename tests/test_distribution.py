@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.distribution import Distribution, parse_distribution
+from c1m.coordinator.phrases import parse_distribution, parse_lifetime
+from c1m.distribution import Distribution
 
 SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
 DISTRIBUTIONS = st.one_of(
@@ -65,3 +66,8 @@ def test_forms(text: str, expected: Distribution) -> None:
 def test_what_is_none_is_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="write"):
         parse_distribution(text)
+
+
+def test_nobody_lives_for_no_time() -> None:
+    with pytest.raises(ValueError, match="write"):
+        parse_lifetime("fixed:0s")

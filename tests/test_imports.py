@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE = (
     "c1m/addresses.py",
+    "c1m/backoff.py",
+    "c1m/choice.py",
     "c1m/dealing.py",
     "c1m/distribution.py",
     "c1m/endpoints.py",
@@ -35,9 +37,11 @@ PURE = (
     "c1m/routes.py",
     "c1m/schedule.py",
     "c1m/shapes.py",
+    "c1m/slow.py",
     "c1m/storm.py",
     "c1m/sysctls.py",
     "c1m/tally.py",
+    "c1m/turnover.py",
     "c1m/units.py",
     "coordinator/answer.py",
     "coordinator/capacity.py",
@@ -52,6 +56,7 @@ PURE = (
     "coordinator/history.py",
     "coordinator/ledger.py",
     "coordinator/liveness.py",
+    "coordinator/phrases.py",
     "coordinator/plan.py",
     "coordinator/plot.py",
     "coordinator/preflight.py",
@@ -59,10 +64,10 @@ PURE = (
     "coordinator/reconcile.py",
     "coordinator/room.py",
     "coordinator/shares.py",
+    "coordinator/storms.py",
     "coordinator/timeline.py",
     "worker/absences.py",
-    "worker/backoff.py",
-    "worker/tuples.py",
+    "worker/freed.py",
     "worker/wheel.py",
 )
 PROGRAMS = ("coordinator", "target", "worker")

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.storm import Storm, is_chosen, parse_storm
-from c1m.worker.backoff import Backoff
+from c1m.backoff import Backoff
+from c1m.choice import is_chosen
+from c1m.coordinator.phrases import parse_backoff, parse_storm
+from c1m.storm import Storm
 
 SHARES = st.integers(1, 1000).map(lambda thousandths: thousandths / 1000)
 STORMS = st.one_of(
@@ -74,6 +76,19 @@ BACKOFFS = st.tuples(st.floats(0.001, 10), st.floats(1, 1000)).map(lambda some: 
 @given(BACKOFFS, st.integers(0, 10**6), st.integers(0, 2**64 - 1))
 def test_a_wait_is_below_its_bound_and_the_bound_below_the_cap(backoff: Backoff, tries: int, seed: int) -> None:
     assert 0 <= backoff.wait(tries, Random(seed)) <= backoff.bound(tries) <= backoff.cap
+
+
+def test_backoffs_as_people_write_them() -> None:
+    backoff = parse_backoff("100ms-30s")
+
+    assert backoff == Backoff(0.1, 30)
+    assert parse_backoff(str(backoff)) == backoff
+
+
+@pytest.mark.parametrize("text", ["", "1s", "0s-5s", "5s-1s", "a-b", "-1s-5s"])
+def test_what_is_no_backoff_is_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="write"):
+        parse_backoff(text)
 
 
 @given(BACKOFFS)

@@ -115,11 +115,11 @@ def test_a_deadline_in_the_far_future_is_one() -> None:
     assert wheel.due(1e6, 1) == []
 
 
-def test_twelve_bytes_a_descriptor() -> None:
+def test_eight_bytes_a_descriptor() -> None:
     wheel = Wheel(1000)
 
-    assert sum(each.itemsize for each in (wheel.after, wheel.before, wheel.deadline)) == 12
-    assert all(len(each) == 1000 for each in (wheel.after, wheel.before, wheel.deadline))
+    assert sum(each.itemsize for each in (wheel.after, wheel.deadline)) == 8
+    assert all(len(each) == 1000 for each in (wheel.after, wheel.deadline))
 
 
 def test_churn_of_a_day_loses_nobody() -> None:

@@ -42,6 +42,15 @@ class Absences:
         self.size -= len(found)
         return found
 
+    def pop(self) -> int:
+        """Somebody who will not come back; of one or more."""
+        tick = self.ticks[0]
+        errand = self.errands[tick].pop()
+        if not self.errands[tick]:
+            del self.errands[heapq.heappop(self.ticks)]
+        self.size -= 1
+        return errand
+
     def next(self) -> float:
         """When somebody comes back; infinite while nobody is away."""
         return self.ticks[0] * TICK_SECONDS if self.ticks else math.inf

@@ -11,6 +11,8 @@ from c1m.heartbeat import Heartbeat
 from c1m.ports import PortRanges
 from c1m.routes import Route, TupleSpace
 from c1m.schedule import Arrival, Schedule, Stage
+from c1m.slow import Slow
+from c1m.turnover import Turnover
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class ShardAssignment:
     connect_timeout: float
     tick: float  # between two openings that are due in a row, lest all shards of the host spend their time waking
     heartbeat: Heartbeat | None = None
+    turnover: Turnover | None = None
+    slow: Slow | None = None
 
     def to_message(self) -> dict[str, Any]:
         return {
@@ -49,6 +53,8 @@ class ShardAssignment:
             "connect_timeout": self.connect_timeout,
             "tick": self.tick,
             "heartbeat": self.heartbeat.to_message() if self.heartbeat else None,
+            "turnover": self.turnover.to_message() if self.turnover else None,
+            "slow": self.slow.to_message() if self.slow else None,
         }
 
     @classmethod
@@ -60,8 +66,10 @@ class ShardAssignment:
         values["share"] = Share(**values["share"])
         values["schedule"] = schedule_from_message(values["schedule"])
         values["arrival"] = Arrival(values["arrival"])
-        heartbeat = values["heartbeat"]
+        heartbeat, turnover, slow = values["heartbeat"], values["turnover"], values["slow"]
         values["heartbeat"] = Heartbeat.from_message(heartbeat) if heartbeat else None
+        values["turnover"] = Turnover.from_message(turnover) if turnover else None
+        values["slow"] = Slow(*slow) if slow else None
         return cls(space=TupleSpace(sources, ports), routes=routes, **values)
 
 

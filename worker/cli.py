@@ -15,6 +15,7 @@ from c1m.program import check_exposure, serve
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 
 from . import sources
+from .allowances import parse_allowance
 from .node import WorkerNode
 from .service import WorkerService
 
@@ -26,6 +27,8 @@ EXAMPLES = """
   c1m-worker                                          # the addresses of the interface that routes to the target
 
   c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
+
+  c1m-worker --allow-slow 10.0.0.5:80                 # a run may hold this server up with slow clients
 
   c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --insecure
 
@@ -46,6 +49,10 @@ def worker(
             help="Client ports, such as 1024-65535. Default: all but those the kernel and this machine's programs use."
         ),
     ] = None,
+    allow_slow: Annotated[
+        list[str] | None,
+        typer.Option(help="A server that slow clients (--trickle, --half-open) may hold up from here: HOST[:PORT]; repeat."),
+    ] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on an address that is not loopback, without TLS.")
@@ -61,6 +68,8 @@ def worker(
     wanted_ports = option("--ports", parse_ports, ports) if ports else None
     address = option("--listen", lambda text: parse_host_port(text, 7100, allow_zero=True), listen)
 
+    allowed = [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()]
+
     check_exposure(address, insecure=insecure)
     sources.check_local(sources.resolve(wanted))
 
@@ -70,7 +79,7 @@ def worker(
             "c1m.worker.shard",
             address,
             with_parent=with_parent,
-            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports),
+            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed),
             add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
         )
 

@@ -39,7 +39,7 @@ from struct import pack
 
 from c1m.latency import Latencies
 from c1m.routes import Address
-from c1m.tally import PEER_RESET, Tally
+from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally
 
 from .behaviour import Behaviour
 from .itinerary import Leg, Place
@@ -56,10 +56,11 @@ EVENTS = 256  # taken from the kernel at a time
 IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
-NOT_OURS, CONNECTING, ESTABLISHED = 0, 1, 2
+NOT_OURS, CONNECTING, ESTABLISHED, HALF_CLOSED = 0, 1, 2, 3  # the last: by the server, and we stay
 
 # A planned 4-tuple that somebody else holds: not a failure.
 TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
+MOST_BUSY = 256  # of those that were ours before are tried in one opening, which takes a millisecond or two
 
 
 class Connections:
@@ -83,7 +84,11 @@ class Connections:
         self.connect_latency_from_due = Latencies() if paced else self.connect_latency
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
+        self.errand = bytearray(most if paced else 0)  # of whoever opened it
         self.lost: deque[Place] = deque()  # where those were that failed or were dropped, of a paced shard
+        self.busy: list[Place] = []  # 4-tuples that turned out to be somebody else's, of one opening
+        self.half_open = False  # whether to stay when the server has closed its side
+        self.half_closed_after = Latencies()  # how old connections were when it did
         self.behaviours: tuple[Behaviour, ...] = ()
         self.reader = Reader(self.called)
         self.outbox = Outbox()
@@ -97,9 +102,9 @@ class Connections:
 
     @property
     def established(self) -> int:
-        return self.opened - self.closed - self.dropped.total()
+        return self.opened - self.closed - self.dropped.total() - self.half_closed
 
-    def open(self, leg: Leg, count: int, due: Iterator[float]) -> int:
+    def open(self, leg: Leg, count: int, due: Iterator[float], errand: int = 0) -> int:
         """Start ``count`` connections; fewer only when the tuples run out. How many were.
 
         Call by call, not connection by connection: so many socket(), then so many bind(), then so many connect(), so that
@@ -107,21 +112,26 @@ class Connections:
         rounds in turn with the other way gave +5, -6 and +7 % connections a second.
         """
         before = self.attempted
-        while wanted := before + count - self.attempted:
+        while (wanted := before + count - self.attempted) and not (leg.recycling and len(self.busy) >= MOST_BUSY):
             sources = list(itertools.islice(leg.tuples, wanted))
             if not sources:
                 break
-            self.start(self.bound(sources), leg, due)
+            self.start(self.bound(sources, leg, errand), leg, due, errand)
+        if self.busy:
+            self.skip(leg)
         return self.attempted - before
 
-    def bound(self, sources: Sequence[Address]) -> list[socket]:
+    def bound(self, sources: Sequence[Address], leg: Leg, errand: int) -> list[socket]:
         """A socket at each source that is free."""
         made: list[socket] = []
+        error = None
         for _ in sources:
             try:
                 made.append(socket(self.family, STREAM))
             except OSError as failure:
-                self.refused(failure.errno)
+                error = failure.errno
+        for source in sources[len(made) :]:
+            self.refused(error, (leg.number, source, errand))
         for connection in made:
             for option in self.options:
                 connection.setsockopt(*option)
@@ -130,12 +140,12 @@ class Connections:
             try:
                 connection.bind(source)
             except OSError as failure:
-                self.refused(failure.errno)
+                self.refused(failure.errno, (leg.number, source, errand))
             else:
                 bound.append(connection)
         return bound
 
-    def start(self, bound: Sequence[socket], leg: Leg, due: Iterator[float]) -> None:
+    def start(self, bound: Sequence[socket], leg: Leg, due: Iterator[float], errand: int) -> None:
         state, called, register, clock = self.state, self.called, self.epoll.register, time.monotonic
         destination = leg.destination
         started = []
@@ -145,9 +155,7 @@ class Connections:
             if outcome == IN_PROGRESS or outcome == 0:
                 started.append((connection.detach(), now))
             else:
-                self.refused(outcome)
-                if self.paced and outcome not in TAKEN:
-                    self.lost.append((leg.number, connection.getsockname()[:2]))
+                self.refused(outcome, (leg.number, connection.getsockname()[:2], errand))
         for descriptor, now in started:
             state[descriptor] = CONNECTING
             called[descriptor] = now
@@ -155,21 +163,30 @@ class Connections:
             if self.paced:
                 self.due[descriptor] = next(due)
                 self.leg[descriptor] = leg.number
+                self.errand[descriptor] = errand
         self.in_flight += len(started)
         self.attempted += len(started)
 
-    def refused(self, number: int | None) -> None:
+    def refused(self, number: int | None, place: Place) -> None:
         """A call failed at once. An attempt, unless the 4-tuple was somebody else's: then the next one is tried."""
         if number in TAKEN:
             self.skipped_ports += 1
-        else:
-            self.attempted += 1
-            self.fail(number)
+            self.busy.append(place)
+            return
+        self.attempted += 1
+        self.fail(number)
+        if self.paced:
+            self.lost.append(place)
+
+    def skip(self, leg: Leg) -> None:
+        for _, source, _ in self.busy:
+            leg.skip(source)
+        self.busy.clear()
 
     def unplaced(self, leg: Leg, count: int) -> None:
         """Connections for which no free port was left in the plan."""
         if self.paced:
-            self.lost.extend([(leg.number, None)] * count)
+            self.lost.extend([(leg.number, None, 0)] * count)
         self.attempted += count
         self.failed["EADDRINUSE"] += count
 
@@ -251,8 +268,20 @@ class Connections:
             cause = self.outbox.flush(descriptor)
         if what & READABLE and not cause:
             cause = self.reader.read(descriptor, what, now)
-        if cause:
+        if cause == PEER_CLOSED and self.half_open:
+            self.stay(descriptor, what, now)
+        elif cause:
             self.drop(descriptor, cause, now)
+
+    def stay(self, descriptor: int, what: int, now: float) -> None:
+        """The server has closed its side; until it resets what we keep open. A read says only the former, ever after."""
+        error = self.error_of(descriptor) if what & BROKEN else 0
+        if error:
+            name = errno.errorcode.get(error, str(error))
+            self.drop(descriptor, CAUSE_OF_ERRNO.get(name, name), now)
+        elif self.state[descriptor] == ESTABLISHED:
+            self.state[descriptor] = HALF_CLOSED
+            self.half_closed_after.raw.append(now - self.called[descriptor])
 
     def send(self, descriptor: int, data: bytes, now: float) -> None:
         """Over an established connection, which may turn out to be none any more."""
@@ -260,11 +289,11 @@ class Connections:
             self.drop(descriptor, cause, now)
 
     def drop(self, descriptor: int, cause: str, now: float) -> None:
+        self.forget(descriptor, now)
         if self.paced:
             self.lost.append(self.place(descriptor))
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
-        self.forget(descriptor, now)
         self.dropped[cause] += 1
         self.alive_after.raw.append(now - self.called[descriptor])
 
@@ -290,7 +319,7 @@ class Connections:
         connection = socket(self.family, SOCK_STREAM, 0, descriptor)
         source = connection.getsockname()[:2]
         connection.detach()
-        return self.leg[descriptor], source
+        return self.leg[descriptor], source, self.errand[descriptor]
 
     def begin_to_pace(self, legs: Mapping[Address, int]) -> list[int]:
         """From here on connections are due; none may be in flight. The legs of those that are established.
@@ -300,6 +329,7 @@ class Connections:
         self.due = array("d", self.called)
         self.connect_latency_from_due = self.connect_latency.copy()
         self.leg = array("H", (0,)) * len(self.state)
+        self.errand = bytearray(len(self.state))
         in_use = []
         for descriptor, state in enumerate(self.state):
             if state == ESTABLISHED and (destination := self.destination(descriptor)):
@@ -372,7 +402,12 @@ class Connections:
             self.outbox.bytes_sent,
             self.failed.total(),
             self.dropped.total(),
+            self.half_closed,
         )
+
+    @property
+    def half_closed(self) -> int:
+        return self.state.count(HALF_CLOSED) if self.half_open else 0
 
     def behave(self, behaviours: tuple[Behaviour, ...]) -> None:
         """From here on; once, before anything is opened."""
@@ -382,7 +417,8 @@ class Connections:
         """Name -> bucket -> how many: what has changed since the last call."""
         latency = self.connect_latency.news()
         from_due = self.connect_latency_from_due.news() if self.paced else latency
-        return {
+        half_closed = {"half_closed_after_us": self.half_closed_after.news()} if self.half_open else {}
+        return half_closed | {
             "connect_latency_us": latency,
             "connect_latency_from_due_us": from_due,
             "first_byte_us": self.reader.first_byte.news(),
@@ -398,6 +434,7 @@ class Connections:
             bytes_received=self.reader.bytes_received,
             bytes_sent=self.outbox.bytes_sent,
             last_opened=self.last_opened,
+            half_closed=self.half_closed,
             failed=self.failed,
             dropped=self.dropped,
         )

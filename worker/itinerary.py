@@ -8,9 +8,11 @@ from itertools import chain
 
 from c1m.routes import Address, Route, TupleSpace
 
-from .tuples import Freed
+from .freed import Freed
 
-Place = tuple[int, Address | None]  # the number of a leg, and a source that is free again, if there was one
+# Where a connection was that is gone: the number of its leg, its source, which is free again (None: it had none), and its
+# errand, which is a byte of whoever opened it.
+Place = tuple[int, Address | None, int]
 
 
 class Leg:
@@ -24,19 +26,29 @@ class Leg:
         self.wanted = route.count
         self.fresh = space.walk(route.first, route.span)
         self.freed = Freed()
+        self.recycling = False  # its 4-tuples have been in use before
         self.tuples = self.free_ones()
 
     def free_ones(self) -> Iterator[Address]:
         """First those that never were, then those that came back, the oldest first."""
-        return chain(self.fresh, map(self.space.at, iter(self.freed.pop, None)))
+        return chain(self.fresh, map(self.recycle, iter(self.freed.pop, None)))
 
-    def give_back(self, source: Address | None) -> None:
-        self.wanted += 1
+    def recycle(self, index: int) -> Address:
+        self.recycling = True
+        return self.space.at(index)
+
+    def free(self, source: Address | None) -> None:
+        """A connection that was there is gone; its successor has a place on this leg already."""
         if source is None:
             return
         self.freed.push(self.space.index(source))
         if len(self.freed) == 1:  # an iterator that came to its end stays there
             self.tuples = self.free_ones()
+
+    def skip(self, source: Address | None) -> None:
+        """Somebody else has it. If it was ours before, that may be its own TIME_WAIT, which ends: it comes after the others."""
+        if self.recycling:
+            self.free(source)
 
 
 class Itinerary:
@@ -59,9 +71,14 @@ class Itinerary:
 
     def give_back(self, place: Place) -> None:
         """A connection that was there is gone, and another one may come."""
-        number, source = place
+        number, source, _ = place
+        self.legs[number].free(source)
+        self.vacate(number)
+
+    def vacate(self, number: int) -> None:
+        """One more place is to be had on a leg."""
         leg = self.legs[number]
-        leg.give_back(source)
+        leg.wanted += 1
         if leg.wanted == 1 and leg not in self.turns:
             self.turns.append(leg)
 

@@ -22,7 +22,8 @@ from c1m.ports import PortRanges, client_ports
 from c1m.schedule import Arrival, Revision, Stage
 from c1m.units import format_bytes
 
-from . import sources
+from . import allowances, sources
+from .allowances import Allowance
 from .assignment import ShardAssignment, schedule_to_message
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
@@ -56,10 +57,14 @@ class Preparation:
     following: Following
     shards: Sequence[ShardAssignment]
     lease_seconds: float
+    toward_target: bool  # a c1m-target accepts the connections
 
 
 class WorkerNode(Control):
-    """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination."""
+    """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination.
+
+    ``allowances``: servers that the operator lets slow clients hold up.
+    """
 
     def __init__(
         self,
@@ -67,10 +72,12 @@ class WorkerNode(Control):
         nursery: trio.Nursery,
         wanted_sources: Sequence[AddressBlock | Interface],
         wanted_ports: PortRanges | None,
+        allowances: Sequence[Allowance] = (),
     ) -> None:
         super().__init__(zygote, nursery)
         self.wanted_sources = wanted_sources
         self.wanted_ports = wanted_ports
+        self.allowances = allowances
         self.shards: Sequence[ShardAssignment] = ()
 
     async def describe(self, destinations: Iterable[str]) -> Description:
@@ -109,6 +116,8 @@ class WorkerNode(Control):
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
+            if shard.slow and not preparation.toward_target:
+                self.check_allowed(preparation.shards)
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing_order(Close.RESET, 0, 1))
         self.shards = preparation.shards
         engagement.following = preparation.following
@@ -162,6 +171,14 @@ class WorkerNode(Control):
                 await engagement.changed.wait()
         answers = [child.probed for child in children if child.probed]
         return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
+
+    def check_allowed(self, shards: Iterable[ShardAssignment]) -> None:
+        """Raises RefusedError for a server that slow clients may not hold up from here."""
+        allowances.check(self.allowances, {route.destination for shard in shards for route in shard.routes})
+
+    async def calm(self, run_id: str) -> None:
+        """Replace nothing from here on; samples tell when nothing is in flight any more."""
+        await (await self.find(run_id)).crew.order({"calm": True})
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)

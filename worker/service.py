@@ -18,6 +18,7 @@ from c1m.seam import Seam
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
 from c1m.wire_schedule import revision_to_wire, stages_from_wire
+from c1m.wire_turnover import turnover_from_wire
 
 from .assignment import ShardAssignment
 from .node import Preparation, WorkerNode
@@ -76,6 +77,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         probed, ghosts = self.seam.call(context, self.node.probe, request.run_id, request.connections)
         return pb.ProbeResponse(probed=probed, ghosts=ghosts)
 
+    def Calm(self, request: pb.CalmRequest, context: grpc.ServicerContext) -> pb.CalmResponse:
+        self.seam.call(context, self.node.calm, request.run_id)
+        return pb.CalmResponse()
+
     def Stop(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
         close = Close(request.close or Close.RESET)
         self.seam.call(context, self.node.stop, request.run_id, close, request.rate)
@@ -104,13 +109,15 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
             connect_timeout=request.connect_timeout_seconds,
             tick=tick(len(request.shards)),
             heartbeat=heartbeat,
+            turnover=turnover_from_wire(request.turnover) if request.HasField("turnover") else None,
+            slow=wire.slow_from_wire(request.slow) if request.HasField("slow") else None,
         )
         for index, shard in enumerate(request.shards)
     ]
     for route in (route for shard in shards for route in shard.routes):
         if route.count > route.span or route.first + route.span > space.size:
             raise UsageError(f"{route} does not lie within the {space.size:,} tuples of the request")
-    return Preparation(request.run_id, following, shards, request.lease_seconds)
+    return Preparation(request.run_id, following, shards, request.lease_seconds, request.toward_target)
 
 
 def following_of(request: pb.PrepareRequest) -> Following:

@@ -11,7 +11,8 @@ import math
 import time
 from _socket import AF_INET, AF_INET6, socket
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
+from itertools import repeat
 from random import Random
 
 import trio
@@ -27,6 +28,7 @@ from c1m.tally import Tally
 from c1m.zygote import name_process
 
 from .assignment import ShardAssignment, schedule_from_message
+from .behaviour import Behaviour
 from .connections import Connections
 from .course import NEVER, Course, Edge, Rush, scattered, steady
 from .departures import AnyOf, Departures, Oldest
@@ -34,6 +36,8 @@ from .heartbeat import Heartbeats
 from .itinerary import Itinerary
 from .milestones import Milestones
 from .probe import probe
+from .succession import Succession
+from .trickle import Trickle
 
 CHUNK = 64  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures, 1 ms
 STEP_CHUNKS = 4  # chunks before the other tasks get a turn: about 5 ms
@@ -77,7 +81,9 @@ class Shard:
         self.itinerary = Itinerary(assignment.space, assignment.routes)
         self.chance = Random(assignment.seed)
         self.course = self.first_course()
-        self.connections = Connections(family, assignment.descriptors, paced=self.course.paced)
+        paced = self.course.paced or assignment.turnover is not None
+        self.connections = Connections(family, assignment.descriptors, paced=paced)
+        self.connections.half_open = bool(assignment.slow and assignment.slow.half_open)
         self.milestones = Milestones(assignment.share, assignment.schedule)
         self.departures: Departures = Oldest() if assignment.oldest_first else AnyOf(self.chance)
         # Where in a tick the shard does what is due: each somewhere else, spread evenly, so that they take turns.
@@ -87,6 +93,7 @@ class Shard:
         self.start = 0.0
         self.next_expiry = 0.0
         self.heartbeats: Heartbeats | None = None
+        self.succession: Succession | None = None
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.nap = trio.CancelScope()  # while there is nothing to do
@@ -119,6 +126,10 @@ class Shard:
                 self.wake()
             elif "retarget" in order:
                 self.retarget(schedule_from_message(order["retarget"]), order["kept"])
+            elif "calm" in order:
+                if self.succession:
+                    self.succession.calm = True
+                self.wake()
             elif "probe" in order:
                 self.probed = await probe(self.connections, order["probe"])
                 self.changed.set()
@@ -127,16 +138,32 @@ class Shard:
 
     def begin(self, start: float) -> None:
         self.start = start
-        if self.assignment.heartbeat:
-            self.heartbeats = Heartbeats(self.assignment.heartbeat, self.connections, self.assignment.index, start)
-            self.connections.behave((self.heartbeats,))
+        assignment, connections = self.assignment, self.connections
+        behaviours: list[Behaviour] = []
+        if assignment.heartbeat:
+            self.heartbeats = Heartbeats(assignment.heartbeat, connections, assignment.index, start)
+            behaviours.append(self.heartbeats)
+        if assignment.slow and assignment.slow.interval:
+            behaviours.append(Trickle(assignment.slow, connections, start))
+        if assignment.turnover:
+            self.succession = Succession(
+                assignment.turnover,
+                connections,
+                self.itinerary,
+                start,
+                self.chance,
+                reset=assignment.reset,
+                most_in_flight=assignment.most_in_flight,
+            )
+            behaviours.append(self.succession)
+        connections.behave(tuple(behaviours))
 
     async def report(self) -> None:
         """A tally now and then while there is something new, and at once when the phase changes."""
         told: object = None
         while True:
             self.changed = trio.Event()
-            news = (self.phase, self.connections.counts(), self.probed, len(self.milestones.reached))
+            news = (self.phase, self.connections.counts(), self.probed, len(self.milestones.reached), self.empty, self.calm)
             if news != told:
                 told = news
                 await self.tell()
@@ -152,6 +179,8 @@ class Shard:
             "probed": self.probed,
             "reached": self.milestones.reached,
             "histograms": self.histograms(),
+            "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
+            "calm": self.calm,
         }
         packet = link.encode(message)
         while True:
@@ -166,7 +195,26 @@ class Shard:
 
     def tally(self) -> Tally:
         tally = self.connections.tally()
-        return replace(tally, heartbeats=self.heartbeats.counted) if self.heartbeats else tally
+        if self.heartbeats:
+            tally = replace(tally, heartbeats=self.heartbeats.counted)
+        return self.succession.add_to(tally) if self.succession else tally
+
+    @property
+    def calm(self) -> bool:
+        """Nothing is replaced any more, and nothing is in flight."""
+        return bool(self.succession and self.succession.calm and not self.connections.in_flight)
+
+    def turns(self) -> tuple[int, int]:
+        """Openings and closings for the schedule's sake."""
+        connections = self.connections
+        if not self.succession:
+            return connections.opened, connections.closed
+        return connections.opened - self.succession.seats.arrived, connections.closed - self.succession.seats.vacated
+
+    @property
+    def empty(self) -> int:
+        """Seats that are the schedule's, and whose connection is away or waits for another try."""
+        return self.succession.seats.empty if self.succession else 0
 
     def histograms(self) -> dict[str, dict[int, int]]:
         found = self.connections.histograms()
@@ -199,7 +247,8 @@ class Shard:
 
     def is_opening(self, sleep: float) -> bool:
         """Whether connections are opened one after another, and not one now and then."""
-        return bool(self.course.waiting) or (self.course.next_ns != NEVER and sleep < OFTEN_SECONDS)
+        often = sleep < OFTEN_SECONDS
+        return bool(self.course.waiting) or (often and (self.course.next_ns != NEVER or self.succession is not None))
 
     def wake(self) -> None:
         """There is something to do that was not to be foreseen."""
@@ -213,13 +262,13 @@ class Shard:
         self.course.advance(elapsed_ns)
         if self.surplus > 0:
             self.close_surplus()
-        if connections.lost:
+        if connections.lost and not (self.succession and self.succession.backoff):
             self.reclaim()
         if self.course.waiting:
             self.open_due()
         connections.drain()
         if elapsed_ns >= self.milestones.next_ns and self.phase is Phase.OPENING:
-            self.milestones.look(elapsed_ns, connections.opened, connections.closed, connections.established)
+            self.milestones.look(elapsed_ns, *self.turns(), connections.established + self.empty)
         if connections.in_flight and elapsed >= self.next_expiry:
             self.next_expiry = elapsed + EXPIRY_SECONDS
             connections.expire(now - self.assignment.connect_timeout)
@@ -283,21 +332,26 @@ class Shard:
 
     def due_times(self, count: int) -> Iterator[float]:
         """Begin so many of those that wait; when each was due, on the monotonic clock."""
-        return (self.start + when / NANOSECONDS for when in self.course.take(count))
+        times = self.course.take(count)
+        if not self.course.paced:
+            return repeat(time.monotonic())
+        return (self.start + when / NANOSECONDS for when in times)
 
     # -- down
 
     @property
     def surplus(self) -> int:
-        """Connections that are open or on the way beyond what the schedule wants."""
+        """Connections that are open, on the way or away beyond what the schedule wants."""
         connections, course = self.connections, self.course
-        return connections.established + connections.in_flight + course.waiting - course.scheduled
+        return connections.established + connections.in_flight + self.empty + course.waiting - course.scheduled
 
     def close_surplus(self) -> None:
         """What is in flight is closed when it has arrived."""
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
         for place in self.connections.close(chosen, reset=self.assignment.reset):
             self.itinerary.give_back(place)
+        if self.succession and not self.connections.established:
+            self.succession.seats.forgo(max(self.surplus, 0))
 
     def reclaim(self) -> None:
         """Places of connections that were lost, as far as the schedule does not count on them any more.
@@ -323,7 +377,11 @@ class Shard:
 
     def is_done(self) -> bool:
         """Whether everything that the schedule asked for is."""
-        return not self.course.waiting and not self.connections.in_flight and self.surplus <= 0
+        if self.course.waiting or self.surplus > 0:
+            return False
+        return not self.connections.in_flight or (
+            self.succession is not None and not self.succession.seats.is_first_in_flight()
+        )
 
     def retarget(self, schedule: Schedule, kept: int) -> None:
         """Follow another schedule, of which the first ``kept`` stages are those of the one before."""

@@ -168,7 +168,7 @@ class Reading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., sockets: _Optional[int] = ..., slab_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., caches: _Optional[_Mapping[str, Cache]] = ..., counters: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., cost_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tally(_message.Message):
-    __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped", "heartbeats")
+    __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped", "heartbeats", "replaced", "reopened", "away", "waiting", "half_closed")
     class FailedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,11 @@ class Tally(_message.Message):
     FAILED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     HEARTBEATS_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    REOPENED_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    HALF_CLOSED_FIELD_NUMBER: _ClassVar[int]
     attempted: int
     opened: int
     closed: int
@@ -208,10 +213,15 @@ class Tally(_message.Message):
     failed: _containers.ScalarMap[str, int]
     dropped: _containers.ScalarMap[str, int]
     heartbeats: _containers.ScalarMap[str, int]
-    def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    replaced: int
+    reopened: int
+    away: int
+    waiting: int
+    half_closed: int
+    def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -242,6 +252,8 @@ class Sample(_message.Message):
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     REACHED_NS_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WAVES_FIELD_NUMBER: _ClassVar[int]
+    CALM_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -258,7 +270,21 @@ class Sample(_message.Message):
     schedule: _schedule_pb2.Schedule
     reached_ns: _containers.ScalarMap[int, int]
     schedule_version: int
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ...) -> None: ...
+    waves: _containers.RepeatedCompositeFieldContainer[StormWave]
+    calm: bool
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., calm: bool = ...) -> None: ...
+
+class StormWave(_message.Message):
+    __slots__ = ("dropped", "returned", "recovered_seconds", "slowest_seconds")
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SLOWEST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    dropped: int
+    returned: int
+    recovered_seconds: float
+    slowest_seconds: float
+    def __init__(self, dropped: _Optional[int] = ..., returned: _Optional[int] = ..., recovered_seconds: _Optional[float] = ..., slowest_seconds: _Optional[float] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("values_us", "counts")

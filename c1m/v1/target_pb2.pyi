@@ -79,6 +79,18 @@ class TargetServiceRestResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class TargetServiceStormRequest(_message.Message):
+    __slots__ = ("run_id", "share")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    share: float
+    def __init__(self, run_id: _Optional[str] = ..., share: _Optional[float] = ...) -> None: ...
+
+class TargetServiceStormResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class TargetServiceStopRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -60,6 +60,11 @@ class TargetServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.FromString,
                 _registered_method=True)
+        self.Storm = channel.unary_unary(
+                '/c1m.v1.TargetService/Storm',
+                request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStormRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStormResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/c1m.v1.TargetService/Stop',
                 request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopRequest.SerializeToString,
@@ -107,6 +112,13 @@ class TargetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Storm(self, request, context):
+        """Close a share of the connections, and go on accepting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Close what is still open and stop listening; Watch tells when it is done.
         """
@@ -141,6 +153,11 @@ def add_TargetServiceServicer_to_server(servicer, server):
                     servicer.Rest,
                     request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.SerializeToString,
+            ),
+            'Storm': grpc.unary_unary_rpc_method_handler(
+                    servicer.Storm,
+                    request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStormRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStormResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -284,6 +301,33 @@ class TargetService(object):
             '/c1m.v1.TargetService/Rest',
             c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.SerializeToString,
             c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Storm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.TargetService/Storm',
+            c1m_dot_v1_dot_target__pb2.TargetServiceStormRequest.SerializeToString,
+            c1m_dot_v1_dot_target__pb2.TargetServiceStormResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class TargetServiceStub:
     """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
     at. Spares the node a wakeup and a read for every RST.
     """
+    Storm: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStormRequest, _target_pb2.TargetServiceStormResponse]
+    """Close a share of the connections, and go on accepting."""
     Stop: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]
     """Close what is still open and stop listening; Watch tells when it is done."""
 
@@ -65,6 +67,8 @@ class TargetServiceAsyncStub(TargetServiceStub):
     """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
     at. Spares the node a wakeup and a read for every RST.
     """
+    Storm: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStormRequest, _target_pb2.TargetServiceStormResponse]  # type: ignore[assignment]
+    """Close a share of the connections, and go on accepting."""
     Stop: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]  # type: ignore[assignment]
     """Close what is still open and stop listening; Watch tells when it is done."""
 
@@ -112,6 +116,14 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
         at. Spares the node a wakeup and a read for every RST.
         """
+
+    @_abc_1.abstractmethod
+    def Storm(
+        self,
+        request: _target_pb2.TargetServiceStormRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_target_pb2.TargetServiceStormResponse, _abc.Awaitable[_target_pb2.TargetServiceStormResponse]]:
+        """Close a share of the connections, and go on accepting."""
 
     @_abc_1.abstractmethod
     def Stop(

@@ -26,15 +26,17 @@ from c1m.v1 import node_pb2 as c1m_dot_v1_dot_node__pb2
 from c1m.v1 import schedule_pb2 as c1m_dot_v1_dot_schedule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xeb\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x17\n\x0fsources_on_link\x18\x1e \x01(\x04\",\n\x0c\x41\x64\x64ressBlock\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\xb1\x03\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\xdc\x03\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xeb\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x17\n\x0fsources_on_link\x18\x1e \x01(\x04\",\n\x0c\x41\x64\x64ressBlock\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\x88\x04\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\x12\"\n\x08turnover\x18\x1e \x01(\x0b\x32\x10.c1m.v1.Turnover\x12\x1a\n\x04slow\x18\x1f \x01(\x0b\x32\x0c.c1m.v1.Slow\x12\x15\n\rtoward_target\x18  \x01(\x08\"D\n\x04Slow\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x11\n\thalf_open\x18\x03 \x01(\x08\"\x9b\x01\n\x08Turnover\x12&\n\x08lifetime\x18\x01 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12&\n\x08\x64owntime\x18\x02 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12 \n\x07\x62\x61\x63koff\x18\x03 \x01(\x0b\x32\x0f.c1m.v1.Backoff\x12\x1d\n\x06storms\x18\x04 \x03(\x0b\x32\r.c1m.v1.Storm\"a\n\x0c\x44istribution\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.c1m.v1.DistributionKind\x12\x13\n\x0blow_seconds\x18\x02 \x01(\x01\x12\x14\n\x0chigh_seconds\x18\x03 \x01(\x01\"5\n\x07\x42\x61\x63koff\x12\x15\n\rfirst_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x63\x61p_seconds\x18\x02 \x01(\x01\"U\n\x05Storm\x12\x12\n\nat_seconds\x18\x01 \x01(\x01\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x16\n\x0ereturn_seconds\x18\x03 \x01(\x01\x12\x11\n\tby_target\x18\x04 \x01(\x08\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"\x1d\n\x0b\x43\x61lmRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0e\n\x0c\x43\x61lmResponse\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse*\x94\x01\n\x10\x44istributionKind\x12!\n\x1d\x44ISTRIBUTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISTRIBUTION_KIND_FIXED\x10\x01\x12\x1d\n\x19\x44ISTRIBUTION_KIND_UNIFORM\x10\x02\x12!\n\x1d\x44ISTRIBUTION_KIND_EXPONENTIAL\x10\x03*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\x8f\x04\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04\x43\x61lm\x12\x13.c1m.v1.CalmRequest\x1a\x14.c1m.v1.CalmResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'c1m.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPECT']._serialized_start=1685
-  _globals['_EXPECT']._serialized_end=1786
+  _globals['_DISTRIBUTIONKIND']._serialized_start=2289
+  _globals['_DISTRIBUTIONKIND']._serialized_end=2437
+  _globals['_EXPECT']._serialized_start=2439
+  _globals['_EXPECT']._serialized_end=2540
   _globals['_DESCRIBEREQUEST']._serialized_start=73
   _globals['_DESCRIBEREQUEST']._serialized_end=112
   _globals['_DESCRIBERESPONSE']._serialized_start=115
@@ -42,39 +44,53 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDRESSBLOCK']._serialized_start=352
   _globals['_ADDRESSBLOCK']._serialized_end=396
   _globals['_PREPAREREQUEST']._serialized_start=399
-  _globals['_PREPAREREQUEST']._serialized_end=832
-  _globals['_HEARTBEAT']._serialized_start=834
-  _globals['_HEARTBEAT']._serialized_end=956
-  _globals['_SHARDASSIGNMENT']._serialized_start=958
-  _globals['_SHARDASSIGNMENT']._serialized_end=1039
-  _globals['_ROUTE']._serialized_start=1041
-  _globals['_ROUTE']._serialized_end=1130
-  _globals['_PREPARERESPONSE']._serialized_start=1132
-  _globals['_PREPARERESPONSE']._serialized_end=1149
-  _globals['_STARTREQUEST']._serialized_start=1151
-  _globals['_STARTREQUEST']._serialized_end=1181
-  _globals['_STARTRESPONSE']._serialized_start=1183
-  _globals['_STARTRESPONSE']._serialized_end=1198
-  _globals['_RETARGETREQUEST']._serialized_start=1200
-  _globals['_RETARGETREQUEST']._serialized_end=1279
-  _globals['_RETARGETRESPONSE']._serialized_start=1281
-  _globals['_RETARGETRESPONSE']._serialized_end=1316
-  _globals['_WATCHREQUEST']._serialized_start=1318
-  _globals['_WATCHREQUEST']._serialized_end=1348
-  _globals['_WATCHRESPONSE']._serialized_start=1350
-  _globals['_WATCHRESPONSE']._serialized_end=1397
-  _globals['_INSPECTREQUEST']._serialized_start=1399
-  _globals['_INSPECTREQUEST']._serialized_end=1431
-  _globals['_INSPECTRESPONSE']._serialized_start=1433
-  _globals['_INSPECTRESPONSE']._serialized_end=1490
-  _globals['_PROBEREQUEST']._serialized_start=1492
-  _globals['_PROBEREQUEST']._serialized_end=1543
-  _globals['_PROBERESPONSE']._serialized_start=1545
-  _globals['_PROBERESPONSE']._serialized_end=1592
-  _globals['_STOPREQUEST']._serialized_start=1594
-  _globals['_STOPREQUEST']._serialized_end=1667
-  _globals['_STOPRESPONSE']._serialized_start=1669
-  _globals['_STOPRESPONSE']._serialized_end=1683
-  _globals['_WORKERSERVICE']._serialized_start=1789
-  _globals['_WORKERSERVICE']._serialized_end=2265
+  _globals['_PREPAREREQUEST']._serialized_end=919
+  _globals['_SLOW']._serialized_start=921
+  _globals['_SLOW']._serialized_end=989
+  _globals['_TURNOVER']._serialized_start=992
+  _globals['_TURNOVER']._serialized_end=1147
+  _globals['_DISTRIBUTION']._serialized_start=1149
+  _globals['_DISTRIBUTION']._serialized_end=1246
+  _globals['_BACKOFF']._serialized_start=1248
+  _globals['_BACKOFF']._serialized_end=1301
+  _globals['_STORM']._serialized_start=1303
+  _globals['_STORM']._serialized_end=1388
+  _globals['_HEARTBEAT']._serialized_start=1390
+  _globals['_HEARTBEAT']._serialized_end=1512
+  _globals['_SHARDASSIGNMENT']._serialized_start=1514
+  _globals['_SHARDASSIGNMENT']._serialized_end=1595
+  _globals['_ROUTE']._serialized_start=1597
+  _globals['_ROUTE']._serialized_end=1686
+  _globals['_PREPARERESPONSE']._serialized_start=1688
+  _globals['_PREPARERESPONSE']._serialized_end=1705
+  _globals['_STARTREQUEST']._serialized_start=1707
+  _globals['_STARTREQUEST']._serialized_end=1737
+  _globals['_STARTRESPONSE']._serialized_start=1739
+  _globals['_STARTRESPONSE']._serialized_end=1754
+  _globals['_RETARGETREQUEST']._serialized_start=1756
+  _globals['_RETARGETREQUEST']._serialized_end=1835
+  _globals['_RETARGETRESPONSE']._serialized_start=1837
+  _globals['_RETARGETRESPONSE']._serialized_end=1872
+  _globals['_WATCHREQUEST']._serialized_start=1874
+  _globals['_WATCHREQUEST']._serialized_end=1904
+  _globals['_WATCHRESPONSE']._serialized_start=1906
+  _globals['_WATCHRESPONSE']._serialized_end=1953
+  _globals['_INSPECTREQUEST']._serialized_start=1955
+  _globals['_INSPECTREQUEST']._serialized_end=1987
+  _globals['_INSPECTRESPONSE']._serialized_start=1989
+  _globals['_INSPECTRESPONSE']._serialized_end=2046
+  _globals['_PROBEREQUEST']._serialized_start=2048
+  _globals['_PROBEREQUEST']._serialized_end=2099
+  _globals['_PROBERESPONSE']._serialized_start=2101
+  _globals['_PROBERESPONSE']._serialized_end=2148
+  _globals['_CALMREQUEST']._serialized_start=2150
+  _globals['_CALMREQUEST']._serialized_end=2179
+  _globals['_CALMRESPONSE']._serialized_start=2181
+  _globals['_CALMRESPONSE']._serialized_end=2195
+  _globals['_STOPREQUEST']._serialized_start=2197
+  _globals['_STOPREQUEST']._serialized_end=2270
+  _globals['_STOPRESPONSE']._serialized_start=2272
+  _globals['_STOPRESPONSE']._serialized_end=2286
+  _globals['_WORKERSERVICE']._serialized_start=2543
+  _globals['_WORKERSERVICE']._serialized_end=3070
 # @@protoc_insertion_point(module_scope)

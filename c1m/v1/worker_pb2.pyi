@@ -9,6 +9,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DistributionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISTRIBUTION_KIND_UNSPECIFIED: _ClassVar[DistributionKind]
+    DISTRIBUTION_KIND_FIXED: _ClassVar[DistributionKind]
+    DISTRIBUTION_KIND_UNIFORM: _ClassVar[DistributionKind]
+    DISTRIBUTION_KIND_EXPONENTIAL: _ClassVar[DistributionKind]
+
 class Expect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     EXPECT_UNSPECIFIED: _ClassVar[Expect]
@@ -16,6 +23,10 @@ class Expect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPECT_NONE: _ClassVar[Expect]
     EXPECT_ANY: _ClassVar[Expect]
     EXPECT_PREFIX: _ClassVar[Expect]
+DISTRIBUTION_KIND_UNSPECIFIED: DistributionKind
+DISTRIBUTION_KIND_FIXED: DistributionKind
+DISTRIBUTION_KIND_UNIFORM: DistributionKind
+DISTRIBUTION_KIND_EXPONENTIAL: DistributionKind
 EXPECT_UNSPECIFIED: Expect
 EXPECT_ECHO: Expect
 EXPECT_NONE: Expect
@@ -57,7 +68,7 @@ class AddressBlock(_message.Message):
     def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "schedule", "peak", "arrival", "close_order", "close", "seed")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "toward_target")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +83,9 @@ class PrepareRequest(_message.Message):
     CLOSE_ORDER_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    TURNOVER_FIELD_NUMBER: _ClassVar[int]
+    SLOW_FIELD_NUMBER: _ClassVar[int]
+    TOWARD_TARGET_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
     sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
@@ -86,7 +100,62 @@ class PrepareRequest(_message.Message):
     close_order: _schedule_pb2.CloseOrder
     close: _node_pb2.Close
     seed: int
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ...) -> None: ...
+    turnover: Turnover
+    slow: Slow
+    toward_target: bool
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., toward_target: bool = ...) -> None: ...
+
+class Slow(_message.Message):
+    __slots__ = ("interval_seconds", "request", "half_open")
+    INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    HALF_OPEN_FIELD_NUMBER: _ClassVar[int]
+    interval_seconds: float
+    request: bytes
+    half_open: bool
+    def __init__(self, interval_seconds: _Optional[float] = ..., request: _Optional[bytes] = ..., half_open: bool = ...) -> None: ...
+
+class Turnover(_message.Message):
+    __slots__ = ("lifetime", "downtime", "backoff", "storms")
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    DOWNTIME_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_FIELD_NUMBER: _ClassVar[int]
+    STORMS_FIELD_NUMBER: _ClassVar[int]
+    lifetime: Distribution
+    downtime: Distribution
+    backoff: Backoff
+    storms: _containers.RepeatedCompositeFieldContainer[Storm]
+    def __init__(self, lifetime: _Optional[_Union[Distribution, _Mapping]] = ..., downtime: _Optional[_Union[Distribution, _Mapping]] = ..., backoff: _Optional[_Union[Backoff, _Mapping]] = ..., storms: _Optional[_Iterable[_Union[Storm, _Mapping]]] = ...) -> None: ...
+
+class Distribution(_message.Message):
+    __slots__ = ("kind", "low_seconds", "high_seconds")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HIGH_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    kind: DistributionKind
+    low_seconds: float
+    high_seconds: float
+    def __init__(self, kind: _Optional[_Union[DistributionKind, str]] = ..., low_seconds: _Optional[float] = ..., high_seconds: _Optional[float] = ...) -> None: ...
+
+class Backoff(_message.Message):
+    __slots__ = ("first_seconds", "cap_seconds")
+    FIRST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CAP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    first_seconds: float
+    cap_seconds: float
+    def __init__(self, first_seconds: _Optional[float] = ..., cap_seconds: _Optional[float] = ...) -> None: ...
+
+class Storm(_message.Message):
+    __slots__ = ("at_seconds", "share", "return_seconds", "by_target")
+    AT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    RETURN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BY_TARGET_FIELD_NUMBER: _ClassVar[int]
+    at_seconds: float
+    share: float
+    return_seconds: float
+    by_target: bool
+    def __init__(self, at_seconds: _Optional[float] = ..., share: _Optional[float] = ..., return_seconds: _Optional[float] = ..., by_target: bool = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ("interval_seconds", "payload_bytes", "send", "expect", "prefix")
@@ -191,6 +260,16 @@ class ProbeResponse(_message.Message):
     probed: int
     ghosts: int
     def __init__(self, probed: _Optional[int] = ..., ghosts: _Optional[int] = ...) -> None: ...
+
+class CalmRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class CalmResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class StopRequest(_message.Message):
     __slots__ = ("run_id", "close", "rate")

@@ -70,6 +70,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.FromString,
                 _registered_method=True)
+        self.Calm = channel.unary_unary(
+                '/c1m.v1.WorkerService/Calm',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/c1m.v1.WorkerService/Stop',
                 request_serializer=c1m_dot_v1_dot_worker__pb2.StopRequest.SerializeToString,
@@ -131,6 +136,13 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Calm(self, request, context):
+        """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Begin to close; Watch tells when it is done.
         """
@@ -175,6 +187,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Probe,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.SerializeToString,
+            ),
+            'Calm': grpc.unary_unary_rpc_method_handler(
+                    servicer.Calm,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -372,6 +389,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Probe',
             c1m_dot_v1_dot_worker__pb2.ProbeRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.ProbeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Calm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Calm',
+            c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
             options,
             channel_credentials,
             insecure,

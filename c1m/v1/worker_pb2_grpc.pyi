@@ -49,6 +49,8 @@ class WorkerServiceStub:
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
     Probe: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+    Calm: _grpc.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]
+    """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
     """Begin to close; Watch tells when it is done."""
 
@@ -73,6 +75,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
     Probe: _aio.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]  # type: ignore[assignment]
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+    Calm: _aio.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]  # type: ignore[assignment]
+    """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
     """Begin to close; Watch tells when it is done."""
 
@@ -136,6 +140,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.ProbeResponse, _abc.Awaitable[_worker_pb2.ProbeResponse]]:
         """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+
+    @_abc_1.abstractmethod
+    def Calm(
+        self,
+        request: _worker_pb2.CalmRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.CalmResponse, _abc.Awaitable[_worker_pb2.CalmResponse]]:
+        """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
 
     @_abc_1.abstractmethod
     def Stop(

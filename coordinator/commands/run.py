@@ -80,6 +80,24 @@ def run(
         list[str] | None,
         typer.Option(help="A figure of the summary and what it has to be, or the run fails: 'established >= 999k'. Repeat."),
     ] = None,
+    lifetime: Annotated[
+        str | None,
+        typer.Option(help="How long a connection lives before another replaces it: exp:2m, uniform:30s-90s, fixed:60s."),
+    ] = None,
+    downtime: Annotated[str | None, typer.Option(help="Between the two, in the same forms. Default: none.")] = None,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Try dropped and failed connections again, with backoff.")] = False,
+    backoff: Annotated[str | None, typer.Option(help="Bounds of the first and the longest wait. Default: 100ms-30s.")] = None,
+    storm: Annotated[
+        list[str] | None,
+        typer.Option(help="Many leave at once and come back: at=60s,drop=100%,return=5s, or by=target; repeat."),
+    ] = None,
+    trickle: Annotated[
+        str | None,
+        typer.Option(help="Slow clients: each sends its request (--send, or a filler) a byte at a time: 1/s."),
+    ] = None,
+    half_open: Annotated[
+        bool, typer.Option("--half-open", help="Slow clients: stay when the server has closed its side, and never close ours.")
+    ] = False,
     spec: SpecFile = None,
     config: ConfigFile = None,
     json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,

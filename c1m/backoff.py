@@ -25,3 +25,6 @@ class Backoff:
 
     def wait(self, tries: int, chance: Random) -> float:
         return chance.uniform(0, self.bound(tries))
+
+    def __str__(self) -> str:
+        return f"{self.first:.12g}s-{self.cap:.12g}s"
