@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -50,7 +50,7 @@ class Control(ABC):
         """Raises RefusedError when the node is busy."""
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
-        self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids))
+        self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
         await self.nursery.start(self.engagement.run, self.zygote)
         return self.engagement
 
@@ -96,6 +96,14 @@ class Control(ABC):
         """The processes of this node."""
         crew = self.engagement.crew.alive if self.engagement else []
         return [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
+
+    def working(self) -> Sequence[int]:
+        """The processes that open or accept."""
+        return [child.pid for child in self.engagement.crew.alive] if self.engagement else []
+
+    def levels(self) -> Mapping[str, int]:
+        """What only this kind of node has. Raises OSError when the kernel does not say."""
+        return {}
 
     async def inspect_run(self, run_id: str) -> Inspection:
         """The kernel's own count of the run's connections, what the host says now, and the footprint of the processes."""

@@ -40,6 +40,7 @@ class Tally:
     failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that ended in it
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
     heartbeats: Mapping[str, int] = field(default_factory=dict)  # by the names of ``c1m.heartbeat``
+    errors: Mapping[str, int] = field(default_factory=dict)  # "bind EADDRINUSE": which call said what -> how often
 
     @property
     def open(self) -> int:
@@ -65,8 +66,13 @@ class Tally:
 
 def cause_of(failure: OSError) -> str:
     """Why a connection was lost, by what a call said of it."""
-    name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+    name = name_of(failure.errno)
     return CAUSE_OF_ERRNO.get(name, name)
+
+
+def name_of(number: int | None) -> str:
+    """ "ECONNREFUSED", or the number itself where it has no name."""
+    return errno.errorcode.get(number or 0, str(number))
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -82,5 +88,5 @@ def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, 
 
 
 _NAMES = tuple(item.name for item in fields(Tally))
-_MAPS = ("failed", "dropped", "heartbeats")
+_MAPS = ("failed", "dropped", "heartbeats", "errors")
 _JOIN: Mapping[str, Any] = {"last_opened": max, **dict.fromkeys(_MAPS, _add_maps)}

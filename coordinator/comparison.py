@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Targ
     for entry in entries:
         if reading := found[entry.name].reading:
             entry.history.take(reading)
+            entry.trail.read(reading, time.monotonic())
     at_target = found.get(ledger.target.name, Inspection()) if ledger.target else Inspection()
     clients = [found[name].established for name in by_worker]
     counts = Counts(

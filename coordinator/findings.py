@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,71 +44,3 @@ def find(entry: Entry, connections: int | None, host: Host) -> Findings:
         cost_seconds=last.cost_seconds if last else 0.0,
         unknown=last.unknown if last else (),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Symptom:
-    """A counter that stays still in a healthy run, and what it says when it does not."""
-
-    counter: str
-    says: str
-    cure: str
-
-
-SYMPTOMS = (
-    Symptom(
-        "ListenOverflows",
-        "accept queues were full {count:,} times, and each time a connection waited for its next SYN or became a ghost",
-        "raise net.core.somaxconn ({net.core.somaxconn}) and the listener's backlog, or accept faster",
-    ),
-    Symptom(
-        "TCPReqQFullDoCookies",
-        "{count:,} handshakes found the SYN queue full and were answered with cookies, which are how ghosts are made",
-        "raise net.core.somaxconn ({net.core.somaxconn}) and the listener's backlog",
-    ),
-    Symptom(
-        "SyncookiesSent",
-        "{count:,} handshakes were answered with SYN cookies",
-        "raise net.core.somaxconn ({net.core.somaxconn}) and the listener's backlog, or set net.ipv4.tcp_syncookies "
-        "({net.ipv4.tcp_syncookies}) to 1 if it is 2, which sends them always",
-    ),
-    Symptom(
-        "TCPReqQFullDrop",
-        "{count:,} SYNs found the SYN queue full and were dropped",
-        "raise net.ipv4.tcp_max_syn_backlog ({net.ipv4.tcp_max_syn_backlog}) and the listener's backlog",
-    ),
-    Symptom(
-        "softnet_dropped",
-        "{count:,} packets were dropped before TCP saw them",
-        "raise net.core.netdev_max_backlog ({net.core.netdev_max_backlog}), or pace the run with --rate",
-    ),
-    Symptom(
-        "TCPMemoryPressures",
-        "TCP was short of memory {count:,} times",
-        "raise net.ipv4.tcp_mem ({net.ipv4.tcp_mem} pages), or find out who leaves data unread",
-    ),
-    Symptom(
-        "TCPAbortOnMemory",
-        "{count:,} connections were aborted for want of TCP memory",
-        "raise net.ipv4.tcp_mem ({net.ipv4.tcp_mem} pages) or net.ipv4.tcp_max_orphans",
-    ),
-    Symptom(
-        "IPReversePathFilter",
-        "{count:,} packets came from where their sender is not expected, and were dropped",
-        "set net.ipv4.conf.*.rp_filter to 2 or 0, or route the source addresses back where they come from",
-    ),
-)
-
-
-SETTING = re.compile(r"\{([a-z0-9_.]+)\}")
-
-
-def symptoms(name: str, findings: Findings, host: Host) -> list[str]:
-    """A sentence for each counter that rose and should not have, with the limit, the node and the cure."""
-    told = []
-    for symptom in SYMPTOMS:
-        # softnet's columns are 32 bits wide and wrap, and go with their processor: a count that fell says nothing.
-        if (events := findings.counters.get(symptom.counter, 0)) > 0:
-            cure = SETTING.sub(lambda found: host.facts.get(found[1], "unknown"), symptom.cure)
-            told.append(f"{name}: {symptom.says.format(count=events)} ({symptom.counter}); {cure}")
-    return told

@@ -12,6 +12,7 @@ from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
 from c1m.turnover import Wave, joined_waves
 
+from .evidence import Trail
 from .history import History
 from .timeline import HostState, Moment, NodeState, Timeline
 
@@ -31,6 +32,7 @@ class Entry:
     peak: int = 0  # most connections open at once, of the moments that were seen
     lost: str = ""  # why nothing more will come from it; empty while something does
     history: History = field(default_factory=History)
+    trail: Trail = field(default_factory=Trail)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
 
     @property

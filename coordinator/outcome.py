@@ -9,6 +9,7 @@ from c1m.node import Host
 
 from .comparison import Comparison, of_samples
 from .criteria import Vigil
+from .diagnosis import Finding
 from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
 from .gauges import Gauges
@@ -48,6 +49,7 @@ class Outcome:
     hold_end: Comparison | None = None
     widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)
+    diagnosis: list[Finding] = field(default_factory=list)
     probed: Probed | None = None  # None: not asked for
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
@@ -55,6 +57,13 @@ class Outcome:
 
     def __post_init__(self) -> None:
         self.vigil = Vigil(self.spec.require)
+
+    @property
+    def unaccepted(self) -> bool:
+        """Whether clients held, when last compared, what the server had not accepted or did not know."""
+        compared = self.hold_end or self.ramp_end
+        found = compared.reconciliation if compared else None
+        return bool(found and (found.ghosts or found.in_accept_queues))
 
     def host_of(self, name: str) -> Host | None:
         """The host of a node that was described."""

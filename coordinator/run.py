@@ -24,6 +24,7 @@ from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
 from .gauges import Gauges
 from .ledger import Entry, Ledger
+from .lookout import Lookout
 from .muster import Muster, muster, preflight_of
 from .outcome import Outcome, Probed
 from .plan import Plan
@@ -53,6 +54,7 @@ class Run:
         self.began = 0.0  # when the workers were told to start
         self.storms = TargetStorms()
         self.data_host = ""
+        self.lookout: Lookout | None = None  # from the start on
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
@@ -188,6 +190,8 @@ class Run:
         self.started = True
         self.began = time.monotonic()
         self.ledger.timeline.begin(self.began, self.ledger.moment)
+        arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
+        self.lookout = Lookout(self.ledger, self.outcome.host_of, arrival, self.began)
         await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
         self.storms.begin(self.spec.storm, self.target, self.run_id)
 
@@ -222,6 +226,7 @@ class Run:
             return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
 
         def over() -> bool:
+            self.tell_causes()
             return self.ledger.all_at(Phase.HOLDING, self.ledger.workers) or self.ledger.schedule is not schedule
 
         seconds = None if math.isinf(moment) else moment - self.elapsed
@@ -245,6 +250,7 @@ class Run:
         def cut_short() -> bool:
             if seconds:
                 self.look()
+            self.tell_causes()
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
@@ -256,6 +262,12 @@ class Run:
         if self.outcome.vigil.watching:
             self.judge(time.monotonic())
         return self.ledger.schedule is not schedule
+
+    def tell_causes(self) -> None:
+        """Why connections do not come, or go, as soon as the evidence shows it."""
+        if self.lookout:
+            for sentence in self.lookout.look(time.monotonic()):
+                self.watch.view.say(sentence)
 
     def look(self) -> None:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
@@ -301,6 +313,8 @@ class Run:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.found()
+        if self.lookout:
+            self.outcome.diagnosis = self.lookout.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
         closing = Closing(self.run_id, self.watch, self.outcome, self.workers, self.target, self.engaged)
         await closing.close(started=self.started)
 

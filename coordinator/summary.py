@@ -15,7 +15,8 @@ from c1m.tally import Tally
 
 from . import liveness, seats, storms
 from .criteria import Judgement, judge_all
-from .findings import Findings, symptoms
+from .diagnosis import sentences
+from .findings import Findings
 from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
@@ -37,26 +38,17 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     ledger = outcome.ledger
     criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
-    reasons = tuple(dict.fromkeys([*troubles, *criteria, *all_symptoms(outcome), *outcome.gauges.sentences]))
+    causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
+    reasons = tuple(dict.fromkeys([*troubles, *criteria, *causes, *outcome.gauges.sentences]))
     if outcome.refusals:
         return Verdict("refused", 3, outcome.refusals)
     if outcome.interrupted:
-        return Verdict("interrupted", 130, ("interrupted by the operator", *troubles))
+        return Verdict("interrupted", 130, ("interrupted by the operator", *troubles, *causes))
     if troubles:
         return Verdict("degraded", 4, reasons)
     if criteria:
         return Verdict("failed", 1, reasons)
     return Verdict("passed", 0, reasons)
-
-
-def all_symptoms(outcome: Outcome) -> list[str]:
-    """Of every host once, whichever of its nodes told it. They do not fail a run by themselves."""
-    told: dict[str, list[str]] = {}
-    for name, findings in outcome.findings.items():
-        host = outcome.host_of(name)
-        if host:
-            told.setdefault(host.namespace, symptoms(name, findings, host))
-    return [sentence for sentences in told.values() for sentence in sentences]
 
 
 def failed_criteria(outcome: Outcome) -> list[str]:
@@ -107,6 +99,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "verdict": judged.name,
         "exit_code": judged.exit_code,
         "reasons": list(judged.reasons),
+        "diagnosis": [finding.to_summary() for finding in outcome.diagnosis],
         "criteria": [judgement.to_summary() for judgement in required],
         "spec": outcome.spec.to_summary(),
         "plan": outcome.plan.to_summary() if outcome.plan else None,

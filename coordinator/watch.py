@@ -47,6 +47,7 @@ class Watch:
         try:
             async for sample in samples:
                 self.ledger.take(entry, sample)
+                entry.trail.take(sample, time.monotonic())
                 self.ledger.timeline.take(time.monotonic(), self.ledger.moment)
                 for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
                     self.view.say(sentence)

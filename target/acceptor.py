@@ -29,7 +29,7 @@ from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLR
 from c1m import link
 from c1m.choice import is_chosen
 from c1m.node import Phase
-from c1m.tally import PEER_CLOSED, Tally, cause_of
+from c1m.tally import PEER_CLOSED, Tally, cause_of, name_of
 from c1m.zygote import name_process
 
 READABLE = EPOLLIN | EPOLLRDHUP
@@ -89,6 +89,7 @@ class Acceptor:
         self.unsent: dict[int, bytes] = {}  # descriptor -> bytes read that the peer has no room for yet
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
+        self.errors: dict[str, int] = {}
         self.listening = False
         self.alive = True
         self.over = False  # the run is, and nothing is accepted any more
@@ -206,6 +207,8 @@ class Acceptor:
         return len(accepted)
 
     def accept_failed(self, failure: OSError) -> None:
+        name = f"accept {name_of(failure.errno)}"
+        self.errors[name] = self.errors.get(name, 0) + 1
         if failure.errno in SHORTAGES:
             self.quiesce()
             self.resume_at = time.monotonic() + SHORTAGE_SECONDS
@@ -298,7 +301,8 @@ class Acceptor:
 
     def marker(self) -> int:
         """Changes whenever there is something new to tell."""
-        return self.opened + self.closed + self.bytes_received + self.bytes_sent + sum(self.dropped.values())
+        counts = (*self.dropped.values(), *self.errors.values())
+        return self.opened + self.closed + self.bytes_received + self.bytes_sent + sum(counts)
 
     def report(self) -> None:
         self.reported = self.marker()
@@ -310,6 +314,7 @@ class Acceptor:
             bytes_sent=self.bytes_sent,
             last_opened=self.last_opened,
             dropped=self.dropped,
+            errors=self.errors,
         )
         message = {
             "phase": int(Phase.CLOSED if self.over else Phase.HOLDING),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -15,6 +15,7 @@ from c1m.control import Control
 from c1m.crew import Recruit, Zygote
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
+from c1m.kernel.reader import listening
 from c1m.node import Close, Host, Inspection
 
 from .listeners import Bind, open_listeners
@@ -71,9 +72,19 @@ class TargetNode(Control):
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 
+    @property
+    def ports(self) -> list[tuple[int, int]]:
+        return [(port, port) for port in sorted(set(self.listening))]
+
+    @property
+    def family(self) -> sockdiag.Family:
+        return 6 if ":" in self.bind.host else 4
+
     def count(self) -> Inspection:
-        ports = [(port, port) for port in sorted(set(self.listening))]
-        return count_local(ports, (6,) if ":" in self.bind.host else (4,))
+        return count_local(self.ports, (self.family,))
+
+    def levels(self) -> Mapping[str, int]:
+        return listening(sockdiag.accept_queues(self.ports, self.family))
 
     async def rest(self, run_id: str) -> None:
         """Look at nothing any more until the end; see ``Acceptor.rest``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -11,13 +12,16 @@ from c1m.control import Control
 from c1m.crew import Zygote
 from c1m.errors import RefusedError
 from c1m.kernel import owners, sockdiag
-from c1m.kernel.host import network_namespace
+from c1m.kernel.host import HostFacts, network_namespace, read_host
+from c1m.kernel.reader import listening
 from c1m.node import Close, Host, Inspection
 from c1m.ports import PortRanges
 
 from .listeners import Bind
 from .node import CLOSING, Description, count_local
 
+# To count ports makes the kernel walk all sockets of the machine, half a second for a million.
+COUNT_SHARE = 0.01
 FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
 
 
@@ -29,6 +33,8 @@ class Observer(Control):
         self.ports = ports
         self.pid = pid
         self.server: Sequence[int] = ()
+        self.chosen: Mapping[str, int] = {}
+        self.next_count = 0.0
 
     async def describe(self) -> Description:
         return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
@@ -74,7 +80,19 @@ class Observer(Control):
         """The server's: what a connection costs there is what is asked for."""
         return list(self.server)
 
+    def working(self) -> Sequence[int]:
+        return self.server
+
+    def levels(self) -> Mapping[str, int]:
+        of_ipv4, of_ipv6 = (sockdiag.accept_queues(self.ports.ranges, family) for family in FAMILIES)
+        now = time.monotonic()
+        if now >= self.next_count:
+            self.chosen = chosen_ports(read_host())
+            self.next_count = now + (time.monotonic() - now) / COUNT_SHARE
+        return {**listening({**of_ipv6, **of_ipv4}), **self.chosen}
+
     def count(self) -> Inspection:
+        self.next_count = 0.0  # the reading that goes with an inspection is up to date
         return count_local(self.ports.ranges, FAMILIES)
 
     async def rest(self, run_id: str) -> None:
@@ -88,3 +106,18 @@ class Observer(Control):
     async def stop(self, run_id: str) -> None:
         """What the server has left open is not known to be the run's."""
         await (await self.find(run_id)).stop(CLOSING)
+
+
+def chosen_ports(host: HostFacts) -> dict[str, int]:
+    """Of the ports that the kernel chooses from, how many are in use between one address here and one destination.
+
+    A server that opens connections itself, as a proxy does, gets EADDRNOTAVAIL when all of them are. The most of all such
+    pairs counts.
+    """
+    if host.ephemeral_range is None:
+        return {}
+    choosable = PortRanges((host.ephemeral_range,)).without(host.reserved_ports or PortRanges())
+    if not choosable.size:
+        return {}
+    used = max(sockdiag.most_ports(choosable.ranges, family) for family in FAMILIES)
+    return {"chosen_ports": used, "choosable_ports": choosable.size}

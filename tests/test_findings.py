@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.coordinator.findings import SETTING, SYMPTOMS, Findings, Symptom, find, symptoms
+from c1m.coordinator.findings import Findings, find
 from c1m.coordinator.ledger import Entry
 from c1m.kernel.reader import TCP_EXT
 from c1m.node import Host, Inspection, Phase, Sample
@@ -59,72 +59,6 @@ def entry(*counters: Mapping[str, int]) -> Entry:
     return made
 
 
-def told_of(before: Mapping[str, int], after: Mapping[str, int], host: Host = HOST) -> list[str]:
-    return symptoms(NODE, find(entry(before, after), 10, host), host)
-
-
-@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
-def test_a_symptom_has_node_number_counter_limit_and_cure(symptom: Symptom) -> None:
-    (sentence,) = told_of({symptom.counter: 1_000}, {symptom.counter: 1_000 + 1_234})
-
-    assert sentence.startswith(f"{NODE}: ")
-    assert "1,234 " in sentence
-    head, counter, cure = sentence.partition(f" ({symptom.counter}); ")
-    assert counter
-    assert "{" not in sentence
-    assert cure.startswith(("raise ", "set "))
-    for setting in SETTING.findall(symptom.cure):
-        assert f"{setting} (<{setting} here>" in cure, "the limit, and its value on this node"
-
-
-@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
-def test_a_limit_that_the_host_did_not_tell_is_unknown(symptom: Symptom) -> None:
-    (sentence,) = told_of({symptom.counter: 0}, {symptom.counter: 1}, replace(HOST, facts={}))
-
-    assert sentence.count("(unknown") == len(SETTING.findall(symptom.cure))
-    assert "{" not in sentence
-
-
-def test_one_sentence_in_full() -> None:
-    (sentence,) = told_of(
-        {"softnet_dropped": 551}, {"softnet_dropped": 970}, replace(HOST, facts={"net.core.netdev_max_backlog": "1000"})
-    )
-
-    assert sentence == (
-        "10.0.0.7:7000: 419 packets were dropped before TCP saw them (softnet_dropped); "
-        "raise net.core.netdev_max_backlog (1000), or pace the run with --rate"
-    )
-
-
-def test_what_makes_ghosts_or_drops_is_a_symptom_and_is_collected() -> None:
-    named = {symptom.counter for symptom in SYMPTOMS}
-
-    assert named >= {"ListenOverflows", "TCPReqQFullDoCookies", "TCPReqQFullDrop", "softnet_dropped"}
-    assert named >= {"TCPMemoryPressures", "TCPAbortOnMemory", "IPReversePathFilter"}
-    assert named <= TCP_EXT | {"softnet_dropped"}
-    assert len(named) == len(SYMPTOMS)
-
-
-@pytest.mark.parametrize("symptom", SYMPTOMS, ids=lambda symptom: symptom.counter)
-def test_every_limit_of_a_cure_is_a_fact_that_nodes_send(symptom: Symptom) -> None:
-    assert set(SETTING.findall(symptom.cure)) <= set(SYSCTLS)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "reason"),
-    [
-        ({"ListenOverflows": 7_903}, {"ListenOverflows": 7_903}, "what was before the run is not the run's"),
-        ({"ActiveOpens": 0, "RetransSegs": 0}, {"ActiveOpens": 10**6, "RetransSegs": 3}, "rises in healthy runs, too"),
-        ({}, {"ListenOverflows": 5}, "not known before: so how many of them are the run's is unknown"),
-        ({"ListenOverflows": 5}, {}, "not known after"),
-        ({"softnet_dropped": 419}, {"softnet_dropped": 3}, "it fell: 32 bits wrapped, or a processor went off"),
-        ({}, {}, "nothing known"),
-    ],
-)
-def test_a_clean_history_has_no_symptoms(before: dict[str, int], after: dict[str, int], reason: str) -> None:
-    assert told_of(before, after) == [], reason
-
-
 COUNTERS = st.dictionaries(st.sampled_from(sorted(TCP_EXT)), st.integers(0, 10**6))
 
 
@@ -137,8 +71,6 @@ def test_counters_are_what_rose_from_the_first_reading_to_the_last(rises: list[d
     found = find(entry(*seen), 10, HOST)
 
     assert found.counters == {name: sum(rise.get(name, 0) for rise in rises) for name in start}
-    named = {symptom.counter for symptom in SYMPTOMS if found.counters.get(symptom.counter)}
-    assert len(symptoms(NODE, found, HOST)) == len(named)
 
 
 def test_findings_are_of_the_last_reading() -> None:
@@ -161,7 +93,6 @@ def test_a_node_that_sent_no_reading_has_no_findings_but_a_reason() -> None:
 
     assert found == Findings(cost=found.cost)
     assert "the node sent no reading" in found.cost.unknown[0]
-    assert symptoms(NODE, found, HOST) == []
 
 
 NUMBER = st.integers(0, 2**64 - 1)

@@ -39,7 +39,7 @@ from struct import pack
 
 from c1m.latency import Latencies
 from c1m.routes import Address
-from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally
+from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET, Tally, name_of
 
 from .behaviour import Behaviour
 from .itinerary import Leg, Place
@@ -96,6 +96,7 @@ class Connections:
         self.in_flight = 0
         self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
 
     # -- opening
@@ -131,7 +132,7 @@ class Connections:
             except OSError as failure:
                 error = failure.errno
         for source in sources[len(made) :]:
-            self.refused(error, (leg.number, source, errand))
+            self.refused("socket", error, (leg.number, source, errand))
         for connection in made:
             for option in self.options:
                 connection.setsockopt(*option)
@@ -140,7 +141,7 @@ class Connections:
             try:
                 connection.bind(source)
             except OSError as failure:
-                self.refused(failure.errno, (leg.number, source, errand))
+                self.refused("bind", failure.errno, (leg.number, source, errand))
             else:
                 bound.append(connection)
         return bound
@@ -155,7 +156,7 @@ class Connections:
             if outcome == IN_PROGRESS or outcome == 0:
                 started.append((connection.detach(), now))
             else:
-                self.refused(outcome, (leg.number, connection.getsockname()[:2], errand))
+                self.refused("connect", outcome, (leg.number, connection.getsockname()[:2], errand))
         for descriptor, now in started:
             state[descriptor] = CONNECTING
             called[descriptor] = now
@@ -167,14 +168,15 @@ class Connections:
         self.in_flight += len(started)
         self.attempted += len(started)
 
-    def refused(self, number: int | None, place: Place) -> None:
+    def refused(self, call: str, number: int | None, place: Place) -> None:
         """A call failed at once. An attempt, unless the 4-tuple was somebody else's: then the next one is tried."""
         if number in TAKEN:
             self.skipped_ports += 1
+            self.errors[f"{call} {name_of(number)}"] += 1
             self.busy.append(place)
             return
         self.attempted += 1
-        self.fail(number)
+        self.fail(call, number)
         if self.paced:
             self.lost.append(place)
 
@@ -190,8 +192,10 @@ class Connections:
         self.attempted += count
         self.failed["EADDRINUSE"] += count
 
-    def fail(self, number: int | None) -> None:
-        self.failed[errno.errorcode.get(number or 0, str(number))] += 1
+    def fail(self, call: str, number: int | None) -> None:
+        name = name_of(number)
+        self.failed[name] += 1
+        self.errors[f"{call} {name}"] += 1
 
     # -- watching
 
@@ -259,7 +263,7 @@ class Connections:
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.in_flight -= 1
-        self.fail(error)
+        self.fail("handshake", error)
 
     def serve(self, descriptor: int, what: int, now: float) -> None:
         """Something came over an established connection, or there is room again for what waits to be sent."""
@@ -402,6 +406,7 @@ class Connections:
             self.outbox.bytes_sent,
             self.failed.total(),
             self.dropped.total(),
+            self.errors.total(),
             self.half_closed,
         )
 
@@ -437,4 +442,5 @@ class Connections:
             half_closed=self.half_closed,
             failed=self.failed,
             dropped=self.dropped,
+            errors=self.errors,
         )

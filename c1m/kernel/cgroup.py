@@ -81,7 +81,7 @@ def _lines(text: str) -> list[str]:
 def directories(cgroups: str, mounts: str, controller: str) -> list[str]:
     """Where to read a controller's cgroups of a process: its own first, then its ancestors as far as mounted.
 
-    ``controller`` is "memory" or "pids". ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo;
+    ``controller`` is "memory", "pids" or "cpu". ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo;
     ValueError for other forms. A host with both versions has a controller in one of them, and names it under v1. No
     directories where it is in neither, or not mounted here.
     """

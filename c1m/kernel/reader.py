@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from c1m.kernel import memory, process, processors, sockstat
+from c1m.kernel import cgroup_events, memory, process, processors, sockstat
+from c1m.kernel.activity import Activity
 from c1m.kernel.cgroup import read_cgroup_pids
+from c1m.kernel.conntrack import read_conntrack
 from c1m.kernel.host import read_int, read_text
 from c1m.kernel.slab import read_slabinfo
 from c1m.kernel.softnet import read_softnet
@@ -52,10 +54,22 @@ PSS_SHARE: Final = 0.02
 
 
 class Reader:
-    """The readings of one run on one node. ``pids`` are whose user memory is watched, asked anew each time."""
+    """The readings of one run on one node.
 
-    def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
+    ``pids`` are whose user memory is watched, ``working`` whose activity, and ``more`` are levels that only this node has.
+    All are asked anew each time.
+    """
+
+    def __init__(
+        self,
+        pids: Callable[[], Iterable[int]],
+        working: Callable[[], Sequence[int]] = tuple,
+        more: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self.pids = pids
+        self.working = working
+        self.more = more
+        self.activity = Activity()
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
@@ -68,6 +82,7 @@ class Reader:
         began = time.thread_time()
         meminfo = self.known(memory.read_meminfo) or {}
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
+        working = self.working()
         if walk:
             self.walk(time.monotonic())
         self.cpu_seconds = sum(process.cpu_seconds(pid) or 0 for pid in self.pids())
@@ -77,8 +92,15 @@ class Reader:
             slab_bytes=meminfo.get("Slab"),
             pss_bytes=self.pss_bytes,
             caches=self.known(read_slabinfo) or {},
-            counters=self.known(counters) or {},
-            levels=self.known(lambda: levels(tcp, meminfo)) or {},
+            counters={
+                **(self.known(counters) or {}),
+                **(self.known(lambda: cgroup_events.events(working[:1])) or {}),
+            },
+            levels={
+                **(self.known(lambda: levels(tcp, meminfo)) or {}),
+                **(self.known(lambda: self.activity.take(working, time.monotonic())) or {}),
+                **(self.known(self.more) or {}),
+            },
             cost_seconds=self.cost_seconds,
             unknown=tuple(self.unknown),
         )
@@ -90,7 +112,7 @@ class Reader:
         """A kernel that writes a file in a form of its own makes that part unknown, and does not end the run."""
         try:
             return read()
-        except ValueError as error:
+        except (ValueError, OSError) as error:  # OSError: without sock_diag, as in some sandboxes
             self.unknown.setdefault(str(error))
             return None
 
@@ -112,6 +134,8 @@ def counters() -> dict[str, int]:
     found |= {name: value for name, value in plain.items() if name in TCP}
     if softnet := read_softnet():
         found |= {"softnet_dropped": softnet.dropped, "softnet_squeezed": softnet.squeezed}
+    if table := read_conntrack():
+        found |= {"conntrack_dropped": table.get("drop", 0) + table.get("early_drop", 0)}
     return found | processors.read_counters()
 
 
@@ -142,6 +166,14 @@ def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]
         "threads": parse_threads(read_text("/proc/loadavg") or ""),
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def listening(queues: Mapping[int, tuple[int, int]]) -> dict[str, int]:
+    """How many ports are listened on, and the fullest of their accept queues: full is one more than the backlog."""
+    if not queues:
+        return {"listeners": 0}
+    queued, backlog = max(queues.values(), key=lambda each: each[0] - each[1])
+    return {"listeners": len(queues), "accept_queue": queued, "accept_backlog": backlog}
 
 
 def parse_file_nr(text: str) -> int | None:

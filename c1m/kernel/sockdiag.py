@@ -32,6 +32,7 @@ ESTABLISHED: Final = 1  # enum tcp_states, include/net/tcp_states.h
 CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 _HIGHEST_STATE: Final = 12  # NEW_SYN_RECV
+_WITH_A_PORT: Final = frozenset(range(1, _HIGHEST_STATE)) - {LISTEN}
 
 _NETLINK_SOCK_DIAG: Final = 4  # the socket module has no name for it
 _SOCK_DIAG_BY_FAMILY: Final = 20  # type of the request, and of each socket in the answer
@@ -51,6 +52,7 @@ _SOCKET_BYTES: Final = 88
 _PORT: Final = {"local": struct.Struct("=IH14xBB"), "remote": struct.Struct("=IH16xBB")}  # length, type, port
 _LISTENER: Final = struct.Struct("=IH14xBB50xII")  # length, type, local port, idiag_rqueue, idiag_wqueue
 _STATE: Final = struct.Struct("=IH11xB")  # length, type, idiag_state
+_PAIR: Final = struct.Struct("=IH16x2s16s16s")  # length, type, remote port, local address, remote address
 _INODE: Final = struct.Struct("=IH78xI")  # length, type, idiag_inode
 
 # Netlink fills datagrams up to 32 KiB (af_netlink.c:netlink_recvmsg); the rest is for kernels to come.
@@ -101,6 +103,17 @@ def accept_queues(ports: Ranges, family: Family = 4) -> dict[int, tuple[int, int
     if ranges := list(ports):
         _dump(build_request(ranges, "local", family, LISTEN), lambda datagram: fold_queues(datagram, queues))
     return queues
+
+
+def most_ports(ports: Ranges, family: Family = 4) -> int:
+    """How many local ports of these ranges are in use between one local address and one destination: the most there are.
+
+    TIME_WAIT is in use, too. Raises as count_by_port does.
+    """
+    pairs: Counter[tuple[bytes, bytes, bytes]] = Counter()
+    if ranges := list(ports):
+        _dump(_request(ranges, "local", family, _WITH_A_PORT), lambda datagram: fold_pairs(datagram, pairs))
+    return max(pairs.values(), default=0)
 
 
 def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
@@ -222,6 +235,15 @@ def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]
 def fold_inodes(datagram: bytes | memoryview, inodes: set[int]) -> bool:
     """Add the inodes of one datagram's sockets. Returns and raises as fold_ports does."""
     return _each(datagram, _INODE, inodes.add)
+
+
+def fold_pairs(datagram: bytes | memoryview, pairs: Counter[tuple[bytes, bytes, bytes]]) -> bool:
+    """Count one datagram's sockets by remote port, local and remote address. Returns and raises as fold_ports does."""
+
+    def add(*pair: bytes) -> None:
+        pairs[pair] += 1  # type: ignore[index]
+
+    return _each(datagram, _PAIR, add)
 
 
 def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..., None]) -> bool:

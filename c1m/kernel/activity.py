@@ -1,0 +1,117 @@
+"""What processes are doing: running, waiting for a processor, stopped, out of descriptors. By /proc, without touching them.
+
+A process costs about 30 us to look at: its stat, its schedstat, and the size of its descriptor table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from c1m.kernel.host import read_text
+from c1m.kernel.process import parse_cpu_ticks
+
+STOPPED: Final = frozenset("Tt")  # by a signal, or by a debugger
+GONE: Final = frozenset("ZXx")
+TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One process at one moment."""
+
+    state: str  # the letter of /proc/PID/stat: R, S, D, T, ...
+    cpu_seconds: float  # of all its threads, in steps of 10 ms
+    waited_seconds: float | None  # that its first thread was runnable and did not run; None: the kernel does not tell
+    descriptors: int | None  # open ones; None before Linux 6.2
+
+
+def look_at(pid: int) -> Look | None:
+    """None when the process is gone."""
+    stat = read_text(f"/proc/{pid}/stat")
+    if not stat or (state := parse_state(stat)) in GONE:
+        return None
+    waited = parse_run_delay(read_text(f"/proc/{pid}/schedstat") or "")
+    return Look(state, parse_cpu_ticks(stat) / TICKS_PER_SECOND, waited, descriptors_of(pid))
+
+
+def parse_state(stat: str) -> str:
+    """The state's letter in /proc/PID/stat. Raises ValueError for text of another form."""
+    fields = stat.rpartition(")")[2].split()  # see parse_cpu_ticks
+    if not fields or not re.fullmatch("[A-Za-z]", fields[0]):
+        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which reads '3404 (cat) R 3396 ...'")
+    return fields[0]
+
+
+def parse_run_delay(schedstat: str) -> float | None:
+    """Seconds on a run queue, the second number of /proc/PID/schedstat; None without CONFIG_SCHED_INFO."""
+    found = re.fullmatch(r"\d{1,20} (\d{1,20}) \d{1,20}\s*", schedstat)
+    return int(found[1]) / 1e9 if found else None
+
+
+def descriptors_of(pid: int) -> int | None:
+    """Open descriptors of a process: to list them would leave an inode and a dentry in the slab for each."""
+    try:
+        return os.stat(f"/proc/{pid}/fd").st_size or None
+    except OSError:
+        return None
+
+
+def parse_descriptor_limit(limits: str) -> int | None:
+    """The soft limit of descriptors in /proc/PID/limits; None where there is none, or for another form."""
+    found = re.search(r"^Max open files\s+(\d{1,18})\s", limits, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+class Activity:
+    """Looks at the same processes again and again; what they did in between is the difference."""
+
+    def __init__(self) -> None:
+        self.looks: Mapping[int, Look] = {}
+        self.at = 0.0
+
+    def take(self, pids: Iterable[int], now: float) -> dict[str, int]:
+        """Levels of the processes together; what is not known is left out. ``now`` is monotonic, in seconds."""
+        pids = list(pids)
+        if not pids:
+            return {}
+        looks = {pid: look for pid in pids if (look := look_at(pid))}
+        levels = {"processes": len(looks), "processes_stopped": sum(look.state in STOPPED for look in looks.values())}
+        levels |= fullest(looks)
+        if self.looks:
+            levels |= shares(self.looks, looks, now - self.at)
+        self.looks, self.at = looks, now
+        return levels
+
+
+def fullest(looks: Mapping[int, Look]) -> dict[str, int]:
+    """Descriptors of the process that has most, and its limit."""
+    used = {pid: look.descriptors for pid, look in looks.items() if look.descriptors}
+    if not used:
+        return {}
+    pid = max(used, key=lambda each: used[each])
+    limit = parse_descriptor_limit(read_text(f"/proc/{pid}/limits") or "")
+    return {"descriptors": used[pid]} | ({"descriptors_limit": limit} if limit else {})
+
+
+def shares(before: Mapping[int, Look], now: Mapping[int, Look], seconds: float) -> dict[str, int]:
+    """Of the process that ran most, and of the one that waited most for a processor, in percent of the time between."""
+    both = [(before[pid], look) for pid, look in now.items() if pid in before]
+    if not both or seconds <= 0:
+        return {}
+    ran = max(look.cpu_seconds - then.cpu_seconds for then, look in both)
+    levels = {"busiest_cpu_percent": percent(ran, seconds)}
+    waits = [
+        look.waited_seconds - then.waited_seconds
+        for then, look in both
+        if look.waited_seconds is not None and then.waited_seconds is not None
+    ]
+    return levels | ({"longest_cpu_wait_percent": percent(max(waits), seconds)} if waits else {})
+
+
+def percent(part: float, whole: float) -> int:
+    """At least 0: the kernel takes waits into its books when they end, and clocks are read one after the other."""
+    return max(round(100 * part / whole), 0)
