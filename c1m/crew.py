@@ -221,7 +221,8 @@ class Crew:
             await self.all_ended()
         if patience.cancelled_caught:
             for child in self.alive:
-                os.kill(child.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
+                    os.kill(child.pid, signal.SIGKILL)
             await self.all_ended()
 
     async def all_ended(self) -> None:

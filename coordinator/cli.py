@@ -52,9 +52,9 @@ def coord(
 
 
 app.command(epilog=EXAMPLES)(run.run)
-app.command(epilog=EXAMPLES)(plan.plan)
+app.command("plan", epilog=EXAMPLES)(plan.plan)
 app.command(epilog=EXAMPLES)(retarget.retarget)
-app.command(epilog=EXAMPLES)(doctor.doctor)
+app.command("doctor", epilog=EXAMPLES)(doctor.doctor)
 app.command(epilog=EXAMPLES)(explain.explain)
 
 

@@ -275,6 +275,28 @@ def test_a_run_warns_of_what_is_tight_before_it_starts() -> None:
     assert ended.stderr.index("tight: ") < ended.stderr.index("established")
 
 
+@root
+@of_controller("pids")
+def test_a_limit_that_becomes_tight_while_running_is_told_once_and_stands_in_the_summary() -> None:
+    """200 descriptors a process make 34 processes of 2,000 connections; the cgroup has room for 38 beside what is there, and
+    what nodes take for themselves."""
+    few = ["prlimit", "--nofile=200:200"]
+    with cgroup("pids", "pids.max", "500") as inside:
+        nodes = [each for each in document("doctor", inside=inside)["limits"] if each["limit"] == "pids"]
+    (before,) = nodes
+    with cgroup("pids", "pids.max", str(before["used"] + 38 + 16)) as inside:
+        ended = coord("run", "--total", "2000", "--hold", "2s", "--json", "-", inside=[*inside, *few])
+    summary = json.loads(ended.stdout)
+
+    assert summary["verdict"] == "passed", summary["reasons"]
+    assert [each["limit"] for each in summary["limits"]["before"]] == ["pids"]
+    (taken,) = summary["limits"]["while_running"]
+    assert (taken["limit"], taken["standing"], taken["value"]) == ("pids", "tight", before["used"] + 38 + 16)
+    told = "processes and threads of a cgroup (pids.max) is nearly used up"
+    assert ended.stderr.count(told) == 1
+    assert sum(told in reason for reason in summary["reasons"]) == 1
+
+
 # -- explain
 
 

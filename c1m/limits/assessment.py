@@ -68,7 +68,7 @@ def amount(number: float, limit: Limit) -> str:
 
 
 def left(limit: Limit, value: int | None, used: int | None) -> float | None:
-    return None if value is None else max(value - (used or 0), 0) * (1 - limit.margin)
+    return None if value is None else max(value - (used or 0) - limit.reserve, 0) * (1 - limit.margin)
 
 
 def place_of(scope: Scope, member: Member) -> str:
@@ -191,7 +191,7 @@ def stands(limit: Limit, value: int | None, used: int | None, need: float | None
 def wanted(limit: Limit, used: int | None, need: float) -> int:
     """The value at which a limit is ok again, rounded up to two digits."""
     share = TIGHT_SHARE if limit.stops and not limit.planned else 1.0
-    exact = math.floor((used or 0) + need / (1 - limit.margin) / share) + 1
+    exact = math.floor((used or 0) + limit.reserve + need / (1 - limit.margin) / share) + 1
     digit = int("1" + "0" * max(len(str(exact)) - 2, 0))
     return -(-exact // digit) * digit
 

@@ -102,6 +102,7 @@ class Limit:
     stops: bool = False
     unit: str = ""  # "B", "s" or "pages"; "" is a count
     margin: float = 0.0  # share of what is left that stays with others
+    reserve: int = 0  # that nodes take beside what connections make necessary
     once: bool = False  # a connection counts once where both of its ends are in the place
     planned: bool = False  # plans see to it themselves: they fill it to the brim, and nothing suffers
     unless: Callable[[Host], str] = nothing  # why it does not matter on this host; "" where it does

@@ -21,6 +21,9 @@ from c1m.limits.terms import (
     thread_settings,
 )
 
+# gRPC's and trio's, that nodes start when a run comes: 9 of a worker, a target and a coordinator in one cgroup.
+THREADS: Final = 16
+
 PROCESSES: Final = (
     Limit(
         "descriptors",
@@ -81,6 +84,7 @@ PROCESSES: Final = (
         used=level("cgroup_pids"),
         need=processes,
         stops=True,
+        reserve=THREADS,
         symptom=Symptom(("EAGAIN",), pattern="a node cannot start its processes"),
         cure="raise TasksMax= of the unit or --pids-limit of the container, or the limit of descriptors, so that fewer do",
         settings=one("TasksMax"),
@@ -94,6 +98,7 @@ PROCESSES: Final = (
         used=level("threads"),
         need=processes,
         stops=True,
+        reserve=THREADS,
         symptom=Symptom(("EAGAIN",), pattern="no program of the host can start another"),
         cure="raise both, or the limit of descriptors, so that fewer processes do",
         settings=thread_settings,
