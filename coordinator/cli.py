@@ -23,6 +23,12 @@ EXAMPLES = """
 
   c1m-coord run --total 50k --endpoint 10.0.0.5:80 --worker a:7100 --ramp 60s --hold 5m
 
+  c1m-coord run --stage 100k@10s --stage 1M@60s --stage 1M@10m --stage 0@30s     # up, up, hold, down; open loop
+
+  c1m-coord run --stage step:50k@30s --stage spike:200k@5s --stage stairs:100k/5@5m --stage sine:50k-150k/60s@10m
+
+  c1m-coord retarget --total 300k --within 30s --worker a:7100 --worker b:7100   # another schedule for a running run
+
   c1m-coord run --total 100k --heartbeat 10s --hold 1m # every connection is heard from, byte for byte
 
   c1m-coord run --total 10k --endpoint srv:6379 --heartbeat 5s --send 'PING\\r\\n' --expect +PONG   # any server
