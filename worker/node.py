@@ -147,7 +147,6 @@ class WorkerNode(Control):
         kept = following.revision.schedule.kept(at_ns)
         engagement.following = following = following.retargeted(at_ns, stages)
         await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
-        self.nursery.start_soon(guard, engagement)
         engagement.touch()
         return following.revision.version
 
@@ -210,12 +209,12 @@ def closing_order(close: Close, rate: float, shards: int) -> link.Message:
 
 
 async def guard(engagement: Engagement) -> None:
-    """Stop opening before the host is out of memory."""
+    """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
     state = memory.read_memory()
     floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
-    while engagement.phase <= Phase.OPENING and not engagement.over.is_set():
+    while engagement.phase < Phase.CLOSING and not engagement.over.is_set():
         left = memory.available_bytes()
-        if left is not None and left < floor:
+        if left is not None and left < floor and engagement.phase <= Phase.OPENING:
             engagement.halted = (
                 f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
                 f"ask for fewer connections, or add memory"
