@@ -47,6 +47,7 @@ def where(limit: Limit) -> str:
 READ = {
     "RLIMIT_NOFILE": "getrlimit(RLIMIT_NOFILE)",
     "RLIMIT_NPROC": "getrlimit(RLIMIT_NPROC)",
+    "server_descriptors": "/proc/PID/limits of every process of the server, by c1m-target observe",
     "cgroup_pids": "pids.max of the node's cgroup and of those above it",
     "cgroup_memory_bytes": "memory.max or memory.limit_in_bytes of the node's cgroup and of those above it",
     "memory": "/proc/meminfo",

@@ -151,5 +151,5 @@ class Preflight:
 
 def neighbours(worker: WorkerFacts, share: int) -> int:
     """Addresses of a worker that its target has to know on its own network, of those that a share of the total uses."""
-    used = sources_for(min(share, worker.tuples), worker) if share else 0
-    return min(worker.sources_on_link, used)
+    needed = min(share, worker.tuples)
+    return min(worker.sources_on_link, sources_for(needed, worker)) if needed else 0

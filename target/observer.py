@@ -11,7 +11,7 @@ import trio
 from c1m.control import Control
 from c1m.crew import Zygote
 from c1m.errors import RefusedError
-from c1m.kernel import owners, sockdiag
+from c1m.kernel import owners, process, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
 from c1m.node import Close, Host, Inspection
@@ -40,14 +40,27 @@ class Observer(Control):
         return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
 
     def host(self) -> Host:
-        """With the shortest accept queue that the server asked for, if it listens already."""
+        """With what the server has of limits of its own, as far as it runs already."""
         found = super().host()
+        own = {"listen_backlog": self.backlog(), "server_descriptors": self.descriptors()}
+        known = {name: value for name, value in own.items() if value is not None}
+        return replace(found, limits={**found.limits, **known})
+
+    def backlog(self) -> int | None:
+        """The shortest accept queue that the server asked for."""
         try:
             queues = [queue for family in FAMILIES for queue in sockdiag.accept_queues(self.ports.ranges, family).values()]
-        except OSError:  # the kernel has no sock_diag; then net.core.somaxconn is all that is known
-            return found
-        backlog = min((longest for _, longest in queues), default=None)
-        return found if backlog is None else replace(found, limits={**found.limits, "listen_backlog": backlog})
+        except OSError:  # without sock_diag, net.core.somaxconn is all that is known
+            return None
+        return min((longest for _, longest in queues), default=None)
+
+    def descriptors(self) -> int | None:
+        """That all processes of the server may have together."""
+        try:
+            limits = [process.descriptor_limit(pid) for pid in self.find_server()]
+        except (RefusedError, OSError):  # nobody listens yet, or we may not see who does; Prepare says so
+            return None
+        return sum(limit for limit in limits if limit is not None) or None
 
     async def prepare(self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""

@@ -173,6 +173,30 @@ def test_an_observed_servers_own_queue_is_what_counts() -> None:
     assert (queue["standing"], queue["value"], queue["nodes"]) == ("tight", 7, [f"target {control}"])
 
 
+SERVER = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+@root
+def test_an_observed_servers_own_descriptors_are_told_and_refuse_nothing() -> None:
+    control = "127.0.0.1:17314"
+    command = ["prlimit", "--nofile=120:4096", sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        endpoint = ("--endpoint", f"127.0.0.1:{port}", "--target", control)
+        with node("target", "observe", "--port", port, "--listen", control):
+            found = document("doctor", "--total", "500", *endpoint)
+        server.communicate()
+
+    descriptors = limit(found, "server-descriptors")
+    assert (descriptors["standing"], descriptors["value"], descriptors["need"]) == ("tight", 120, 500)
+
+
 ON_LINK = """
 from c1m.addresses import parse_sources
 from c1m.worker.sources import on_link, resolve

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c1m.kernel.limits import CAPABILITIES, parse_capabilities
+from c1m.kernel.process import parse_descriptor_limit
 from c1m.kernel.reader import parse_threads
 from c1m.limits.assessment import Member, assess, assess_place, command, usages, wanted
 from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
@@ -247,6 +248,13 @@ def test_descriptors_beyond_nr_open_take_both() -> None:
 )
 def test_capabilities_are_parsed(status: str, found: list[str]) -> None:
     assert parse_capabilities(status) == found
+
+
+def test_the_limit_that_binds_a_process_is_parsed() -> None:
+    text = "Max processes   96365   96365   processes\nMax open files   1024   524288   files\n"
+    assert parse_descriptor_limit(text) == 1024
+    with pytest.raises(ValueError, match="Max open files"):
+        parse_descriptor_limit("")
 
 
 def test_threads_are_parsed() -> None:

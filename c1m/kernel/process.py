@@ -85,3 +85,17 @@ def descriptor_slots() -> int | None:
     """
     text = read_text("/proc/self/status")
     return parse_fd_size(text) if text else None
+
+
+def parse_descriptor_limit(limits: str) -> int:
+    """The soft RLIMIT_NOFILE in /proc/PID/limits, which is what binds a process. Raises ValueError if it is missing."""
+    found = re.search(r"^Max open files +(\d{1,18}) ", limits, re.MULTILINE)
+    if not found:
+        raise ValueError(f"{limits[:200]!r} is not /proc/PID/limits, which has a line 'Max open files  1024  4096  files'")
+    return int(found[1])
+
+
+def descriptor_limit(pid: int) -> int | None:
+    """How many descriptors a process may have; None when it is gone, or another user's."""
+    text = read_text(f"/proc/{pid}/limits")
+    return parse_descriptor_limit(text) if text else None

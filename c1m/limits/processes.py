@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Scope, Symptom, unasked
+from c1m.limits.limit import Limit, Role, Scope, Symptom, unasked
 from c1m.limits.terms import (
+    by,
     descriptors,
     descriptors_setting,
     each_end,
@@ -14,8 +15,10 @@ from c1m.limits.terms import (
     fewest,
     level,
     one,
+    own_descriptors,
     processes,
     reported,
+    server_descriptors,
     sysctl,
     sysctls,
     thread_settings,
@@ -30,13 +33,25 @@ PROCESSES: Final = (
         "descriptors of a process (RLIMIT_NOFILE)",
         Scope.NODE,
         "RLIMIT_NOFILE",
-        value=lambda host, _ask: host.descriptors_per_process,
+        value=own_descriptors,
         need=descriptors,
         stops=True,
         planned=True,  # a plan fills each process to the brim
         symptom=Symptom(("EMFILE",), pattern="growth ends at a round number, such as 1,024, 65,536 or 1,048,576"),
         cure="raise the hard limit of whatever starts the node; c1m starts more processes where it is low",
         settings=descriptors_setting,
+    ),
+    Limit(
+        "server-descriptors",
+        "descriptors of all processes of a server that is not c1m's (RLIMIT_NOFILE)",
+        Scope.NODE,
+        "server_descriptors",
+        value=server_descriptors,
+        need=by(Role.SERVER),  # what a server does beyond it may be just what is to be found out: no reason to refuse
+        symptom=Symptom(
+            ("ETIMEDOUT", "ECONNRESET"), ("ListenOverflows",), "growth ends at a round number, the log says EMFILE"
+        ),
+        cure="raise it in the server's configuration (worker_rlimit_nofile, maxclients) and LimitNOFILE= of its unit",
     ),
     Limit(
         "nr-open",

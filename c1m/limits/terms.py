@@ -58,6 +58,15 @@ def ephemeral_ports(host: Host, _ask: Ask) -> int | None:
     return int(words[1]) - int(words[0]) + 1 if len(words) == 2 else None
 
 
+def own_descriptors(host: Host, ask: Ask) -> int:
+    """Not of a node that observes: what it may open itself is nobody's limit."""
+    return NO_LIMIT if ask.role is Role.SERVER else host.descriptors_per_process
+
+
+def server_descriptors(host: Host, ask: Ask) -> int | None:
+    return host.limits.get("server_descriptors") if ask.role is Role.SERVER else NO_LIMIT
+
+
 def chains(host: Host, _ask: Ask) -> int | None:
     """Sockets that the kernel's table holds before its chains are long. A namespace without a table of its own shows the
     size of the shared one, negative."""
@@ -111,11 +120,12 @@ def processes(ask: Ask, host: Host) -> float | None:
 
 
 def descriptors(ask: Ask, host: Host) -> float | None:
-    """For the fullest process: a node starts as many processes as that takes, so that one connection is what matters."""
-    if ask.role is Role.SERVER:
+    """For the fullest process: its part of the connections, of which it can always be given few enough, and its own."""
+    if ask.role is Role.SERVER or not ask.connections:
         return None
     beside = host.descriptors_per_process - host.connections_per_process
-    return (beside or host.descriptors_per_process) + 1 if ask.connections else None
+    part = -(-ask.connections // max(ask.processes, 1))
+    return beside + max(min(part, host.connections_per_process), 1)
 
 
 def in_queue(ask: Ask, _host: Host) -> float | None:
