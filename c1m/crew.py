@@ -56,6 +56,7 @@ class Child:
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
     waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
     calm: bool = False  # nothing changes hands any more
+    quiet: bool = False  # it was told to send nothing more, and nothing is under way
     last_words: str = ""
     gone: trio.Event = field(default_factory=trio.Event)
 
@@ -84,6 +85,7 @@ class Child:
         self.probed = message.get("probed")
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
         self.calm = message.get("calm", False)
+        self.quiet = message.get("quiet", False)
         for name, news in message.get("histograms", {}).items():
             self.histograms.setdefault(name, {}).update(news)
 

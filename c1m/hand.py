@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., to which the quotient of neighbours comes ever closer
+
 
 class Hand:
     """Of a table with so many slots, from ``start`` on. Times are in seconds, of whatever clock."""

@@ -49,13 +49,16 @@ class Closing:
         It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
         those of the workers and the target can end at once.
         """
-        began = time.monotonic()
         workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
+        if started and (self.spec.beating or self.spec.server_push):
+            await self.tell(workers, lambda entry: self.workers[entry.name].quiet(self.run_id))
+        began = time.monotonic()
         rate = self.spec.close_rate / max(len(workers), 1)
         target, node = self.ledger.target, self.target
-        resting = bool(started and self.ledger.accepting and self.spec.close is Close.RESET)
+        resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
         if resting and target and node:
             await self.tell([target], lambda _: node.rest(self.run_id))
+            await self.last_pushes(target)
         await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
         told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
         if target and node and target in told:
@@ -69,6 +72,12 @@ class Closing:
         await self.closed(told)
         if started:
             self.outcome.teardown_seconds = time.monotonic() - began
+
+    async def last_pushes(self, target: Entry) -> None:
+        """What the target has pushed is on its way to clients that send nothing more: then both agree on every byte."""
+        if self.spec.server_push:
+            received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
+            await self.watch.settle("quietening", received, sent)
 
     async def stop_target(self, node: Target) -> None:
         self.outcome.left_open = await node.stop(self.run_id)

@@ -79,6 +79,8 @@ class ShardSettings:
     turnover: Turnover | None = None
     slow: Slow | None = None
     toward_target: bool = True  # a c1m-target accepts the connections
+    keepalive: int = 0  # seconds
+    pushed: bool = False
 
 
 @contextmanager
@@ -191,6 +193,10 @@ class Worker(Node):
         with sentences(self.name):
             await self.stub.Calm(worker_pb2.CalmRequest(run_id=run_id), timeout=CALL_SECONDS)
 
+    async def quiet(self, run_id: str) -> None:
+        with sentences(self.name):
+            await self.stub.Quiet(worker_pb2.QuietRequest(run_id=run_id), timeout=CALL_SECONDS)
+
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
         with sentences(self.name):
@@ -210,10 +216,14 @@ class Target(Node):
         ports = wire.ports_from_wire(answer.ports)
         return TargetDescription(host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes)
 
-    async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float) -> list[int]:
+    async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float, push_rate: float) -> list[int]:
         """The port of each acceptor."""
         request = target_pb2.TargetServicePrepareRequest(
-            run_id=run_id, acceptors=acceptors, close=node_pb2.Close.Name(close), lease_seconds=lease
+            run_id=run_id,
+            acceptors=acceptors,
+            close=node_pb2.Close.Name(close),
+            lease_seconds=lease,
+            push_rate=push_rate,
         )
         with sentences(self.name):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
@@ -264,6 +274,8 @@ def prepare_request(
         connect_timeout_seconds=settings.connect_timeout,
         lease_seconds=settings.lease,
         heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
+        keepalive_seconds=settings.keepalive,
+        pushed=settings.pushed,
         schedule=revision_to_wire(Revision(settings.schedule)),
         peak=settings.peak,
         arrival=schedule_pb2.Arrival.Name(settings.arrival),

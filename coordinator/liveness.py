@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from c1m.heartbeat import (
@@ -18,7 +18,8 @@ from c1m.heartbeat import (
     Heartbeat,
     under_way,
 )
-from c1m.tally import Tally
+from c1m.push import HELD_BACK, RECEIVED, WRONG_BYTES
+from c1m.tally import TIMED_OUT, Tally
 from c1m.units import format_duration
 
 COUNTED = (
@@ -54,6 +55,30 @@ def complaints(counts: Mapping[str, int], wanted: Heartbeat) -> list[str]:
     if unasked := counts.get(UNASKED_BYTES, 0):
         told.append(f"{unasked:,} bytes came that answer no heartbeat")
     return told
+
+
+def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> dict[str, Any]:
+    """``probes`` are TCPKeepAlive of each of the clients' network namespaces; None is unknown."""
+    sent = list(probes)
+    return {
+        "interval_seconds": seconds,
+        "probes_sent": None if None in sent or not sent else sum(each for each in sent if each),
+        "timed_out": dropped.get(TIMED_OUT, 0),
+    }
+
+
+def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "sent": target.get(SENT, 0),
+        "held_back": target.get(HELD_BACK, 0),
+        "received": clients.get(RECEIVED, 0),
+        "wrong_bytes": clients.get(WRONG_BYTES, 0),
+    }
+
+
+def push_complaints(clients: Mapping[str, int]) -> list[str]:
+    wrong = clients.get(WRONG_BYTES, 0)
+    return [f"{wrong:,} bytes came that are no message which the target pushes, and no answer"] if wrong else []
 
 
 def bytes_differ(clients: Tally, target: Tally) -> list[str]:

@@ -71,6 +71,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
     if beats := summary["heartbeats"]:
         result += [("heartbeats", heartbeats(beats)), ("heartbeat RTT", percentiles(summary["heartbeat_rtt_us"]))]
+    if probing := summary["keepalive"]:
+        result.append(("keepalive", f"{count(probing['probes_sent'])} probes, {probing['timed_out']:,} connections timed out"))
+    if pushed := summary["pushes"]:
+        told = f"{pushed['sent']:,} sent by the target, {pushed['received']:,} received by the clients"
+        result.append(("pushes", told + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
     if summary["first_byte_us"]["count"] and not beats:
         result.append(("first byte", percentiles(summary["first_byte_us"])))
     if summary["alive_after_us"]["count"]:
@@ -78,6 +83,8 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if steps := [f"{number:,} {name.replace('_', ' ')}" for name, number in summary["syn_retransmissions"].items() if number]:
         result.append(("SYNs sent again", ", ".join(steps)))
     result.append(("accepted", count(target.get("accepted"))))
+    if (delay := target.get("accept_delay_us")) and delay["count"]:
+        result.append(("accept delay", f"{percentiles(delay)} (the longest of each batch)"))
     if found:
         told = (
             f"clients {count(found['client_established'])} = their kernels {count(found['client_kernel_established'])}"

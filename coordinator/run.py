@@ -162,6 +162,8 @@ class Run:
             turnover=spec.turnover,
             slow=spec.slow,
             toward_target=not spec.endpoint,
+            keepalive=int(spec.keepalive),
+            pushed=bool(spec.server_push),
         )
 
     async def prepare_target(self, plan: Plan) -> list[Address]:
@@ -169,7 +171,9 @@ class Run:
         listening: Sequence[int] = ()
         if self.target and self.ledger.target:
             self.engaged.append(self.target.name)
-            listening = await self.target.prepare(self.run_id, plan.acceptors, self.spec.close, self.spec.lease)
+            listening = await self.target.prepare(
+                self.run_id, plan.acceptors, self.spec.close, self.spec.lease, self.spec.server_push
+            )
             self.follow(self.ledger.target)
         if endpoint := self.spec.endpoint:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]

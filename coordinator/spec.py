@@ -58,6 +58,8 @@ class RunSpec:
     send: Text | None = None  # a request of the operator's own instead
     send_hex: Hexadecimal | None = None
     expect: Answer | None = None
+    keepalive: float = 0.0  # whole seconds between probes of TCP's own; 0: none
+    server_push: float = 0.0  # messages a second that the target sends to each connection; 0: none
     require: tuple[Criterion, ...] = ()  # what the run has to be, beyond reached, held and reconciled
     lifetime: Distribution | None = None  # of a connection, which another one replaces; None: as long as the run
     downtime: Distribution | None = None  # between the two; None: none
@@ -149,6 +151,8 @@ class RunSpec:
             "payload_bytes": self.beating.payload if self.beating else None,
             "send": str(Text(bytes(self.send or self.send_hex or b""))) or None,
             "expect": str(Answer(self.beating.expect, self.beating.prefix)) if self.beating else None,
+            "keepalive_seconds": self.keepalive or None,
+            "server_push_per_second_and_connection": self.server_push or None,
             "require": [str(criterion) for criterion in self.require],
             "lifetime": str(self.lifetime) if self.lifetime else None,
             "downtime": str(self.downtime) if self.downtime else None,
@@ -199,6 +203,14 @@ def parse_host(text: str) -> str:
         raise ValueError(f"{text!r} is not a host; write 10.0.0.5, srv or fd00::1") from None
 
 
+def parse_keepalive(text: str) -> float:
+    """The kernel counts it in seconds, and in 15 bits."""
+    seconds = parse_duration(text)
+    if seconds % 1 or not 1 <= seconds <= MOST_KEEPALIVE:
+        raise ValueError(f"{text!r} is not possible; the kernel takes whole seconds, from 1 to {MOST_KEEPALIVE:,}")
+    return seconds
+
+
 def between(least: int, most: int) -> Callable[[str], int]:
     def parse_and_check(text: str) -> int:
         value = parse_count(text)
@@ -229,6 +241,7 @@ def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
     return parse_and_check
 
 
+MOST_KEEPALIVE = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 MOST_SEED = 2**32 - 1
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -255,6 +268,8 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "send": parse_text,
     "send_hex": parse_hexadecimal,
     "expect": parse_answer,
+    "keepalive": parse_keepalive,
+    "server_push": at_least(parse_rate, 1 / 3600),
     "require": parse,
     "lifetime": parse_lifetime,
     "downtime": parse_distribution,
@@ -265,7 +280,21 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "half_open": parse_flag,
 }
 # Settings that say nothing where they are zero or empty.
-UNSET = frozenset({"rate", "ramp", "stage", "close_rate", "probe_ghosts", "heartbeat", "reopen", "trickle", "half_open"})
+UNSET = frozenset(
+    {
+        "rate",
+        "ramp",
+        "stage",
+        "close_rate",
+        "probe_ghosts",
+        "heartbeat",
+        "keepalive",
+        "server_push",
+        "reopen",
+        "trickle",
+        "half_open",
+    }
+)
 # Words for one thing: of such a pair the stronger layer wins, and one layer may not name both ...
 EXCLUDING = (
     ("rate", "ramp"),
@@ -321,6 +350,9 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
             raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s")
     check_turnover(spec)
     check_slow(spec)
+    if spec.server_push and (spec.endpoint or spec.send or spec.send_hex):
+        what = "the server is not c1m's (--endpoint)" if spec.endpoint else "--send is not c1m's own heartbeat"
+        raise UsageError(f"--server-push: only a c1m-target pushes, and its messages must be told from answers; {what}")
     repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
     if repeated:
         raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")

@@ -82,6 +82,8 @@ def failed_criteria(outcome: Outcome) -> list[str]:
         )
     if wanted := outcome.spec.beating:
         told += liveness.complaints(ledger.tally.heartbeats, wanted)
+    if wanted or outcome.spec.server_push:
+        told += liveness.push_complaints(ledger.tally.pushes)
         if ledger.target and not outcome.spec.endpoint:
             told += liveness.bytes_differ(ledger.tally, ledger.target.sample.tally)
     return told
@@ -146,6 +148,8 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "half_closed_after_us": histogram.figures(ledger.histogram("half_closed_after_us")),
         "syn_retransmissions": syn_steps(ledger.histogram("connect_latency_us")),
         "heartbeats": heartbeats(outcome, tally),
+        "keepalive": keepalive(outcome, tally),
+        "pushes": pushes(outcome, ledger),
         "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
         "workers": [worker_summary(outcome, entry) for entry in ledger.workers],
@@ -181,6 +185,24 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
 def heartbeats(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
     wanted = outcome.spec.beating
     return liveness.to_summary(tally.heartbeats, wanted.expect) if wanted else None
+
+
+def keepalive(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
+    """Probes are counted by network namespaces, of which each counts once, whoever else uses it."""
+    if not outcome.spec.keepalive:
+        return None
+    namespaces = {
+        f"{host.boot_id} {host.network_namespace}": outcome.findings[name].counters.get("TCPKeepAlive")
+        for name in outcome.workers
+        if name in outcome.findings and (host := outcome.host_of(name))
+    }
+    return liveness.keepalive_summary(outcome.spec.keepalive, namespaces.values(), tally.dropped)
+
+
+def pushes(outcome: Outcome, ledger: Ledger) -> dict[str, Any] | None:
+    if not outcome.spec.server_push:
+        return None
+    return liveness.push_summary(ledger.tally.pushes, ledger.target.sample.tally.pushes if ledger.target else {})
 
 
 def syn_steps(connect_latency_us: Mapping[int, int]) -> dict[str, int]:
@@ -233,6 +255,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "left_open_by_clients": outcome.left_open,
         "bytes_received": tally.bytes_received,
         "bytes_sent": tally.bytes_sent,
+        "accept_delay_us": histogram.figures(entry.histograms.get("accept_delay_us", {})),
         "acceptors": outcome.plan.acceptors if outcome.plan else None,
         "acceptors_full": hold_end.acceptors_full if hold_end else None,
         **footprint(inspection, held(outcome) if outcome.spec.endpoint else open_then),

@@ -22,15 +22,20 @@ from __future__ import annotations
 import errno
 import os
 import time
-from _socket import AF_UNIX, SOCK_STREAM, socket
+from _socket import AF_UNIX, IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
 from contextlib import suppress
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
+from struct import unpack_from
 
 from c1m import link
 from c1m.choice import is_chosen
+from c1m.latency import Latencies
 from c1m.node import Phase
+from c1m.push import Push
 from c1m.tally import PEER_CLOSED, Tally, cause_of, name_of
 from c1m.zygote import name_process
+
+from .pusher import Pusher
 
 READABLE = EPOLLIN | EPOLLRDHUP
 BROKEN = EPOLLERR | EPOLLHUP
@@ -44,6 +49,7 @@ REST_SECONDS = 0.002
 REPORT_SECONDS = 0.5
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
 CHUNK = 16 * 1024  # bytes echoed at a time
+LAST_DATA_RECV = 52  # where linux/tcp.h has tcpi_last_data_recv in a struct tcp_info
 
 # What accept() says when this process or the host is out of descriptors or memory.
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -62,7 +68,10 @@ def main(control: socket, listeners: list[int]) -> None:
     name_process(f"c1m-acceptor {assignment['index']}")
     listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
     listener.setblocking(False)
-    Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"]).run()
+    acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
+    if rate := assignment["push_rate"]:
+        acceptor.push(Push(rate), time.monotonic())
+    acceptor.run()
 
 
 def rehearse() -> None:
@@ -90,6 +99,9 @@ class Acceptor:
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
         self.errors: dict[str, int] = {}
+        self.accept_delay = Latencies()
+        self.pusher: Pusher | None = None
+        self.push_at = 0.0
         self.listening = False
         self.alive = True
         self.over = False  # the run is, and nothing is accepted any more
@@ -97,6 +109,10 @@ class Acceptor:
         self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
         self.reported = -1
         self.last_opened = 0.0
+
+    def push(self, wanted: Push, start: float) -> None:
+        """From ``start`` on, send to every connection without being asked."""
+        self.pusher = Pusher(wanted, self.state, self.unsent, self.send_unasked, start)
 
     # -- the loop
 
@@ -114,6 +130,8 @@ class Acceptor:
             if self.resume_at and now >= self.resume_at:
                 self.resume_at = 0.0
                 self.listen()
+            if self.pusher and now >= self.push_at:
+                self.push_at = self.pusher.act(now, self.open)
 
     def turn(self, timeout: float) -> None:
         """Serve what is ready."""
@@ -138,6 +156,8 @@ class Acceptor:
             waits.append(next_report)
         if self.resume_at:
             waits.append(self.resume_at)
+        if self.pusher:
+            waits.append(self.push_at)
         return max(min(waits) - time.monotonic(), 0) if waits else -1
 
     def obey(self, order: link.Message | None) -> None:
@@ -199,12 +219,25 @@ class Acceptor:
             state[descriptor] = QUIET
             register(descriptor, READABLE)
         if accepted:
+            self.measure_delay(accepted[0])
             self.opened += len(accepted)
             self.open += len(accepted)
             self.last_opened = time.monotonic()
         if self.open >= self.capacity:
             self.quiesce()
         return len(accepted)
+
+    def measure_delay(self, descriptor: int) -> None:
+        """How long the first of a batch, which has waited the longest of it, was established before it was accepted.
+
+        By TCP_INFO's time since data came, which begins with the handshake: in whole ticks of the kernel, 4 ms at HZ=250.
+        Too short only where the client has sent something already. 1 us for each batch.
+        """
+        connection = socket(self.listener.family, SOCK_STREAM, 0, descriptor)
+        info = connection.getsockopt(IPPROTO_TCP, TCP_INFO, LAST_DATA_RECV + 4)
+        connection.detach()
+        (milliseconds,) = unpack_from("=I", info, LAST_DATA_RECV)
+        self.accept_delay.raw.append(milliseconds / 1000)
 
     def accept_failed(self, failure: OSError) -> None:
         name = f"accept {name_of(failure.errno)}"
@@ -231,14 +264,25 @@ class Acceptor:
     def echo(self, descriptor: int, *, blocks: bool) -> None:
         """``blocks``: whether a read with nothing to read would. One that is closed on both ends answers at once."""
         if blocks and self.state[descriptor] == QUIET:
-            os.set_blocking(descriptor, False)
-            self.state[descriptor] = TALKING
+            self.begin_talking(descriptor)
         data = os.read(descriptor, CHUNK)
         if not data:
             self.drop(descriptor, PEER_CLOSED)
             return
         self.bytes_received += len(data)
         self.send(descriptor, data)
+
+    def begin_talking(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self.state[descriptor] = TALKING
+
+    def send_unasked(self, descriptor: int, data: bytes) -> None:
+        try:
+            if self.state[descriptor] == QUIET:
+                self.begin_talking(descriptor)
+            self.send(descriptor, data)
+        except OSError as failure:
+            self.drop(descriptor, cause_of(failure))
 
     def send(self, descriptor: int, data: bytes) -> None:
         """What the peer has no room for is kept, and nothing more is read from it until it has taken that."""
@@ -315,12 +359,14 @@ class Acceptor:
             last_opened=self.last_opened,
             dropped=self.dropped,
             errors=self.errors,
+            pushes=self.pusher.counts() if self.pusher else {},
         )
         message = {
             "phase": int(Phase.CLOSED if self.over else Phase.HOLDING),
             "tally": tally.to_message(),
             "full": self.open >= self.capacity,
             "cpu_seconds": time.process_time(),
+            "histograms": {"accept_delay_us": self.accept_delay.news()},
         }
         with suppress(BrokenPipeError):  # the control process is gone: the loop reads that, too
             self.control.send(link.encode(message))

@@ -42,7 +42,7 @@ class TargetNode(Control):
     async def describe(self) -> Description:
         return Description(self.host(), self.bind, self.busy_with())
 
-    async def prepare(self, run_id: str, acceptors: int, close: Close, lease_seconds: float) -> Sequence[int]:
+    async def prepare(self, run_id: str, acceptors: int, close: Close, lease_seconds: float, push_rate: float) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy or short of ports."""
         engagement = await self.engage(run_id, lease_seconds, CLOSING)
         try:
@@ -50,7 +50,7 @@ class TargetNode(Control):
             each = listeners * acceptors if self.bind.single_port else listeners
             self.listening = [listener.getsockname()[1] for listener in each]
             try:
-                await engagement.crew.hire([self.recruit(index, listener) for index, listener in enumerate(each)])
+                await engagement.crew.hire([self.recruit(index, listener, push_rate) for index, listener in enumerate(each)])
             finally:
                 # The acceptors have their own copies; ours would keep a dead acceptor's port listening, unanswered.
                 for listener in listeners:
@@ -61,7 +61,7 @@ class TargetNode(Control):
             raise
         return self.listening
 
-    def recruit(self, index: int, listener: socket.socket) -> Recruit:
+    def recruit(self, index: int, listener: socket.socket, push_rate: float) -> Recruit:
         assignment = {
             "index": index,
             "family": int(listener.family),
@@ -69,6 +69,7 @@ class TargetNode(Control):
             "shared": self.bind.single_port,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "capacity": descriptors.usable(),
+            "push_rate": push_rate,
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 

@@ -62,7 +62,9 @@ class Observer(Control):
             return None
         return sum(limit for limit in limits if limit is not None) or None
 
-    async def prepare(self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float) -> Sequence[int]:
+    async def prepare(
+        self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float, _push_rate: float
+    ) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
         self.server = await trio.to_thread.run_sync(self.find_server)
         engagement = await self.engage(run_id, lease_seconds, CLOSING)

@@ -36,7 +36,8 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
     ) -> pb.TargetServicePrepareResponse:
         close = Close(request.close or Close.RESET)
-        ports = self.seam.call(context, self.node.prepare, request.run_id, request.acceptors, close, request.lease_seconds)
+        words = (request.run_id, request.acceptors, close, request.lease_seconds, request.push_rate)
+        ports = self.seam.call(context, self.node.prepare, *words)
         return pb.TargetServicePrepareResponse(ports=ports)
 
     def Watch(

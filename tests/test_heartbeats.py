@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
+import struct
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,31 +37,33 @@ def assert_every_beat_is_accounted_for(beats: dict[str, int]) -> None:
 
 
 @contextmanager
-def server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """A server with an answer of its own to whatever comes, a thread a connection; its HOST:PORT."""
-
-    def serve(connection: socket.socket) -> None:
-        with closing(connection):
-            try:
-                while (data := connection.recv(65536)) and (told := answer(data)):
-                    connection.sendall(told)
-            except OSError:
-                pass  # the client is gone
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server with a thread for each connection; its HOST:PORT."""
 
     def accept() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return  # the test is over
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+        with suppress(OSError):  # the test is over
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
     with closing(socket.create_server(("127.0.0.1", 0), backlog=512)) as listener:
         thread = threading.Thread(target=accept)
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        thread.join()
+
+
+@contextmanager
+def server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """One with an answer of its own to whatever comes."""
+
+    def serve(connection: socket.socket) -> None:
+        with closing(connection), suppress(OSError):  # the client is gone
+            while (data := connection.recv(65536)) and (told := answer(data)):
+                connection.sendall(told)
+
+    with serving(serve) as endpoint:
+        yield endpoint
 
 
 def beating(endpoint: str, *words: str) -> dict[str, Any]:
@@ -150,3 +157,76 @@ def test_how_old_connections_were_that_a_server_hung_up() -> None:
     assert summary["alive_after_us"]["max"] > summary["alive_after_us"]["min"]  # each at a phase of its own
     assert_every_beat_is_accounted_for(summary["heartbeats"])
     assert summary["heartbeats"]["cut_off"] == 50
+
+
+def test_how_long_a_server_puts_up_with_silence() -> None:
+    """Found as a NAT's or a firewall's idle timeout would be: by the ages of those that were dropped."""
+
+    def impatient(connection: socket.socket) -> None:
+        connection.settimeout(0.4)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with closing(connection), suppress(TimeoutError):
+            connection.recv(1)
+
+    with serving(impatient) as endpoint:
+        summary = summary_of("--total", "50", "--endpoint", endpoint, "--heartbeat", "60s", "--hold", "2s")
+
+    assert summary["dropped"] == {"peer_reset": 50}
+    assert 400_000 * 0.99 < summary["alive_after_us"]["min"] <= summary["alive_after_us"]["p50"] < 2_000_000
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
+def test_redis_answers_a_ping(tmp_path: Path) -> None:
+    port = 24_440
+    words = ["redis-server", "--port", str(port), "--dir", str(tmp_path), "--protected-mode", "no", "--save", ""]
+    redis = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert redis.stdout is not None
+        assert any("Ready to accept connections" in line for line in redis.stdout)
+        summary = beating(f"127.0.0.1:{port}", "--send", r"PING\r\n", "--expect", "+PONG")
+    finally:
+        redis.terminate()
+        redis.communicate()
+
+    assert summary["verdict"] == "passed", summary["reasons"]
+    assert summary["heartbeats"]["answered"] == summary["heartbeats"]["sent"] > 0
+
+
+def timers(port: int) -> list[str]:
+    """The keepalive timers of the connections to a port, as ss shows them."""
+    words = ["ss", "-Htno", "state", "established", f"dport = :{port}"]
+    return re.findall(r"timer:\(keepalive,([^,]+),", subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def test_keepalive_timers_are_spread_over_the_interval(tmp_path: Path) -> None:
+    told, port = tmp_path / "summary.json", 24_430
+    words = (*NODES, "--total", "100", "--keepalive", "2s", "--hold", "6s", "--json", str(told))
+    target = ("--listen", TARGET, "--bind", "127.0.0.1", "--ports", f"{port}")
+    with node("worker", "--listen", WORKER), node("target", *target), coordinator(*words) as coord:
+        assert coord.stderr is not None
+        assert any(line.startswith("holding") for line in coord.stderr)
+        deadline = time.monotonic() + 5
+        while len(found := timers(port)) < 100 and time.monotonic() < deadline:
+            time.sleep(0.05)  # a bounded poll: what the kernel has armed, only the kernel tells
+        coord.stderr.read()
+        coord.wait(60)
+
+    summary = json.loads(told.read_text())
+    assert len(found) == 100
+    assert len(set(found)) > 10  # of 2 s, in steps of some milliseconds
+    assert summary["verdict"] == "passed", summary["reasons"]
+    assert summary["keepalive"]["probes_sent"] >= 100
+    assert summary["keepalive"]["timed_out"] == 0
+
+
+@pytest.mark.parametrize("close", ["rst", "fin"])
+def test_what_a_target_pushes_arrives_to_the_last_byte(close: str) -> None:
+    words = ("--total", "300", "--server-push", "4/s", "--heartbeat", "500ms", "--hold", "2s", "--close", close)
+    summary = summary_of(*words)
+
+    pushes, target = summary["pushes"], summary["target"]
+    assert summary["verdict"] == "passed", summary["reasons"]
+    assert pushes["sent"] == pushes["received"] >= 300 * 2 * 4 * 0.5
+    assert (pushes["held_back"], pushes["wrong_bytes"]) == (0, 0)
+    assert summary["heartbeats"]["answered"] == summary["heartbeats"]["sent"] > 0
+    assert target["bytes_sent"] == summary["bytes_received"] == 64 * (pushes["received"] + summary["heartbeats"]["answered"])

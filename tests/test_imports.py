@@ -33,6 +33,7 @@ PURE = (
     "c1m/limits/tuples.py",
     "c1m/node.py",
     "c1m/ports.py",
+    "c1m/push.py",
     "c1m/reading.py",
     "c1m/routes.py",
     "c1m/schedule.py",

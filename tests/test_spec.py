@@ -87,7 +87,7 @@ def test_rate_and_ramp_are_the_short_ways_of_a_schedule() -> None:
 
 @given(SPECS, BEATING, st.sampled_from(["echo", "none", "any", "+PONG", r"\x6eone"]))
 def test_and_its_heartbeats(spec: RunSpec, beating: dict[str, Any], expect: str) -> None:
-    spec = replace(spec, heartbeat=60.0, expect=parse_answer(expect), **beating)
+    spec = replace(spec, heartbeat=60.0, expect=parse_answer(expect), keepalive=60.0, **beating)
 
     assert read(spec.to_words()) == spec
     assert spec.beating is not None
@@ -113,6 +113,8 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"total": 5, "worker": ["a", "a"]}, "twice"),
         ({"total": 5, "payload": 64}, "give --heartbeat"),
         ({"total": 5, "heartbeat": "1s", "payload": 4}, "16 to 65,536"),
+        ({"total": 5, "keepalive": "1500ms"}, "whole seconds"),
+        ({"total": 5, "server_push": "1/s", "endpoint": "a:1"}, "only a c1m-target pushes"),
         ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "no escape"),
         ({"total": 5, "heartbeat": "1s", "send": "a", "send_hex": "00"}, "exclude each other"),
         ({"total": 5, "require": ["dropped == 0", "droped == 0"]}, "--require: there is no figure 'droped'"),

@@ -35,6 +35,8 @@ class ShardAssignment:
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
     slow: Slow | None = None
+    keepalive: int = 0  # seconds between two probes of TCP's own; 0: none
+    pushed: bool = False  # the target sends without being asked
 
     def to_message(self) -> dict[str, Any]:
         return {
@@ -55,6 +57,8 @@ class ShardAssignment:
             "heartbeat": self.heartbeat.to_message() if self.heartbeat else None,
             "turnover": self.turnover.to_message() if self.turnover else None,
             "slow": self.slow.to_message() if self.slow else None,
+            "keepalive": self.keepalive,
+            "pushed": self.pushed,
         }
 
     @classmethod

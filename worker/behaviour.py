@@ -18,6 +18,8 @@ class Behaviour(Protocol):
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
         """Some bytes of the peer's, in order; where one message ends and another begins is not known."""
 
+    # A behaviour may also have ``heard_all(descriptors, said, now)``: the same of many connections at a time.
+
     def gone(self, descriptor: int, now: float) -> None:
         """It is closed or was lost; the kernel gives the descriptor to the next one that is opened."""
 

@@ -48,6 +48,7 @@ from .reader import Reader
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
+TALKING = EPOLLIN | EPOLLOUT  # ... and what one gives that has something to say and is not ending
 BROKEN = EPOLLERR | EPOLLHUP
 IN_PROGRESS = errno.EINPROGRESS
 READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
@@ -206,7 +207,7 @@ class Connections:
         events = self.epoll.poll(seconds, EVENTS)
         while events:
             now = time.monotonic()
-            established = 0
+            established, talking = 0, []
             for descriptor, what in events:
                 if what == WRITABLE and state[descriptor] == CONNECTING:
                     state[descriptor] = ESTABLISHED
@@ -216,19 +217,34 @@ class Connections:
                     established += 1
                     if behaviours:
                         self.met(descriptor, now)
-                else:
+                elif what == TALKING and state[descriptor] == ESTABLISHED:
+                    talking.append(descriptor)
+                elif state[descriptor] == CONNECTING:
                     established += self.look(descriptor, what, now)
+                else:
+                    self.serve(descriptor, what, now)
+            if talking:
+                self.listen(talking, now)
             if established:
                 self.opened += established
                 self.in_flight -= established
                 self.last_opened = now
             events = self.epoll.poll(0, EVENTS) if len(events) == EVENTS else []
 
+    def listen(self, talking: list[int], now: float) -> None:
+        for descriptor, cause in self.reader.read_all(talking, now):
+            self.drop(descriptor, cause, now)
+        if self.outbox.unsent:
+            for descriptor in talking:
+                self.serve(descriptor, WRITABLE, now)
+
+    def attend(self, until: float) -> None:
+        """Drain until then."""
+        while (left := until - time.monotonic()) > 0:
+            self.drain(left)
+
     def look(self, descriptor: int, what: int, now: float) -> int:
-        """Whatever is not simply a connect that succeeded. How many were established: 0 or 1."""
-        if self.state[descriptor] != CONNECTING:
-            self.serve(descriptor, what, now)
-            return 0
+        """A connect that did not simply succeed. How many were established: 0 or 1."""
         error = self.error_of(descriptor) if what & BROKEN else 0
         if error not in (0, errno.ECONNRESET):
             self.give_up(descriptor, error)
@@ -416,7 +432,8 @@ class Connections:
 
     def behave(self, behaviours: tuple[Behaviour, ...]) -> None:
         """From here on; once, before anything is opened."""
-        self.behaviours = self.reader.behaviours = behaviours
+        self.behaviours = behaviours
+        self.reader.hand_to(behaviours)
 
     def histograms(self) -> dict[str, dict[int, int]]:
         """Name -> bucket -> how many: what has changed since the last call."""

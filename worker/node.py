@@ -30,6 +30,7 @@ START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
 GUARD_SECONDS = 0.25
 PROBE_SECONDS = 20.0  # for all shards to have probed
+QUIET_SECONDS = 5.0  # for all shards to have had their last answers
 CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
 # Below this much free memory a host is no longer a place for experiments: opening stops.
@@ -157,6 +158,14 @@ class WorkerNode(Control):
         family: sockdiag.Family = 6 if any(":" in host for host, _ in destinations) else 4
         counts = sockdiag.count_by_port([(port, port) for port in ports], "remote", family)
         return Inspection(established=sum(counts.values()))
+
+    async def quiet(self, run_id: str) -> None:
+        """Connections are held, and send nothing more; wait for what is under way, not for ever."""
+        engagement = await self.find(run_id)
+        await engagement.crew.order({"quiet": True})
+        with trio.move_on_after(QUIET_SECONDS):
+            while not all(child.quiet for child in engagement.crew.alive):
+                await engagement.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
         """Ask about up to ``most`` connections: of how many, and how many of those are ghosts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from os import write
 
 from c1m.tally import cause_of
 
@@ -19,7 +19,7 @@ class Outbox:
         if self.unsent:
             data = self.unsent.pop(descriptor, b"") + data
         try:
-            sent = os.write(descriptor, data)
+            sent = write(descriptor, data)
         except BlockingIOError:
             sent = 0
         except OSError as failure:

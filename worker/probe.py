@@ -5,27 +5,19 @@ TCP keepalive asks without sending a byte of data, so that no server sees it (KE
 
 from __future__ import annotations
 
-from _socket import (
-    IPPROTO_TCP,
-    SO_KEEPALIVE,
-    SOCK_STREAM,
-    SOL_SOCKET,
-    TCP_KEEPIDLE,
-    TCP_KEEPINTVL,
-    socket,
-)
-from collections.abc import Iterable
-
 import trio
 
 from .connections import ESTABLISHED, Connections
+from .keepalive import keep_alive
 
 IDLE_SECONDS = 1  # before the first probe, and between two: the least that the kernel takes
 ANSWER_SECONDS = 3.5  # three probes, should the network lose one
 
 
-async def probe(connections: Connections, most: int) -> tuple[int, int]:
+async def probe(connections: Connections, most: int, keepalive: int) -> tuple[int, int]:
     """Ask about up to ``most`` of them, evenly chosen: how many were asked about, and how many are gone since.
+
+    ``keepalive`` is what they have otherwise, in seconds; 0 is none.
 
     Those that are gone are counted as dropped, as whatever a peer resets.
     """
@@ -33,7 +25,7 @@ async def probe(connections: Connections, most: int) -> tuple[int, int]:
     keep_alive(connections.family, asked, seconds=IDLE_SECONDS)
     await trio.sleep(ANSWER_SECONDS)
     left = [descriptor for descriptor in asked if connections.state[descriptor] == ESTABLISHED]
-    keep_alive(connections.family, left, seconds=0)
+    keep_alive(connections.family, left, seconds=keepalive)
     return len(asked), len(asked) - len(left)
 
 
@@ -41,14 +33,3 @@ def chosen(state: bytes | bytearray, most: int) -> list[int]:
     """Descriptors of up to ``most`` established connections, spread over all of them."""
     every = [descriptor for descriptor, kind in enumerate(state) if kind == ESTABLISHED]
     return [every[index * len(every) // most] for index in range(most)] if len(every) > most else every
-
-
-def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int) -> None:
-    """Every so many seconds; 0 is never."""
-    for descriptor in descriptors:
-        handle = socket(family, SOCK_STREAM, 0, descriptor)
-        if seconds:
-            handle.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, seconds)
-            handle.setsockopt(IPPROTO_TCP, TCP_KEEPINTVL, seconds)
-        handle.setsockopt(SOL_SOCKET, SO_KEEPALIVE, bool(seconds))
-        handle.detach()

@@ -81,6 +81,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self.seam.call(context, self.node.calm, request.run_id)
         return pb.CalmResponse()
 
+    def Quiet(self, request: pb.QuietRequest, context: grpc.ServicerContext) -> pb.QuietResponse:
+        self.seam.call(context, self.node.quiet, request.run_id)
+        return pb.QuietResponse()
+
     def Stop(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
         close = Close(request.close or Close.RESET)
         self.seam.call(context, self.node.stop, request.run_id, close, request.rate)
@@ -111,6 +115,8 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
             heartbeat=heartbeat,
             turnover=turnover_from_wire(request.turnover) if request.HasField("turnover") else None,
             slow=wire.slow_from_wire(request.slow) if request.HasField("slow") else None,
+            keepalive=request.keepalive_seconds,
+            pushed=request.pushed,
         )
         for index, shard in enumerate(request.shards)
     ]

@@ -34,8 +34,10 @@ from .course import NEVER, Course, Edge, Rush, scattered, steady
 from .departures import AnyOf, Departures, Oldest
 from .heartbeat import Heartbeats
 from .itinerary import Itinerary
+from .keepalive import Keepalive
 from .milestones import Milestones
 from .probe import probe
+from .pushes import Pushes
 from .succession import Succession
 from .trickle import Trickle
 
@@ -46,7 +48,8 @@ DRAIN_SECONDS = 0.01  # for which a shard then waits for its connections alone, 
 REPORT_SECONDS = 0.5
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
-LAST_ANSWERS_SECONDS = 2.0  # for answers that are still on their way when closing begins
+LAST_ANSWERS_SECONDS = 2.0
+ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio takes some 100 us for each wakeup
 
 
 def main(control: socket, _: list[int]) -> None:
@@ -94,6 +97,9 @@ class Shard:
         self.next_expiry = 0.0
         self.heartbeats: Heartbeats | None = None
         self.succession: Succession | None = None
+        self.pushes: Pushes | None = None
+        self.quiet = False  # behaviours do nothing more
+        self.answered = False  # ... and what they had begun is over
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
         self.nap = trio.CancelScope()  # while there is nothing to do
@@ -130,8 +136,10 @@ class Shard:
                 if self.succession:
                     self.succession.calm = True
                 self.wake()
+            elif "quiet" in order:
+                await self.quieten()
             elif "probe" in order:
-                self.probed = await probe(self.connections, order["probe"])
+                self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
                 self.changed.set()
             elif "close" in order:
                 await self.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
@@ -142,7 +150,13 @@ class Shard:
         behaviours: list[Behaviour] = []
         if assignment.heartbeat:
             self.heartbeats = Heartbeats(assignment.heartbeat, connections, assignment.index, start)
+        if assignment.pushed:
+            self.pushes = Pushes(self.heartbeats)
+            behaviours.append(self.pushes)
+        elif self.heartbeats:
             behaviours.append(self.heartbeats)
+        if assignment.keepalive:
+            behaviours.append(Keepalive(assignment.keepalive, connections, start))
         if assignment.slow and assignment.slow.interval:
             behaviours.append(Trickle(assignment.slow, connections, start))
         if assignment.turnover:
@@ -163,7 +177,15 @@ class Shard:
         told: object = None
         while True:
             self.changed = trio.Event()
-            news = (self.phase, self.connections.counts(), self.probed, len(self.milestones.reached), self.empty, self.calm)
+            news = (
+                self.phase,
+                self.connections.counts(),
+                self.probed,
+                len(self.milestones.reached),
+                self.empty,
+                self.calm,
+                self.answered,
+            )
             if news != told:
                 told = news
                 await self.tell()
@@ -178,6 +200,7 @@ class Shard:
             "cpu_seconds": time.process_time(),
             "probed": self.probed,
             "reached": self.milestones.reached,
+            "quiet": self.answered,
             "histograms": self.histograms(),
             "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
             "calm": self.calm,
@@ -194,9 +217,11 @@ class Shard:
                 return
 
     def tally(self) -> Tally:
-        tally = self.connections.tally()
-        if self.heartbeats:
-            tally = replace(tally, heartbeats=self.heartbeats.counted)
+        tally = replace(
+            self.connections.tally(),
+            heartbeats=self.heartbeats.counts() if self.heartbeats else {},
+            pushes=self.pushes.counts() if self.pushes else {},
+        )
         return self.succession.add_to(tally) if self.succession else tally
 
     @property
@@ -229,7 +254,7 @@ class Shard:
     async def drive(self) -> None:
         await self.started.wait()
         await trio.sleep(max(self.start - time.monotonic(), 0))
-        connections, nested = self.connections, False
+        connections, nested, next_turn = self.connections, False, 0.0
         while True:
             sleep = self.step(time.monotonic())
             if self.is_opening(sleep):
@@ -240,6 +265,11 @@ class Shard:
                     nested = False
                 await trio.lowlevel.checkpoint()
                 connections.drain(min(sleep, DRAIN_SECONDS))
+            elif self.connections.behaviours and sleep < math.inf:
+                if (now := time.monotonic()) >= next_turn:
+                    next_turn = now + ORDERS_WAIT_SECONDS
+                    await trio.lowlevel.checkpoint()
+                connections.attend(now + min(sleep, ORDERS_WAIT_SECONDS))
             else:
                 nested = True
                 with trio.move_on_after(sleep) as self.nap:
@@ -279,9 +309,15 @@ class Shard:
 
     def act(self, now: float) -> float:
         """Let behaviours do what is due, until closing begins; the seconds until there is more."""
-        if self.phase >= Phase.CLOSING:
+        behaviours = self.connections.behaviours
+        if not behaviours or self.quiet or self.phase >= Phase.CLOSING:
             return math.inf
-        return max(min((behaviour.act(now) for behaviour in self.connections.behaviours), default=math.inf) - now, 0)
+        for _ in range(STEP_CHUNKS):
+            sleep = min(behaviour.act(now) for behaviour in behaviours) - now
+            if sleep > 0:
+                return sleep
+            self.connections.drain()
+        return 0
 
     def sleep(self, elapsed: float) -> float:
         connections, course = self.connections, self.course
@@ -401,7 +437,6 @@ class Shard:
         """Close everything, a chunk at a time, never faster than the node asked."""
         self.course.halt()
         self.enter(Phase.CLOSING)
-        await self.last_answers()
         position = 0
         while position >= 0:
             began = trio.current_time()
@@ -409,11 +444,14 @@ class Shard:
             await trio.sleep_until(began + seconds_a_chunk)
         self.enter(Phase.CLOSED)
 
-    async def last_answers(self) -> None:
-        """Nothing more is sent: once what is under way was answered, both sides agree on every byte."""
+    async def quieten(self) -> None:
+        """Send nothing more, and give answers that are still on their way some time to come."""
+        self.quiet = True
         with trio.move_on_after(LAST_ANSWERS_SECONDS):
             while self.heartbeats and self.heartbeats.under_way:
                 await trio.sleep(DRAIN_SECONDS)
+        self.answered = True
+        self.changed.set()
 
     def close_everything(self) -> None:
         """The control process is gone: leave nothing behind, TIME_WAIT included."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from c1m.v1 import node_pb2 as c1m_dot_v1_dot_node__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/target.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\"\x1e\n\x1cTargetServiceDescribeRequest\"\xa5\x01\n\x1dTargetServiceDescribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12\x0c\n\x04\x62ind\x18\x02 \x01(\t\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x13\n\x0bsingle_port\x18\x04 \x01(\x08\x12\x11\n\tbusy_with\x18\x05 \x01(\t\x12\x10\n\x08observes\x18\x06 \x01(\x08\"u\n\x1bTargetServicePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tacceptors\x18\x02 \x01(\r\x12\x1c\n\x05\x63lose\x18\x03 \x01(\x0e\x32\r.c1m.v1.Close\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\"-\n\x1cTargetServicePrepareResponse\x12\r\n\x05ports\x18\x01 \x03(\r\"+\n\x19TargetServiceWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"<\n\x1aTargetServiceWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\"-\n\x1bTargetServiceInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"F\n\x1cTargetServiceInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"*\n\x18TargetServiceRestRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1b\n\x19TargetServiceRestResponse\":\n\x19TargetServiceStormRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"\x1c\n\x1aTargetServiceStormResponse\"*\n\x18TargetServiceStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"O\n\x19TargetServiceStopResponse\x12\x1d\n\x10left_established\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_left_established2\xd0\x04\n\rTargetService\x12W\n\x08\x44\x65scribe\x12$.c1m.v1.TargetServiceDescribeRequest\x1a%.c1m.v1.TargetServiceDescribeResponse\x12T\n\x07Prepare\x12#.c1m.v1.TargetServicePrepareRequest\x1a$.c1m.v1.TargetServicePrepareResponse\x12P\n\x05Watch\x12!.c1m.v1.TargetServiceWatchRequest\x1a\".c1m.v1.TargetServiceWatchResponse0\x01\x12T\n\x07Inspect\x12#.c1m.v1.TargetServiceInspectRequest\x1a$.c1m.v1.TargetServiceInspectResponse\x12K\n\x04Rest\x12 .c1m.v1.TargetServiceRestRequest\x1a!.c1m.v1.TargetServiceRestResponse\x12N\n\x05Storm\x12!.c1m.v1.TargetServiceStormRequest\x1a\".c1m.v1.TargetServiceStormResponse\x12K\n\x04Stop\x12 .c1m.v1.TargetServiceStopRequest\x1a!.c1m.v1.TargetServiceStopResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/target.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\"\x1e\n\x1cTargetServiceDescribeRequest\"\xa5\x01\n\x1dTargetServiceDescribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12\x0c\n\x04\x62ind\x18\x02 \x01(\t\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x13\n\x0bsingle_port\x18\x04 \x01(\x08\x12\x11\n\tbusy_with\x18\x05 \x01(\t\x12\x10\n\x08observes\x18\x06 \x01(\x08\"\x88\x01\n\x1bTargetServicePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tacceptors\x18\x02 \x01(\r\x12\x1c\n\x05\x63lose\x18\x03 \x01(\x0e\x32\r.c1m.v1.Close\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\x12\x11\n\tpush_rate\x18\x0f \x01(\x01\"-\n\x1cTargetServicePrepareResponse\x12\r\n\x05ports\x18\x01 \x03(\r\"+\n\x19TargetServiceWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"<\n\x1aTargetServiceWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\"-\n\x1bTargetServiceInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"F\n\x1cTargetServiceInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"*\n\x18TargetServiceRestRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1b\n\x19TargetServiceRestResponse\":\n\x19TargetServiceStormRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"\x1c\n\x1aTargetServiceStormResponse\"*\n\x18TargetServiceStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"O\n\x19TargetServiceStopResponse\x12\x1d\n\x10left_established\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_left_established2\xd0\x04\n\rTargetService\x12W\n\x08\x44\x65scribe\x12$.c1m.v1.TargetServiceDescribeRequest\x1a%.c1m.v1.TargetServiceDescribeResponse\x12T\n\x07Prepare\x12#.c1m.v1.TargetServicePrepareRequest\x1a$.c1m.v1.TargetServicePrepareResponse\x12P\n\x05Watch\x12!.c1m.v1.TargetServiceWatchRequest\x1a\".c1m.v1.TargetServiceWatchResponse0\x01\x12T\n\x07Inspect\x12#.c1m.v1.TargetServiceInspectRequest\x1a$.c1m.v1.TargetServiceInspectResponse\x12K\n\x04Rest\x12 .c1m.v1.TargetServiceRestRequest\x1a!.c1m.v1.TargetServiceRestResponse\x12N\n\x05Storm\x12!.c1m.v1.TargetServiceStormRequest\x1a\".c1m.v1.TargetServiceStormResponse\x12K\n\x04Stop\x12 .c1m.v1.TargetServiceStopRequest\x1a!.c1m.v1.TargetServiceStopResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,30 +36,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TARGETSERVICEDESCRIBEREQUEST']._serialized_end=80
   _globals['_TARGETSERVICEDESCRIBERESPONSE']._serialized_start=83
   _globals['_TARGETSERVICEDESCRIBERESPONSE']._serialized_end=248
-  _globals['_TARGETSERVICEPREPAREREQUEST']._serialized_start=250
-  _globals['_TARGETSERVICEPREPAREREQUEST']._serialized_end=367
-  _globals['_TARGETSERVICEPREPARERESPONSE']._serialized_start=369
-  _globals['_TARGETSERVICEPREPARERESPONSE']._serialized_end=414
-  _globals['_TARGETSERVICEWATCHREQUEST']._serialized_start=416
-  _globals['_TARGETSERVICEWATCHREQUEST']._serialized_end=459
-  _globals['_TARGETSERVICEWATCHRESPONSE']._serialized_start=461
-  _globals['_TARGETSERVICEWATCHRESPONSE']._serialized_end=521
-  _globals['_TARGETSERVICEINSPECTREQUEST']._serialized_start=523
-  _globals['_TARGETSERVICEINSPECTREQUEST']._serialized_end=568
-  _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_start=570
-  _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_end=640
-  _globals['_TARGETSERVICERESTREQUEST']._serialized_start=642
-  _globals['_TARGETSERVICERESTREQUEST']._serialized_end=684
-  _globals['_TARGETSERVICERESTRESPONSE']._serialized_start=686
-  _globals['_TARGETSERVICERESTRESPONSE']._serialized_end=713
-  _globals['_TARGETSERVICESTORMREQUEST']._serialized_start=715
-  _globals['_TARGETSERVICESTORMREQUEST']._serialized_end=773
-  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_start=775
-  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_end=803
-  _globals['_TARGETSERVICESTOPREQUEST']._serialized_start=805
-  _globals['_TARGETSERVICESTOPREQUEST']._serialized_end=847
-  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_start=849
-  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_end=928
-  _globals['_TARGETSERVICE']._serialized_start=931
-  _globals['_TARGETSERVICE']._serialized_end=1523
+  _globals['_TARGETSERVICEPREPAREREQUEST']._serialized_start=251
+  _globals['_TARGETSERVICEPREPAREREQUEST']._serialized_end=387
+  _globals['_TARGETSERVICEPREPARERESPONSE']._serialized_start=389
+  _globals['_TARGETSERVICEPREPARERESPONSE']._serialized_end=434
+  _globals['_TARGETSERVICEWATCHREQUEST']._serialized_start=436
+  _globals['_TARGETSERVICEWATCHREQUEST']._serialized_end=479
+  _globals['_TARGETSERVICEWATCHRESPONSE']._serialized_start=481
+  _globals['_TARGETSERVICEWATCHRESPONSE']._serialized_end=541
+  _globals['_TARGETSERVICEINSPECTREQUEST']._serialized_start=543
+  _globals['_TARGETSERVICEINSPECTREQUEST']._serialized_end=588
+  _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_start=590
+  _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_end=660
+  _globals['_TARGETSERVICERESTREQUEST']._serialized_start=662
+  _globals['_TARGETSERVICERESTREQUEST']._serialized_end=704
+  _globals['_TARGETSERVICERESTRESPONSE']._serialized_start=706
+  _globals['_TARGETSERVICERESTRESPONSE']._serialized_end=733
+  _globals['_TARGETSERVICESTORMREQUEST']._serialized_start=735
+  _globals['_TARGETSERVICESTORMREQUEST']._serialized_end=793
+  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_start=795
+  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_end=823
+  _globals['_TARGETSERVICESTOPREQUEST']._serialized_start=825
+  _globals['_TARGETSERVICESTOPREQUEST']._serialized_end=867
+  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_start=869
+  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_end=948
+  _globals['_TARGETSERVICE']._serialized_start=951
+  _globals['_TARGETSERVICE']._serialized_end=1543
 # @@protoc_insertion_point(module_scope)

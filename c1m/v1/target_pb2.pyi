@@ -28,16 +28,18 @@ class TargetServiceDescribeResponse(_message.Message):
     def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., bind: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., single_port: bool = ..., busy_with: _Optional[str] = ..., observes: bool = ...) -> None: ...
 
 class TargetServicePrepareRequest(_message.Message):
-    __slots__ = ("run_id", "acceptors", "close", "lease_seconds")
+    __slots__ = ("run_id", "acceptors", "close", "lease_seconds", "push_rate")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ACCEPTORS_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PUSH_RATE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     acceptors: int
     close: _node_pb2.Close
     lease_seconds: float
-    def __init__(self, run_id: _Optional[str] = ..., acceptors: _Optional[int] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., lease_seconds: _Optional[float] = ...) -> None: ...
+    push_rate: float
+    def __init__(self, run_id: _Optional[str] = ..., acceptors: _Optional[int] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., lease_seconds: _Optional[float] = ..., push_rate: _Optional[float] = ...) -> None: ...
 
 class TargetServicePrepareResponse(_message.Message):
     __slots__ = ("ports",)

@@ -68,7 +68,7 @@ class AddressBlock(_message.Message):
     def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "toward_target")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "keepalive_seconds", "pushed", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "toward_target")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,8 @@ class PrepareRequest(_message.Message):
     CONNECT_TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    KEEPALIVE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PUSHED_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     PEAK_FIELD_NUMBER: _ClassVar[int]
     ARRIVAL_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +96,8 @@ class PrepareRequest(_message.Message):
     connect_timeout_seconds: float
     lease_seconds: float
     heartbeat: Heartbeat
+    keepalive_seconds: int
+    pushed: bool
     schedule: _schedule_pb2.Schedule
     peak: int
     arrival: _schedule_pb2.Arrival
@@ -103,7 +107,7 @@ class PrepareRequest(_message.Message):
     turnover: Turnover
     slow: Slow
     toward_target: bool
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., toward_target: bool = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., toward_target: bool = ...) -> None: ...
 
 class Slow(_message.Message):
     __slots__ = ("interval_seconds", "request", "half_open")
@@ -268,6 +272,16 @@ class CalmRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
 class CalmResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class QuietRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class QuietResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

@@ -75,6 +75,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
                 _registered_method=True)
+        self.Quiet = channel.unary_unary(
+                '/c1m.v1.WorkerService/Quiet',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.QuietRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.QuietResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/c1m.v1.WorkerService/Stop',
                 request_serializer=c1m_dot_v1_dot_worker__pb2.StopRequest.SerializeToString,
@@ -143,6 +148,13 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Quiet(self, request, context):
+        """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stop(self, request, context):
         """Begin to close; Watch tells when it is done.
         """
@@ -192,6 +204,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Calm,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.SerializeToString,
+            ),
+            'Quiet': grpc.unary_unary_rpc_method_handler(
+                    servicer.Quiet,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.QuietRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.QuietResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -416,6 +433,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Calm',
             c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Quiet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Quiet',
+            c1m_dot_v1_dot_worker__pb2.QuietRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.QuietResponse.FromString,
             options,
             channel_credentials,
             insecure,

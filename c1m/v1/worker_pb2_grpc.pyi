@@ -51,6 +51,8 @@ class WorkerServiceStub:
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
     Calm: _grpc.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]
     """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
+    Quiet: _grpc.UnaryUnaryMultiCallable[_worker_pb2.QuietRequest, _worker_pb2.QuietResponse]
+    """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
     """Begin to close; Watch tells when it is done."""
 
@@ -77,6 +79,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
     Calm: _aio.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]  # type: ignore[assignment]
     """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
+    Quiet: _aio.UnaryUnaryMultiCallable[_worker_pb2.QuietRequest, _worker_pb2.QuietResponse]  # type: ignore[assignment]
+    """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
     """Begin to close; Watch tells when it is done."""
 
@@ -148,6 +152,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.CalmResponse, _abc.Awaitable[_worker_pb2.CalmResponse]]:
         """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
+
+    @_abc_1.abstractmethod
+    def Quiet(
+        self,
+        request: _worker_pb2.QuietRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.QuietResponse, _abc.Awaitable[_worker_pb2.QuietResponse]]:
+        """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
 
     @_abc_1.abstractmethod
     def Stop(

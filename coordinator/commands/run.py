@@ -76,6 +76,13 @@ def run(
     expect: Annotated[
         str | None, typer.Option(help="What answers a heartbeat: echo, none, any, or how it begins, such as +PONG.")
     ] = None,
+    keepalive: Annotated[
+        str | None,
+        typer.Option(help="TCP keepalive after so long, in whole seconds. Proves the peer's kernel only. Default: none."),
+    ] = None,
+    server_push: Annotated[
+        str | None, typer.Option(help="Messages that the target sends to each connection unasked: 10/s, 1/m. Default: none.")
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(help="A figure of the summary and what it has to be, or the run fails: 'established >= 999k'. Repeat."),
