@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from itertools import repeat
+from itertools import groupby, repeat
 from random import Random
 
 from c1m.backoff import Backoff
@@ -30,6 +30,7 @@ ARRIVED = 0b0001_0000
 SUCCESSOR = 0b0010_0000
 STORM = 0b1100_0000
 STORM_SHIFT = 6
+KEPT = 0b1111_1111
 LEG_SHIFT = 8
 
 AGAIN_SECONDS = 0.05  # until one is tried again for which there was no free 4-tuple
@@ -67,9 +68,11 @@ class Seats:
         self.reopened += len(again)
         self.back.extend(again)
         due = repeat(time.monotonic())
-        for _ in range(min(most, len(self.back))):
-            errand = self.back.popleft()
-            if not self.connections.open(self.itinerary.legs[errand >> LEG_SHIFT], 1, due, errand & 0xFF | SUCCESSOR):
+        first = [self.back.popleft() for _ in range(min(most, len(self.back)))]
+        for errand, alike in groupby(first):
+            count = sum(1 for _ in alike)
+            leg = self.itinerary.legs[errand >> LEG_SHIFT]
+            for _ in range(count - self.connections.open(leg, count, due, errand & KEPT | SUCCESSOR)):
                 self.away.add(now + AGAIN_SECONDS, errand)
 
     def next(self) -> float:
