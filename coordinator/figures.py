@@ -70,6 +70,7 @@ HEARTBEATS = "sent answered late missing recovered wrong cut_off unasked_bytes u
 # In the order in which a short name is looked for.
 SECTIONS = {
     "": "planned established_peak established_at_hold_end away_at_hold_end waiting_at_hold_end half_closed_at_hold_end "
+    "widest_off_schedule_through_hold "
     "attempted replaced reopened failed failed.* dropped dropped.* closed skipped_ports "
     "ramp_seconds connections_per_second teardown_seconds connect_latency_us connect_latency_from_due_us first_byte_us "
     "heartbeat_rtt_us alive_after_us half_closed_after_us syn_retransmissions.took_1_seconds "

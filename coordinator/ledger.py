@@ -153,6 +153,12 @@ class Ledger:
         return None if None in told or not told else sum(count for count in told if count is not None)
 
     @property
+    def off_schedule(self) -> int | None:
+        """By how many connections, away ones included, the workers miss their schedules now; in flight are as many at least."""
+        tally = self.tally
+        return None if self.scheduled is None else abs(self.established + tally.away + tally.waiting - self.scheduled)
+
+    @property
     def due(self) -> int:
         """Openings that the schedule asks for from its beginning to its end."""
         return self.schedule.due_by(self.schedule.end_ns)

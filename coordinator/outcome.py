@@ -47,6 +47,7 @@ class Outcome:
     ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
     rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # where the schedule stood still
     hold_end: Comparison | None = None
+    off_schedule: int | None = None  # the most by which the clients missed their schedule in the hold
     widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)
     diagnosis: list[Finding] = field(default_factory=list)

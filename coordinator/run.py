@@ -275,6 +275,8 @@ class Run:
 
     def look(self) -> None:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
+        if (off := self.ledger.off_schedule) is not None:
+            self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
         if target := self.accepting:
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)

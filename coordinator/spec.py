@@ -347,7 +347,8 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
         )
     for name in OF_HEARTBEATS:
         if getattr(spec, name) and not spec.heartbeat and not (spec.trickle and name in OF_TRICKLE):
-            raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s")
+            other = ", or --trickle, such as 1/s" if name in OF_TRICKLE else ""
+            raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s{other}")
     check_turnover(spec)
     check_slow(spec)
     if spec.server_push and (spec.endpoint or spec.send or spec.send_hex):

@@ -123,6 +123,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,
+        "widest_off_schedule_through_hold": outcome.off_schedule,
         "away_at_hold_end": hold_end.away if hold_end else None,
         "waiting_at_hold_end": hold_end.waiting if hold_end else None,
         "half_closed_at_hold_end": hold_end.half_closed if hold_end else None,

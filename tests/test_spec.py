@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from c1m.coordinator.answer import parse_answer
 from c1m.coordinator.config import parse_layer
 from c1m.coordinator.criteria import parse
-from c1m.coordinator.spec import RunSpec, make_spec
+from c1m.coordinator.phrases import parse_backoff, parse_distribution, parse_storm
+from c1m.coordinator.spec import LISTS, RunSpec, make_spec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text
@@ -47,12 +48,13 @@ BEATING: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 def read(words: list[str]) -> RunSpec:
     layer: dict[str, object] = {}
-    if "--probe-ghosts" in words:  # the one without a value
-        words.remove("--probe-ghosts")
-        layer["probe_ghosts"] = True
+    for flag in ("--probe-ghosts", "--reopen", "--half-open"):  # those without a value
+        if flag in words:
+            words.remove(flag)
+            layer[flag.removeprefix("--").replace("-", "_")] = True
     for name, value in zip(words[::2], words[1::2], strict=True):
         key = name.removeprefix("--").replace("-", "_")
-        layer[key] = [*layer.get(key, []), value] if key in ("worker", "stage", "require") else value  # type: ignore[misc]
+        layer[key] = [*layer.get(key, []), value] if key in LISTS else value  # type: ignore[misc]
     return make_spec([("command line", layer)])
 
 
@@ -92,6 +94,51 @@ def test_and_its_heartbeats(spec: RunSpec, beating: dict[str, Any], expect: str)
     assert read(spec.to_words()) == spec
     assert spec.beating is not None
     assert spec.beating.send == (beating.get("send") or beating.get("send_hex") or b"")
+
+
+STORMS = st.sampled_from(["at=60s,drop=35%,return=5s", "at=90s", "at=5s,drop=12.5%"]).map(parse_storm)
+TIMES = st.sampled_from(["exp:120s", "uniform:0.5s-90s", "fixed:60s"]).map(parse_distribution)
+
+
+@given(SPECS, TIMES, st.none() | TIMES, st.lists(STORMS, max_size=3), st.sampled_from([0.0, 0.5, 20.0]), st.booleans())
+def test_and_its_turnover_and_slow_clients(
+    spec: RunSpec, lifetime: Any, downtime: Any, storms: list[Any], trickle: float, half_open: bool
+) -> None:
+    backoff = parse_backoff("100ms-30s")
+    spec = replace(spec, lifetime=lifetime, downtime=downtime, storm=tuple(storms), reopen=True, backoff=backoff)
+    spec = replace(spec, trickle=trickle, half_open=half_open)
+
+    assert read(spec.to_words()) == spec
+    assert spec.turnover is not None
+    assert (spec.turnover.lifetime, spec.turnover.backoff, spec.turnover.storms) == (lifetime, backoff, tuple(storms))
+    assert (spec.slow is None) == (not trickle and not half_open)
+
+
+def test_storms_in_a_file() -> None:
+    _, layer = parse_layer("run.toml", 'total = "1k"\nreopen = true\nstorm = ["at=5s,by=target", "at=9s,drop=50%,return=2s"]')
+
+    spec = make_spec([("run.toml", layer)])
+    assert [str(storm) for storm in spec.storm] == ["at=5s,drop=100%,by=target", "at=9s,drop=50%,return=2s"]
+    assert RunSpec(5).turnover is RunSpec(5).slow is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        ({"downtime": "5s"}, "--lifetime"),
+        ({"backoff": "1s-5s"}, "--reopen"),
+        ({"storm": ["at=5s,by=target"]}, "--reopen"),
+        ({"storm": ["at=5s,by=target"], "reopen": True, "endpoint": "srv:80"}, "c1m-target"),
+        ({"lifetime": "fixed:0s"}, "--lifetime"),
+        ({"send": "x"}, "--trickle"),
+        ({"trickle": "1/s", "payload": 64}, "--heartbeat"),
+        ({"trickle": "1/s", "send": "x" * 65_537}, "--trickle"),
+        ({"trickle": "1/s", "heartbeat": "5s"}, "exclude"),
+    ],
+)
+def test_words_that_mean_nothing_alone_are_named(layer: dict[str, Any], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        make_spec([("flags", {"total": 5, **layer})])
 
 
 def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
