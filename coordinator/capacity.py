@@ -23,6 +23,7 @@ class WorkerFacts:
     sources: AddressPool
     ports: PortRanges
     budgets: tuple[Budget, ...] = ()
+    resting: float = 0.0  # 4-tuples for each connection that is held, in TIME_WAIT after others
     sources_on_link: int = 0  # with the destination, whose host has to know each of them as a neighbour
 
     @property

@@ -8,14 +8,24 @@ from c1m.endpoints import Endpoint
 from c1m.errors import UsageError
 from c1m.limits.budget import budgets_of
 from c1m.limits.limit import Role
+from c1m.node import Close
 from c1m.ports import PortRanges
 
 from .capacity import TargetFacts, WorkerFacts
 from .fleet import TargetDescription, WorkerDescription
 from .spec import RunSpec
 
+TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes
 
-def worker_facts(name: str, described: WorkerDescription, listening: PortRanges) -> WorkerFacts:
+
+def resting(spec: RunSpec) -> float:
+    """4-tuples in TIME_WAIT for each connection that is held: a client that closes with a FIN leaves one behind."""
+    if spec.close is not Close.FIN or not spec.lifetime:
+        return 0.0
+    return TIME_WAIT_SECONDS / (spec.lifetime.mean + (spec.downtime.mean if spec.downtime else 0.0))
+
+
+def worker_facts(name: str, described: WorkerDescription, listening: PortRanges, resting: float) -> WorkerFacts:
     """``listening``: where the target listens. A client never uses such a port, so that what a kernel counts on it is
     the target's, even where both are on one host."""
     host = described.host
@@ -27,6 +37,7 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges)
         sources=described.sources,
         ports=described.ports.without(listening),
         budgets=budgets_of(name, host, Role.WORKER),
+        resting=resting,
         sources_on_link=described.sources_on_link,
     )
 

@@ -12,7 +12,7 @@ from c1m.ports import PortRanges
 from c1m.schedule import NANOSECONDS
 
 from .capacity import TargetFacts, WorkerFacts
-from .facts import check_role, endpoint_facts, target_facts, worker_facts
+from .facts import check_role, endpoint_facts, resting, target_facts, worker_facts
 from .fleet import Target, TargetDescription, Worker, WorkerDescription, resolve
 from .preflight import Fleet, Manner, Preflight
 from .spec import RunSpec
@@ -49,10 +49,10 @@ class Muster:
         goal = self.goal(spec)
         # Where the target listens no client may be; a server that is not ours listens where it is told to.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
-        return Fleet(self.worker_facts(listening), goal, self.hosts)
+        return Fleet(self.worker_facts(listening, resting(spec)), goal, self.hosts)
 
-    def worker_facts(self, listening: PortRanges) -> list[WorkerFacts]:
-        return [worker_facts(name, described, listening) for name, described in self.workers.items()]
+    def worker_facts(self, listening: PortRanges, resting: float) -> list[WorkerFacts]:
+        return [worker_facts(name, described, listening, resting) for name, described in self.workers.items()]
 
     def goal(self, spec: RunSpec) -> TargetFacts:
         if spec.endpoint:

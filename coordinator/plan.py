@@ -185,7 +185,7 @@ def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
     cells = list(corner(evenly(share, shards), list(demand.values())))
     needed = most_of(demand.values())
     space = TupleSpace(worker.sources.take(sources_for(needed, worker)), worker.ports)
-    slices = tuple_slices([(column, count) for _, column, count in cells], space.size)
+    slices = tuple_slices([(column, count) for _, column, count in cells], space.size, worker.resting)
     routes: list[list[PlannedRoute]] = [[] for _ in range(shards)]
     for (shard, column, count), (first, span) in zip(cells, slices, strict=True):
         routes[shard].append(PlannedRoute(numbers[column], first, span, count))
@@ -194,10 +194,10 @@ def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
 
 def sources_for(needed: int, worker: WorkerFacts) -> int:
     """How many of its sources a worker uses when it needs so many 4-tuples to one destination."""
-    return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed) // worker.ports.size)))
+    return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed, worker.resting) // worker.ports.size)))
 
 
-def tuple_slices(cells: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0.0) -> list[tuple[int, int]]:
     """For each (destination, count), its (first, span) in that destination's tuple space: disjoint, spare room shared.
 
     Slices lie in the first half of the space where that is enough: the ports are there that the kernel does not hand out
@@ -206,7 +206,7 @@ def tuple_slices(cells: Sequence[tuple[int, int]], size: int) -> list[tuple[int,
     wanted: dict[int, int] = defaultdict(int)
     for destination, count in cells:
         wanted[destination] += count
-    spans = [min(size * count // wanted[destination], with_spare(count)) for destination, count in cells]
+    spans = [min(size * count // wanted[destination], with_spare(count, resting)) for destination, count in cells]
     widths: dict[int, int] = defaultdict(int)
     for (destination, _), span in zip(cells, spans, strict=True):
         widths[destination] += span
@@ -220,6 +220,6 @@ def tuple_slices(cells: Sequence[tuple[int, int]], size: int) -> list[tuple[int,
     return slices
 
 
-def with_spare(count: int) -> int:
-    """4-tuples for so many connections, and for ports that turn out to be busy."""
-    return count + count // SPARE_SHARE + SPARE_PORTS
+def with_spare(count: int, resting: float) -> int:
+    """4-tuples for so many connections, for ports that turn out to be busy, and for those that rest."""
+    return count + count // SPARE_SHARE + SPARE_PORTS + int(count * resting)

@@ -309,3 +309,12 @@ def test_few_destinations_share_a_local_address_and_port() -> None:
         for address, port in planned.space.walk(route.first, route.span)
     )
     assert max(sharers.values()) == SHARERS
+
+
+def test_4_tuples_that_rest_after_a_fin_are_planned_too() -> None:
+    facts = WorkerFacts("w", "ns", 2, 5000, AddressPool((AddressBlock(10 << 24, 10, 4),)), PortRanges(((1024, 20_000),)))
+    (usual,) = make_plan(1000, [facts], TargetFacts("t", 2, 5000, 4)).workers
+    (resting,) = make_plan(1000, [replace(facts, resting=30.0)], TargetFacts("t", 2, 5000, 4)).workers
+
+    spans = [sum(route.span for shard in each.shards for route in shard.routes) for each in (usual, resting)]
+    assert spans[1] - spans[0] == 30_000

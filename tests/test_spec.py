@@ -119,7 +119,7 @@ def test_storms_in_a_file() -> None:
 
     spec = make_spec([("run.toml", layer)])
     assert [str(storm) for storm in spec.storm] == ["at=5s,drop=100%,by=target", "at=9s,drop=50%,return=2s"]
-    assert RunSpec(5).turnover is RunSpec(5).slow is None
+    assert (RunSpec(5).turnover, RunSpec(5).slow) == (None, None)
 
 
 @pytest.mark.parametrize(
