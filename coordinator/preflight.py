@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from c1m.collector import paused
 from c1m.errors import RefusedError
 from c1m.limits.assessment import Assessment, Member, assess, assess_not_ok
 from c1m.limits.limit import Ask, Role, Standing
@@ -104,7 +105,8 @@ class Preflight:
 
     @cached_property
     def not_ok(self) -> list[Assessment]:
-        return assess_not_ok(LIMITS, self.members)
+        with paused():
+            return assess_not_ok(LIMITS, self.members)
 
     @property
     def standing(self) -> Standing:
@@ -139,7 +141,8 @@ class Preflight:
     def plan(self) -> tuple[Plan | None, list[str]]:
         """The plan, or none and why not: the planner's reason, and every limit below the total, the nearest first."""
         try:
-            made = plan_within(self.total, self.rooms, self.workers, self.fleet.target)
+            with paused():
+                made = plan_within(self.total, self.rooms, self.workers, self.fleet.target)
         except RefusedError as refused:
             return None, [str(refused), *(reach.sentence(rank) for rank, reach in enumerate(self.in_the_way, 1))]
         return (None, [found.sentence() for found in self.stops]) if self.stops else (made, [])

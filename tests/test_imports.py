@@ -13,6 +13,7 @@ PURE = (
     "c1m/addresses.py",
     "c1m/backoff.py",
     "c1m/choice.py",
+    "c1m/collector.py",
     "c1m/dealing.py",
     "c1m/distribution.py",
     "c1m/endpoints.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c1m.addresses import AddressBlock, AddressPool
+from c1m.collector import paused
 from c1m.coordinator.capacity import ENDLESS, TargetFacts, WorkerFacts
 from c1m.coordinator.forecast import doctor_document, plan_document
 from c1m.coordinator.gauges import Gauges
@@ -256,6 +258,17 @@ def test_the_work_grows_with_the_nodes_and_not_faster() -> None:
 
     assert large < 12 * small
     assert large < 2000 * 400  # calls for a node, C functions too; 1,630 when this was written
+
+
+def test_the_collector_is_paused_for_a_plan_and_goes_on_after_it() -> None:
+    seen = []
+    with paused():
+        seen.append(gc.isenabled())
+        with paused():
+            pass
+        seen.append(gc.isenabled())  # whoever paused it first goes on
+
+    assert [*seen, gc.isenabled()] == [False, False, True]
 
 
 def reading(number: int, **levels: int) -> Reading:
