@@ -10,6 +10,7 @@ from rich.table import Table
 
 from c1m.units import format_bytes
 
+OTHERS_SHARE = 0.02  # of the run's own sockets; fewer of others' are not worth a sentence
 ENDS = 1.5  # sockets of a connection, from which on both ends are here
 
 # A server with 3.9 GB and 1,000,024 ESTABLISHED connections, accepted by blocking calls and in no epoll; Slab is meminfo's.
@@ -39,8 +40,17 @@ def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType
     unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
         return [*unknown]
-    sentences = [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *waiting(node, sysctls), *unknown]
+    sentences = [f"\n{escape(node['node'])}: {memory_sentence(cost)}", *others(cost), *waiting(node, sysctls), *unknown]
     return [*sentences, *([caches(cost)] if cost["caches"] else [])]
+
+
+def others(cost: dict[str, Any]) -> list[str]:
+    """Sockets that are not the run's: they are in the machine's slab, and not in what a connection costs."""
+    came, own = cost["other_sockets"], cost["sockets_per_connection"] * cost["connections"]
+    if not came or abs(came) < OTHERS_SHARE * own:
+        return []
+    did = "came up on" if came > 0 else "went from"
+    return [f"{abs(came):,} TCP sockets of others {did} this machine meanwhile; only the run's own are counted above"]
 
 
 def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:

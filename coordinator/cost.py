@@ -51,7 +51,8 @@ class Cost:
     """Of one connection on one machine; None is unknown, and ``unknown`` says why."""
 
     connections: int | None = None  # established while the last reading was taken
-    sockets_per_connection: float | None = None
+    sockets_per_connection: float | None = None  # on this machine
+    other_sockets: int | None = None  # that the machine has beyond those since before the run; negative: fewer
     slab_bytes_per_socket: float | None = None
     slab_bytes_per_connection: float | None = None
     explained_percent: float | None = None
@@ -67,12 +68,15 @@ class Cost:
         return asdict(self)
 
 
-def cost(history: History, connections: int | None, merged: Mapping[str, tuple[str, ...]]) -> Cost:
-    """``connections``: established while the last reading was taken."""
+def cost(history: History, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None) -> Cost:
+    """``connections``: established while the last reading was taken; each has so many ``ends`` on this machine.
+
+    None: as many as the machine's sockets say, others' among them.
+    """
     per_socket, sockets = history.slab.slope, history.sockets
     if not connections or not sockets or sockets < 0 or per_socket is None:
         return Cost(unknown=("kernel memory: " + why_unknown(history, connections),))
-    each = sockets / connections
+    each = sockets / connections if ends is None else ends
     caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: -cache.bytes_per_connection))
     slab = per_socket * each
     user = history.user_bytes / connections if history.user_bytes is not None else None
@@ -80,6 +84,7 @@ def cost(history: History, connections: int | None, merged: Mapping[str, tuple[s
     return Cost(
         connections=connections,
         sockets_per_connection=each,
+        other_sockets=None if ends is None else sockets - round(connections * ends),
         slab_bytes_per_socket=per_socket,
         slab_bytes_per_connection=slab,
         explained_percent=100 * by_name / slab if caches and slab > 0 else None,

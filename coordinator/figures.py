@@ -56,7 +56,8 @@ EACH = "*"  # whatever was counted there by name
 
 NODE = (
     "rss_bytes pss_bytes pss_bytes_per_connection cpu_seconds dropped dropped.* bytes_received "
-    "memory.connections memory.sockets_per_connection memory.slab_bytes_per_socket memory.slab_bytes_per_connection "
+    "memory.connections memory.sockets_per_connection memory.other_sockets memory.slab_bytes_per_socket "
+    "memory.slab_bytes_per_connection "
     "memory.explained_percent memory.pinned_bytes_per_connection memory.user_bytes_per_connection "
     "memory.bytes_per_connection memory.tcp_mem_pages memory.artefact_bytes kernel.established_at_hold_end "
     "kernel.half_closed_at_hold_end kernel.in_accept_queues_at_hold_end kernel.counters.* kernel.levels_at_hold_end.* "

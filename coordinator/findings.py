@@ -33,11 +33,11 @@ class Findings:
         }
 
 
-def find(entry: Entry, connections: int | None, host: Host) -> Findings:
-    """``connections`` were established while the last reading was taken."""
+def find(entry: Entry, connections: int | None, host: Host, ends: float | None) -> Findings:
+    """``connections`` were established while the last reading was taken; see ``cost`` for ``ends``."""
     last = entry.history.last
     return Findings(
-        cost=cost(entry.history, connections, host.merged_caches),
+        cost=cost(entry.history, connections, host.merged_caches, ends),
         counters=entry.history.rose(),
         levels=last.levels if last else {},
         readings=last.number + 1 if last else 0,

@@ -13,7 +13,7 @@ from .diagnosis import Finding
 from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
 from .gauges import Gauges
-from .ledger import Ledger
+from .ledger import Entry, Ledger
 from .plan import Plan
 from .preflight import Preflight
 from .spec import RunSpec
@@ -76,10 +76,24 @@ class Outcome:
         """What the hosts have told up to now, by node."""
         ledger = self.ledger
         return {
-            entry.name: find(entry, ledger.established if entry is ledger.target else entry.sample.tally.open, host)
+            entry.name: find(entry, self.open_at(entry), host, self.ends_at(host, entry))
             for entry in (ledger.entries if ledger else ())
-            if ledger and (host := self.host_of(entry.name))
+            if (host := self.host_of(entry.name))
         }
+
+    def open_at(self, entry: Entry) -> int:
+        """Connections that have an end at a node."""
+        return self.ledger.established if self.ledger and entry is self.ledger.target else entry.sample.tally.open
+
+    def ends_at(self, host: Host, entry: Entry) -> float | None:
+        """How many ends a connection of a node has on its machine, on average. None: what a server does there is its own."""
+        if self.ledger is None or self.ledger.target is None or self.spec.endpoint:
+            return None
+        if entry is not self.ledger.target:
+            at_target = self.host_of(self.ledger.target.name)
+            return 2.0 if at_target and at_target.boot_id == host.boot_id else 1.0
+        here = [each for each in self.ledger.workers if (at := self.host_of(each.name)) and at.boot_id == host.boot_id]
+        return 1 + sum(self.open_at(each) for each in here) / max(self.open_at(entry), 1)
 
     def as_of_now(self) -> Outcome:
         """This run as if its hold ended now, by what samples say; nobody is asked anything."""

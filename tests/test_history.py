@@ -304,3 +304,14 @@ def test_a_summary_has_all_of_a_cost() -> None:
 
     assert told["caches"][0]["name"] == "TCP"
     assert told["sockets_per_connection"] == 1
+
+
+@pytest.mark.parametrize("others", [-500, 0, 60_000])
+def test_sockets_of_others_are_not_in_what_a_connection_costs(others: int) -> None:
+    readings = [reading(0, 1_000, SIX_18), reading(1, 3_000 + others, SIX_18)]
+
+    found = cost(history(readings), 1_000, {}, ends=2)
+    alone = cost(history([readings[0], reading(1, 3_000, SIX_18)]), 1_000, {}, ends=2)
+
+    assert (found.sockets_per_connection, found.other_sockets) == (2, others)
+    assert found.slab_bytes_per_connection == pytest.approx(alone.slab_bytes_per_connection)
