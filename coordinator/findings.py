@@ -33,7 +33,7 @@ class Findings:
         }
 
 
-def find(entry: Entry, connections: int | None, host: Host, ends: float | None) -> Findings:
+def find(entry: Entry, connections: int | None, host: Host, ends: float | None = None) -> Findings:
     """``connections`` were established while the last reading was taken; see ``cost`` for ``ends``."""
     last = entry.history.last
     return Findings(
