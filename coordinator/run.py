@@ -294,7 +294,12 @@ class Run:
             return
         self.outcome.troubles += await self.storms.end()
         entries = [entry for entry in self.ledger.workers if not entry.lost]
-        await asyncio.gather(*(self.workers[entry.name].calm(self.run_id) for entry in entries))
+        calming = (self.workers[entry.name].calm(self.run_id) for entry in entries)
+        for entry, answer in zip(entries, await asyncio.gather(*calming, return_exceptions=True), strict=True):
+            if isinstance(answer, C1mError):
+                self.watch.lose(entry, str(answer))
+            elif answer is not None:
+                raise answer
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
             "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: 0.0, patience

@@ -27,9 +27,9 @@ def test_everybody_comes_back_once_in_time_and_never_early(away: list[tuple[floa
     assert not absences.over(10_000)
 
 
-@given(AWAY)
-def test_it_says_when_to_look(away: list[tuple[float, int]]) -> None:
-    absences = Absences()
+@given(AWAY, st.floats(0, 1))
+def test_it_says_when_to_look(away: list[tuple[float, int]], phase: float) -> None:
+    absences = Absences(phase)
     for until, errand in away:
         absences.add(until, errand)
 
@@ -37,10 +37,21 @@ def test_it_says_when_to_look(away: list[tuple[float, int]]) -> None:
     while len(absences):
         now = absences.next()
         assert absences.over(now - TICK_SECONDS / 2) == []
-        assert absences.over(now)
+        assert absences.over(now + 1e-9)  # floats
         looks += 1
     assert absences.next() == math.inf
     assert looks <= len(away)
+
+
+@given(AWAY, st.floats(0, 1), st.floats(0, 110))
+def test_whatever_its_phase_nobody_is_early_or_a_tick_late(away: list[tuple[float, int]], phase: float, now: float) -> None:
+    absences = Absences(phase)
+    for number, (until, _) in enumerate(away):
+        absences.add(until, number)
+
+    back = {away[number][0] for number in absences.over(now)}
+    assert all(until <= now + 1e-9 for until in back)
+    assert all(until > now - TICK_SECONDS - 1e-9 for until in {until for until, _ in away} - back)
 
 
 def test_in_the_order_of_their_times() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from c1m.worker.wheel import Wheel
+from c1m.worker.lifetimes import tick_for
+from c1m.worker.wheel import TICK_SECONDS, Wheel
 
 MOST = 12
 TICK = 0.25
@@ -132,3 +133,13 @@ def test_churn_of_a_day_loses_nobody() -> None:
             wheel.set(descriptor, now + chance.expovariate(1 / 120))
 
     assert len(wheel) == 200
+
+
+@given(st.floats(0.001, 1e6), st.integers(0, 10**6))
+def test_ticks_suit_the_lifetimes(mean: float, share: int) -> None:
+    tick = tick_for(mean, share)
+
+    assert TICK_SECONDS <= tick <= 1
+    assert math.log2(tick).is_integer()
+    assert tick == TICK_SECONDS or tick <= mean / 64
+    assert tick == TICK_SECONDS or tick * share / mean <= 4

@@ -16,7 +16,9 @@ TICK_SECONDS = 1 / 64  # how late somebody may come back; exact in floats
 class Absences:
     """Errands by the time at which they are over. Seconds are the caller's, as in ``wheel``."""
 
-    def __init__(self) -> None:
+    def __init__(self, phase: float = 0.0) -> None:
+        """``phase``: part of a tick by which its moments are shifted, so that shards do not come back at the same instants."""
+        self.phase = phase * TICK_SECONDS
         self.errands: dict[int, array[int]] = {}  # tick -> what is over then
         self.ticks: list[int] = []  # a heap of the keys
         self.size = 0
@@ -26,7 +28,7 @@ class Absences:
 
     def add(self, until: float, errand: int) -> None:
         """``errand`` fits 32 bits, without a sign."""
-        tick = math.ceil(until / TICK_SECONDS)
+        tick = math.ceil((until + self.phase) / TICK_SECONDS)
         if tick not in self.errands:
             self.errands[tick] = array("I")
             heapq.heappush(self.ticks, tick)
@@ -36,7 +38,7 @@ class Absences:
     def over(self, now: float) -> list[int]:
         """Errands whose time has come, in the order of their times; they are not away any more."""
         found: list[int] = []
-        tick = math.floor(now / TICK_SECONDS)
+        tick = math.floor((now + self.phase) / TICK_SECONDS)
         while self.ticks and self.ticks[0] <= tick:
             found += self.errands.pop(heapq.heappop(self.ticks))
         self.size -= len(found)
@@ -53,4 +55,4 @@ class Absences:
 
     def next(self) -> float:
         """When somebody comes back; infinite while nobody is away."""
-        return self.ticks[0] * TICK_SECONDS if self.ticks else math.inf
+        return self.ticks[0] * TICK_SECONDS - self.phase if self.ticks else math.inf

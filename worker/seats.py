@@ -48,8 +48,8 @@ class Seats:
         self.backoff = backoff
         self.chance = chance
         self.reset = reset
-        self.away = Absences()  # as the run asked
-        self.waiting = Absences()  # for the next try
+        self.away = Absences(chance.random())  # as the run asked
+        self.waiting = Absences(chance.random())  # for the next try
         self.back: deque[int] = deque()  # errands of successors that are due
         self.reopened = 0  # tries in place of what was dropped or failed
         self.vacated = self.arrived = 0  # connections closed here, and successors that were established

@@ -40,7 +40,10 @@ class Succession:
         self.start = start
         self.most_in_flight = most_in_flight
         self.seats = Seats(connections, itinerary, wanted.backoff, chance, reset=reset)
-        self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, chance) if wanted.lifetime else None
+        self.lifetimes: Lifetimes | None = None
+        if wanted.lifetime:
+            share = sum(leg.route.count for leg in itinerary.legs)
+            self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, share, chance)
         self.storms = Storms(self.seats, wanted.storms, start, chance)
         self.calm = False  # nothing changes hands any more
 
@@ -92,6 +95,6 @@ class Succession:
         room = self.most_in_flight - self.connections.in_flight
         self.seats.welcome(elapsed, min(room, CHUNK))
         self.take_lost(elapsed)  # those that failed at once
-        if self.seats.back and room > CHUNK:
+        if self.seats.back and self.connections.in_flight < self.most_in_flight:
             return now
         return self.start + min(*following, self.seats.next())
