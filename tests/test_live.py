@@ -10,6 +10,7 @@ from rich.console import Console
 from c1m.coordinator.ledger import Entry, Ledger
 from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
 from c1m.node import Phase, Sample
+from c1m.shapes import parse_shape, schedule_of
 from c1m.tally import Tally
 
 IPV6 = "worker [fd00::1]:7100"  # looks like markup
@@ -44,6 +45,24 @@ def test_a_line_says_what_is_done_and_what_the_workers_that_are_left_hold() -> N
 
 def test_a_line_about_opening_tells_the_rate_too() -> None:
     assert lines(("opening", 0.0)) == ["opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 0/s"]
+
+
+def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> None:
+    entries = [Entry("worker a:7100", 3_000), Entry("target t:7200", 3_000)]
+    made = Ledger(entries[:1], entries[1], schedule_of([parse_shape("3k@10s"), parse_shape("1k@10s")]))
+    made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_234, opened=1_234), elapsed_ns=5, scheduled=1_250))
+    file, terminal = (
+        Console(file=StringIO(), force_terminal=forced, width=100, color_system=None, emoji=False) for forced in (False, True)
+    )
+    for console in (file, terminal):
+        with view(console) as shown:
+            shown.show(made, "following", 0.25)
+
+    assert isinstance(file.file, StringIO)
+    assert isinstance(terminal.file, StringIO)
+    assert file.file.getvalue().startswith("following 25%, 1,234 of 1,250 scheduled, 0 failed, 0 dropped")
+    rows = [line.split() for line in terminal.file.getvalue().splitlines()]
+    assert any(row[2:5] == ["3,000", "1,250", "1,234"] for row in rows)
 
 
 def test_there_is_a_line_for_each_thing_done_and_not_for_each_look() -> None:

@@ -10,7 +10,7 @@ from c1m.dealing import Share
 from c1m.heartbeat import Heartbeat
 from c1m.ports import PortRanges
 from c1m.routes import Route, TupleSpace
-from c1m.schedule import Arrival, Schedule, Stage
+from c1m.schedule import Schedule, Stage
 from c1m.slow import Slow
 from c1m.turnover import Turnover
 
@@ -24,7 +24,8 @@ class ShardAssignment:
     routes: tuple[Route, ...]
     share: Share  # of the run's connections
     schedule: Schedule  # of the whole run
-    arrival: Arrival
+    rushes: bool  # to open as fast as it goes, and not on the clock
+    scattered: bool  # on the clock, but at random: a Poisson process
     oldest_first: bool  # which connections leave when the schedule falls; otherwise any
     reset: bool  # how they are closed then: with a RST, otherwise with a FIN
     seed: int  # of whatever is random
@@ -46,7 +47,8 @@ class ShardAssignment:
             "routes": [(route.destination, route.first, route.span, route.count) for route in self.routes],
             "share": asdict(self.share),
             "schedule": schedule_to_message(self.schedule),
-            "arrival": int(self.arrival),
+            "rushes": self.rushes,
+            "scattered": self.scattered,
             "oldest_first": self.oldest_first,
             "reset": self.reset,
             "seed": self.seed,
@@ -69,7 +71,6 @@ class ShardAssignment:
         routes = tuple(Route((host, port), *rest) for (host, port), *rest in values.pop("routes"))
         values["share"] = Share(**values["share"])
         values["schedule"] = schedule_from_message(values["schedule"])
-        values["arrival"] = Arrival(values["arrival"])
         heartbeat, turnover, slow = values["heartbeat"], values["turnover"], values["slow"]
         values["heartbeat"] = Heartbeat.from_message(heartbeat) if heartbeat else None
         values["turnover"] = Turnover.from_message(turnover) if turnover else None
