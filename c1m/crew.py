@@ -17,7 +17,7 @@ from c1m import link
 from c1m.errors import RefusedError
 from c1m.following import reached_by_all
 from c1m.latency import joined, microseconds
-from c1m.node import Phase
+from c1m.phase import Phase
 from c1m.tally import PROCESS_DIED, Tally, total
 from c1m.turnover import Wave, joined_waves
 

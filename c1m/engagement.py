@@ -19,7 +19,8 @@ from c1m.crew import Crew, Zygote
 from c1m.errors import C1mError
 from c1m.following import Following
 from c1m.kernel.reader import Reader
-from c1m.node import Phase, Sample, slowest
+from c1m.node import Sample
+from c1m.phase import Phase, slowest
 from c1m.reading import Reading
 from c1m.schedule import NANOSECONDS
 

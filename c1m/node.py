@@ -5,43 +5,14 @@ Protobuf messages stop at ``wire``; everything inside speaks these.
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.schedule import Revision
 from c1m.tally import Tally
 from c1m.turnover import Wave
-
-
-class Phase(enum.IntEnum):
-    """How far a process or a node is with its run; the numbers are those on the wire."""
-
-    PREPARED = 1
-    OPENING = 2
-    HOLDING = 3  # everything was opened, or has failed
-    CLOSING = 4
-    CLOSED = 5  # nothing is open any more, and nothing will be
-
-
-def slowest(phases: Iterable[Phase]) -> Phase:
-    """A node is as far as the slowest of its processes; one without processes has nothing left to close."""
-    return min(phases, default=Phase.CLOSED)
-
-
-class Close(enum.IntEnum):
-    """How connections are closed at the end; the numbers are those on the wire."""
-
-    RESET = 1
-    FIN = 2
-
-
-class CloseOrder(enum.IntEnum):
-    """Which connections leave first when the schedule falls; the numbers are those on the wire."""
-
-    OLDEST = 1
-    RANDOM = 2
 
 
 @dataclass(frozen=True, slots=True)

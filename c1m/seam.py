@@ -17,7 +17,8 @@ import trio
 
 from c1m.engagement import Engagement
 from c1m.errors import C1mError, RefusedError, UsageError
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 from c1m.rpc import SERVER_OPTIONS
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.errors import UsageError
 from c1m.heartbeat import Expect, Heartbeat
-from c1m.node import Host, Inspection, Phase, Sample
+from c1m.node import Host, Inspection, Sample
+from c1m.phase import Phase
 from c1m.ports import PortRanges
 from c1m.reading import Cache, Reading
 from c1m.routes import Route

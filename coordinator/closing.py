@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from c1m.errors import C1mError
-from c1m.node import Close, Phase
+from c1m.phase import Close, Phase
 
 from .fleet import Target, Worker
 from .ledger import Entry, Ledger

@@ -8,7 +8,7 @@ from c1m.endpoints import Endpoint
 from c1m.errors import UsageError
 from c1m.limits.budget import budgets_of
 from c1m.limits.limit import Role
-from c1m.node import Close
+from c1m.phase import Close
 from c1m.ports import PortRanges
 
 from .capacity import TargetFacts, WorkerFacts

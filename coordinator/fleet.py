@@ -15,7 +15,8 @@ from c1m.addresses import AddressPool
 from c1m.endpoints import HostPort
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.heartbeat import Heartbeat
-from c1m.node import Close, CloseOrder, Host, Inspection, Sample
+from c1m.node import Host, Inspection, Sample
+from c1m.phase import Close, CloseOrder
 from c1m.ports import PortRanges
 from c1m.routes import Address
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL

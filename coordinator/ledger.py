@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from c1m.latency import coarser, joined
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
 from c1m.turnover import Wave, joined_waves

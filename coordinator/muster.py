@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from c1m.errors import RefusedError, UsageError
-from c1m.node import Close, Host
+from c1m.node import Host
+from c1m.phase import Close
 from c1m.ports import PortRanges
 from c1m.schedule import NANOSECONDS
 

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError
-from c1m.node import Phase
+from c1m.phase import Phase
 from c1m.routes import Address
 from c1m.schedule import NANOSECONDS, Arrival, Schedule
 

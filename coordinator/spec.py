@@ -14,7 +14,7 @@ from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
 from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, Heartbeat
-from c1m.node import Close, CloseOrder
+from c1m.phase import Close, CloseOrder
 from c1m.schedule import Arrival, Schedule, straight
 from c1m.shapes import Shape, parse_shape, schedule_of
 from c1m.slow import FILLER, LONGEST_REQUEST, Slow

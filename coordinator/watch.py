@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from c1m.errors import C1mError
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 
 from .fleet import Target, Worker
 from .gauges import Gauges

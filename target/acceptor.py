@@ -30,7 +30,7 @@ from struct import unpack_from
 from c1m import link
 from c1m.choice import is_chosen
 from c1m.latency import Latencies
-from c1m.node import Phase
+from c1m.phase import Phase
 from c1m.push import Push
 from c1m.tally import PEER_CLOSED, Tally, cause_of, name_of
 from c1m.zygote import name_process

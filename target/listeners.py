@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from struct import pack
 
 from c1m.errors import RefusedError
-from c1m.node import Close
+from c1m.phase import Close
 from c1m.ports import PortRanges
 
 # The kernel cuts it to net.core.somaxconn, 4,096 by default. Too short a queue makes ghosts: connections that the

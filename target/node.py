@@ -16,7 +16,8 @@ from c1m.crew import Recruit, Zygote
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
-from c1m.node import Close, Host, Inspection
+from c1m.node import Host, Inspection
+from c1m.phase import Close
 
 from .listeners import Bind, open_listeners
 

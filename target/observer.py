@@ -14,7 +14,8 @@ from c1m.errors import RefusedError
 from c1m.kernel import owners, process, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
-from c1m.node import Close, Host, Inspection
+from c1m.node import Host, Inspection
+from c1m.phase import Close
 from c1m.ports import PortRanges
 
 from .listeners import Bind

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from c1m import wire
-from c1m.node import Close
+from c1m.phase import Close
 from c1m.seam import Seam
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc

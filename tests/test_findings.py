@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from c1m.coordinator.findings import Findings, find
 from c1m.coordinator.ledger import Entry
 from c1m.kernel.reader import TCP_EXT
-from c1m.node import Host, Inspection, Phase, Sample
+from c1m.node import Host, Inspection, Sample
+from c1m.phase import Phase
 from c1m.reading import Cache, Reading
 from c1m.sysctls import SYSCTLS
 from c1m.v1 import node_pb2

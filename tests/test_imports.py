@@ -33,6 +33,7 @@ PURE = (
     "c1m/limits/terms.py",
     "c1m/limits/tuples.py",
     "c1m/node.py",
+    "c1m/phase.py",
     "c1m/ports.py",
     "c1m/push.py",
     "c1m/reading.py",

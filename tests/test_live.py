@@ -9,7 +9,8 @@ from rich.console import Console
 
 from c1m.coordinator.ledger import Entry, Ledger
 from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 from c1m.shapes import parse_shape, schedule_of
 from c1m.tally import Tally
 

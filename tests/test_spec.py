@@ -15,7 +15,7 @@ from c1m.coordinator.spec import LISTS, RunSpec, make_spec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text
-from c1m.node import Close, CloseOrder
+from c1m.phase import Close, CloseOrder
 from c1m.schedule import Arrival, straight
 from c1m.shapes import Shape, parse_shape, schedule_of
 

@@ -15,7 +15,8 @@ from c1m.coordinator.plan import make_plan
 from c1m.coordinator.reconcile import Counts, reconcile
 from c1m.coordinator.spec import RunSpec
 from c1m.coordinator.summary import summarise, verdict
-from c1m.node import Inspection, Phase, Sample
+from c1m.node import Inspection, Sample
+from c1m.phase import Phase
 from c1m.ports import PortRanges
 from c1m.tally import Tally
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.ledger import ADDED_UP, EACH, Entry, Ledger
 from c1m.coordinator.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.tally import Tally
 

@@ -17,7 +17,8 @@ from c1m.errors import RefusedError
 from c1m.following import Following
 from c1m.kernel import memory, sockdiag
 from c1m.kernel.host import read_host
-from c1m.node import Close, Host, Inspection, Phase
+from c1m.node import Host, Inspection
+from c1m.phase import Close, Phase
 from c1m.ports import PortRanges, client_ports
 from c1m.schedule import Arrival, Revision, Stage
 from c1m.units import format_bytes

@@ -11,7 +11,7 @@ from c1m import wire
 from c1m.dealing import Share
 from c1m.errors import UsageError
 from c1m.following import Following
-from c1m.node import Close, CloseOrder
+from c1m.phase import Close, CloseOrder
 from c1m.routes import TupleSpace
 from c1m.schedule import Arrival, Revision, Schedule
 from c1m.seam import Seam

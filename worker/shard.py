@@ -19,7 +19,7 @@ from random import Random
 import trio
 
 from c1m import link
-from c1m.node import Phase
+from c1m.phase import Phase
 from c1m.schedule import NANOSECONDS, Schedule
 from c1m.tally import Tally
 from c1m.zygote import name_process
