@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from _socket import AF_UNIX, IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
+from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
 from contextlib import suppress
 from select import EPOLLERR, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 from struct import unpack_from
@@ -33,7 +33,6 @@ from c1m.latency import Latencies
 from c1m.phase import Phase
 from c1m.push import Push
 from c1m.tally import PEER_CLOSED, Tally, cause_of, name_of
-from c1m.zygote import name_process
 
 from .pusher import Pusher
 
@@ -58,30 +57,6 @@ ALREADY_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})
 
 # The state of a descriptor, one byte each in an array indexed by descriptor.
 NOT_OURS, QUIET, TALKING = 0, 1, 2
-
-
-def main(control: socket, listeners: list[int]) -> None:
-    """The whole life of an acceptor process: its assignment, its loop, its last tally."""
-    assignment = link.receive(control)
-    if assignment is None:
-        return
-    name_process(f"c1m-acceptor {assignment['index']}")
-    listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
-    listener.setblocking(False)
-    acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
-    if rate := assignment["push_rate"]:
-        acceptor.push(Push(rate), time.monotonic())
-    acceptor.run()
-
-
-def rehearse() -> None:
-    """What every acceptor does, done once by the zygote: see ``zygote.main``."""
-    ours, theirs = link.pair()
-    listener = socket(AF_UNIX, SOCK_STREAM)
-    listener.setblocking(False)
-    acceptor = Acceptor(theirs, listener, descriptors=64, capacity=0, shared=False)
-    ours.close()
-    acceptor.run()
 
 
 class Acceptor:
@@ -368,5 +343,5 @@ class Acceptor:
             "cpu_seconds": time.process_time(),
             "histograms": {"accept_delay_us": self.accept_delay.news()},
         }
-        with suppress(BrokenPipeError):  # the control process is gone: the loop reads that, too
+        with suppress(ConnectionError):  # the control process is gone: the loop reads that, too
             self.control.send(link.encode(message))

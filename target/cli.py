@@ -106,7 +106,7 @@ def observe(
 async def serve_target(address: HostPort, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]) -> None:
     await serve(
         "c1m-target",
-        "c1m.target.acceptor",
+        "c1m.target.process",
         address,
         with_parent=with_parent,
         make=make,

@@ -120,8 +120,8 @@ def test_programs_never_import_one_another(program: str) -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("c1m.worker.shard", {"grpc"}),
-        ("c1m.target.acceptor", {"grpc", "trio", "asyncio", "selectors"}),
+        ("c1m.worker.process", {"grpc"}),
+        ("c1m.target.process", {"grpc", "trio", "asyncio", "selectors"}),
     ],
 )
 def test_what_children_carry(module: str, absent: set[str]) -> None:

@@ -76,7 +76,7 @@ def worker(
     async def run() -> None:
         await serve(
             "c1m-worker",
-            "c1m.worker.shard",
+            "c1m.worker.process",
             address,
             with_parent=with_parent,
             make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed),

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
+from _socket import AF_INET, AF_INET6, socket
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import astuple, replace
 from itertools import repeat
 from random import Random
@@ -22,7 +21,6 @@ from c1m import link
 from c1m.phase import Phase
 from c1m.schedule import NANOSECONDS, Schedule
 from c1m.tally import Tally
-from c1m.zygote import name_process
 
 from .assignment import ShardAssignment, schedule_from_message
 from .behaviour import Behaviour
@@ -35,7 +33,6 @@ from .keepalive import Keepalive
 from .milestones import Milestones
 from .probe import probe
 from .pushes import Pushes
-from .rehearsal import REHEARSED, rehearsal
 from .succession import Succession
 from .trickle import Trickle
 
@@ -48,37 +45,6 @@ EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
 LAST_ANSWERS_SECONDS = 2.0
 ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio takes some 100 us for each wakeup
-
-
-def main(control: socket, _: list[int]) -> None:
-    """The whole life of a shard process."""
-    message = link.receive(control)
-    if message is None:
-        return
-    assignment = ShardAssignment.from_message(message)
-    name_process(f"c1m-shard {assignment.index}")
-    trio.run(Shard(control, assignment).run)
-
-
-def rehearse() -> None:
-    """What every shard does, done once by the zygote, with a few connections to itself: see ``zygote.main``.
-
-    That each shard finds its code specialised saves it 200 kB of its own pages. Without a loopback interface nothing is opened.
-    """
-    ours, theirs = link.pair()
-    listener = socket(AF_INET, SOCK_STREAM)
-    with suppress(OSError):
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(REHEARSED)
-    message = link.decode(link.encode(rehearsal(listener.getsockname()).to_message()))
-    shard = Shard(theirs, ShardAssignment.from_message(message))
-    shard.start = time.monotonic()
-    shard.enter(Phase.OPENING)
-    for _ in range(REHEARSED):
-        shard.step(time.monotonic())
-    listener.close()
-    ours.close()
-    trio.run(shard.run)
 
 
 class Shard:
@@ -219,7 +185,7 @@ class Shard:
                 self.control.send(packet)
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self.control)
-            except BrokenPipeError:
+            except ConnectionError:
                 return  # the control process is gone; ``obey`` reads that, too
             else:
                 return

@@ -1,0 +1,64 @@
+"""An acceptor's process: its whole life, and its rehearsal in the zygote that forks it."""
+
+from __future__ import annotations
+
+import time
+from _socket import AF_INET, SOCK_STREAM, socket
+from contextlib import suppress
+
+from c1m import link
+from c1m.push import Push
+from c1m.zygote import name_process
+
+from .acceptor import Acceptor
+
+REHEARSALS, GUESTS = 20, 20  # CPython specialises what has run some times, and then leaves it alone
+LOOPBACK = "127.0.0.1"
+
+
+def main(control: socket, listeners: list[int]) -> None:
+    """The whole life of an acceptor process: its assignment, its loop, its last tally."""
+    assignment = link.receive(control)
+    if assignment is None:
+        return
+    name_process(f"c1m-acceptor {assignment['index']}")
+    listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
+    listener.setblocking(False)
+    acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
+    if rate := assignment["push_rate"]:
+        acceptor.push(Push(rate), time.monotonic())
+    acceptor.run()
+
+
+def rehearse() -> None:
+    """What every acceptor does, done by the zygote before it forks any: accept, echo, tell, rest and close.
+
+    What is written to pages meanwhile, no acceptor has to write to a copy of its own: 320 kB less for each.
+    """
+    for _ in range(REHEARSALS):
+        with suppress(OSError):  # in a namespace whose loopback is down, there is less to rehearse
+            perform()
+
+
+def perform() -> None:
+    ours, theirs = link.pair()
+    listener = socket(AF_INET, SOCK_STREAM)
+    listener.bind((LOOPBACK, 0))
+    listener.listen()
+    listener.setblocking(False)
+    guests = [guest(listener) for _ in range(GUESTS)]
+    acceptor = Acceptor(theirs, listener, descriptors=256, capacity=GUESTS, shared=False)
+    for order in ({"rest": True}, {"close": True}):
+        ours.send(link.encode(order))
+    ours.shutdown(1)
+    acceptor.run()
+    for each in guests:
+        each.close()
+
+
+def guest(listener: socket) -> socket:
+    """A connection that has said something."""
+    made = socket(AF_INET, SOCK_STREAM)
+    made.connect(listener.getsockname())
+    made.send(b"c1m")
+    return made
