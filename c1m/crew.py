@@ -16,9 +16,10 @@ import trio
 from c1m import link
 from c1m.errors import RefusedError
 from c1m.following import reached_by_all
+from c1m.kernel import cgroup_events
 from c1m.latency import joined, microseconds
 from c1m.phase import Phase
-from c1m.tally import PROCESS_DIED, Tally, total
+from c1m.tally import PROCESS_DIED, Tally, name_of, total
 from c1m.turnover import Wave, joined_waves
 
 # A child that was told to leave and does not (stopped by a signal, say) is killed after this long. Closing a full
@@ -114,7 +115,7 @@ class Zygote:
         )
         theirs.close()
         self.lock = trio.Lock()
-        self.forked_send, self.forked = trio.open_memory_channel[list[int]](1)
+        self.forked_send, self.forked = trio.open_memory_channel[tuple[list[int], int]](1)
         self.endings: dict[int, trio.Event] = {}
         self.status: dict[int, int] = {}
 
@@ -126,7 +127,7 @@ class Zygote:
             if message is None:
                 raise RuntimeError("the zygote ended, and without it this node can start no process; start the node again")
             if "forked" in message:
-                await self.forked_send.send(message["forked"])
+                await self.forked_send.send((message["forked"], message["error"]))
             else:
                 self.status[message["ended"]] = message["status"]
                 self.ending(message["ended"]).set()
@@ -135,7 +136,10 @@ class Zygote:
         return self.endings.setdefault(pid, trio.Event())
 
     async def fork(self, names: Sequence[str], descriptors: Sequence[Sequence[int]]) -> list[Child]:
-        """Children with their own copies of the descriptors, as many each, waiting for their first message."""
+        """Children with their own copies of the descriptors, as many each, waiting for their first message.
+
+        Raises RefusedError when the kernel does not make as many; those that it has made end.
+        """
         ends = [link.pair() for _ in names]
         handed = [(theirs.fileno(), *more) for (_, theirs), more in zip(ends, descriptors, strict=True)]
         async with self.lock:
@@ -143,8 +147,20 @@ class Zygote:
             for ours, theirs in ends:
                 ours.setblocking(False)
                 theirs.close()
-            pids = await self.forked.receive()
+            pids, error = await self.forked.receive()
+        if error:
+            for ours, _ in ends:
+                ours.close()
+            raise RefusedError(self.too_few(len(pids), len(names), error))
         return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
+
+    def too_few(self, made: int, wanted: int, error: int) -> str:
+        room = cgroup_events.pids(cgroup_events.cgroups_of(self.process.pid))
+        most = f"; its cgroup has {room[0]:,} of at most {room[1]:,} processes and threads (pids.max)" if room else ""
+        return (
+            f"could start {made} of {wanted} processes: fork says {name_of(error)}{most}; raise TasksMax= of the unit or "
+            f"--pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
+        )
 
     async def obituary(self, child: Child) -> str:
         """How a child ended, as a sentence part."""

@@ -47,23 +47,26 @@ def serve(control: socket, child_main: ChildMain) -> None:
         message, descriptors = request
         # Blocked, so that no child's end can be reported before its beginning was.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        pids = fork_all(control, child_main, message["fork"], descriptors)
-        control.send(link.encode({"forked": pids}))
+        pids, error = fork_all(control, child_main, message["fork"], descriptors)
+        control.send(link.encode({"forked": pids, "error": error}))
         for descriptor in descriptors:
             os.close(descriptor)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
-def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: list[int]) -> list[int]:
-    """Fork so many children, the first with the first part of the descriptors, and so on.
+def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: list[int]) -> tuple[list[int], int]:
+    """Fork so many children, the first with the first part of the descriptors, and so on; fewer where fork() says an errno.
 
     All in one go: whatever this process writes between two forks, every child before keeps an old copy of. Forking
     them request by request cost each child 500 kB more.
     """
     each = len(descriptors) // count
-    pids = []
+    pids: list[int] = []
     for index in range(count):
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as failure:
+            return pids, failure.errno or 0
         if pid == 0:
             control.close()
             mine = descriptors[index * each : (index + 1) * each]
@@ -71,7 +74,7 @@ def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: li
                 os.close(descriptor)  # a sibling's link that stayed open here would never read as closed
             become(child_main, mine)
         pids.append(pid)
-    return pids
+    return pids, 0
 
 
 def report_ends(control: socket) -> None:

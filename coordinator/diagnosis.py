@@ -8,7 +8,7 @@ from typing import Any
 
 from c1m.units import format_duration
 
-from .causes import Cause, diagnose, explained, ruled_out, telling
+from .causes import Cause, diagnose, remaining, ruled_out, telling
 from .evidence import Evidence
 from .stall import Growth, Moment, Trouble
 
@@ -51,8 +51,10 @@ class Diagnosis:
         if troubles and now.at >= self.next_look:
             self.next_look = now.at + LOOK_SECONDS
             for trouble, since in troubles.items():
-                told += self.add(diagnose(scene(since), {trouble}), now.at)
-            told += self.unexplained(troubles, scene)
+                causes = diagnose(scene(since), {trouble})
+                if trouble is Trouble.STALLED and not causes and now.at - since >= UNEXPLAINED_SECONDS:
+                    causes = self.wonder(scene(since))
+                told += self.add(causes, now.at)
         return told
 
     def begin_or_end(self, since: float | None, planned: int) -> list[str]:
@@ -67,17 +69,10 @@ class Diagnosis:
             return [f"growing again: {now.opened:,} of {planned:,} established"]
         return []
 
-    def unexplained(self, troubles: dict[Trouble, float], scene: Scene) -> list[str]:
-        """A stall that no cause was found for is a finding, too."""
-        since, now = troubles.get(Trouble.STALLED), self.growth.last
-        if since is None or now.at - since < UNEXPLAINED_SECONDS:
-            return []
-        if any(finding.at_seconds is not None and finding.at_seconds >= since for finding in self.found.values()):
-            return []
-        return self.add(diagnose(scene(since), {Trouble.STALLED}, last_resort=True) or [self.nothing(scene(since))], now.at)
-
-    def nothing(self, scene: Sequence[Evidence]) -> Cause:
-        """What there is to say where nothing explains a stall: where not to look."""
+    def wonder(self, scene: Sequence[Evidence]) -> list[Cause]:
+        """A stall that nothing explains: where not to look."""
+        if causes := diagnose(scene, {Trouble.STALLED}, last_resort=True):
+            return causes
         opened = self.growth.last.opened
         out, unknown = ruled_out(scene)
         evidence = [
@@ -85,13 +80,9 @@ class Diagnosis:
             f"unknown: {', '.join(unknown)}" if unknown else "",
             telling(opened),
         ]
-        return Cause(
-            "unexplained",
-            "the run",
-            f"growth stopped at {opened:,} connections, and nothing that was seen explains it",
-            tuple(text for text in evidence if text),
-            "look at what is between the nodes, and at the server's own log",
-        )
+        says = f"growth stopped at {opened:,} connections, and nothing that was seen explains it"
+        cure = "look at what is between the nodes, and at the server's own log"
+        return [Cause("unexplained", "the run", says, tuple(text for text in evidence if text), cure)]
 
     def conclude(self, scene: Scene, *, unaccepted: bool) -> list[Finding]:
         """All that was found, with what the whole run shows. A stall has been looked at while it lasted."""
@@ -102,23 +93,23 @@ class Diagnosis:
         for cause in causes:
             before = self.found.get((cause.cause, cause.node))
             self.found[cause.cause, cause.node] = Finding(cause, before.at_seconds if before else None)
-        others = explained(finding.cause.cause for finding in self.found.values())
-        return [finding for finding in self.found.values() if finding.cause.cause not in others]
+        left = remaining([finding.cause for finding in self.found.values()])
+        return [finding for finding in self.found.values() if finding.cause in left]
 
     def add(self, causes: Sequence[Cause], at_seconds: float | None) -> list[str]:
         """Take them in; a sentence for each that is new, and that no other node of the kind has shown."""
-        told = {(finding.cause.cause, role_of(finding.cause)) for finding in self.found.values()}
+        told = {(finding.cause.cause, finding.cause.role) for finding in self.found.values()}
         new = [cause for cause in causes if (cause.cause, cause.node) not in self.found]
         for cause in new:
             self.found[cause.cause, cause.node] = Finding(cause, at_seconds)
-        return sentences([cause for cause in new if (cause.cause, role_of(cause)) not in told])
+        return sentences([cause for cause in new if (cause.cause, cause.role) not in told])
 
 
 def sentences(causes: Sequence[Cause]) -> list[str]:
     """One for all nodes of a kind that show the same cause: there may be hundreds of workers."""
     together: dict[tuple[str, str], list[Cause]] = {}
     for cause in causes:
-        together.setdefault((cause.cause, role_of(cause)), []).append(cause)
+        together.setdefault((cause.cause, cause.role), []).append(cause)
     return [first.sentence + also_on(others) for first, *others in together.values()]
 
 
@@ -127,7 +118,3 @@ def also_on(others: Sequence[Cause]) -> str:
         return ""
     named = ", ".join(cause.node for cause in others[:NODES_NAMED])
     return f"; the same on {named}" + (f" and {len(others) - NODES_NAMED:,} more" if len(others) > NODES_NAMED else "")
-
-
-def role_of(cause: Cause) -> str:
-    return cause.node.partition(" ")[0]

@@ -32,6 +32,7 @@ class Evidence:
     silent_seconds: float = 0.0
     heard: str = ""  # what the server said first
     told: tuple[str, ...] = ()  # by the node itself: why it stopped, which process ended how
+    lost: str = ""  # why nothing more will come from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Trail:
     ) -> Evidence:
         """From ``since`` on; None is from the very first. ``lost``: why nothing more will come."""
         if not self.looks or not self.sample:
-            return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, told=(lost,) if lost else ())
+            return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, lost=lost)
         sample, last = self.sample, self.looks[-1]
         stretch = [look for look in self.looks if since is None or look.at >= since] or [last]
         before = next((look for look in reversed(self.looks) if since is not None and look.at <= since), None)
@@ -104,7 +105,8 @@ class Trail:
             facts=facts,
             silent_seconds=silent_seconds,
             heard=sample.heard.decode("utf-8", "backslashreplace").strip(),
-            told=tuple(text for text in (lost, sample.halted, *sample.obituaries) if text),
+            told=tuple(text for text in (sample.halted, *sample.obituaries) if text),
+            lost=lost,
         )
 
 

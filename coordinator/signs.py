@@ -61,21 +61,6 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
-class AtMost:
-    """A level that is known, and did not rise above so much."""
-
-    level: str
-    most: int
-    words: str
-
-    def shows(self, seen: Evidence) -> str:
-        return self.words if seen.levels.get(self.level, self.most + 1) <= self.most else ""
-
-    def known(self, seen: Evidence) -> bool:
-        return self.level in seen.levels
-
-
-@dataclass(frozen=True, slots=True)
 class Full:
     """A level at its limit, which is another level, or a fact of the host. ``percent`` of it counts as full."""
 
@@ -110,6 +95,17 @@ class Overflowing:
 
     def known(self, seen: Evidence) -> bool:
         return "accept_queue" in seen.levels
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The node's connection to the coordinator ended, and this is what it ended of."""
+
+    def shows(self, seen: Evidence) -> str:
+        return seen.lost
+
+    def known(self, _: Evidence) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ class Lab:
     def inside(self, host: str, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.name(host), *command]
 
+    def entered(self, host: str, *command: str) -> list[str]:
+        """As ``inside``, but with the /sys that is there already, cgroups included."""
+        return ["nsenter", f"--net=/run/netns/{self.name(host)}", *command]
+
     def on(self, host: str, *words: str) -> None:
         ip("-n", self.name(host), *words)
 

@@ -46,9 +46,9 @@ def run_coord(*words: str, inside: Sequence[str] = (), **environment: str) -> su
 
 
 @contextmanager
-def coordinator(*words: str) -> Iterator[subprocess.Popen[str]]:
+def coordinator(*words: str, inside: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     """c1m-coord run, whose stderr can be read while it goes on."""
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
+    command = [*inside, sys.executable, "-m", "c1m.coordinator", "run", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
     try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 from lab import Lab, address, lab
-from programs import children_of, first_line, node
+from programs import children_of, coordinator, first_line, node
 
 pytestmark = [
     pytest.mark.netns,
@@ -67,16 +69,15 @@ def a_fleet(
     *,
     worker: Sequence[str] = (),
     target: Sequence[str] = ("--bind", address("target")),
-    around_target: Sequence[str] = (),
-    around_worker: Sequence[str] = (),
+    in_target: Sequence[str] = (),
+    in_worker: Sequence[str] = (),
     control_port: int = 7101,
 ) -> Iterator[Fleet]:
     listen_worker = ("--listen", f"{address('worker1')}:{control_port}", "--insecure")
     listen_target = ("--listen", f"{address('target')}:{control_port + 100}", "--insecure")
-    in_target, in_worker = hosts.inside("target", *around_target), hosts.inside("worker1", *around_worker)
     with (
-        node("worker", *worker, *listen_worker, inside=in_worker) as client,
-        node("target", *target, *listen_target, inside=in_target) as server,
+        node("worker", *worker, *listen_worker, inside=in_worker or hosts.inside("worker1")) as client,
+        node("target", *target, *listen_target, inside=in_target or hosts.inside("target")) as server,
     ):
         yield Fleet(hosts, client, server, control_port)
 
@@ -108,24 +109,22 @@ def conduct(
 ) -> Told:
     """A run. ``opening`` happens when it says that it opens; as soon as it says what is ``named``, ``then`` does, and ^C."""
     told = tmp_path / "summary.json"
-    command = [*fleet.hosts.inside("coord"), sys.executable, "-m", "c1m.coordinator", "run", *fleet.words, *words]
-    command += ["--json", str(told)]
     lines: list[str] = []
-    with ExitStack() as after:
-        after.callback(then)
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as coord:
-            assert coord.stderr is not None
-            opened = False
-            for line in coord.stderr:
-                lines.append(line.rstrip())
-                if not opened and line.startswith("opening"):
-                    opened = True
-                    opening()
-                if named and named in line:
-                    named = ""
-                    after.close()
-                    coord.send_signal(signal.SIGINT)
-            coord.wait(60)
+    opened = False
+    with ExitStack() as after, ExitStack() as undone:
+        undone.callback(then)
+        coord = after.enter_context(coordinator(*fleet.words, *words, "--json", str(told), inside=fleet.hosts.inside("coord")))
+        assert coord.stderr is not None
+        for line in coord.stderr:
+            lines.append(line.rstrip())
+            if not opened and line.startswith("opening"):
+                opened = True
+                opening()
+            if named and named in line:
+                named = ""
+                undone.close()
+                coord.send_signal(signal.SIGINT)
+        coord.wait(60)
     return Told(json.loads(told.read_text()), lines)
 
 
@@ -500,6 +499,136 @@ def test_a_proxy_whose_kernel_has_no_port_left_to_choose(observed: Fleet, ports:
     assert told.causes() == [("kernel-chosen ports", TARGET)]
     assert "40 of 40 in use" in told.summary["diagnosis"][0]["sentence"]
     assert f"({reserved or 'none'})" in told.summary["diagnosis"][0]["sentence"]
+
+
+TRACKED = """
+import socket, struct, sys
+message = bytearray.fromhex(sys.argv[1])
+most, batch = int(sys.argv[2]), []
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as kernel:
+    kernel.bind((0, 0))
+    for number in range(most + 1):
+        address, port = struct.pack("!I", 0x0A630000 + number // 50000), struct.pack("!H", 10000 + number % 50000)
+        for at in map(int, sys.argv[3].split(",")):
+            message[at : at + 4] = address
+        for at in map(int, sys.argv[4].split(",")):
+            message[at : at + 2] = port
+        batch.append(bytes(message))
+        if len(batch) == 200 or number == most:
+            kernel.send(b"".join(batch))
+            batch.clear()
+print("ready", flush=True)
+import time; time.sleep(600)
+"""
+FORGET = """
+import socket, struct
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as kernel:  # IPCTNL_MSG_CT_DELETE of all there are
+    kernel.send(struct.pack("=IHHII", 20, 1 << 8 | 2, 5, 0, 0) + bytes(4))
+    kernel.recv(4096)
+"""
+CONNTRACK_MAX = Path("/proc/sys/net/netfilter/nf_conntrack_max")
+
+
+def tracked_connection() -> tuple[str, str, str]:
+    """What tells the kernel to track a UDP stream for two minutes, in hex, and where its client's address and port stand."""
+
+    def attribute(kind: int, payload: bytes) -> bytes:
+        return struct.pack("=HH", 4 + len(payload), kind) + payload + bytes(-len(payload) % 4)
+
+    def tuple_of(kind: int, source: bytes, target: bytes, ports: tuple[int, int]) -> bytes:
+        addresses = attribute(1, source) + attribute(2, target)  # CTA_IP_V4_SRC, CTA_IP_V4_DST
+        protocol = attribute(1, b"\x11") + attribute(2, struct.pack("!H", ports[0])) + attribute(3, struct.pack("!H", ports[1]))
+        return attribute(0x8000 | kind, attribute(0x8001, addresses) + attribute(0x8002, protocol))
+
+    client, server = b"CLNT", b"\x0a\xc8\x00\x02"
+    confirmed = struct.pack("!I", 1 << 1 | 1 << 2 | 1 << 3)  # SEEN_REPLY, ASSURED, CONFIRMED: not to be dropped early
+    body = tuple_of(1, client, server, (0x5050, 9)) + tuple_of(2, server, client, (9, 0x5050))
+    body += attribute(3, confirmed) + attribute(7, struct.pack("!I", 120))
+    head = struct.pack("=IHHII", 20 + len(body), 1 << 8, 0x601, 0, 0) + b"\x02\0\0\0"  # IPCTNL_MSG_CT_NEW, create
+    text = head + body
+    places = [[str(match.start()) for match in re.finditer(what, text)] for what in (b"CLNT", b"PP")]
+    return text.hex(), ",".join(places[0]), ",".join(places[1])
+
+
+TRACKS = """
+table inet f {
+chain raw_in {
+type filter hook prerouting priority -300;
+tcp dport 7200 notrack
+}
+chain raw_out {
+type filter hook output priority -300;
+tcp sport 7200 notrack
+}
+chain in {
+type filter hook input priority 0;
+ct state new accept
+}
+}
+"""
+
+
+@pytest.mark.skipif(
+    not CONNTRACK_MAX.exists() or int(CONNTRACK_MAX.read_text()) > 300_000, reason="there is no table to fill in a moment"
+)
+def test_a_table_of_tracked_connections_that_is_full(fleet: Fleet, tmp_path: Path) -> None:
+    """Only once the run has begun: one that finds it full before is refused."""
+    text, addresses, ports = tracked_connection()
+    fill = (TRACKED, text, CONNTRACK_MAX.read_text().strip(), addresses, ports)
+    with filtered(fleet.hosts, "target", TRACKS), ExitStack() as meanwhile:
+        meanwhile.callback(inside, fleet.hosts, "target", sys.executable, "-c", FORGET)
+        told = conduct(
+            fleet,
+            tmp_path,
+            *(*fleet.to_target, "--total", "4000", "--ramp", "8s"),
+            opening=lambda: meanwhile.enter_context(program(fleet.hosts, "target", *fill)),
+            named="tracked connections is full",
+        )
+
+    assert told.causes() == [("conntrack table", TARGET)]
+
+
+@contextmanager
+def cgroup(controller: str) -> Iterator[Path]:
+    made = Path(f"/sys/fs/cgroup/{controller}/c1m-forced-{os.getpid()}")
+    if not os.access(made.parent / "cgroup.procs", os.W_OK):
+        pytest.skip(f"there is no {controller} cgroup (v1) to write")
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        made.rmdir()
+
+
+def test_acceptors_that_are_killed_for_the_memory_of_their_cgroup(hosts: Lab, tmp_path: Path) -> None:
+    with cgroup("memory") as group:
+        join = hosts.entered("target", "sh", "-ec", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh")
+        with a_fleet(hosts, in_target=join) as fleet:
+
+            def tighten() -> None:
+                for pid in {fleet.target.pid, *children_of(fleet.target.pid)} - {*fleet.acceptors()}:
+                    (group.parent / "cgroup.procs").write_text(str(pid))  # they are to live, and tell
+                used = int((group / "memory.usage_in_bytes").read_text())
+                (group / "memory.limit_in_bytes").write_text(str(used + 2**19))
+
+            told = conduct(
+                fleet, tmp_path, *fleet.to_target, "--total", "8000", "--ramp", "2s", "--hold", "0s", opening=tighten
+            )
+
+    assert told.causes() == [("killed for memory", TARGET)]
+
+
+def test_a_zygote_that_may_not_fork(hosts: Lab, tmp_path: Path) -> None:
+    with cgroup("pids") as group, a_fleet(hosts, in_worker=hosts.entered("worker1")) as fleet:
+        (group / "pids.max").write_text("1")
+        for pid in children_of(fleet.worker.pid):
+            (group / "cgroup.procs").write_text(str(pid))
+        told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "200", "--hold", "0s")
+
+    assert told.summary["verdict"] == "refused"
+    (reason,) = told.summary["reasons"]
+    assert reason.startswith(f"worker {address('worker1')}:7101: could start 0 of 2 processes: fork says EAGAIN")
+    assert "has 1 of at most 1 processes and threads (pids.max)" in reason
 
 
 FULL_UP = """

@@ -70,6 +70,7 @@ PURE = (
     "coordinator/reach.py",
     "coordinator/reconcile.py",
     "coordinator/room.py",
+    "coordinator/rules.py",
     "coordinator/shares.py",
     "coordinator/signs.py",
     "coordinator/stall.py",

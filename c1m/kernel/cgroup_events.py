@@ -30,12 +30,8 @@ def cgroups_of(pid: int | str) -> Cgroups:
     return Cgroups(*(tuple(directories(paths, mounts, controller)) for controller in ("memory", "pids", "cpu")))
 
 
-def events(pids: Iterable[int]) -> dict[str, int]:
-    """What only rises: limits that were hit, processes that were killed for memory, periods cut short for CPU.
-
-    Of the first of some processes; all of a node are in one cgroup.
-    """
-    cgroups = next((cgroups_of(pid) for pid in pids), Cgroups())
+def events(cgroups: Cgroups) -> dict[str, int]:
+    """What only rises: limits that were hit, processes that were killed for memory, periods cut short for CPU."""
     known = {
         "cgroup_memory_hits": total(memory_hits(where) for where in cgroups.memory),
         "cgroup_oom_kills": total(oom_kills(where) for where in cgroups.memory[:1]),
@@ -43,6 +39,13 @@ def events(pids: Iterable[int]) -> dict[str, int]:
         "cgroup_cpu_throttled": total(number_after("nr_throttled", read_text(f"{where}/cpu.stat")) for where in cgroups.cpu),
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def pids(cgroups: Cgroups) -> tuple[int, int] | None:
+    """Processes and threads in the cgroup that has least room for more, and how many may be; None without a limit."""
+    levels = [(read_int(f"{where}/pids.current"), read_int(f"{where}/pids.max")) for where in cgroups.pids]
+    known = [(used, limit) for used, limit in levels if used is not None and limit is not None]  # "max" is no number
+    return min(known, key=lambda level: level[1] - level[0], default=None)
 
 
 def memory_hits(where: str) -> int | None:

@@ -70,6 +70,7 @@ class Reader:
         self.working = working
         self.more = more
         self.activity = Activity()
+        self.cgroups = cgroup_events.Cgroups()  # of the processes that work; all of a node are in the same
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
@@ -82,7 +83,8 @@ class Reader:
         began = time.thread_time()
         meminfo = self.known(memory.read_meminfo) or {}
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
-        working = self.working()
+        if working := self.working():  # once they are all killed, their cgroup still tells why
+            self.cgroups = self.known(lambda: cgroup_events.cgroups_of(working[0])) or self.cgroups
         if walk:
             self.walk(time.monotonic())
         self.cpu_seconds = sum(process.cpu_seconds(pid) or 0 for pid in self.pids())
@@ -94,7 +96,7 @@ class Reader:
             caches=self.known(read_slabinfo) or {},
             counters={
                 **(self.known(counters) or {}),
-                **(self.known(lambda: cgroup_events.events(working[:1])) or {}),
+                **(self.known(lambda: cgroup_events.events(self.cgroups)) or {}),
             },
             levels={
                 **(self.known(lambda: levels(tcp, meminfo)) or {}),
