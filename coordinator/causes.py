@@ -54,15 +54,17 @@ class Cause:
 
 def diagnose(scene: Sequence[Evidence], troubles: Collection[Trouble], *, last_resort: bool = False) -> list[Cause]:
     """The causes that the evidence of all nodes shows, in the order of the table; or those of last resort."""
-    found: dict[tuple[str, str], Cause] = {}  # by cause, and node or host
+    found: list[Cause] = []
+    told: set[tuple[str, str]] = set()  # (cause, node), and (cause, host) of what all nodes of a host see alike
     for rule in RULES:
         if rule.last_resort is not last_resort or (rule.troubles and rule.troubles.isdisjoint(troubles)):
             continue
         for seen in scene:
-            key = rule.cause, seen.host if rule.of_host else seen.node
-            if seen.role in rule.on and key not in found and (cause := match(rule, seen, scene)):
-                found[key] = cause
-    return remaining(list(found.values()))
+            keys = {(rule.cause, seen.node), *([(rule.cause, seen.host)] if rule.of_host else [])}
+            if seen.role in rule.on and told.isdisjoint(keys) and (cause := match(rule, seen, scene)):
+                found.append(cause)
+                told |= keys
+    return remaining(found)
 
 
 def remaining(causes: Sequence[Cause]) -> list[Cause]:

@@ -18,11 +18,20 @@ from .stall import Moment
 class Lookout:
     """``began``: the start of the run, on the monotonic clock that moments are told by."""
 
-    def __init__(self, ledger: Ledger, host_of: Callable[[str], Host | None], arrival: Arrival, began: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        host_of: Callable[[str], Host | None],
+        arrival: Arrival,
+        began: float,
+        *,
+        asked_to_drop: bool = False,
+    ) -> None:
         self.ledger = ledger
         self.host_of = host_of
         self.arrival = arrival
         self.began = began
+        self.asked_to_drop = asked_to_drop
         self.diagnosis = Diagnosis()
 
     def look(self, now: float) -> list[str]:
@@ -48,6 +57,7 @@ class Lookout:
             dropped=sum(tally.dropped.values()),
             reopened=tally.reopened,
             away=tally.away,
+            asked_to_drop=self.asked_to_drop,
             paced=self.arrival is not Arrival.RUSH and self.ledger.schedule.steepest > 0,
         )
 

@@ -24,7 +24,9 @@ FAILED: Final = frozenset({Trouble.FAILED})
 ALWAYS: Final = frozenset[Trouble]()
 
 # What follows from a server that does not accept, or does it too slowly.
-UNACCEPTED: Final = ("accept queue", "SYN queue", "SYN cookies", "SYN unanswered")
+UNACCEPTED: Final = ("accept queue", "SYN queue", "SYN cookies", "SYN unanswered", "server closes")
+# A connection that the server never knew is reset as soon as it says something.
+GHOSTLY: Final = ("SYN unanswered", "server closes")
 FULLEST: Final = Full("descriptors", "descriptors_limit", "{value} of {limit} in the fullest process", percent=99)
 UNANSWERED: Final = (
     (GROWTH, (Rose("TCPSynRetrans"), AtLeast("in_flight", 1, "{value} in flight"))),
@@ -67,7 +69,7 @@ RULES: Final = (
             "it has stopped answering: its program is stopped or has ended, or its machine hangs or is cut off",
             "look whether the machine answers, what state the program is in there (ps -o stat; T: kill -CONT), and whether the "
             "kernel killed it (dmesg)",
-            instead_of=("refused", "server closes", *UNACCEPTED),
+            instead_of=("refused", *UNACCEPTED),
         )
         for sign in (Lost(), Silent(PATIENCE_SECONDS))
     ),
@@ -89,7 +91,7 @@ RULES: Final = (
         "the kernel killed processes of its cgroup, which was out of memory",
         limit="cgroup-memory",
         also=(Told("SIGKILL"), Rose("cgroup_memory_hits")),
-        instead_of=("memory", "refused", "server closes", *UNACCEPTED),
+        instead_of=("memory", "refused", *UNACCEPTED),
     ),
     Rule("memory", BOTH, ANY, (Told("of memory left"),), "it was about to run out of memory", limit="memory"),
     Rule(
@@ -286,7 +288,7 @@ RULES: Final = (
         "accept queues were full, and each time a connection waited for its next SYN or became a ghost",
         limit="accept-queue",
         also=(Overflowing(),),
-        instead_of=("SYN unanswered",),
+        instead_of=GHOSTLY,
     ),
     Rule(
         "accept queue",
@@ -295,7 +297,7 @@ RULES: Final = (
         (Overflowing(),),
         "an accept queue is full: connections wait to be accepted",
         limit="accept-queue",
-        instead_of=("SYN unanswered",),
+        instead_of=GHOSTLY,
     ),
     Rule(
         "SYN cookies",
@@ -304,6 +306,7 @@ RULES: Final = (
         (Rose("TCPReqQFullDoCookies"),),
         "handshakes found the SYN queue full and were answered with cookies, which are how ghosts are made",
         limit="accept-queue",
+        instead_of=GHOSTLY,
         also=(Rose("SyncookiesSent"),),
     ),
     Rule(
@@ -314,15 +317,7 @@ RULES: Final = (
         "handshakes were answered with SYN cookies",
         "set net.ipv4.tcp_syncookies ({net.ipv4.tcp_syncookies}) to 1 if it is 2, which sends them always",
         limit="accept-queue",
-    ),
-    Rule(
-        "packets dropped",
-        BOTH,
-        ANY,
-        (Rose("softnet_dropped"),),
-        "packets were dropped before TCP saw them, by whatever the machine does besides",
-        limit="netdev-backlog",
-        last_resort=True,
+        instead_of=GHOSTLY,
     ),
     Rule(
         "TCP memory",
@@ -365,5 +360,14 @@ RULES: Final = (
             "run c1m-target observe on the server's machine to tell these apart, and look for firewalls between them",
         )
         for troubles, signs in UNANSWERED
+    ),
+    Rule(
+        "packets dropped",
+        BOTH,
+        ANY,
+        (Rose("softnet_dropped"),),
+        "packets were dropped before TCP saw them, by whatever the machine does besides",
+        limit="netdev-backlog",
+        last_resort=True,
     ),
 )

@@ -18,6 +18,7 @@ from c1m.errors import C1mError, RefusedError
 from c1m.phase import Phase
 from c1m.routes import Address
 from c1m.schedule import NANOSECONDS, Arrival, Schedule
+from c1m.storm import TARGET
 
 from .closing import Closing
 from .comparison import Comparison, compare
@@ -195,7 +196,8 @@ class Run:
         self.began = time.monotonic()
         self.ledger.timeline.begin(self.began, self.ledger.moment)
         arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
-        self.lookout = Lookout(self.ledger, self.outcome.host_of, arrival, self.began)
+        asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
+        self.lookout = Lookout(self.ledger, self.outcome.host_of, arrival, self.began, asked_to_drop=asked_to_drop)
         await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
         self.storms.begin(self.spec.storm, self.target, self.run_id)
 

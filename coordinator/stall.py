@@ -36,6 +36,7 @@ class Moment:
     dropped: int = 0
     reopened: int = 0  # tries in place of failed and dropped ones
     away: int = 0  # of those that should be open, as many as the run has sent away for a while
+    asked_to_drop: bool = False  # the run has the server drop connections: that they are dropped is no trouble
     paced: bool = False  # openings are due on the clock; otherwise as fast as they go, and nothing can be late
 
     @property
@@ -66,7 +67,7 @@ class Growth:
             self.due.popleft()
         if now.failed:
             self.lost_since.setdefault(Trouble.FAILED, self.last.at)
-        if now.dropped:
+        if now.dropped and not now.asked_to_drop:
             self.lost_since.setdefault(Trouble.DROPPED, self.last.at)
         self.last = now
 

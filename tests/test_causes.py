@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ settings.register_profile("unhurried", settings.default, deadline=None)
 settings.load_profile("unhurried")
 
 ALL = set(Trouble)
+PAGE = Path(__file__).parent.parent / "docs" / "causes.md"
 FACTS_HERE = dict.fromkeys(FACTS, "1000")
 
 
@@ -242,3 +244,9 @@ def test_a_node_that_never_said_anything_is_silent_and_nothing_else() -> None:
     seen = Trail().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
 
     assert [cause.cause for cause in diagnose([seen], {Trouble.STALLED})] == ["node silent"]
+
+
+def test_the_page_on_causes_has_them_all() -> None:
+    rows = [line.split("|")[1].strip() for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+
+    assert rows == ["cause", *dict.fromkeys(rule.cause for rule in RULES), "unexplained"]

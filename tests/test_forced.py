@@ -223,6 +223,17 @@ def test_no_route(fleet: Fleet, tmp_path: Path) -> None:
     assert told.causes() == [("no route", WORKER)]
 
 
+def test_a_route_that_forbids(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.hosts.on("worker1", "route", "add", "prohibit", "10.99.0.1/32")
+    try:
+        told = conduct(fleet, tmp_path, "--endpoint", "10.99.0.1:9000", "--total", "300", "--hold", "0s")
+    finally:
+        fleet.hosts.on("worker1", "route", "del", "prohibit", "10.99.0.1/32")
+
+    assert told.causes() == [("forbidden there", WORKER)]
+    assert told.summary["failed"] == {"EACCES": 300}
+
+
 def test_a_reverse_path_filter(hosts: Lab, tmp_path: Path) -> None:
     hosts.on("target", "route", "del", "10.201.0.0/24")
     try:
@@ -385,6 +396,20 @@ def test_an_accept_queue_that_is_too_short(fleet: Fleet, tmp_path: Path) -> None
     assert ("accept queue", TARGET) in told.causes()
     assert ("SYN unanswered", WORKER) not in told.causes()
     assert any("net.core.somaxconn (1)" in reason for reason in told.summary["reasons"])
+
+
+def test_a_queue_of_handshakes_that_is_full(fleet: Fleet, tmp_path: Path) -> None:
+    """On a slow link the ACKs stand in line behind hundreds of SYNs, and no cookies take the place of the queue."""
+    slow = ["root", "tbf", "rate", "4mbit", "burst", "1600", "latency", "20s"]
+    inside(fleet.hosts, "worker1", "tc", "qdisc", "add", "dev", "eth0", *slow)
+    try:
+        with sysctl(fleet.hosts, "target", core__somaxconn="16", ipv4__tcp_syncookies="0"):
+            told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "600", "--connect-timeout", "1500ms", "--hold", "0s")
+    finally:
+        inside(fleet.hosts, "worker1", "tc", "qdisc", "del", "dev", "eth0", "root")
+
+    assert ("SYN queue", TARGET) in told.causes()
+    assert ("SYN unanswered", WORKER) not in told.causes()
 
 
 def test_acceptors_that_are_stopped(fleet: Fleet, tmp_path: Path) -> None:
