@@ -17,7 +17,8 @@ from c1m.coordinator.signs import AtLeast, Dropped, Error, Full, Lost, Overflowi
 from c1m.coordinator.stall import Moment, Trouble
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.table import LIMITS
-from c1m.node import Phase, Sample
+from c1m.node import Sample
+from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.sysctls import SYSCTLS as FACTS
 from c1m.tally import Tally
