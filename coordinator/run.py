@@ -310,6 +310,8 @@ class Run:
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
+            if self.spec.turnover:  # who came and went in between is in no count of those who are open
+                await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
         return await compare(self.run_id, self.ledger, self.nodes)
 
     async def probe(self) -> Probed:
