@@ -3,7 +3,8 @@
 What stands in slot s of the table has its turn when the hand is there: every interval, at a phase of its own. The dial has as
 many marks as the next Fibonacci number, and from one to the next the hand goes on by the Fibonacci number before, in
 slots. So consecutive slots lie 0.618 of an interval apart, and any run of slots in use (a kernel gives out the lowest
-descriptors first) is spread over the interval as evenly as can be.
+descriptors first) is spread over the interval as evenly as can be. Instead of slots it can be blocks of neighbours that are
+spread so, and within a block the hand goes from one slot to the next.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., to which the quotient of neighbours
 
 
 class Hand:
-    """Of a table with so many slots, from ``start`` on. Times are in seconds, of whatever clock."""
+    """Of a table with so many slots, ``abreast`` of them a block, from ``start`` on. Times are seconds of whatever clock."""
 
-    def __init__(self, slots: int, interval: float, start: float) -> None:
+    def __init__(self, slots: int, interval: float, start: float, abreast: int = 1) -> None:
         self.slots = slots
         self.interval = interval
         self.start = start
-        self.stride, self.marks = fibonacci(slots)
+        self.abreast = abreast
+        self.stride, self.blocks = fibonacci(-(-slots // abreast))
+        self.marks = self.blocks * abreast
         self.position = 0  # marks gone past, of all rounds
 
     def advance(self, now: float, most: int) -> list[int]:
@@ -32,8 +35,8 @@ class Hand:
         goal = self.mark_at(now)
         first = max(self.position, goal - self.marks)
         self.position = max(min(goal, first + most), self.position)
-        stride, marks, slots = self.stride, self.marks, self.slots
-        passed = [mark * stride % marks for mark in range(first, self.position)]
+        stride, blocks, slots, abreast = self.stride, self.blocks, self.slots, self.abreast
+        passed = [mark // abreast * stride % blocks * abreast + mark % abreast for mark in range(first, self.position)]
         return [slot for slot in passed if slot < slots]
 
     def mark_at(self, now: float) -> int:

@@ -76,6 +76,7 @@ class Shard:
         self.answered = False  # ... and what they had begun is over
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
         self.started = trio.Event()
+        self.idle = math.inf  # seconds until the schedule wants something
         self.nap = trio.CancelScope()  # while there is nothing to do
         self.changed = trio.Event()  # there is something to tell at once
 
@@ -123,7 +124,9 @@ class Shard:
         assignment, connections = self.assignment, self.connections
         behaviours: list[Behaviour] = []
         if assignment.heartbeat:
-            self.heartbeats = Heartbeats(assignment.heartbeat, connections, assignment.index, start)
+            self.heartbeats = Heartbeats(
+                assignment.heartbeat, connections, assignment.index, start, sum(route.count for route in assignment.routes)
+            )
         if assignment.pushed:
             self.pushes = Pushes(self.heartbeats)
             behaviours.append(self.pushes)
@@ -243,7 +246,7 @@ class Shard:
                 if (now := time.monotonic()) >= next_turn:
                     next_turn = now + ORDERS_WAIT_SECONDS
                     await trio.lowlevel.checkpoint()
-                connections.attend(now + min(sleep, ORDERS_WAIT_SECONDS))
+                self.live(now, min(self.idle, ORDERS_WAIT_SECONDS))
             else:
                 nested = True
                 with trio.move_on_after(sleep) as self.nap:
@@ -279,7 +282,15 @@ class Shard:
         if self.phase is Phase.OPENING and elapsed_ns >= self.end_ns and self.is_done():
             self.enter(Phase.HOLDING)
         acting = self.act(now)
-        return min(self.sleep(elapsed), acting)
+        self.idle = self.sleep(elapsed)
+        return min(self.idle, acting)
+
+    def live(self, now: float, seconds: float) -> None:
+        """Nothing but what behaviours do, for so long: a step in between is half of what a burst of heartbeats costs."""
+        end = now + seconds
+        while now < end:
+            self.connections.attend(min(now + self.act(now), end))
+            now = time.monotonic()
 
     def act(self, now: float) -> float:
         """Let behaviours do what is due, until closing begins; the seconds until there is more."""
