@@ -30,8 +30,9 @@ MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there: som
 BLOCKS = 256
 # Beats, about, of one turn of the hand. To wake takes a shard some 0.2 ms of CPU, most of it to find its code in no cache
 # any more: fifty shards that did so fifty times a second would take half a processor for nothing.
-BURST = 96
-SHORTEST_TICK, LONGEST_TICK = 0.02, 0.1  # seconds between two turns
+BURST = 128
+SHORTEST_TICK, LONGEST_TICK = 0.02, 0.4  # seconds between two turns
+TICKS_AN_INTERVAL = 50  # at least, where there are few connections
 HEAD = "<cdIH"  # kind, when sent, descriptor, shard: 15 bytes
 KIND = b"B"
 
@@ -88,7 +89,7 @@ class Heartbeats:
     def next_tick(self, now: float) -> float:
         """Shards tick at different moments, lest all beat at once."""
         often = BURST * self.wanted.interval / max(self.connections.established, 1)
-        tick = min(max(often, SHORTEST_TICK), LONGEST_TICK)
+        tick = max(min(often, LONGEST_TICK, self.wanted.interval / TICKS_AN_INTERVAL), SHORTEST_TICK)
         first = self.hand.start + self.shard * GOLDEN % 1 * tick
         return first + (math.floor((now - first) / tick) + 1) * tick
 

@@ -44,6 +44,7 @@ REPORT_SECONDS = 0.5
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 CLOSE_CHUNK = 64
 LAST_ANSWERS_SECONDS = 2.0
+ANSWERS_SECONDS = 0.01
 ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio takes some 100 us for each wakeup
 
 
@@ -242,13 +243,15 @@ class Shard:
                     nested = False
                 await trio.lowlevel.checkpoint()
                 connections.drain(min(sleep, DRAIN_SECONDS))
-            elif self.connections.behaviours and sleep < math.inf:
+            elif connections.behaviours and sleep <= ORDERS_WAIT_SECONDS:
                 if (now := time.monotonic()) >= next_turn:
                     next_turn = now + ORDERS_WAIT_SECONDS
                     await trio.lowlevel.checkpoint()
                 self.live(now, min(self.idle, ORDERS_WAIT_SECONDS))
             else:
                 nested = True
+                if connections.behaviours:  # most answers to a burst come at once
+                    connections.attend(time.monotonic() + min(sleep, ANSWERS_SECONDS))
                 with trio.move_on_after(sleep) as self.nap:
                     await trio.lowlevel.wait_readable(connections.epoll)
 
