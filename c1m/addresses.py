@@ -143,6 +143,10 @@ class AddressPool:
     def of_version(self, version: int) -> AddressPool:
         return AddressPool(tuple(block for block in self.blocks if block.version == version))
 
+    def networks(self) -> list[str]:
+        """The fewest networks that have these addresses and no others."""
+        return [str(network) for block in self.blocks for network in _networks(block)]
+
     def without(self, address: str) -> AddressPool:
         """This pool less one address, which need not be in it. Raises ValueError where it is no address."""
         hole = _address(address, address)
@@ -270,6 +274,11 @@ def _split(block: AddressBlock, hole: IPAddress) -> Iterator[AddressBlock]:
         yield AddressBlock(block.first, before, block.version)
     if after := block.count - before - 1:
         yield AddressBlock(int(hole) + 1, after, block.version)
+
+
+def _networks(block: AddressBlock) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    kind = ipaddress.IPv4Address if block.version == 4 else ipaddress.IPv6Address
+    return ipaddress.summarize_address_range(kind(block.first), kind(block.end - 1))
 
 
 def _name(address: int, version: int) -> str:

@@ -149,3 +149,16 @@ def test_a_killed_coordinator_leaves_the_nodes_free_within_the_lease() -> None:
 
         assert again.returncode == 0, again.stdout + again.stderr
         assert established() == 0
+
+
+@pytest.mark.parametrize("sources", [("127.1.0.1-127.1.0.9", "127.2.0.1-127.2.0.9"), ("127.1.0.1-127.1.0.9",) * 2])
+def test_two_workers_of_one_namespace_count_their_own_connections_to_one_port(sources: tuple[str, str], tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    target = ("--bind", "127.0.0.1", "--single-port", "--ports", "23300", "--listen", "127.0.0.1:23301")
+    workers = [("--listen", f"127.0.0.1:2330{2 + index}", "--source", source) for index, source in enumerate(sources)]
+    with node("target", *target), node("worker", *workers[0]), node("worker", *workers[1]):
+        named = ("--worker", "127.0.0.1:23302", "--worker", "127.0.0.1:23303", "--target", "127.0.0.1:23301")
+        ended = run_coord(*named, "--total", "1001", "--hold", "0s", "--json", str(told))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [each["kernel_established_at_hold_end"] for each in summary_in(told)["workers"]] == [501, 500]

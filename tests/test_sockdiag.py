@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 import struct
@@ -185,18 +186,18 @@ def test_any_bytes_for_queues_end_well(datagram: bytes) -> None:
         ([(9, 8)], ESTABLISHED, None, "9-8 is not a range of ports"),
         ([(0, 65_536)], ESTABLISHED, None, "0-65536 is not a range of ports"),
         ([(-1, 5)], ESTABLISHED, None, "-1-5 is not a range of ports"),
-        ([], ESTABLISHED, None, "0 port ranges do not fit"),
-        ([(1, 1)] * 3_201, ESTABLISHED, None, "3201 port ranges do not fit"),
+        ([], ESTABLISHED, None, "0 port ranges are no filter"),
+        ([(1, 1)] * 3_201, ESTABLISHED, None, "a filter of 64,016 bytes is too long"),
         ([(1, 1)], 0, None, "0 is not a TCP state"),
         ([(1, 1)], 13, None, "13 is not a TCP state"),
-        ([(1, 1)], ESTABLISHED, "localhost", "'localhost' does not appear to be an IPv4 or IPv6 address"),
+        ([(1, 1)], ESTABLISHED, "localhost", "'localhost' does not appear to be an IPv4 or IPv6 network"),
     ],
 )
 def test_what_cannot_be_asked_is_a_value_error(
     ports: list[tuple[int, int]], state: int, address: str | None, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        build_request(ports, "local", 4, state, address)
+        build_request(ports, "local", 4, state, (address,) if address else ())
 
 
 # The filter against a model of the kernel's interpreter: net/ipv4/inet_diag.c, inet_diag_bc_run and _audit.
@@ -215,8 +216,10 @@ def kernel_lets_through(program: bytes, local: int, remote: int, address: bytes)
         if code == 1:
             take = False
         elif code == 7:
-            size = program[at + 5] // 8
-            take = program[at + 12 : at + 12 + size] == address
+            family, bits = program[at + 4], program[at + 5]
+            size = 4 if family == socket.AF_INET else 16
+            both = (int.from_bytes(each) >> (8 * size - bits) for each in (program[at + 12 : at + 12 + size], address))
+            take = len(address) == size and len(set(both)) == 1
         else:
             take = compare[code](struct.unpack_from("=H", program, at + 6)[0])
         at += yes if take else no
@@ -234,19 +237,24 @@ def kernel_takes(program: bytes) -> bool:
     return at == len(program) and all(jump in starts for jump in jumps)
 
 
-@given(RANGES, PORT, PORT, st.sampled_from((None, "127.0.0.2", "::1")), st.booleans())
+NETWORKS = st.lists(st.sampled_from(("127.0.0.2", "127.0.1.0/24", "10.0.0.0/9", "::1", "fd00::/64")), max_size=4)
+ADDRESSES = st.sampled_from(("127.0.0.2", "127.0.0.3", "127.0.1.77", "10.64.0.1", "10.128.0.1", "::1", "fd00::9", "fd01::9"))
+
+
+@given(RANGES, PORT, PORT, NETWORKS, st.one_of(st.just([]), RANGES), ADDRESSES)
 def test_the_filter_means_its_ranges(
-    ranges: list[tuple[int, int]], local: int, remote: int, wanted: str | None, at_it: bool
+    ranges: list[tuple[int, int]], local: int, remote: int, networks: list[str], own: list[tuple[int, int]], at: str
 ) -> None:
-    ours = socket.inet_pton(socket.AF_INET6 if wanted == "::1" else socket.AF_INET, wanted or "127.0.0.2")
-    address = ours if at_it else bytes(len(ours))
+    address = ipaddress.ip_address(at)
+    here = not networks or any(address in ipaddress.ip_network(network) for network in networks)
+    mine = not own or any(first <= local <= last for first, last in own)
     sides: tuple[tuple[Side, int], ...] = ("local", local), ("remote", remote)
     for side, port in sides:
-        program = build_request(ranges, side, 4, ESTABLISHED, wanted)[16 + 56 + 4 :]
+        program = build_request(ranges, side, 4, ESTABLISHED, networks, own)[16 + 56 + 4 :]
 
         assert kernel_takes(program)
-        assert kernel_lets_through(program, local, remote, address) is (
-            any(first <= port <= last for first, last in ranges) and (wanted is None or at_it)
+        assert kernel_lets_through(program, local, remote, address.packed) is (
+            any(first <= port <= last for first, last in ranges) and here and mine
         )
 
 
@@ -309,7 +317,7 @@ def test_each_port_is_counted_exactly_among_others(loopback: Loopback) -> None:
 
     assert count_by_port(only(busy, quiet), "remote") == {b: 7}, "a port without sockets is left out"
     assert count_by_port(only(other, busy), "remote") == {b: 7, o: 3}
-    assert count_by_port(only(other, busy), "local", local_address=SERVER) == {b: 7, o: 3}
+    assert count_by_port(only(other, busy), "local", local=(SERVER,)) == {b: 7, o: 3}
     assert count_by_port([*only(busy), (b, b), (b, 65_535)], "remote")[b] == 7, "overlapping ranges count once"
     assert count_by_port(only(quiet), "remote") == {}
     assert count_by_port(only(busy), "remote", family=6) == {}
@@ -323,10 +331,10 @@ def test_clients_are_counted_by_their_own_port_and_address(loopback: Loopback) -
         loopback.accepted(listener, f"{NEIGHBOURHOOD}.3")
 
     everything = [(0, 65_535)]
-    assert count_by_port(everything, "local", local_address=f"{NEIGHBOURHOOD}.2") == {port_of(s): 1 for s in mine}
-    assert sum(count_by_port(everything, "local", local_address=f"{NEIGHBOURHOOD}.3").values()) == 2
-    assert count_by_port(only(mine[0]), "local", local_address=f"{NEIGHBOURHOOD}.2") == {port_of(mine[0]): 1}
-    assert count_by_port(everything, "local", local_address=f"{NEIGHBOURHOOD}.4") == {}
+    assert count_by_port(everything, "local", local=(f"{NEIGHBOURHOOD}.2",)) == {port_of(s): 1 for s in mine}
+    assert sum(count_by_port(everything, "local", local=(f"{NEIGHBOURHOOD}.3",)).values()) == 2
+    assert count_by_port(only(mine[0]), "local", local=(f"{NEIGHBOURHOOD}.2",)) == {port_of(mine[0]): 1}
+    assert count_by_port(everything, "local", local=(f"{NEIGHBOURHOOD}.4",)) == {}
 
 
 def test_a_dump_of_several_datagrams_is_added_up(loopback: Loopback) -> None:
@@ -352,8 +360,8 @@ def test_a_closing_connection_changes_its_state(loopback: Loopback) -> None:
     client.shutdown(socket.SHUT_WR)
     assert server.recv(1) == b"", "the FIN is here"
 
-    assert count_by_port(only(listener), "local", local_address=SERVER) == {}
-    assert count_by_port(only(listener), "local", state=CLOSE_WAIT, local_address=SERVER) == {port_of(listener): 1}
+    assert count_by_port(only(listener), "local", local=(SERVER,)) == {}
+    assert count_by_port(only(listener), "local", state=CLOSE_WAIT, local=(SERVER,)) == {port_of(listener): 1}
 
 
 def test_ipv6(loopback: Loopback) -> None:
@@ -365,7 +373,7 @@ def test_ipv6(loopback: Loopback) -> None:
         loopback.accepted(listener)
 
     assert count_by_port(only(listener), "remote", family=6) == {port_of(listener): 3}
-    assert count_by_port(only(listener), "local", family=6, local_address="::1") == {port_of(listener): 3}
+    assert count_by_port(only(listener), "local", family=6, local=("::1",)) == {port_of(listener): 3}
     assert accept_queues(only(listener), family=6) == {port_of(listener): (0, 128)}
 
 
@@ -377,8 +385,8 @@ def test_ipv4_clients_of_an_ipv6_listener_are_ipv6_sockets(loopback: Loopback) -
     loopback.keep(socket.create_connection((SERVER, port_of(listener))))
     loopback.keep(listener.accept()[0])
 
-    assert count_by_port(only(listener), "local", family=6, local_address=SERVER) == {port_of(listener): 1}
-    assert count_by_port(only(listener), "local", family=4, local_address=SERVER) == {}
+    assert count_by_port(only(listener), "local", family=6, local=(SERVER,)) == {port_of(listener): 1}
+    assert count_by_port(only(listener), "local", family=4, local=(SERVER,)) == {}
     assert count_by_port(only(listener), "remote", family=4) == {port_of(listener): 1}, "the client is IPv4"
 
 

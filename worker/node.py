@@ -153,11 +153,14 @@ class WorkerNode(Control):
         return following.revision.version
 
     def count(self) -> Inspection:
-        """Connections toward the run's destinations."""
+        """Connections from this node's sources and ports toward the run's destinations: others of the namespace have theirs."""
         destinations = {route.destination for shard in self.shards for route in shard.routes}
         ports = sorted({port for _, port in destinations})
         family: sockdiag.Family = 6 if any(":" in host for host, _ in destinations) else 4
-        counts = sockdiag.count_by_port([(port, port) for port in ports], "remote", family)
+        space = self.shards[0].space
+        counts = sockdiag.count_by_port(
+            [(port, port) for port in ports], "remote", family, local=space.sources.networks(), local_ports=space.ports.ranges
+        )
         return Inspection(established=sum(counts.values()))
 
     async def quiet(self, run_id: str) -> None:

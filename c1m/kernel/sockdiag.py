@@ -20,7 +20,7 @@ import os
 import socket
 import struct
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Literal
 
 Side = Literal["local", "remote"]
@@ -64,12 +64,14 @@ def count_by_port(
     side: Side,
     family: Family = 4,
     state: int = ESTABLISHED,
-    local_address: str | None = None,
+    local: Sequence[str] = (),
+    local_ports: Ranges = (),
 ) -> dict[int, int]:
     """How many TCP sockets have their ``side``'s port in these ranges: {port: sockets}, if it has any.
 
     ``family`` is the socket's: a dual-stack listener holds its IPv4 clients as v4-mapped, under 6, so that a
-    server's total is the sum over both. ``local_address`` leaves only sockets bound to it.
+    server's total is the sum over both. ``local`` (addresses or networks) and ``local_ports`` leave only
+    sockets whose own are among them.
 
     Raises ValueError as build_request does, and OSError when the kernel refuses, which leaves the count
     unknown: ENOENT is a kernel without tcp_diag, EPROTONOSUPPORT one without sock_diag, as some sandboxes
@@ -77,7 +79,7 @@ def count_by_port(
     """
     counts: dict[int, int] = {}
     if ranges := list(ports):
-        request = build_request(ranges, side, family, state, local_address)
+        request = build_request(ranges, side, family, state, local, local_ports)
         _dump(request, lambda datagram: fold_ports(datagram, counts, side))
     return counts
 
@@ -89,7 +91,7 @@ def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: F
     """
     counts: Counter[int] = Counter()
     if ranges := list(ports):
-        _dump(_request(ranges, side, family, states), lambda datagram: fold_states(datagram, counts))
+        _dump(_request(_filter(ranges, side), family, states), lambda datagram: fold_states(datagram, counts))
     return counts
 
 
@@ -112,7 +114,7 @@ def most_ports(ports: Ranges, family: Family = 4) -> int:
     """
     pairs: Counter[tuple[bytes, bytes, bytes]] = Counter()
     if ranges := list(ports):
-        _dump(_request(ranges, "local", family, _WITH_A_PORT), lambda datagram: fold_pairs(datagram, pairs))
+        _dump(_request(_filter(ranges, "local"), family, _WITH_A_PORT), lambda datagram: fold_pairs(datagram, pairs))
     return max(pairs.values(), default=0)
 
 
@@ -127,19 +129,17 @@ def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
     return inodes
 
 
-def build_request(ports: Ranges, side: Side, family: Family, state: int, local_address: str | None = None) -> bytes:
+def build_request(
+    ports: Ranges, side: Side, family: Family, state: int, local: Sequence[str] = (), local_ports: Ranges = ()
+) -> bytes:
     """The netlink message that asks for these sockets. Raises ValueError for what cannot be asked for."""
-    return _request(ports, side, family, {state}, local_address)
+    return _request(_filter(ports, side, local, local_ports), family, {state})
 
 
-def _request(ports: Ranges, side: Side, family: Family, states: Collection[int], local_address: str | None = None) -> bytes:
+def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
     for state in states:
         if not 1 <= state <= _HIGHEST_STATE:
             raise ValueError(f"{state} is not a TCP state, which is from 1 (ESTABLISHED) to {_HIGHEST_STATE}")
-    ranges = [_checked(first, last) for first, last in ports]
-    if not 1 <= len(ranges) <= _MOST_RANGES:
-        raise ValueError(f"{len(ranges)} port ranges do not fit a filter; it takes 1 to {_MOST_RANGES}, so join some")
-    program = _filter(ranges, side, local_address)
     domain = socket.AF_INET6 if family == 6 else socket.AF_INET
     body = _REQUEST.pack(domain, socket.IPPROTO_TCP, 0, sum(1 << state for state in states), _NO_COOKIE)
     body += struct.pack("=HH", 4 + len(program), 1) + program  # nlattr, INET_DIAG_REQ_BYTECODE
@@ -161,15 +161,31 @@ _LOCAL_IS: Final = 7  # INET_DIAG_BC_S_COND
 _AT_LEAST: Final = {"local": 2, "remote": 4}  # INET_DIAG_BC_S_GE, INET_DIAG_BC_D_GE
 _AT_MOST: Final = {"local": 3, "remote": 5}  # INET_DIAG_BC_S_LE, INET_DIAG_BC_D_LE
 # ... and the port they compare with is the "no" of a second operation, which is not run.
-_MOST_RANGES: Final = 3_200  # a range takes 20 bytes of a filter, whose length and jumps have 16 bits
+_LONGEST_FILTER: Final = 64_000  # bytes: lengths and jumps have 16 bits. A range of ports takes 20 of them
 
 
-def _filter(ranges: list[tuple[int, int]], side: Side, local_address: str | None) -> bytes:
-    """At the address, if one is given, and in one of the ranges. Made from its end, where the jumps lead."""
+def _filter(ports: Ranges, side: Side, local: Sequence[str] = (), local_ports: Ranges = ()) -> bytes:
+    """In one of ``local`` and of ``local_ports``, where these are given, and in one of the ranges. Raises ValueError."""
+    ranges = [_checked(first, last) for first, last in ports]
+    if not ranges:
+        raise ValueError("0 port ranges are no filter; give one")
+    program = _in_ranges(ranges, side, 0)
+    program = _in_ranges([_checked(first, last) for first, last in local_ports], "local", len(program)) + program
+    program = _in_networks([ipaddress.ip_network(text) for text in local], len(program)) + program
+    if len(program) > _LONGEST_FILTER:
+        raise ValueError(f"a filter of {len(program):,} bytes is too long; it takes {_LONGEST_FILTER:,}, so join some ranges")
+    return program
+
+
+# Each part of a filter is made from its end, where the jumps lead. Where it holds, what follows it is asked next;
+# where it does not, the jump is past everything.
+
+
+def _in_ranges(ranges: Sequence[tuple[int, int]], side: Side, following: int) -> bytes:
     program = b""
     for first, last in reversed(ranges):
         accept = _OPERATION.pack(_JUMP, 4, 4 + len(program)) if program else b""
-        miss = 8 + (len(accept) or 4)  # from "at most" to the next range, or past the end
+        miss = 8 + (len(accept) or following + 4)  # from "at most" to the next range, or past the end
         program = (
             _OPERATION.pack(_AT_LEAST[side], 8, 8 + miss)
             + _OPERATION.pack(0, 0, first)
@@ -178,17 +194,21 @@ def _filter(ranges: list[tuple[int, int]], side: Side, local_address: str | None
             + accept
             + program
         )
-    return program if local_address is None else _local_is(local_address, len(program)) + program
+    return program
 
 
-def _local_is(text: str, following: int) -> bytes:
-    # inet_diag_hostcond. One for IPv4 matches the v4-mapped addresses of AF_INET6 sockets too.
-    address = ipaddress.ip_address(text)
-    domain = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    any_port = -1
-    condition = struct.pack("=BBxxi", domain, address.max_prefixlen, any_port) + address.packed
-    length = _OPERATION.size + len(condition)
-    return _OPERATION.pack(_LOCAL_IS, length, length + following + 4) + condition
+def _in_networks(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network], following: int) -> bytes:
+    program = b""
+    for network in reversed(networks):
+        # inet_diag_hostcond. One for IPv4 matches the v4-mapped addresses of AF_INET6 sockets too.
+        domain = socket.AF_INET if network.version == 4 else socket.AF_INET6
+        any_port = -1
+        condition = struct.pack("=BBxxi", domain, network.prefixlen, any_port) + network.network_address.packed
+        accept = _OPERATION.pack(_JUMP, 4, 4 + len(program)) if program else b""
+        length = _OPERATION.size + len(condition)
+        miss = length + (len(accept) or following + 4)
+        program = _OPERATION.pack(_LOCAL_IS, length, miss) + condition + accept + program
+    return program
 
 
 def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side) -> bool:
