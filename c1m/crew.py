@@ -16,7 +16,8 @@ import trio
 from c1m import link
 from c1m.errors import RefusedError
 from c1m.following import reached_by_all
-from c1m.kernel import cgroup_events
+from c1m.kernel.cgroup import tightest_pids
+from c1m.kernel.cgroup_events import cgroups_of
 from c1m.latency import joined, microseconds
 from c1m.phase import Phase
 from c1m.tally import PROCESS_DIED, Tally, name_of, total
@@ -155,8 +156,8 @@ class Zygote:
         return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
 
     def too_few(self, made: int, wanted: int, error: int) -> str:
-        room = cgroup_events.pids(cgroup_events.cgroups_of(self.process.pid))
-        most = f"; its cgroup has {room[0]:,} of at most {room[1]:,} processes and threads (pids.max)" if room else ""
+        room = tightest_pids(cgroups_of(self.process.pid).pids)
+        most = f"; its cgroup has {room.used:,} of at most {room.limit:,} processes and threads (pids.max)" if room else ""
         return (
             f"could start {made} of {wanted} processes: fork says {name_of(error)}{most}; raise TasksMax= of the unit or "
             f"--pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"

@@ -91,7 +91,7 @@ class Trail:
             return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, lost=lost)
         sample, last = self.sample, self.looks[-1]
         stretch = [look for look in self.looks if since is None or look.at >= since] or [last]
-        before = next((look for look in reversed(self.looks) if since is not None and look.at <= since), None)
+        before = self.before(since)
         counters = (before or self.first or last).counters
         errors, dropped = (before.errors, before.dropped) if before else ({}, {})  # a run's own begin at zero
         return Evidence(
@@ -108,6 +108,13 @@ class Trail:
             told=tuple(text for text in (sample.halted, *sample.obituaries) if text),
             lost=lost,
         )
+
+    def before(self, since: float | None) -> Look | None:
+        """The newest look that is no newer than that, or the oldest there still is; None for the whole of the run."""
+        if since is None:
+            return None
+        oldest = self.looks[0]
+        return next((look for look in reversed(self.looks) if look.at <= since), None if oldest is self.first else oldest)
 
 
 def difference(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:

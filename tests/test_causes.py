@@ -241,6 +241,17 @@ def test_evidence_is_of_its_stretch_of_time() -> None:
     assert seen(7.0).levels["x_percent"] == 80
 
 
+def test_of_a_stretch_that_is_longer_than_the_trail_the_end_is_evidence() -> None:
+    trail = Trail()
+    for second in range(200):
+        taken = reading(second, ListenOverflows=min(second, 50))  # it rose early, and has nothing to do with it
+        trail.take(Sample(Phase.OPENING, reading=taken), float(second))
+
+    seen = trail.evidence(node="n", role="target", host="h", facts={}, lost="", since=60.0, silent_seconds=0)
+
+    assert seen.rose == {"ListenOverflows": 0}
+
+
 def test_a_node_that_never_said_anything_is_silent_and_nothing_else() -> None:
     seen = Trail().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
 

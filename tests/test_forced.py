@@ -128,10 +128,24 @@ def conduct(
     return Told(json.loads(told.read_text()), lines)
 
 
-def send(pids: list[int], number: signal.Signals) -> None:
-    assert pids
-    for pid in pids:
-        os.kill(pid, number)
+class Stopped:
+    """Processes that are stopped for a while; who they are is asked when it comes to that."""
+
+    def __init__(self, who: Callable[[], list[int]]) -> None:
+        self.who = who
+        self.pids: list[int] = []
+
+    def stop(self) -> None:
+        self.pids = self.who()
+        assert self.pids
+        self.send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.send(signal.SIGCONT)
+
+    def send(self, number: signal.Signals) -> None:
+        for pid in self.pids:
+            os.kill(pid, number)
 
 
 def inside(hosts: Lab, host: str, *command: str) -> None:
@@ -325,25 +339,12 @@ def lower_descriptors(pids: list[int], limit: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, 20_000))
 
 
+PACED = ("--total", "2000", "--ramp", "2s")
+
+
 def test_shards_that_are_stopped(fleet: Fleet, tmp_path: Path) -> None:
-    shards: list[int] = []
-
-    def stop() -> None:
-        shards.extend(fleet.shards())
-        send(shards, signal.SIGSTOP)
-
-    told = conduct(
-        fleet,
-        tmp_path,
-        *fleet.to_target,
-        "--total",
-        "2000",
-        "--ramp",
-        "2s",
-        opening=stop,
-        named="state T",
-        then=lambda: send(shards, signal.SIGCONT),
-    )
+    shards, words = Stopped(fleet.shards), (*fleet.to_target, *PACED)
+    told = conduct(fleet, tmp_path, *words, opening=shards.stop, named="state T", then=shards.go_on)
 
     assert told.causes() == [("process stopped", WORKER)]
 
@@ -413,49 +414,17 @@ def test_a_queue_of_handshakes_that_is_full(fleet: Fleet, tmp_path: Path) -> Non
 
 
 def test_acceptors_that_are_stopped(fleet: Fleet, tmp_path: Path) -> None:
+    acceptors, words = Stopped(fleet.acceptors), (*fleet.to_target, *PACED)
     with sysctl(fleet.hosts, "target", core__somaxconn="64"):
-        stopped: list[int] = []
-
-        def stop() -> None:
-            stopped.extend(fleet.acceptors())
-            send(stopped, signal.SIGSTOP)
-
-        told = conduct(
-            fleet,
-            tmp_path,
-            *fleet.to_target,
-            "--total",
-            "2000",
-            "--ramp",
-            "2s",
-            opening=stop,
-            named="state T",
-            then=lambda: send(stopped, signal.SIGCONT),
-        )
+        told = conduct(fleet, tmp_path, *words, opening=acceptors.stop, named="state T", then=acceptors.go_on)
 
     assert told.causes() == [("process stopped", TARGET)]
 
 
 def test_a_target_that_is_stopped_as_a_whole(hosts: Lab, tmp_path: Path) -> None:
     with sysctl(hosts, "target", core__somaxconn="64"), a_fleet(hosts) as fleet:
-        stopped: list[int] = []
-
-        def stop() -> None:
-            stopped.extend([*fleet.acceptors(), fleet.target.pid])
-            send(stopped, signal.SIGSTOP)
-
-        told = conduct(
-            fleet,
-            tmp_path,
-            *fleet.to_target,
-            "--total",
-            "2000",
-            "--ramp",
-            "2s",
-            opening=stop,
-            named="it has stopped answering",
-            then=lambda: send(stopped, signal.SIGCONT),
-        )
+        whole, words = Stopped(lambda: [*fleet.acceptors(), fleet.target.pid]), (*fleet.to_target, *PACED)
+        told = conduct(fleet, tmp_path, *words, opening=whole.stop, named="it has stopped answering", then=whole.go_on)
 
     assert told.causes() == [("node silent", TARGET)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from c1m.kernel.host import read_int, read_text
@@ -24,9 +25,14 @@ class CgroupPids:
 
 
 def read_cgroup_pids() -> CgroupPids | None:
-    """The tightest of this process's pids cgroups; None if no limit is to be seen. Both versions have the same files."""
+    """The tightest of this process's pids cgroups; None if no limit is to be seen."""
+    return tightest_pids(own_directories("pids"))
+
+
+def tightest_pids(where: Iterable[str]) -> CgroupPids | None:
+    """Of these directories, the cgroup with least room; None if none has a limit. Both versions have the same files."""
     levels = []
-    for directory in own_directories("pids"):
+    for directory in where:
         limit, used = read_int(f"{directory}/pids.max"), read_int(f"{directory}/pids.current")
         if limit is not None and used is not None:  # "max" is no number
             levels.append(CgroupPids(limit, used))

@@ -41,13 +41,6 @@ def events(cgroups: Cgroups) -> dict[str, int]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def pids(cgroups: Cgroups) -> tuple[int, int] | None:
-    """Processes and threads in the cgroup that has least room for more, and how many may be; None without a limit."""
-    levels = [(read_int(f"{where}/pids.current"), read_int(f"{where}/pids.max")) for where in cgroups.pids]
-    known = [(used, limit) for used, limit in levels if used is not None and limit is not None]  # "max" is no number
-    return min(known, key=lambda level: level[1] - level[0], default=None)
-
-
 def memory_hits(where: str) -> int | None:
     """How often a limit stood in the way, be it that page cache was dropped then, or a process killed."""
     hits = number_after("max", read_text(f"{where}/memory.events"))
