@@ -31,6 +31,8 @@ class Entry:
     host: str = ""  # names machine and network namespace: nodes of one host read the same counters. Empty: not known
     sample: Sample = field(default_factory=lambda: Sample(Phase.PREPARED))
     peak: int = 0  # most connections open at once, of the moments that were seen
+    ramp_opened: int = 0  # connections opened until they were as many as planned; what is opened after that is no ramp
+    ramp_ns: int = 0  # ... and within how long
     lost: str = ""  # why nothing more will come from it; empty while something does
     history: History = field(default_factory=History)
     trail: Trail = field(default_factory=Trail)
@@ -43,6 +45,8 @@ class Entry:
 
     def take(self, sample: Sample) -> None:
         self.sample = sample
+        if self.ramp_opened < self.planned:
+            self.ramp_opened, self.ramp_ns = sample.tally.opened, sample.opened_within_ns
         if sample.reading:
             self.history.take(sample.reading)
         self.histograms = sample.histograms or self.histograms
@@ -195,7 +199,13 @@ class Ledger:
     @property
     def ramp_seconds(self) -> float:
         """From the start to the newest opening, each worker by its own clock, the slowest of them."""
-        return max((entry.sample.opened_within_ns for entry in self.workers), default=0) / 1e9
+        return max((entry.ramp_ns for entry in self.workers), default=0) / 1e9
+
+    @property
+    def ramp_rate(self) -> float | None:
+        """Connections a second. None: nothing was opened."""
+        opened = sum(entry.ramp_opened for entry in self.workers)
+        return opened / self.ramp_seconds if self.ramp_seconds else None
 
     @property
     def heard(self) -> str:
