@@ -14,6 +14,9 @@ from c1m.errors import C1mError, UsageError
 
 T = TypeVar("T")
 
+TLS_HELP = "Directory of this node's certificate (c1m-coord pki issue node ...): only operators of its authority may command."
+INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
+WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
 LISTEN_HELP = "Control address, HOST:PORT; port 0 takes any free one and says which."
 
 

@@ -37,20 +37,22 @@ class Control(ABC):
     # -- the run that the node is busy with
 
     def busy_with(self) -> str:
-        """A run's id, and since when; empty when the node is free."""
+        """A run's id, whose it is, and since when; empty when the node is free."""
         run = self.engagement
         if run is None or run.over.is_set():
             return ""
         since = time.strftime("%H:%M:%S", time.localtime(run.since))
         left = run.lease_left()
         lease = "it is being watched" if left == float("inf") else f"nobody watches it, so it ends within {left:.0f} s"
-        return f"run {run.run_id} since {since}; {lease}"
+        owner = f" of {run.operator}" if run.operator else ""
+        return f"run {run.run_id}{owner} since {since}; {lease}"
 
-    async def engage(self, run_id: str, lease_seconds: float, closing: link.Message) -> Engagement:
-        """Raises RefusedError when the node is busy."""
+    async def engage(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> Engagement:
+        """``operator``: whose run it is; empty: unknown, without TLS. Raises RefusedError when the node is busy."""
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
         self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
+        self.engagement.operator = operator
         await self.nursery.start(self.engagement.run, self.zygote)
         return self.engagement
 

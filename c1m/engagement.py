@@ -43,6 +43,7 @@ class Engagement:
         self.reader_lock = trio.Lock()
         self.reading: Reading | None = None
         self.baseline = trio.Event()  # the reading from before anything was opened has been taken
+        self.operator = ""  # whose run it is; empty: unknown
         self.since = time.time()
         self.start = 0.0
         self.halted = ""

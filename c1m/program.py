@@ -5,16 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import grpc
 import trio
 
 from c1m.control import Control
+from c1m.credentials import server_credentials
 from c1m.crew import Zygote, zygote
 from c1m.descriptors import raise_to_hard
 from c1m.endpoints import HostPort
 from c1m.errors import UsageError
+from c1m.gate import Gate
+from c1m.handshakes import told
+from c1m.identity import checked_identity
 from c1m.rpc import READY
 from c1m.seam import Seam, serving
 
@@ -25,21 +31,28 @@ async def serve(
     name: str,
     child_module: str,
     listen: HostPort,
+    tls: Path | None,
     *,
     with_parent: bool,
     make: Callable[[Zygote, trio.Nursery], N],
     add: Callable[[N, Seam, grpc.Server], None],
 ) -> None:
-    """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves."""
+    """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves.
+
+    ``tls``: the directory of its certificate; None: without. A node of a parent's own has no log of commands: they are its.
+    """
     raise_to_hard()  # children inherit it
+    credentials = server_credentials(name, tls) if tls else None
+    gate = Gate(name, secured=bool(tls), says=not with_parent)
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
         control = make(made, nursery)
         seam = Seam()
-        async with serving(str(listen), lambda server: add(control, seam, server)) as port:
-            print(f"{READY}{HostPort(listen.host, port)}", flush=True)
-            await told_to_leave(with_parent=with_parent)
-            print(f"{name}: leaving", file=sys.stderr)
-            await control.abandon()
+        with told(name):  # not before there is a zygote, whose children keep their stderr
+            async with serving(str(listen), lambda server: add(control, seam, server), gate, credentials) as port:
+                print(f"{READY}{HostPort(listen.host, port)}", flush=True)
+                await told_to_leave(with_parent=with_parent)
+                print(f"{name}: leaving", file=sys.stderr)
+                await control.abandon()
         nursery.cancel_scope.cancel()
 
 
@@ -62,10 +75,18 @@ async def end_of_input(scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def check_exposure(listen: HostPort, *, insecure: bool) -> None:
+def check_exposure(listen: HostPort, tls: Path | None, *, insecure: bool) -> None:
     """Raises UsageError for a control port that strangers could reach and nobody said so."""
-    if not listen.is_loopback and not insecure:
+    if tls and insecure:
+        raise UsageError("--insecure is control without TLS, and --tls is with it; give one of them")
+    if not (tls or insecure or listen.is_loopback):
         raise UsageError(
-            f"--listen {listen} is not loopback, and control has no TLS yet: whoever reaches that port can command this "
-            f"node. On a network that you trust, say so with --insecure"
+            f"--listen {listen} is not loopback: without TLS whoever reaches that port can command this node. Give it a "
+            f"certificate with --tls DIR (c1m-coord pki --help), or, on a network that you trust, say so with --insecure"
         )
+
+
+def warn_of_end(name: str, tls: Path | None) -> None:
+    """On stderr, of certificates that will end soon. Raises UsageError for those that cannot be used."""
+    for warning in checked_identity(tls).warnings(datetime.now(UTC)) if tls else ():
+        print(f"{name}: {warning}", file=sys.stderr)

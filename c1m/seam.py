@@ -17,6 +17,7 @@ import trio
 
 from c1m.engagement import Engagement
 from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.gate import Gate
 from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.rpc import SERVER_OPTIONS
@@ -74,15 +75,17 @@ def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) 
 
 
 @asynccontextmanager
-async def serving(address: str, add: Callable[[grpc.Server], None]) -> AsyncIterator[int]:
-    """A gRPC server at ``address`` for as long as the block lasts; yields the port that it got.
+async def serving(
+    address: str, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
+) -> AsyncIterator[int]:
+    """A gRPC server at ``address`` for as long as the block lasts; yields the port that it got. No credentials: no TLS.
 
     Raises UsageError when the address cannot be bound.
     """
-    server = grpc.server(ThreadPoolExecutor(THREADS, "rpc"), options=SERVER_OPTIONS)
+    server = grpc.server(ThreadPoolExecutor(THREADS, "rpc"), interceptors=[gate], options=SERVER_OPTIONS)
     add(server)
     try:
-        port = server.add_insecure_port(address)
+        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError:
         raise UsageError(
             f"cannot listen on {address}: the port is taken or the address is not this machine's; give another --listen"

@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, explain, plan, retarget, run
+from .commands import doctor, explain, pki, plan, retarget, run
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -45,6 +45,8 @@ EXAMPLES = """
 
   c1m-coord explain ports                             # about one of them
 
+  c1m-coord pki --help                                # who may command the nodes
+
 [bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it cannot
 fit; 4 a node was unreachable or lost; 130 interrupted.
 """
@@ -62,6 +64,7 @@ app.command("plan", epilog=EXAMPLES)(plan.plan)
 app.command(epilog=EXAMPLES)(retarget.retarget)
 app.command("doctor", epilog=EXAMPLES)(doctor.doctor)
 app.command(epilog=EXAMPLES)(explain.explain)
+app.add_typer(pki.app, name="pki")
 
 
 def main() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
 from c1m import wire
 from c1m.addresses import AddressPool
+from c1m.credentials import channel_credentials
 from c1m.endpoints import HostPort
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.heartbeat import Heartbeat
+from c1m.identity import Identity
 from c1m.node import Host, Inspection, Sample
 from c1m.phase import Close, CloseOrder
 from c1m.ports import PortRanges
@@ -29,11 +31,14 @@ from c1m.v1.worker_pb2_grpc import WorkerServiceStub
 from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wire
 from c1m.wire_turnover import turnover_to_wire
 
+from .handshake import cause
 from .plan import WorkerPlan
 
 if TYPE_CHECKING:
     from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
     from c1m.v1.worker_pb2_grpc import WorkerServiceAsyncStub
+
+T = TypeVar("T")
 
 CALL_SECONDS = 10.0
 PREPARE_SECONDS = 90.0
@@ -96,7 +101,7 @@ def sentences(name: str) -> Iterator[None]:
 def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return UsageError(f"{name}: {details}")
-    if code is grpc.StatusCode.FAILED_PRECONDITION:
+    if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
         return RefusedError(f"{name}: {details}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return UsageError(f"{name} is another program or version of c1m: {details}")
@@ -118,23 +123,40 @@ def check_protocol(name: str, host: Host) -> None:
 class Node:
     """A channel to one node."""
 
-    def __init__(self, role: str, address: HostPort) -> None:
+    def __init__(self, role: str, address: HostPort, identity: Identity | None) -> None:
+        """``identity``: the operator's; None is without TLS."""
         self.name = f"{role} {address}"
         self.address = address
-        self.channel = grpc.aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+        self.identity = identity
+        self.channel = self.open_channel()
+
+    def open_channel(self) -> grpc.aio.Channel:
+        if self.identity is None:
+            return grpc.aio.insecure_channel(str(self.address), options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(str(self.address), channel_credentials(self.identity), options=CHANNEL_OPTIONS)
+
+    async def first(self, call: Awaitable[T]) -> T:
+        """The answer to the first call, or why there can be none."""
+        try:
+            with sentences(self.name):
+                return await call
+        except UnreachableError:
+            if why := await asyncio.to_thread(cause, self.address, self.identity):
+                raise UnreachableError(f"{self.name} {why}") from None
+            raise
 
     async def close(self) -> None:
         await self.channel.close()
 
 
 class Worker(Node):
-    def __init__(self, address: HostPort) -> None:
-        super().__init__("worker", address)
+    def __init__(self, address: HostPort, identity: Identity | None = None) -> None:
+        super().__init__("worker", address, identity)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
-        with sentences(self.name):
-            answer = await self.stub.Describe(worker_pb2.DescribeRequest(destinations=destinations), timeout=CALL_SECONDS)
+        request = worker_pb2.DescribeRequest(destinations=destinations)
+        answer = await self.first(self.stub.Describe(request, timeout=CALL_SECONDS))
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         return WorkerDescription(
@@ -205,13 +227,12 @@ class Worker(Node):
 
 
 class Target(Node):
-    def __init__(self, address: HostPort) -> None:
-        super().__init__("target", address)
+    def __init__(self, address: HostPort, identity: Identity | None = None) -> None:
+        super().__init__("target", address, identity)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
     async def describe(self) -> TargetDescription:
-        with sentences(self.name):
-            answer = await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
+        answer = await self.first(self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS))
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         ports = wire.ports_from_wire(answer.ports)

@@ -38,6 +38,10 @@ DataHost = Annotated[
     str | None,
     typer.Option(help="Where workers connect to. Default: the target's --bind, or its control host."),
 ]
+TlsDirectory = Annotated[
+    str | None,
+    typer.Option("--tls", help="Directory of your operator's certificate (c1m-coord pki). None: without TLS."),
+]
 SpecFile = Annotated[Path | None, typer.Option("--spec", help="A TOML file with any of these settings, by their names.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")

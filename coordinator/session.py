@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
 from c1m.errors import RefusedError, UsageError
+from c1m.identity import Identity, checked_identity
 
 from . import embedded
 from .fleet import Target, Worker
@@ -55,20 +58,29 @@ def interruption() -> asyncio.Event:
     return interrupted
 
 
+def operator_identity(directory: Path | None) -> Identity | None:
+    """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
+    if directory is None:
+        return None
+    identity = checked_identity(directory)
+    for warning in identity.warnings(datetime.now(UTC)):
+        print(f"warning: {warning}", file=sys.stderr)
+    return identity
+
+
 @asynccontextmanager
 async def fleet(settings: RunSpec) -> AsyncIterator[tuple[list[Worker], Target | None]]:
-    """Clients of the named nodes, or of nodes started here where none are named."""
+    """Clients of the named nodes, or of nodes started here where none are named; those listen on loopback, without TLS."""
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
+    identity = operator_identity(settings.tls)
     async with AsyncExitStack() as stack:
-        addresses = list(settings.worker)
-        target_address = settings.target
-        if target_address is None and settings.endpoint is None:
-            target_address = await stack.enter_async_context(embedded.node(embedded.TARGET))
-        if not addresses:
-            addresses.append(await stack.enter_async_context(embedded.node(embedded.WORKER)))
-        workers = [Worker(address) for address in addresses]
-        target = Target(target_address) if target_address else None
+        target = Target(settings.target, identity) if settings.target else None
+        if target is None and settings.endpoint is None:
+            target = Target(await stack.enter_async_context(embedded.node(embedded.TARGET)))
+        workers = [Worker(address, identity) for address in settings.worker]
+        if not workers:
+            workers.append(Worker(await stack.enter_async_context(embedded.node(embedded.WORKER))))
         for client in [*workers, *([target] if target else [])]:
             stack.push_async_callback(client.close)
         yield workers, target

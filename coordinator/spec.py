@@ -6,6 +6,7 @@ import difflib
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from c1m.backoff import Backoff
@@ -39,6 +40,7 @@ class RunSpec:
     worker: tuple[HostPort, ...] = ()  # none: one is started here
     target: HostPort | None = None  # none, and no endpoint: one is started here
     endpoint: Endpoint | None = None
+    tls: Path | None = None  # the directory of the operator's certificate; None: without TLS
     data_host: str | None = None  # where workers connect to; None: the target's own address
     rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
     ramp: float = 0.0  # instead of a rate: the time that opening should take
@@ -133,6 +135,7 @@ class RunSpec:
             "worker": [str(worker) for worker in self.worker],
             "target": str(self.target) if self.target else None,
             "endpoint": str(self.endpoint) if self.endpoint else None,
+            "tls": str(self.tls) if self.tls else None,
             "data_host": self.data_host,
             "rate_per_second": self.rate or None,
             "ramp_seconds": self.ramp or None,
@@ -249,6 +252,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "worker": lambda text: parse_host_port(text, WORKER_PORT),
     "target": lambda text: parse_host_port(text, TARGET_PORT),
     "endpoint": parse_endpoint,
+    "tls": Path,
     "data_host": parse_host,
     "rate": at_least(parse_rate, 0.001),
     "ramp": at_least(parse_duration, 0.001),

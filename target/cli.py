@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import trio
 import typer
 
-from c1m.cli import LISTEN_HELP, main_of, option, version_option
+from c1m.cli import INSECURE_HELP, LISTEN_HELP, TLS_HELP, WITH_PARENT_HELP, main_of, option, version_option
 from c1m.crew import Zygote
 from c1m.endpoints import HostPort, parse_host_port
 from c1m.errors import UsageError
 from c1m.ports import parse_ports
-from c1m.program import check_exposure, serve
+from c1m.program import check_exposure, serve, warn_of_end
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
 
 from .listeners import Bind
@@ -24,15 +25,12 @@ from .service import TargetService
 
 Served = TypeVar("Served", TargetNode, Observer)
 
-INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
-WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
-
 EXAMPLES = """
 [bold]Examples[/bold]
 
   c1m-target                                          # control on loopback, data on all IPv4 addresses, ports 9000-9999
 
-  c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --insecure
+  c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --tls server
 
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
 
@@ -64,6 +62,7 @@ def target(
         typer.Option("--single-port", help="All acceptors share one listening port, the first free one."),
     ] = False,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
+    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
     version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
@@ -74,9 +73,10 @@ def target(
         return
     address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
     where = Bind(option("--bind", plain_address, bind), option("--ports", parse_ports, ports), single_port)
-    check_exposure(address, insecure=insecure)
+    check_exposure(address, tls, insecure=insecure)
+    warn_of_end("c1m-target", tls)
     check_bind(where)
-    trio.run(serve_target, address, with_parent, lambda zygote, nursery: TargetNode(zygote, nursery, where))
+    trio.run(serve_target, address, tls, with_parent, lambda zygote, nursery: TargetNode(zygote, nursery, where))
 
 
 def check_order(context: typer.Context) -> None:
@@ -93,21 +93,26 @@ def observe(
     port: Annotated[str, typer.Option(help="The server's port, or ports: 80, 9000-9010.")],
     pid: Annotated[int | None, typer.Option(help="The server's first process. Default: whoever listens there.", min=1)] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
+    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
 ) -> None:
     """Beside a server that is not c1m's: count its connections, and what they cost it and its host."""
     address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
     ports = option("--port", parse_ports, port)
-    check_exposure(address, insecure=insecure)
-    trio.run(serve_target, address, with_parent, lambda zygote, nursery: Observer(zygote, nursery, ports, pid))
+    check_exposure(address, tls, insecure=insecure)
+    warn_of_end("c1m-target", tls)
+    trio.run(serve_target, address, tls, with_parent, lambda zygote, nursery: Observer(zygote, nursery, ports, pid))
 
 
-async def serve_target(address: HostPort, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]) -> None:
+async def serve_target(
+    address: HostPort, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]
+) -> None:
     await serve(
         "c1m-target",
         "c1m.target.process",
         address,
+        tls,
         with_parent=with_parent,
         make=make,
         add=lambda node, seam, server: add_TargetServiceServicer_to_server(TargetService(seam, node), server),

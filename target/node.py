@@ -34,6 +34,18 @@ class Description:
     observes: bool = False  # a server that is not ours listens there
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A run as this node is to do it."""
+
+    run_id: str
+    operator: str  # whose run it is; empty: unknown
+    acceptors: int
+    close: Close
+    lease_seconds: float
+    push_rate: float  # messages a second to each connection; 0: none
+
+
 class TargetNode(Control):
     def __init__(self, zygote: Zygote, nursery: trio.Nursery, bind: Bind) -> None:
         super().__init__(zygote, nursery)
@@ -43,15 +55,15 @@ class TargetNode(Control):
     async def describe(self) -> Description:
         return Description(self.host(), self.bind, self.busy_with())
 
-    async def prepare(self, run_id: str, acceptors: int, close: Close, lease_seconds: float, push_rate: float) -> Sequence[int]:
+    async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy or short of ports."""
-        engagement = await self.engage(run_id, lease_seconds, CLOSING)
+        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         try:
-            listeners = open_listeners(self.bind, acceptors, close)
-            each = listeners * acceptors if self.bind.single_port else listeners
+            listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)
+            each = listeners * wanted.acceptors if self.bind.single_port else listeners
             self.listening = [listener.getsockname()[1] for listener in each]
             try:
-                await engagement.crew.hire([self.recruit(index, listener, push_rate) for index, listener in enumerate(each)])
+                await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
             finally:
                 # The acceptors have their own copies; ours would keep a dead acceptor's port listening, unanswered.
                 for listener in listeners:
@@ -62,7 +74,7 @@ class TargetNode(Control):
             raise
         return self.listening
 
-    def recruit(self, index: int, listener: socket.socket, push_rate: float) -> Recruit:
+    def recruit(self, index: int, listener: socket.socket, wanted: Preparation) -> Recruit:
         assignment = {
             "index": index,
             "family": int(listener.family),
@@ -70,7 +82,7 @@ class TargetNode(Control):
             "shared": self.bind.single_port,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "capacity": descriptors.usable(),
-            "push_rate": push_rate,
+            "push_rate": wanted.push_rate,
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 

@@ -15,11 +15,10 @@ from c1m.kernel import owners, process, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
 from c1m.node import Host, Inspection
-from c1m.phase import Close
 from c1m.ports import PortRanges
 
 from .listeners import Bind
-from .node import CLOSING, Description, count_local
+from .node import CLOSING, Description, Preparation, count_local
 
 # To count ports makes the kernel walk all sockets of the machine, half a second for a million.
 COUNT_SHARE = 0.01
@@ -63,12 +62,10 @@ class Observer(Control):
             return None
         return sum(limit for limit in limits if limit is not None) or None
 
-    async def prepare(
-        self, run_id: str, _acceptors: int, _close: Close, lease_seconds: float, _push_rate: float
-    ) -> Sequence[int]:
+    async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
         self.server = await trio.to_thread.run_sync(self.find_server)
-        engagement = await self.engage(run_id, lease_seconds, CLOSING)
+        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         await engagement.crew.hire(())
         await engagement.all_ready()
         return ()

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import grpc
 
 from c1m import wire
+from c1m.gate import operator
 from c1m.phase import Close
 from c1m.seam import Seam
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
 
-from .node import TargetNode
+from .node import Preparation, TargetNode
 from .observer import Observer
 
 
@@ -35,10 +36,15 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     def Prepare(
         self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
     ) -> pb.TargetServicePrepareResponse:
-        close = Close(request.close or Close.RESET)
-        words = (request.run_id, request.acceptors, close, request.lease_seconds, request.push_rate)
-        ports = self.seam.call(context, self.node.prepare, *words)
-        return pb.TargetServicePrepareResponse(ports=ports)
+        wanted = Preparation(
+            run_id=request.run_id,
+            operator=operator(context),
+            acceptors=request.acceptors,
+            close=Close(request.close or Close.RESET),
+            lease_seconds=request.lease_seconds,
+            push_rate=request.push_rate,
+        )
+        return pb.TargetServicePrepareResponse(ports=self.seam.call(context, self.node.prepare, wanted))
 
     def Watch(
         self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext

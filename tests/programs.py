@@ -9,16 +9,19 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 READY_SECONDS = 30.0
 READY = "listening on "
 
 
 @contextmanager
-def node(program: str, *words: str, inside: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+def node(
+    program: str, *words: str, inside: Sequence[str] = (), stderr: IO[str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """c1m-worker or c1m-target, once it can be called. ``inside`` goes before the command."""
     command = [*inside, sys.executable, "-m", f"c1m.{program}", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
         line = first_line(process)
         assert line.startswith(READY), line

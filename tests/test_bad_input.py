@@ -83,6 +83,7 @@ WRONG = [
     ("worker", ("--ports", "0-70000"), 2, "0-70000"),
     ("worker", ("--listen", "127.0.0.1:x"), 2, "'127.0.0.1:x'"),
     ("worker", ("--listen", "0.0.0.0:7100"), 2, "--insecure"),
+    ("worker", ("--listen", "0.0.0.0:7100"), 2, "--tls DIR"),
     ("worker", ("--listen", f"{NOT_OURS}:7100", "--insecure"), 2, f"{NOT_OURS}:7100"),
     ("target", ("--bind", "nonsense"), 2, "'nonsense'"),
     ("target", ("--bind", NOT_OURS), 3, NOT_OURS),

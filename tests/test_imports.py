@@ -37,6 +37,7 @@ PURE = (
     "c1m/ports.py",
     "c1m/push.py",
     "c1m/reading.py",
+    "c1m/roles.py",
     "c1m/routes.py",
     "c1m/schedule.py",
     "c1m/shapes.py",

@@ -1,4 +1,9 @@
-"""python -m c1m.worker"""
+"""python -m c1m.worker, and the c1m-worker command."""
+
+import os
+
+# gRPC reads it when it is imported. Of what it then says c1m.handshakes makes sentences for the node's log.
+os.environ["GRPC_VERBOSITY"] = "INFO"
 
 from .cli import main
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import trio
 import typer
 
 from c1m.addresses import parse_sources
-from c1m.cli import LISTEN_HELP, main_of, option, version_option
+from c1m.cli import INSECURE_HELP, LISTEN_HELP, TLS_HELP, WITH_PARENT_HELP, main_of, option, version_option
 from c1m.endpoints import parse_host_port
 from c1m.ports import parse_ports
-from c1m.program import check_exposure, serve
+from c1m.program import check_exposure, serve, warn_of_end
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 
 from . import sources
@@ -30,7 +31,7 @@ EXAMPLES = """
 
   c1m-worker --allow-slow 10.0.0.5:80                 # a run may hold this server up with slow clients
 
-  c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --insecure
+  c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --tls client-1
 
 A source address gives 64,512 connections to each address and port of the target. A prefix becomes local, without adding
 one address, by: ip route add local 10.201.0.0/16 dev lo
@@ -54,13 +55,9 @@ def worker(
         typer.Option(help="A server that slow clients (--trickle, --half-open) may hold up from here: HOST[:PORT]; repeat."),
     ] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen on an address that is not loopback, without TLS.")
-    ] = False,
-    with_parent: Annotated[
-        bool,
-        typer.Option("--with-parent", help="Leave when standard input ends, as it does when its writer dies."),
-    ] = False,
+    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
     version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
 ) -> None:
     """Open and hold TCP connections, as a c1m-coord run asks."""
@@ -70,7 +67,8 @@ def worker(
 
     allowed = [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()]
 
-    check_exposure(address, insecure=insecure)
+    check_exposure(address, tls, insecure=insecure)
+    warn_of_end("c1m-worker", tls)
     sources.check_local(sources.resolve(wanted))
 
     async def run() -> None:
@@ -78,6 +76,7 @@ def worker(
             "c1m-worker",
             "c1m.worker.process",
             address,
+            tls,
             with_parent=with_parent,
             make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed),
             add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),

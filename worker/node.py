@@ -60,6 +60,7 @@ class Preparation:
     shards: Sequence[ShardAssignment]
     lease_seconds: float
     toward_target: bool  # a c1m-target accepts the connections
+    operator: str = ""  # whose run it is; empty: unknown
 
 
 class WorkerNode(Control):
@@ -120,7 +121,8 @@ class WorkerNode(Control):
             sources.check_local(shard.space.sources)
             if shard.slow and not preparation.toward_target:
                 self.check_allowed(preparation.shards)
-        engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing_order(Close.RESET, 0, 1))
+        closing = closing_order(Close.RESET, 0, 1)
+        engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
         self.shards = preparation.shards
         engagement.following = preparation.following
         try:

@@ -11,6 +11,7 @@ from c1m import wire
 from c1m.dealing import Share
 from c1m.errors import UsageError
 from c1m.following import Following
+from c1m.gate import operator
 from c1m.phase import Close, CloseOrder
 from c1m.routes import TupleSpace
 from c1m.schedule import Arrival, Revision, Schedule
@@ -50,7 +51,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
 
     def Prepare(self, request: pb.PrepareRequest, context: grpc.ServicerContext) -> pb.PrepareResponse:
         async def prepare() -> None:
-            await self.node.prepare(preparation(request))
+            await self.node.prepare(preparation(request, operator(context)))
 
         self.seam.call(context, prepare)
         return pb.PrepareResponse()
@@ -91,7 +92,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         return pb.StopResponse()
 
 
-def preparation(request: pb.PrepareRequest) -> Preparation:
+def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
     """Raises UsageError for a request that makes no sense."""
     space = TupleSpace(wire.pool_from_wire(request.sources), wire.ports_from_wire(request.ports))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -124,7 +125,7 @@ def preparation(request: pb.PrepareRequest) -> Preparation:
     for route in (route for shard in shards for route in shard.routes):
         if route.count > route.span or route.first + route.span > space.size:
             raise UsageError(f"{route} does not lie within the {space.size:,} tuples of the request")
-    return Preparation(request.run_id, following, shards, request.lease_seconds, request.toward_target)
+    return Preparation(request.run_id, following, shards, request.lease_seconds, request.toward_target, operator)
 
 
 def following_of(request: pb.PrepareRequest) -> Following:

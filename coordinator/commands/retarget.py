@@ -7,21 +7,23 @@ import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from c1m.endpoints import HostPort
 from c1m.errors import UsageError
+from c1m.identity import Identity
 from c1m.schedule import NANOSECONDS
 from c1m.shapes import Shape, parse_shape
 from c1m.units import format_duration
 
 from ..config import config_layer
 from ..fleet import Worker
-from ..options import ConfigFile
+from ..options import ConfigFile, TlsDirectory
 from ..retarget import Retargeted
 from ..retarget import retarget as retarget_run
+from ..session import operator_identity
 from ..spec import parsed
 from ..stages import way
 
@@ -36,12 +38,13 @@ def retarget(
     worker: Annotated[
         list[str] | None, typer.Option("--worker", help="All workers of the run; repeat. Default: those of c1m.toml.")
     ] = None,
+    tls: TlsDirectory = None,
     config: ConfigFile = None,
 ) -> None:
     """Replace the schedule of a running run, from now on. The coordinator that runs it follows, and tells it in its summary."""
     shapes = wanted(total, within, stage)
-    addresses = addresses_of(worker, config)
-    told = asyncio.run(call(addresses, run, shapes))
+    addresses, directory = whom(worker, tls, config)
+    told = asyncio.run(call(addresses, operator_identity(directory), run, shapes))
     print(sentence(told))
 
 
@@ -56,20 +59,23 @@ def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) 
         raise UsageError(f"{'--stage' if stages else '--total, --within'}: {error}") from None
 
 
-def addresses_of(flags: Sequence[str] | None, config: Path | None) -> Sequence[HostPort]:
-    """Of the flags, or else of the fleet's file. Raises UsageError when there are none."""
-    where, layer = "command line", {"worker": flags}
-    if not flags:
-        where, layer = config_layer(config, os.environ, Path.cwd()) or ("", {})
-    if not layer.get("worker"):
+def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) -> tuple[Sequence[HostPort], Path | None]:
+    """The workers and the certificate to call them with, of the flags, or else of the fleet's file. Raises UsageError when
+    there are no workers."""
+    flags = {name: value for name, value in {"worker": workers, "tls": tls}.items() if value}
+    found: dict[str, Any] = {}
+    for where, layer in (config_layer(config, os.environ, Path.cwd()) or ("", {}), ("command line", flags)):
+        found |= {name: parsed(where, name, layer[name]) for name in ("worker", "tls") if layer.get(name)}
+    if "worker" not in found:
         raise UsageError("whose run? Name its workers with --worker, or in c1m.toml")
-    found: Sequence[HostPort] = parsed(where, "worker", layer["worker"])
-    return found
+    return found["worker"], found.get("tls")
 
 
-async def call(addresses: Sequence[HostPort], run: str | None, shapes: Sequence[Shape]) -> Retargeted:
+async def call(
+    addresses: Sequence[HostPort], identity: Identity | None, run: str | None, shapes: Sequence[Shape]
+) -> Retargeted:
     async with AsyncExitStack() as stack:
-        workers = [Worker(address) for address in addresses]
+        workers = [Worker(address, identity) for address in addresses]
         for worker in workers:
             stack.push_async_callback(worker.close)
         return await retarget_run(workers, run, shapes)

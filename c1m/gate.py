@@ -1,0 +1,85 @@
+"""The gate of a node: every command passes it, is told in the node's log, and is refused where its caller may not command."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+from urllib.parse import unquote
+
+import grpc
+
+from c1m.roles import Bearer, Role, bearer_of
+
+Request: TypeAlias = Any  # of whichever call it is
+Answer: TypeAlias = Any
+
+
+def bearer(context: grpc.ServicerContext) -> Bearer | None:
+    """Whom the caller's certificate names; None without one, or without a role in it."""
+    shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context())  # the stubs know it as something else
+    return bearer_of(name.decode(errors="replace") for name in shown.get("x509_subject_alternative_name", ()))
+
+
+def operator(context: grpc.ServicerContext) -> str:
+    """The caller's name; empty without TLS."""
+    found = bearer(context)
+    return found.name if found else ""
+
+
+def address(context: grpc.ServicerContext) -> str:
+    """Of the caller, as people write it. gRPC has "ipv4:127.0.0.1:4000" and "ipv6:%5B::1%5D:4000"."""
+    return unquote(context.peer()).partition(":")[2]
+
+
+class Gate(grpc.ServerInterceptor):
+    """``secured``: whether callers have to be operators by their certificates. ``says``: whether there is a log."""
+
+    def __init__(self, name: str, *, secured: bool, says: bool) -> None:
+        self.name = name
+        self.secured = secured
+        self.says = says
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Answer] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Request, Answer] | None:
+        handler = continuation(handler_call_details)
+        if handler is None:
+            return None  # there is no such call, and gRPC says so
+        command = handler_call_details.method.rpartition("/")[2]
+        if handler.unary_unary:
+            call = self.guarded(command, handler.unary_unary)
+            return grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
+        if handler.unary_stream:
+            stream = self.guarded(command, handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
+        raise AssertionError(f"{command} takes a stream, which the gate does not know yet")
+
+    def guarded(
+        self, command: str, behaviour: Callable[[Request, grpc.ServicerContext], Answer]
+    ) -> Callable[[Request, grpc.ServicerContext], Answer]:
+        def call(request: Request, context: grpc.ServicerContext) -> Answer:
+            self.admit(command, getattr(request, "run_id", ""), context)
+            return behaviour(request, context)
+
+        return call
+
+    def admit(self, command: str, run_id: str, context: grpc.ServicerContext) -> None:
+        """Aborts the call of whoever may not command."""
+        found = bearer(context)
+        who = f"{found or ('somebody of no role' if self.secured else 'somebody without TLS')} at {address(context)}"
+        what = f"{command} of run {run_id}" if run_id else command
+        if self.secured and (found is None or found.role is not Role.OPERATOR):
+            sentence = f"{found or 'the certificate'} is no operator's certificate, and only operators command nodes"
+            self.say(f"refused {what} by {who}: {sentence}")
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, f"{sentence}; issue one with c1m-coord pki issue operator NAME")
+        self.say(f"{what} by {who}")
+
+    def say(self, sentence: str) -> None:
+        if self.says or sentence.startswith("refused"):
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            sys.stderr.write(f"{stamp} {self.name}: {sentence}\n")  # one write, as other threads write, too
+            sys.stderr.flush()

@@ -1,0 +1,389 @@
+"""Who may command: certificates, the directories that hold them, and what nodes and coordinators say to each other's."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from programs import node, run_coord
+from typer.testing import CliRunner
+
+from c1m.coordinator.authority import Authority, found_authority, make_private, replace
+from c1m.coordinator.cli import app
+from c1m.coordinator.handshake import cause
+from c1m.credentials import channel_credentials
+from c1m.endpoints import HostPort
+from c1m.errors import C1mError, UsageError
+from c1m.handshakes import sentence_of
+from c1m.identity import Identity, checked_identity, read_identity
+from c1m.pki import Pair, hosts_of, issue, make_authority, names_of, read_pair, renew, term_of
+from c1m.roles import IDENTITY_FILE, Bearer, Role, Term, bearer_of, parse_name
+from c1m.rpc import CHANNEL_OPTIONS
+from c1m.v1 import target_pb2, worker_pb2
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+WORKER, TARGET = HostPort("127.0.0.1", 24_310), HostPort("127.0.0.1", 24_311)
+
+
+# -- names and terms
+
+
+@pytest.mark.parametrize(
+    ("names", "bearer"),
+    [
+        ((), None),
+        (("a.lab", "c1m:role:operator/alice"), Bearer(Role.OPERATOR, "alice")),
+        (("c1m:role:node/a", "10.0.0.2"), Bearer(Role.NODE, "a")),
+        (("c1m:role:king/alice",), None),
+        (("c1m:role:operator/",), None),
+        (("operator/alice",), None),
+        (("c1m:role:operator/a b",), None),
+    ],
+)
+def test_a_role_is_a_uri_among_the_names(names: tuple[str, ...], bearer: Bearer | None) -> None:
+    assert bearer_of(names) == bearer
+
+
+@pytest.mark.parametrize("text", ["", "..", "a/b", "-a", "a b", ".hidden", "x" * 65, "ä"])
+def test_what_is_no_name_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="no name"):
+        parse_name(text)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (-DAY, "valid only from"),
+        (DAY, ""),
+        (70 * DAY, ""),
+        (71 * DAY, "expires in 29 days"),
+        (99 * DAY, "expires in 1 day,"),
+        (99.5 * DAY, "less than a day"),
+        (100 * DAY, "expired on"),
+    ],
+)
+def test_warnings(after: timedelta, said: str) -> None:
+    warning = Term("operator alice", NOW, NOW + 100 * DAY).warning(NOW + after)
+
+    assert said in warning
+    assert bool(said) == bool(warning)
+    assert "expire" not in warning or "pki renew alice" in warning
+
+
+# -- the authority
+
+
+def test_a_renewed_certificate_keeps_its_names_and_gets_a_new_key() -> None:
+    authority = make_authority(NOW)
+    first = issue(authority, Bearer(Role.NODE, "a"), ["a.lab", "10.0.0.2", "fd00::2"], NOW)
+    second = renew(authority, first.certificate, NOW + 300 * DAY)
+
+    assert names_of(second.certificate) == ["c1m:role:node/a"]
+    assert hosts_of(second.certificate) == ["a.lab", "10.0.0.2", "fd00::2"]
+    assert second.key_pem != first.key_pem
+    assert term_of(second.certificate).ends > term_of(first.certificate).ends
+
+
+def test_no_certificate_outlives_its_authority() -> None:
+    authority = make_authority(NOW, 10)
+
+    assert (
+        term_of(issue(authority, Bearer(Role.OPERATOR, "o"), [], NOW).certificate).ends == term_of(authority.certificate).ends
+    )
+    with pytest.raises(UsageError, match="expired on .* pki init"):
+        issue(authority, Bearer(Role.OPERATOR, "o"), [], NOW + 11 * DAY)
+
+
+def test_keys_are_private_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        authority = found_authority(tmp_path / "pki", NOW, 100)
+        made = authority.issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 10)
+        authority.renew("alice", NOW, 20)
+    finally:
+        os.umask(before)
+
+    modes = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes == {
+        "pki": 0o700,
+        "pki/ca.key": 0o600,
+        "pki/ca.crt": 0o644,
+        "pki/alice": 0o700,
+        "pki/alice/ca.crt": 0o644,
+        "pki/alice/identity.pem": 0o600,
+    }
+    assert read_identity(made).bearer == Bearer(Role.OPERATOR, "alice")
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    made = found_authority(tmp_path / "pki", NOW, 100).issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 10)
+    (made / IDENTITY_FILE).chmod(0o640)
+
+    with pytest.raises(UsageError, match="0640.*chmod 600"):
+        read_identity(made)
+
+
+def test_a_key_of_another_certificate_is_refused() -> None:
+    authority = make_authority(NOW)
+    one, other = (issue(authority, Bearer(Role.OPERATOR, name), [], NOW) for name in "ab")
+
+    with pytest.raises(ValueError, match="not the certificate's"):
+        read_pair(one.certificate_pem, other.key_pem)
+
+
+def pki(*words: str) -> tuple[int, str]:
+    """The exit code, and all that was said. In this process: sixteen starts of Python would take twenty seconds."""
+    ended = CliRunner().invoke(app, ["pki", *words])
+    if isinstance(ended.exception, C1mError):
+        return ended.exception.exit_code, str(ended.exception)
+    return ended.exit_code, ended.output
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which a person meets them, with each mistake once."""
+    monkeypatch.chdir(tmp_path)
+    story: list[tuple[tuple[str, ...], int, str]] = [
+        (("issue", "operator", "alice"), 2, "pki init"),
+        (("init",), 0, "c1m-pki/ca.key"),
+        (("init",), 2, "already"),
+        (("issue", "node", "client-1"), 2, "by which coordinators call it"),
+        (("issue", "node", "client-1", "client-1.lab", "10.0.0.2", "fd00::2"), 0, "c1m-pki/client-1"),
+        (("issue", "node", "client-1", "10.0.0.2"), 2, "renew"),
+        (("issue", "node", "b", "a b"), 2, "'a b'"),
+        (("issue", "operator", "alice", "10.0.0.2"), 2, "called by nobody"),
+        (("issue", "operator", "../alice"), 2, "'../alice'"),
+        (("issue", "operator", "alice"), 0, "c1m-pki/alice"),
+        (("show",), 0, "node client-1: client-1.lab 10.0.0.2 fd00::2, until"),
+        (("renew",), 2, "--all"),
+        (("renew", "alice", "--days", "5"), 0, "c1m-pki/alice"),
+        (("show",), 1, "operator alice expires in 4 days"),
+        (("renew", "--all"), 0, "c1m-pki/client-1: renewed"),
+        (("show",), 0, "operator alice, until"),
+    ]
+    for words, code, said in story:
+        ended, told = pki(*words)
+        assert said in told, (words, told)
+        assert ended == code, (words, told)
+
+
+# -- over real gRPC
+
+
+@dataclass
+class World:
+    """Two nodes with TLS, and the certificates of those who call them."""
+
+    directory: Path
+    authority: Authority
+    logs: dict[str, Path]
+
+    def identity(self, name: str) -> Identity:
+        return read_identity(self.directory / name)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    here = tmp_path_factory.mktemp("pki")
+    authority = found_authority(here / "ours", NOW, 3650)
+    rogue = found_authority(here / "theirs", NOW, 3650)
+    authority.issue(Bearer(Role.NODE, "a"), ["127.0.0.1"], NOW, 365)
+    authority.issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 365)
+    authority.issue(Bearer(Role.OPERATOR, "late"), [], NOW - 400 * DAY, 365)
+    rogue.issue(Bearer(Role.OPERATOR, "rogue"), [], NOW, 365)
+    (here / "ours" / "rogue").mkdir(0o700)
+    foreign = rogue.directory / "rogue"
+    replace(here / "ours" / "rogue" / IDENTITY_FILE, (foreign / IDENTITY_FILE).read_bytes(), 0o600)
+    replace(here / "ours" / "rogue" / "ca.crt", (here / "ours" / "ca.crt").read_bytes(), 0o644)
+    logs = {name: here / f"{name}.log" for name in ("worker", "target")}
+    tls = ("--tls", str(here / "ours" / "a"))
+    with (
+        open(logs["worker"], "w") as worker_log,
+        open(logs["target"], "w") as target_log,
+        node("worker", "--listen", str(WORKER), *tls, stderr=worker_log),
+        node("target", "--bind", "127.0.0.1", "--ports", "24300-24309", "--listen", str(TARGET), *tls, stderr=target_log),
+    ):
+        yield World(here / "ours", authority, logs)
+
+
+def commands() -> list[tuple[str, str, bool]]:
+    """(program, full name, whether it answers with a stream) of every RPC that there is, and that there will be."""
+    files = {"worker": worker_pb2, "target": target_pb2}
+    return [
+        (program, f"/{service.full_name}/{method.name}", method.server_streaming)
+        for program, file in files.items()
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    ]
+
+
+COMMANDS = commands()
+# (who calls, what gRPC answers, what our coordinator makes of it, what the node's log says)
+REFUSED = [
+    ("nobody", grpc.StatusCode.UNAVAILABLE, "wants TLS, and was called without", "it spoke without TLS"),
+    ("no certificate", grpc.StatusCode.UNAVAILABLE, "", "it showed no certificate"),
+    ("rogue", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator rogue", "that this node does not trust"),
+    ("late", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator late", "has expired"),
+    ("a", grpc.StatusCode.PERMISSION_DENIED, "", "node a is no operator's certificate"),
+]
+
+
+@contextmanager
+def channel(world: World, who: str, address: HostPort) -> Iterator[grpc.Channel]:
+    if who == "nobody":
+        opened = grpc.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+    elif who == "no certificate":
+        opened = grpc.secure_channel(
+            str(address), grpc.ssl_channel_credentials(world.identity("alice").authority), options=CHANNEL_OPTIONS
+        )
+    else:
+        opened = grpc.secure_channel(str(address), channel_credentials(world.identity(who)), options=CHANNEL_OPTIONS)
+    with opened:
+        yield opened
+
+
+def call(opened: grpc.Channel, command: str, *, streams: bool) -> grpc.StatusCode:
+    """How it ends, with a request in which nothing is said."""
+    try:
+        if streams:
+            list(opened.unary_stream(command, bytes)(b"", timeout=10))
+        else:
+            opened.unary_unary(command, bytes)(b"", timeout=10)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    return grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize(("program", "command", "streams"), COMMANDS, ids=[name for _, name, _ in COMMANDS])
+def test_every_command_is_refused_to_whoever_is_no_operator(world: World, program: str, command: str, streams: bool) -> None:
+    address = WORKER if program == "worker" else TARGET
+    for who, code, _, _ in REFUSED:
+        with channel(world, who, address) as opened:
+            assert call(opened, command, streams=streams) is code, who
+    with channel(world, "alice", address) as opened:  # the test could not fail otherwise
+        assert call(opened, command, streams=streams) not in (
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.PERMISSION_DENIED,
+            grpc.StatusCode.UNIMPLEMENTED,
+        )
+
+
+@pytest.mark.parametrize("who", [who for who, *_ in REFUSED])
+def test_both_sides_say_why(world: World, who: str) -> None:
+    _, _, said, logged = next(row for row in REFUSED if row[0] == who)
+    if said:
+        identity = None if who == "nobody" else world.identity(who)
+        assert said in cause(WORKER, identity)
+    with channel(world, who, WORKER) as opened:
+        call(opened, COMMANDS[0][1], streams=False)
+
+    assert logged in world.logs["worker"].read_text()
+
+
+def test_the_cause_of_what_the_node_shows(world: World, tmp_path: Path) -> None:
+    alice = world.identity("alice")
+
+    assert cause(WORKER, alice) == ""
+    assert "does not name localhost" in cause(HostPort("localhost", WORKER.port), alice)
+    theirs = world.directory.parent / "theirs" / "rogue"
+    assert "of an authority that --tls here does not trust" in cause(WORKER, read_identity(theirs))
+    assert cause(HostPort("127.0.0.1", 1), alice) == ""  # nobody is there: no matter of TLS
+    with node("worker", "--listen", "127.0.0.1:24320"):
+        assert "speaks without" in cause(HostPort("127.0.0.1", 24_320), alice)
+        assert cause(HostPort("127.0.0.1", 24_320), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("Traceback (most recent call last):", None),
+        ("F1124 19:21:08.5 24780 server_chttp2.cc:1] the core aborts", None),
+        ("I1124 19:21:08.5 24780 log.cc:102] Log level INFO is not suitable for production.", ""),
+        (
+            "I1124 1 1 ssl.cc:1] Handshake failed with error SSL_ERROR_SSL: error:1:SSL: NEW_REASON: x",
+            "refused a peer: the TLS ",
+        ),
+    ],
+)
+def test_lines_of_the_core(line: str, sentence: str | None) -> None:
+    found = sentence_of(line)
+
+    assert found == sentence if not sentence else (found or "").startswith(sentence)
+
+
+def test_a_run_with_certificates_that_are_renewed_between_two(world: World, tmp_path: Path) -> None:
+    config = tmp_path / "c1m.toml"
+    config.write_text(
+        f'worker = "{WORKER}"\ntarget = "{TARGET}"\ntls = "{world.directory / "alice"}"\ntotal = 400\nhold = "0s"\n'
+    )
+    first = run_coord("--json", "-", "--config", str(config))
+    world.authority.renew("a", datetime.now(UTC), 20)
+    world.authority.renew("alice", datetime.now(UTC), 20)
+    second = run_coord("--json", "-", "--config", str(config))
+
+    for ended in (first, second):
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["reconciliation"]["target_open"] == 400
+    assert "warning" not in first.stderr
+    assert "warning: the certificate of operator alice expires in 19 days" in second.stderr
+    log = world.logs["worker"].read_text()
+    run = json.loads(second.stdout)["run_id"]
+    assert "c1m-worker: took a new certificate of node a" in log
+    assert "the certificate of node a expires in 19 days" in log
+    for command in ("Prepare", "Start", "Watch", "Stop"):
+        assert log.count(f"{command} of run {run} by operator alice at 127.0.0.1:") == 1
+    checked_identity(world.directory / "alice")
+
+
+def test_a_busy_node_says_whose_run_it_is_on(world: World) -> None:
+    words = ("--worker", str(WORKER), "--target", str(TARGET), "--tls", str(world.directory / "alice"), "--total", "10")
+    with channel(world, "alice", TARGET) as opened:
+        prepare = target_pb2.TargetServicePrepareRequest(run_id="other", acceptors=1, lease_seconds=30)
+        opened.unary_unary("/c1m.v1.TargetService/Prepare", target_pb2.TargetServicePrepareRequest.SerializeToString)(prepare)
+        ended = run_coord(*words)
+        stop = target_pb2.TargetServiceStopRequest(run_id="other")
+        opened.unary_unary("/c1m.v1.TargetService/Stop", target_pb2.TargetServiceStopRequest.SerializeToString)(stop)
+
+    assert ended.returncode == 3
+    assert "is busy with run other of alice since" in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--tls", "missing"), "cannot read missing/ca.crt"),
+        (("--tls", ".", "--insecure"), "give one of them"),
+    ],
+)
+def test_nodes_do_not_start_without_what_they_need(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    for program in ("worker", "target"):
+        ended = subprocess.run(
+            [sys.executable, "-m", f"c1m.{program}", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path
+        )
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+        assert said in ended.stderr
+
+
+def test_an_expired_certificate_starts_no_node_and_no_run(tmp_path: Path) -> None:
+    authority = make_authority(NOW - 400 * DAY)
+    made = tmp_path / "late"
+    make_private(made)
+    expired: Pair = issue(authority, Bearer(Role.OPERATOR, "late"), [], NOW - 400 * DAY, 100)
+    replace(made / "ca.crt", authority.certificate_pem, 0o644)
+    replace(made / IDENTITY_FILE, expired.pem, 0o600)
+
+    ended = run_coord("--total", "10", "--worker", str(WORKER), "--target", str(TARGET), "--tls", str(made))
+
+    assert ended.returncode == 2
+    assert "the certificate of operator late expired on" in ended.stderr
