@@ -17,6 +17,7 @@ T = TypeVar("T")
 TLS_HELP = "Directory of this node's certificate (c1m-coord pki issue node ...): only operators of its authority may command."
 INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
 WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
+ALLOW_TUNE_HELP = "Let whoever may command this node raise this host's limits, as c1m-coord tune does, and restore them."
 LISTEN_HELP = "Control address, HOST:PORT; port 0 takes any free one and says which."
 
 

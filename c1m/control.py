@@ -11,27 +11,31 @@ from dataclasses import replace
 
 import trio
 
-from c1m import __version__, descriptors, link
+from c1m import __version__, descriptors, link, tuning
 from c1m.crew import Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.kernel import memory, process
-from c1m.kernel.host import read_host, read_text
+from c1m.kernel.host import read_host
 from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.machine import read_machine
 from c1m.kernel.reader import Reader, read_levels
 from c1m.kernel.slab import read_merged
-from c1m.node import Host, Inspection
+from c1m.kernel.sysctl import read_sysctl
+from c1m.node import Change, Host, Inspection
 from c1m.rpc import PROTOCOL
-from c1m.sysctls import SYSCTLS, path_of
+from c1m.sysctls import SYSCTLS
+from c1m.tuned import Tuned, state_directory
 
 
 class Control(ABC):
     """What workers and targets have in common. Its methods run in the node's trio loop."""
 
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery) -> None:
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery, *, tunable: bool = False) -> None:
+        """``tunable``: whoever commands the node may raise settings of its host."""
         self.zygote = zygote
         self.nursery = nursery
+        self.tunable = tunable
         self.engagement: Engagement | None = None
 
     # -- the run that the node is busy with
@@ -68,6 +72,21 @@ class Control(ABC):
             await self.engagement.stop(self.engagement.closing)
             await self.engagement.over.wait()
 
+    # -- its host's settings
+
+    async def tune(self, wanted: Mapping[str, str], undo: bool) -> list[Change]:
+        """Raise sysctls, or restore what was raised, in whatever process.
+
+        Raises RefusedError when the node may not, is busy, or is asked for others than TUNABLE. Nothing here waits for the
+        loop, so that no run can begin meanwhile.
+        """
+        if not self.tunable:
+            raise RefusedError("does not let others change settings of its host; start it with --allow-tune if they may")
+        if busy := self.busy_with():
+            raise RefusedError(f"changes no settings while it is busy with {busy}")
+        tuned = Tuned(state_directory())
+        return tuning.undo(tuned) if undo else tuning.tune(tuned, wanted)
+
     # -- what it can tell
 
     def host(self) -> Host:
@@ -92,6 +111,7 @@ class Control(ABC):
             limits=read_limits(),
             levels=read_levels(),
             unknown=unknown_limits(),
+            tunable=self.tunable,
         )
 
     def pids(self) -> list[int]:
@@ -141,5 +161,5 @@ def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
 
 def read_facts() -> dict[str, str]:
     """Those of SYSCTLS that this kernel has and this process may read."""
-    texts = {name: read_text(path_of(name)) for name in SYSCTLS}
-    return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}
+    texts = {name: read_sysctl(name) for name in SYSCTLS}
+    return {name: text for name, text in texts.items() if text is not None}

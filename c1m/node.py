@@ -36,6 +36,7 @@ class Host:
     limits: Mapping[str, int] = field(default_factory=dict)  # those that are no sysctl: "RLIMIT_NPROC", "cgroup_pids"
     levels: Mapping[str, int] = field(default_factory=dict)  # what is used now, by the names of Reading.levels
     unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
+    tunable: bool = False  # whoever commands the node may raise settings of its host
 
     @property
     def namespace(self) -> str:
@@ -80,3 +81,14 @@ class Inspection:
     cpu_seconds: float | None = None
     unknown: tuple[str, ...] = ()
     reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting of the host, as it was and as it is: None where it cannot be read; ``reason``: why it is not as wanted."""
+
+    name: str
+    before: str | None
+    wanted: str
+    after: str | None
+    reason: str = ""

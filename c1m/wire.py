@@ -9,7 +9,7 @@ from dataclasses import asdict
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.errors import UsageError
 from c1m.heartbeat import Expect, Heartbeat
-from c1m.node import Host, Inspection, Sample
+from c1m.node import Change, Host, Inspection, Sample
 from c1m.phase import Phase
 from c1m.ports import PortRanges
 from c1m.reading import Cache, Reading
@@ -40,6 +40,7 @@ def host_to_wire(host: Host) -> node_pb2.Host:
         limits=host.limits,
         levels=host.levels,
         unknown=host.unknown,
+        tunable=host.tunable,
     )
 
 
@@ -62,6 +63,21 @@ def host_from_wire(host: node_pb2.Host) -> Host:
         limits=dict(host.limits),
         levels=dict(host.levels),
         unknown=dict(host.unknown),
+        tunable=host.tunable,
+    )
+
+
+def change_to_wire(change: Change) -> node_pb2.Change:
+    return node_pb2.Change(**asdict(change))
+
+
+def change_from_wire(change: node_pb2.Change) -> Change:
+    return Change(
+        name=change.name,
+        before=change.before if change.HasField("before") else None,
+        wanted=change.wanted,
+        after=change.after if change.HasField("after") else None,
+        reason=change.reason,
     )
 
 

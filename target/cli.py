@@ -10,7 +10,16 @@ from typing import Annotated, TypeVar
 import trio
 import typer
 
-from c1m.cli import INSECURE_HELP, LISTEN_HELP, TLS_HELP, WITH_PARENT_HELP, main_of, option, version_option
+from c1m.cli import (
+    ALLOW_TUNE_HELP,
+    INSECURE_HELP,
+    LISTEN_HELP,
+    TLS_HELP,
+    WITH_PARENT_HELP,
+    main_of,
+    option,
+    version_option,
+)
 from c1m.crew import Zygote
 from c1m.endpoints import HostPort, parse_host_port
 from c1m.errors import UsageError
@@ -33,6 +42,8 @@ EXAMPLES = """
   c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --tls server
 
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
+
+  c1m-target --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
 
   c1m-target observe --port 80                        # beside nginx, or any other server: what a connection costs there
 
@@ -64,6 +75,7 @@ def target(
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
     version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
 ) -> None:
@@ -76,7 +88,11 @@ def target(
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-target", tls)
     check_bind(where)
-    trio.run(serve_target, address, tls, with_parent, lambda zygote, nursery: TargetNode(zygote, nursery, where))
+
+    def node(zygote: Zygote, nursery: trio.Nursery) -> TargetNode:
+        return TargetNode(zygote, nursery, where, tunable=allow_tune)
+
+    trio.run(serve_target, address, tls, with_parent, node)
 
 
 def check_order(context: typer.Context) -> None:
@@ -95,6 +111,7 @@ def observe(
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
 ) -> None:
     """Beside a server that is not c1m's: count its connections, and what they cost it and its host."""
@@ -102,7 +119,11 @@ def observe(
     ports = option("--port", parse_ports, port)
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-target", tls)
-    trio.run(serve_target, address, tls, with_parent, lambda zygote, nursery: Observer(zygote, nursery, ports, pid))
+
+    def observer(zygote: Zygote, nursery: trio.Nursery) -> Observer:
+        return Observer(zygote, nursery, ports, pid, tunable=allow_tune)
+
+    trio.run(serve_target, address, tls, with_parent, observer)
 
 
 async def serve_target(

@@ -47,8 +47,8 @@ class Preparation:
 
 
 class TargetNode(Control):
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery, bind: Bind) -> None:
-        super().__init__(zygote, nursery)
+    def __init__(self, zygote: Zygote, nursery: trio.Nursery, bind: Bind, *, tunable: bool = False) -> None:
+        super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
         self.listening: Sequence[int] = ()  # the run's ports, one for each acceptor
 

@@ -28,8 +28,10 @@ FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds it
 class Observer(Control):
     """``pid`` and its descendants are the server; None: whoever listens on the ports."""
 
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery, ports: PortRanges, pid: int | None) -> None:
-        super().__init__(zygote, nursery)
+    def __init__(
+        self, zygote: Zygote, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
+    ) -> None:
+        super().__init__(zygote, nursery, tunable=tunable)
         self.ports = ports
         self.pid = pid
         self.server: Sequence[int] = ()

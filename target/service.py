@@ -69,3 +69,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
         left = self.seam.call(context, self.node.stop, request.run_id)
         return pb.TargetServiceStopResponse(left_established=left)
+
+    def Tune(self, request: pb.TargetServiceTuneRequest, context: grpc.ServicerContext) -> pb.TargetServiceTuneResponse:
+        changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
+        return pb.TargetServiceTuneResponse(changes=map(wire.change_to_wire, changes))

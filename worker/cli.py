@@ -9,7 +9,16 @@ import trio
 import typer
 
 from c1m.addresses import parse_sources
-from c1m.cli import INSECURE_HELP, LISTEN_HELP, TLS_HELP, WITH_PARENT_HELP, main_of, option, version_option
+from c1m.cli import (
+    ALLOW_TUNE_HELP,
+    INSECURE_HELP,
+    LISTEN_HELP,
+    TLS_HELP,
+    WITH_PARENT_HELP,
+    main_of,
+    option,
+    version_option,
+)
 from c1m.endpoints import parse_host_port
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
@@ -30,6 +39,8 @@ EXAMPLES = """
   c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
 
   c1m-worker --allow-slow 10.0.0.5:80                 # a run may hold this server up with slow clients
+
+  c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
 
   c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --tls client-1
 
@@ -57,6 +68,7 @@ def worker(
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
+    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
     version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
 ) -> None:
@@ -78,7 +90,7 @@ def worker(
             address,
             tls,
             with_parent=with_parent,
-            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed),
+            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed, tunable=allow_tune),
             add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
         )
 

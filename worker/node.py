@@ -76,8 +76,10 @@ class WorkerNode(Control):
         wanted_sources: Sequence[AddressBlock | Interface],
         wanted_ports: PortRanges | None,
         allowances: Sequence[Allowance] = (),
+        *,
+        tunable: bool = False,
     ) -> None:
-        super().__init__(zygote, nursery)
+        super().__init__(zygote, nursery, tunable=tunable)
         self.wanted_sources = wanted_sources
         self.wanted_ports = wanted_ports
         self.allowances = allowances

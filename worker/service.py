@@ -91,6 +91,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self.seam.call(context, self.node.stop, request.run_id, close, request.rate)
         return pb.StopResponse()
 
+    def Tune(self, request: pb.TuneRequest, context: grpc.ServicerContext) -> pb.TuneResponse:
+        changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
+        return pb.TuneResponse(changes=map(wire.change_to_wire, changes))
+
 
 def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
     """Raises UsageError for a request that makes no sense."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import sys
 from dataclasses import dataclass
+from typing import Final
 
 from c1m.ports import PortRanges, Range, parse_kernel_ports, parse_port_range
+
+BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+SO_NETNS_COOKIE: Final = 71  # asm-generic/socket.h, since Linux 5.14; Python's socket has no name for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class HostFacts:
 
 def read_host() -> HostFacts:
     """The facts of this host, read now. Raises ValueError for port ranges that c1m.ports cannot read."""
-    boot_id = read_text("/proc/sys/kernel/random/boot_id")
+    boot_id = read_text(BOOT_ID)
     ephemeral = read_text("/proc/sys/net/ipv4/ip_local_port_range")
     reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")
     return HostFacts(
@@ -70,5 +76,15 @@ def network_namespace(pid: int | str) -> int | None:
     """The inode of a process's network namespace; None when it is gone, or another user's."""
     try:
         return os.stat(f"/proc/{pid}/ns/net").st_ino
+    except OSError:
+        return None
+
+
+def namespace_cookie() -> int | None:
+    """What names our network namespace among all that there were since the machine started; an inode's number is given again
+    when its namespace is gone. None where the kernel is older than 5.14."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            return int.from_bytes(asked.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)
     except OSError:
         return None

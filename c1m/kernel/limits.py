@@ -80,5 +80,8 @@ def parse_capabilities(status: str) -> list[str]:
 
 def unknown_limits() -> dict[str, str]:
     """Sysctl -> why it cannot be read here."""
-    absent = [name for name in SYSCTLS if read_text(path_of(name)) is None]
-    return {name: _WHY.get(SYSCTLS[name], "this kernel has no {name}").format(name=name) for name in absent}
+    return {name: why_unknown(name) for name in SYSCTLS if read_text(path_of(name)) is None}
+
+
+def why_unknown(name: str) -> str:
+    return _WHY.get(SYSCTLS[name], "this kernel has no {name}").format(name=name)

@@ -33,7 +33,7 @@ CLOSE_RESET: Close
 CLOSE_FIN: Close
 
 class Host(_message.Message):
-    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches", "limits", "levels", "unknown")
+    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches", "limits", "levels", "unknown", "tunable")
     class FactsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class Host(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     LEVELS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    TUNABLE_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     version: str
     boot_id: str
@@ -110,7 +111,22 @@ class Host(_message.Message):
     limits: _containers.ScalarMap[str, int]
     levels: _containers.ScalarMap[str, int]
     unknown: _containers.ScalarMap[str, str]
-    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., unknown: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    tunable: bool
+    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., unknown: _Optional[_Mapping[str, str]] = ..., tunable: bool = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("name", "before", "wanted", "after", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    before: str
+    wanted: str
+    after: str
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., before: _Optional[str] = ..., wanted: _Optional[str] = ..., after: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Cache(_message.Message):
     __slots__ = ("objects", "object_bytes", "full_bytes", "page_bytes")

@@ -70,6 +70,11 @@ class TargetServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopResponse.FromString,
                 _registered_method=True)
+        self.Tune = channel.unary_unary(
+                '/c1m.v1.TargetService/Tune',
+                request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceTuneRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceTuneResponse.FromString,
+                _registered_method=True)
 
 
 class TargetServiceServicer(object):
@@ -126,6 +131,13 @@ class TargetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Tune(self, request, context):
+        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TargetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -163,6 +175,11 @@ def add_TargetServiceServicer_to_server(servicer, server):
                     servicer.Stop,
                     request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopResponse.SerializeToString,
+            ),
+            'Tune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tune,
+                    request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceTuneRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceTuneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -355,6 +372,33 @@ class TargetService(object):
             '/c1m.v1.TargetService/Stop',
             c1m_dot_v1_dot_target__pb2.TargetServiceStopRequest.SerializeToString,
             c1m_dot_v1_dot_target__pb2.TargetServiceStopResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.TargetService/Tune',
+            c1m_dot_v1_dot_target__pb2.TargetServiceTuneRequest.SerializeToString,
+            c1m_dot_v1_dot_target__pb2.TargetServiceTuneResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class TargetServiceStub:
     """Close a share of the connections, and go on accepting."""
     Stop: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]
     """Close what is still open and stop listening; Watch tells when it is done."""
+    Tune: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceTuneRequest, _target_pb2.TargetServiceTuneResponse]
+    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 @_typing.type_check_only
 class TargetServiceAsyncStub(TargetServiceStub):
@@ -71,6 +73,8 @@ class TargetServiceAsyncStub(TargetServiceStub):
     """Close a share of the connections, and go on accepting."""
     Stop: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]  # type: ignore[assignment]
     """Close what is still open and stop listening; Watch tells when it is done."""
+    Tune: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceTuneRequest, _target_pb2.TargetServiceTuneResponse]  # type: ignore[assignment]
+    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
     """A target node: accepts, echoes and counts connections."""
@@ -132,5 +136,13 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceStopResponse, _abc.Awaitable[_target_pb2.TargetServiceStopResponse]]:
         """Close what is still open and stop listening; Watch tells when it is done."""
+
+    @_abc_1.abstractmethod
+    def Tune(
+        self,
+        request: _target_pb2.TargetServiceTuneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_target_pb2.TargetServiceTuneResponse, _abc.Awaitable[_target_pb2.TargetServiceTuneResponse]]:
+        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 def add_TargetServiceServicer_to_server(servicer: TargetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -298,3 +298,24 @@ class StopRequest(_message.Message):
 class StopResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class TuneRequest(_message.Message):
+    __slots__ = ("settings", "undo")
+    class SettingsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    settings: _containers.ScalarMap[str, str]
+    undo: bool
+    def __init__(self, settings: _Optional[_Mapping[str, str]] = ..., undo: bool = ...) -> None: ...
+
+class TuneResponse(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[_node_pb2.Change]
+    def __init__(self, changes: _Optional[_Iterable[_Union[_node_pb2.Change, _Mapping]]] = ...) -> None: ...

@@ -85,6 +85,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.StopRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.StopResponse.FromString,
                 _registered_method=True)
+        self.Tune = channel.unary_unary(
+                '/c1m.v1.WorkerService/Tune',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.TuneRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.TuneResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer(object):
@@ -162,6 +167,13 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Tune(self, request, context):
+        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +226,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Stop,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.StopRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.StopResponse.SerializeToString,
+            ),
+            'Tune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tune,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.TuneRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.TuneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +504,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Stop',
             c1m_dot_v1_dot_worker__pb2.StopRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.StopResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Tune',
+            c1m_dot_v1_dot_worker__pb2.TuneRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.TuneResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,8 @@ class WorkerServiceStub:
     """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
     """Begin to close; Watch tells when it is done."""
+    Tune: _grpc.UnaryUnaryMultiCallable[_worker_pb2.TuneRequest, _worker_pb2.TuneResponse]
+    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -83,6 +85,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
     """Begin to close; Watch tells when it is done."""
+    Tune: _aio.UnaryUnaryMultiCallable[_worker_pb2.TuneRequest, _worker_pb2.TuneResponse]  # type: ignore[assignment]
+    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """A worker node: opens and holds connections."""
@@ -168,5 +172,13 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StopResponse, _abc.Awaitable[_worker_pb2.StopResponse]]:
         """Begin to close; Watch tells when it is done."""
+
+    @_abc_1.abstractmethod
+    def Tune(
+        self,
+        request: _worker_pb2.TuneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.TuneResponse, _abc.Awaitable[_worker_pb2.TuneResponse]]:
+        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
