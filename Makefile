@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOTAL ?= 100000
 
-.PHONY: run test lint types wheel proto bench clean
+.PHONY: run test lint types wheel proto deploy bench clean
 
 run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
@@ -24,6 +24,10 @@ types: $(VENV)/installed-dev
 proto: $(VENV)/installed-dev
 	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto \
 	  --python_out=. --pyi_out=. --grpc_python_out=. --mypy_grpc_out=. proto/c1m/v1/*.proto
+
+# What was made from the table of limits is committed too; tests/test_deploy.py proves it fresh.
+deploy: $(VENV)/installed
+	$(BIN)/c1m-coord tune --files deploy
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python bench/run.py

@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, explain, pki, plan, retarget, run
+from .commands import doctor, explain, pki, plan, retarget, run, tune
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -43,6 +43,8 @@ EXAMPLES = """
 
   c1m-coord doctor                                    # every limit of every node
 
+  c1m-coord tune --total 1M                           # what to type on each node for that; --apply does it, --undo restores
+
   c1m-coord explain ports                             # about one of them
 
   c1m-coord pki --help                                # who may command the nodes
@@ -63,6 +65,7 @@ app.command(epilog=EXAMPLES)(run.run)
 app.command("plan", epilog=EXAMPLES)(plan.plan)
 app.command(epilog=EXAMPLES)(retarget.retarget)
 app.command("doctor", epilog=EXAMPLES)(doctor.doctor)
+app.command(epilog=EXAMPLES)(tune.tune)
 app.command(epilog=EXAMPLES)(explain.explain)
 app.add_typer(pki.app, name="pki")
 

@@ -69,18 +69,19 @@ def operator_identity(directory: Path | None) -> Identity | None:
 
 
 @asynccontextmanager
-async def fleet(settings: RunSpec) -> AsyncIterator[tuple[list[Worker], Target | None]]:
-    """Clients of the named nodes, or of nodes started here where none are named; those listen on loopback, without TLS."""
+async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Worker], Target | None]]:
+    """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
+    without TLS."""
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
     identity = operator_identity(settings.tls)
     async with AsyncExitStack() as stack:
         target = Target(settings.target, identity) if settings.target else None
         if target is None and settings.endpoint is None:
-            target = Target(await stack.enter_async_context(embedded.node(embedded.TARGET)))
+            target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
         workers = [Worker(address, identity) for address in settings.worker]
         if not workers:
-            workers.append(Worker(await stack.enter_async_context(embedded.node(embedded.WORKER))))
+            workers.append(Worker(await stack.enter_async_context(embedded.node((*embedded.WORKER, *words)))))
         for client in [*workers, *([target] if target else [])]:
             stack.push_async_callback(client.close)
         yield workers, target

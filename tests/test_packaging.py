@@ -79,6 +79,15 @@ def test_the_sdist_holds_no_links(built: Path) -> None:
     assert not odd
 
 
+def test_the_sdist_holds_what_machines_are_deployed_with(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as opened:
+        names = {member.name.partition("/")[2] for member in opened if member.isfile()}
+
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "deploy").rglob("*") if path.is_file()} <= names
+    assert "deploy/sysctl.d/90-c1m.conf" in names
+
+
 def test_three_commands_are_installed(wheel: Path) -> None:
     scripts = configparser.ConfigParser()
     with zipfile.ZipFile(wheel) as opened:

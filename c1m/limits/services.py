@@ -1,0 +1,54 @@
+"""The systemd units of the node programs. Pure.
+
+They run as root, since /proc/slabinfo, which says what a connection costs, is root's alone; what they do not need is taken
+away. Options come from a file, and limits from a drop-in beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_UNIT: Final = """
+[Unit]
+Description={program} {what}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+# OPTIONS=--listen 10.0.0.2:7100 --tls /etc/c1m/tls
+EnvironmentFile=-/etc/c1m/{program}.env
+ExecStart=/usr/local/bin/{program} $OPTIONS
+Restart=on-failure
+# Closing a million connections takes about ten seconds.
+TimeoutStopSec=60
+# Where the record of tuned settings is.
+StateDirectory=c1m
+Environment=XDG_STATE_HOME=%S
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+NoNewPrivileges=yes
+# With --allow-tune it has to be "no".
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictSUIDSGID=yes
+LockPersonality=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit(program: str, what: str) -> tuple[str, str]:
+    """What the file is, and the unit."""
+    return f"/etc/systemd/system: {program} as a service.", _UNIT.format(program=program, what=what)
+
+
+SERVICES: Final = {
+    "c1m-worker": unit("c1m-worker", "opens and holds TCP connections"),
+    "c1m-target": unit("c1m-target", "accepts, echoes and counts TCP connections"),
+}
+"""Name -> what its file is, and the unit."""

@@ -1,0 +1,111 @@
+"""Tuning through the nodes: all are asked whether they let it before the first setting is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from c1m import wire
+from c1m.errors import C1mError, RefusedError
+from c1m.node import Change, Host
+from c1m.v1 import target_pb2, worker_pb2
+
+from .advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
+from .fleet import Target, Worker, sentences
+from .muster import muster, preflight_of
+from .session import fleet
+from .spec import RunSpec
+
+TUNE_SECONDS = 30.0  # a record is on the disk before each setting is written
+ALLOW = "--allow-tune"
+
+
+@dataclass(slots=True)
+class Tuning:
+    """What was advised, and what became of it. ``changes`` by node; ``lost``: nodes that did not answer meanwhile."""
+
+    total: int | None = None
+    advice: Sequence[Advice] = ()
+    changes: dict[str, list[Change]] = field(default_factory=dict)
+    lost: list[C1mError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 something is left to do, or the code of a node's error."""
+        if self.lost:
+            return self.lost[0].exit_code
+        failed = any(change.reason for changes in self.changes.values() for change in changes)
+        return 1 if failed or any(not each.is_tunable for each in self.advice) else 0
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "schema": TUNE_SCHEMA,
+            "total": self.total,
+            "advice": [advice_document(each) for each in self.advice],
+            "changes": [change_document(node, change) for node, changes in self.changes.items() for change in changes],
+            "lost": [str(error) for error in self.lost],
+        }
+
+
+async def apply(settings: RunSpec) -> Tuning:
+    """Raises RefusedError before anything is changed, when a node does not let it, or is busy."""
+    async with fleet(settings, ALLOW) as (workers, target):
+        mustered = await muster(settings, workers, target)
+        advice = advice_of(preflight_of(settings, mustered))
+        wanted: dict[str, dict[str, str]] = {}
+        for each in advice:
+            if each.is_tunable:
+                wanted.setdefault(each.node, {})[each.setting] = each.wanted
+        mustered.check_free()
+        check_tunable({name: host for name, host in mustered.hosts.items() if name in wanted})
+        tuning = Tuning(settings.total, advice)
+        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], wanted)
+        return tuning
+
+
+async def undo(settings: RunSpec) -> Tuning:
+    """Restore what was changed on every node's host. Raises RefusedError as ``apply`` does."""
+    async with fleet(settings, ALLOW) as (workers, target):
+        mustered = await muster(settings, workers, target)
+        mustered.check_free()
+        check_tunable(mustered.hosts)
+        tuning = Tuning()
+        await everywhere(tuning, nodes_of(workers, target), None)
+        return tuning
+
+
+def nodes_of(workers: Sequence[Worker], target: Target | None) -> list[Worker | Target]:
+    return [*workers, *([target] if target else [])]
+
+
+def check_tunable(hosts: Mapping[str, Host]) -> None:
+    """Raises RefusedError."""
+    if closed := [name for name, host in hosts.items() if not host.tunable]:
+        raise RefusedError(
+            f"{', '.join(closed)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
+            f"with {ALLOW}, or type what c1m-coord tune prints"
+        )
+
+
+async def everywhere(tuning: Tuning, nodes: Sequence[Worker | Target], wanted: Mapping[str, Mapping[str, str]] | None) -> None:
+    """``wanted``: by node; None restores. One node's failure does not hide what became of the others."""
+    calls = [call(node, wanted[node.name] if wanted else {}, undo=wanted is None) for node in nodes]
+    for node, answer in zip(nodes, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+        if isinstance(answer, C1mError):
+            tuning.lost.append(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        elif answer:
+            tuning.changes[node.name] = answer
+
+
+async def call(node: Worker | Target, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
+    with sentences(node.name):
+        if isinstance(node, Worker):
+            request = worker_pb2.TuneRequest(settings=wanted, undo=undo)
+            return [wire.change_from_wire(change) for change in (await node.stub.Tune(request, timeout=TUNE_SECONDS)).changes]
+        order = target_pb2.TargetServiceTuneRequest(settings=wanted, undo=undo)
+        return [wire.change_from_wire(change) for change in (await node.stub.Tune(order, timeout=TUNE_SECONDS)).changes]
