@@ -23,12 +23,12 @@ from c1m.kernel.sockstat import read_sockstat
 
 SOURCE = Path(__file__).with_name("reference.c")
 RUN_SECONDS = 600  # for one measurement; a million takes about one
-QUIET_SOCKETS = 1000  # open or in TIME_WAIT, of this namespace
+QUIET_SOCKETS = 1000  # open on the machine, or in TIME_WAIT
 QUIET_SECONDS = 90.0  # to wait for that; TIME_WAIT lasts 60 s
 IDLE_SECONDS = 1.0  # over which the processors' idle share is taken
 
-# Set for the process that the namespace was made for, or it would make another.
-INSIDE = "C1M_BENCH_NAMESPACE"
+# A run in a network namespace of its own finds nobody's sockets there, no TIME_WAIT of the run before among them.
+NAMESPACE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +78,17 @@ class BenchError(Exception):
 # -- the machine
 
 
-def enter_namespace() -> None:
-    """Become the same command in a network namespace of its own, where nobody else's sockets are; root can, others stay.
-
-    By unshare(1): Python has os.unshare from 3.12 on.
-    """
-    if os.environ.get(INSIDE):
-        return
+def namespace() -> Sequence[str]:
+    """What goes before a command; nothing, for whoever cannot make namespaces: then runs wait for each other's TIME_WAIT."""
     if os.geteuid() or not (shutil.which("unshare") and shutil.which("ip")):
-        print("not root, or without unshare and ip: this runs beside the machine's other sockets", file=sys.stderr)
-        return
-    inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
-    os.execvpe("unshare", ["unshare", "-n", *inside], os.environ | {INSIDE: "1"})
+        return ()
+    return NAMESPACE
 
 
 def sockets() -> int | None:
-    """TCP sockets of this namespace, TIME_WAIT included; None is unknown."""
+    """TCP sockets of the machine, and this namespace's TIME_WAIT; None is unknown."""
     found = (read_sockstat() or {}).get("TCP")
-    return found["inuse"] + found["tw"] if found else None
+    return found["alloc"] + found["tw"] if found else None
 
 
 def processor_ticks() -> tuple[int, int]:
@@ -131,12 +124,18 @@ def build(directory: Path) -> Path:
 def output_of(command: Sequence[str], directory: Path) -> str:
     """Standard output. Raises BenchError for a command that cannot be run, fails or takes too long.
 
-    In a directory and an environment without a fleet's c1m.toml.
+    In a namespace of its own, and in a directory and an environment without a fleet's c1m.toml.
     """
     environment = {name: value for name, value in os.environ.items() if name != "C1M_CONFIG"}
     try:
         done = subprocess.run(
-            command, cwd=directory, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=True
+            [*namespace(), *command],
+            cwd=directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=True,
         )
     except subprocess.CalledProcessError as error:
         raise BenchError(f"{' '.join(command)} ended with {error.returncode}:\n{error.stderr}{error.stdout}") from None
@@ -252,7 +251,6 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    enter_namespace()
     try:
         with tempfile.TemporaryDirectory(prefix="c1m-bench-") as directory:
             results = measure(MILLION if given.million else USUAL, given.rounds, Path(directory))
