@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -13,80 +13,17 @@ from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import Tally
 
-from . import liveness, seats, storms
-from .criteria import Judgement, judge_all
-from .diagnosis import sentences
+from . import liveness, storms
+from .criteria import judge_all
 from .findings import Findings
 from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
 from .stages import retarget_summary, stages_summary
+from .verdict import verdict
 
 SCHEMA = "c1m.summary/1"
 SYN_STEPS = (1, 3, 7)  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    name: str
-    exit_code: int
-    reasons: tuple[str, ...]
-
-
-def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
-    """The gravest thing that happened decides the exit code; every reason is kept."""
-    ledger = outcome.ledger
-    criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
-    troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
-    causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
-    reasons = tuple(dict.fromkeys([*troubles, *criteria, *causes, *outcome.gauges.sentences]))
-    if outcome.refusals:
-        return Verdict("refused", 3, outcome.refusals)
-    if outcome.interrupted:
-        return Verdict("interrupted", 130, ("interrupted by the operator", *troubles, *causes))
-    if troubles:
-        return Verdict("degraded", 4, reasons)
-    if criteria:
-        return Verdict("failed", 1, reasons)
-    return Verdict("passed", 0, reasons)
-
-
-def failed_criteria(outcome: Outcome) -> list[str]:
-    """Reached, held, and reconciled: what of it is not true, a sentence each."""
-    ledger = outcome.ledger
-    told = []
-    if ledger is None or outcome.hold_end is None:
-        return ["the run ended before its hold did"]
-    if outcome.spec.turnover:
-        told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
-        told += storms.failures(outcome.spec.storm, ledger.waves)
-    elif ledger.tally.opened < ledger.due:
-        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
-        told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
-    left_open = ledger.tally.opened - outcome.hold_end.closed
-    if outcome.hold_end.established < left_open and not outcome.spec.turnover:
-        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
-        told.append(
-            f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "
-            f"dropped: {causes or 'none'}" + (f"; the server said: {ledger.heard}" if ledger.heard else "")
-        )
-    if not outcome.hold_end.reconciliation.sound:
-        told += outcome.hold_end.reconciliation.explanation
-    for rest, comparison in outcome.rests:
-        if not comparison.reconciliation.sound:
-            told += [f"while the schedule stood at {rest.total:,}: {each}" for each in comparison.reconciliation.explanation]
-    if (probed := outcome.probed) and probed.ghosts:
-        told.append(
-            f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
-            f"kernel does not know them"
-        )
-    if wanted := outcome.spec.beating:
-        told += liveness.complaints(ledger.tally.heartbeats, wanted)
-    if wanted or outcome.spec.server_push:
-        told += liveness.push_complaints(ledger.tally.pushes)
-        if ledger.target and not outcome.spec.endpoint:
-            told += liveness.bytes_differ(ledger.tally, ledger.target.sample.tally)
-    return told
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from c1m.coordinator.outcome import Outcome
 from c1m.coordinator.plan import make_plan
 from c1m.coordinator.reconcile import Counts, reconcile
 from c1m.coordinator.spec import RunSpec
-from c1m.coordinator.summary import summarise, verdict
+from c1m.coordinator.summary import summarise
+from c1m.coordinator.verdict import verdict
 from c1m.node import Inspection, Sample
 from c1m.phase import Phase
 from c1m.ports import PortRanges
