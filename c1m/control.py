@@ -14,7 +14,7 @@ import trio
 from c1m import __version__, descriptors, link, tuning
 from c1m.crew import Zygote
 from c1m.engagement import Engagement
-from c1m.errors import RefusedError
+from c1m.errors import RefusedError, UsageError
 from c1m.kernel import memory, process
 from c1m.kernel.host import read_host
 from c1m.kernel.limits import read_limits, unknown_limits
@@ -77,13 +77,15 @@ class Control(ABC):
     async def tune(self, wanted: Mapping[str, str], undo: bool) -> list[Change]:
         """Raise sysctls, or restore what was raised, in whatever process.
 
-        Raises RefusedError when the node may not, is busy, or is asked for others than TUNABLE. Nothing here waits for the
-        loop, so that no run can begin meanwhile.
+        Raises UsageError for both at once; RefusedError when the node may not, is busy, or is asked for others than
+        TUNABLE. Nothing here waits for the loop, so that no run can begin meanwhile.
         """
         if not self.tunable:
             raise RefusedError("does not let others change settings of its host; start it with --allow-tune if they may")
         if busy := self.busy_with():
             raise RefusedError(f"changes no settings while it is busy with {busy}")
+        if undo and wanted:
+            raise UsageError("to restore settings and to raise others are two commands")
         tuned = Tuned(state_directory())
         return tuning.undo(tuned) if undo else tuning.tune(tuned, wanted)
 

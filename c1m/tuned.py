@@ -12,12 +12,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from c1m.errors import C1mError, RefusedError
 from c1m.kernel.host import BOOT_ID, namespace_cookie, network_namespace, read_text
+from c1m.limits.tuning import TUNABLE
 from c1m.sysctls import SYSCTLS, Home
 
 HOST: Final = "host"
@@ -25,10 +26,16 @@ HOST: Final = "host"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``after`` is what was to be written, until it has been read back."""
+    """``before``: what to restore. ``found`` was there when it was to become ``after``, and still is if we died before that;
+    once it has been read back, both are what was read."""
 
     before: str
+    found: str
     after: str
+
+    def is_ours(self, now: str) -> bool:
+        """Whether nobody else has changed it, as far as can be told."""
+        return now in (self.before, self.found, self.after)
 
 
 Entries = dict[str, dict[str, Written]]  # place -> sysctl -> what became of it
@@ -54,7 +61,7 @@ class Tuned:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Raises RefusedError where no record can be kept, C1mError for one that cannot be read."""
+        """Raises RefusedError where no record can be kept, or another process has it; C1mError for one that cannot be read."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -64,11 +71,18 @@ class Tuned:
                 f"{error.strerror}; set XDG_STATE_HOME to a directory that it may write"
             ) from None
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)  # of the directory: the file itself is replaced
+            self.lock()
             self.entries = self.load()
             yield
         finally:
             os.close(self.descriptor)
+
+    def lock(self) -> None:
+        """Of the directory, since the file is replaced. Raises RefusedError and does not wait: who has it may be stopped."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError("changes nothing while another node of this host does; try again") from None
 
     def place(self, name: str) -> str:
         return self.namespace if SYSCTLS[name] is Home.NAMESPACE else HOST
@@ -96,12 +110,12 @@ class Tuned:
         try:
             document = json.loads(self.path.read_text())
             return {
-                place: {name: Written(each["before"], each["after"]) for name, each in settings.items() if name in SYSCTLS}
+                place: {name: Written(**each) for name, each in settings.items() if name in TUNABLE}
                 for place, settings in document.items()
             }
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise C1mError(
                 f"cannot read {self.path}, the record of what was tuned ({error}); look at it, or remove it"
             ) from None
@@ -109,7 +123,7 @@ class Tuned:
     def save(self) -> None:
         """All of it or none; no file where there is nothing to remember."""
         document = {
-            place: {name: {"before": each.before, "after": each.after} for name, each in settings.items()}
+            place: {name: asdict(each) for name, each in settings.items()}
             for place, settings in self.entries.items()
             if settings
         }

@@ -41,13 +41,13 @@ def raise_one(tuned: Tuned, name: str, wanted: str) -> Change:
     if value == before:
         return Change(name, before, wanted, before)
     earlier = tuned.of(name)
-    if earlier and earlier.after != before:
+    if earlier and not earlier.is_ours(before):
         earlier = None  # somebody wrote it after us, and what they wrote is what to restore
     origin = earlier.before if earlier else before
-    tuned.keep(name, Written(origin, value))
+    tuned.keep(name, Written(origin, before, value))
     reason = write_sysctl(name, value)
     after = read_sysctl(name)
-    tuned.keep(name, earlier if after == before else Written(origin, after or value))
+    tuned.keep(name, earlier if after == before else Written(origin, after or value, after or value))
     if not reason and after != value:
         reason = f"the kernel said nothing against {value}, and has {after} now"
     return Change(name, before, wanted, after, reason)
@@ -61,7 +61,9 @@ def undo(tuned: Tuned) -> list[Change]:
 
 def restore_one(tuned: Tuned, name: str, written: Written) -> Change:
     now = read_sysctl(name)
-    if now not in (written.after, written.before):
+    if now is None:
+        return Change(name, None, written.before, None, why_unknown(name))
+    if not written.is_ours(now):
         tuned.keep(name, None)  # it is no longer ours
         return Change(name, now, written.before, now, f"somebody changed it from {written.after} to {now} since; left so")
     reason = "" if now == written.before else write_sysctl(name, written.before)

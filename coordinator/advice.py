@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,15 +21,11 @@ class Advice:
     """One setting in one place, and the limit that asks for it. ``setting`` is empty where only people can do something."""
 
     found: Assessment
+    node: str  # who may write it, of those that share the place
     place: str  # equal for advice on the same setting of the same host, network namespace or node
     setting: str = ""
     now: str = ""
     wanted: str = ""
-
-    @property
-    def node(self) -> str:
-        """Who writes it, of those that share the place."""
-        return self.found.nodes[0]
 
     @property
     def is_tunable(self) -> bool:
@@ -45,27 +41,32 @@ class Advice:
         found = self.found
         limit = found.limit
         if not self.setting:
-            return f"{limit.name} ({found.standing}): {found.sentence()}"
+            return f"{limit.name} ({found.standing}): {replace(found, settings={}).sentence()}"
         needed = "" if found.need is None else f", and {amount(found.need, limit)} is needed"
         otherwise = f"; otherwise {limit.symptom.pattern}" if limit.symptom.pattern else ""
         return f"{limit.name} ({found.standing}): {self.setting} is {self.now or 'unknown'}{needed}{otherwise}"
 
 
 def advice_of(preflight: Preflight) -> list[Advice]:
-    """Of what is tight or will stop the run, each setting of each place once; none asks for less than there is."""
-    hosts = {member.name: member.host for member in preflight.members}
+    """Of what is tight or will stop the run; none asks for less than there is."""
+    return once(each for found in (*preflight.stops, *preflight.tight) for each in advised(found, preflight.fleet.hosts))
+
+
+def once(advice: Iterable[Advice]) -> list[Advice]:
+    """Each setting of each place, as high as anything there asks for: whoever types both ends with the second one."""
     made: dict[tuple[str, str], Advice] = {}
-    for found in (*preflight.stops, *preflight.tight):
-        for each in advised(found, hosts[found.nodes[0]]):
-            key = (each.place, each.setting or found.limit.name)
-            made[key] = greater(made[key], each) if key in made else each
+    for each in advice:
+        key = (each.place, each.setting or each.found.limit.name)
+        made[key] = greater(made[key], each) if key in made else each
     return list(made.values())
 
 
-def advised(found: Assessment, host: Host) -> Iterator[Advice]:
+def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
     """Where none of the settings would change anything, what people can do."""
     changed = False
     for setting, value in found.settings.items():
+        node = writer(setting, found.nodes, hosts)
+        host = hosts[node]
         now = host.facts.get(setting, "") if setting in SYSCTLS else str(found.value)
         try:
             wanted = raised(setting, now, value) if setting in TUNABLE else value
@@ -73,19 +74,23 @@ def advised(found: Assessment, host: Host) -> Iterator[Advice]:
             now, wanted = "", value
         if wanted != now:
             changed = True
-            yield Advice(found, place_of(setting, found, host), setting, now, wanted)
+            yield Advice(found, node, place_of(setting, node, host), setting, now, wanted)
     if not changed:
-        yield Advice(found, found.nodes[0])
+        yield Advice(found, found.nodes[0], found.nodes[0])
 
 
-def place_of(setting: str, found: Assessment, host: Host) -> str:
+def writer(setting: str, nodes: Sequence[str], hosts: Mapping[str, Host]) -> str:
+    """Of nodes that share a place, one that sees the setting, and that lets others write it."""
+    return min(nodes, key=lambda name: (setting not in hosts[name].facts, not hosts[name].tunable))
+
+
+def place_of(setting: str, node: str, host: Host) -> str:
     if setting not in SYSCTLS:
-        return found.nodes[0]
+        return node
     return host.namespace if SYSCTLS[setting] is Home.NAMESPACE else host.boot_id
 
 
 def greater(one: Advice, other: Advice) -> Advice:
-    """The one that asks for more, by what both together need."""
     if one.setting not in TUNABLE:
         return one
     more = raised(one.setting, one.wanted, other.wanted)

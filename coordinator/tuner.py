@@ -62,7 +62,7 @@ async def apply(settings: RunSpec) -> Tuning:
         mustered.check_free()
         check_tunable({name: host for name, host in mustered.hosts.items() if name in wanted})
         tuning = Tuning(settings.total, advice)
-        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], wanted)
+        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], mustered.hosts, wanted)
         return tuning
 
 
@@ -73,7 +73,7 @@ async def undo(settings: RunSpec) -> Tuning:
         mustered.check_free()
         check_tunable(mustered.hosts)
         tuning = Tuning()
-        await everywhere(tuning, nodes_of(workers, target), None)
+        await everywhere(tuning, nodes_of(workers, target), mustered.hosts, None)
         return tuning
 
 
@@ -90,16 +90,28 @@ def check_tunable(hosts: Mapping[str, Host]) -> None:
         )
 
 
-async def everywhere(tuning: Tuning, nodes: Sequence[Worker | Target], wanted: Mapping[str, Mapping[str, str]] | None) -> None:
-    """``wanted``: by node; None restores. One node's failure does not hide what became of the others."""
-    calls = [call(node, wanted[node.name] if wanted else {}, undo=wanted is None) for node in nodes]
-    for node, answer in zip(nodes, await asyncio.gather(*calls, return_exceptions=True), strict=True):
-        if isinstance(answer, C1mError):
-            tuning.lost.append(answer)
-        elif isinstance(answer, BaseException):
-            raise answer
-        elif answer:
-            tuning.changes[node.name] = answer
+async def everywhere(
+    tuning: Tuning,
+    nodes: Sequence[Worker | Target],
+    hosts: Mapping[str, Host],
+    wanted: Mapping[str, Mapping[str, str]] | None,
+) -> None:
+    """``wanted``: by node; None restores. Nodes of one host have one record, and so are called one after the other."""
+
+    by_host: dict[str, list[Worker | Target]] = {}
+    for node in nodes:
+        by_host.setdefault(hosts[node.name].boot_id, []).append(node)
+
+    async def one_host(together: Sequence[Worker | Target]) -> None:
+        for node in together:
+            try:
+                changes = await call(node, wanted[node.name] if wanted else {}, undo=wanted is None)
+            except C1mError as error:  # does not hide what became of the others
+                tuning.lost.append(error)
+            else:
+                tuning.changes |= {node.name: changes} if changes else {}
+
+    await asyncio.gather(*map(one_host, by_host.values()))
 
 
 async def call(node: Worker | Target, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:

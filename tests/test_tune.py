@@ -262,20 +262,29 @@ import sys
 from c1m.tuned import Tuned, Written, state_directory
 tuned = Tuned(state_directory())
 with tuned.held():
-    tuned.keep("{SOMAXCONN}", Written("64", "520"))
+    tuned.keep("{SOMAXCONN}", Written(*sys.argv[1:]))
 """
 
 
 @root
-@pytest.mark.parametrize("written", ["64", "520"], ids=["before the setting was written", "before it was read back"])
-def test_a_node_that_died_while_it_tuned_leaves_a_record(low: Host, written: str) -> None:
-    """A record is on the disk before the setting is written, so that both of these may be what is found."""
-    low.python(CRASHED)
-    low.set(SOMAXCONN, written)
+@pytest.mark.parametrize(
+    ("record", "there"),
+    [
+        (("64", "64", "520"), "64"),
+        (("64", "64", "520"), "520"),
+        (("64", "520", "600"), "520"),
+        (("64", "520", "600"), "600"),
+    ],
+)
+def test_a_node_that_died_while_it_tuned_leaves_a_record(low: Host, record: tuple[str, ...], there: str) -> None:
+    """It is on the disk before the setting is written, and so is found with what was there and with what was to be, the first
+    time that something is raised and the second."""
+    low.python(CRASHED, *record)
+    low.set(SOMAXCONN, there)
     with low.target("--allow-tune"):
         answer = low.call("Tune", {"undo": True})
 
-    assert [(each["before"], each["after"]) for each in answer["changes"]] == [(written, "64")]
+    assert [(each["before"], each["after"]) for each in answer["changes"]] == [(there, "64")]
     assert low.get(SOMAXCONN) == "64"
     assert not low.records
 
@@ -376,9 +385,33 @@ def test_without_a_record_nothing_is_changed(low: Host) -> None:
     assert low.get(SOMAXCONN) == "64"
 
 
+HELD = """
+import sys
+from c1m.tuned import Tuned, state_directory
+with Tuned(state_directory()).held():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@root
+def test_one_node_of_a_host_tunes_at_a_time_and_none_waits(low: Host) -> None:
+    holding = [*low.inside, sys.executable, "-c", HELD]
+    with low.target("--allow-tune"):
+        with subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            meanwhile = low.call("Tune", {"settings": {SOMAXCONN: "520"}})
+            other.communicate()
+        low.call("Tune", {"settings": {SOMAXCONN: "521"}})
+
+    assert "while another node of this host does" in meanwhile["sentence"]
+    assert low.get(SOMAXCONN) == "521"
+
+
 @root
 def test_a_record_that_is_no_record_is_said(low: Host) -> None:
-    low.python(CRASHED)
+    low.python(CRASHED, "64", "64", "520")
     (record,) = low.records
     record.write_text('{"host": 5}')
     with low.target("--allow-tune"):
