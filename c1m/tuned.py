@@ -43,8 +43,9 @@ Entries = dict[str, dict[str, Written]]  # place -> sysctl -> what became of it
 
 def state_directory() -> Path:
     """Where this user's programs keep what must outlive them."""
-    if told := os.environ.get("XDG_STATE_HOME"):
-        return Path(told) / "c1m"
+    told = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if told.is_absolute():  # its specification has any other ignored
+        return told / "c1m"
     return Path("/var/lib/c1m") if os.geteuid() == 0 else Path.home() / ".local" / "state" / "c1m"
 
 

@@ -19,6 +19,7 @@ from programs import node
 
 from c1m.limits.tuning import DECISIONS, PORT_RANGE, TUNABLE, raised
 from c1m.sysctls import SYSCTLS, path_of
+from c1m.tuned import state_directory
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 SOMAXCONN, SYN_BACKLOG, CONNTRACK = "net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.netfilter.nf_conntrack_max"
@@ -57,6 +58,15 @@ def test_a_range_of_ports_grows_on_both_sides() -> None:
 def test_what_is_no_figure_is_not_written(wanted: str) -> None:
     with pytest.raises(ValueError, match=r"figure|whole number"):
         raised(SOMAXCONN, "64", wanted)
+
+
+@pytest.mark.parametrize("told", ["", "state"])
+def test_records_are_where_it_does_not_matter_where_a_node_was_started(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", told)
+
+    assert state_directory().is_absolute()
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
+    assert state_directory() == Path("/var/state/c1m")
 
 
 # -- a host with low limits
