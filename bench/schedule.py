@@ -48,7 +48,7 @@ async def samples(address: str, found: list[tuple[int, int]], starts: list[float
     worker = Worker(parse_host_port(address, 0))
     while not (run := (await worker.describe([])).run_id):
         await asyncio.sleep(LOOK_SECONDS)
-    async for sample in worker.watch(run):
+    async for sample, _ in worker.watch(run):
         if sample.scheduled is not None:
             found.append((sample.elapsed_ns, sample.scheduled))
             starts.append(time.monotonic() - sample.elapsed_ns / NANOSECONDS)

@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, explain, pki, plan, retarget, run, tune
+from .commands import doctor, explain, pki, plan, retarget, run, runs, show, tune
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -39,6 +39,8 @@ EXAMPLES = """
 
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
+  c1m-coord show                                      # the last run again; show 20261124T0023 that one, runs lists them
+
   c1m-coord plan --total 1M                           # who would open what, and what stops this fleet next
 
   c1m-coord doctor                                    # every limit of every node
@@ -50,7 +52,7 @@ EXAMPLES = """
   c1m-coord pki --help                                # who may command the nodes
 
 [bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it cannot
-fit; 4 a node was unreachable or lost; 130 interrupted.
+fit; 4 a node was unreachable or lost; 5 shown from a journal that ends before its run did; 130 interrupted.
 """
 
 
@@ -62,6 +64,8 @@ def coord(
 
 
 app.command(epilog=EXAMPLES)(run.run)
+app.command(epilog=EXAMPLES)(runs.runs)
+app.command(epilog=EXAMPLES)(show.show)
 app.command("plan", epilog=EXAMPLES)(plan.plan)
 app.command(epilog=EXAMPLES)(retarget.retarget)
 app.command("doctor", epilog=EXAMPLES)(doctor.doctor)

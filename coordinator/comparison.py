@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from c1m.errors import C1mError
 from c1m.node import Inspection
+from c1m.reading import Reading
 
 from .fleet import Target, Worker
-from .ledger import Ledger
+from .ledger import Entry, Ledger
 from .reconcile import Counts, Reconciliation, reconcile
 
 
@@ -23,7 +23,7 @@ class Comparison:
     by_worker: Mapping[str, int]
     target_open: int | None
     acceptors_full: int | None  # acceptors that take no more, for want of descriptors
-    inspections: Mapping[str, Inspection]
+    inspections: Mapping[str, Inspection]  # their readings are in the history of each node
     reconciliation: Reconciliation
     closed: int = 0  # until then, by the workers, since the schedule fell or as turnover asked
     away: int = 0  # seats whose successors are not due yet
@@ -31,7 +31,10 @@ class Comparison:
     half_closed: int = 0  # connections that stay, whose server has closed its side
 
 
-async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target]) -> Comparison:
+async def compare(
+    run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target], read: Callable[[Entry, Reading], None]
+) -> Comparison:
+    """``read`` takes what a node's host said when it was asked."""
     established, tally, accepting = ledger.established, ledger.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]
@@ -39,8 +42,8 @@ async def compare(run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Targ
     found = dict(zip((entry.name for entry in entries), answers, strict=True))
     for entry in entries:
         if reading := found[entry.name].reading:
-            entry.history.take(reading)
-            entry.trail.read(reading, time.monotonic())
+            read(entry, reading)
+    found = {name: replace(inspection, reading=None) for name, inspection in found.items()}
     at_target = found.get(ledger.target.name, Inspection()) if ledger.target else Inspection()
     clients = [found[name].established for name in by_worker]
     counts = Counts(

@@ -77,7 +77,7 @@ def cost(history: History, connections: int | None, merged: Mapping[str, tuple[s
     if not connections or not sockets or sockets < 0 or per_socket is None:
         return Cost(unknown=("kernel memory: " + why_unknown(history, connections),))
     each = sockets / connections if ends is None else ends
-    caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: -cache.bytes_per_connection))
+    caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: (-cache.bytes_per_connection, cache.name)))
     slab = per_socket * each
     user = history.user_bytes / connections if history.user_bytes is not None else None
     by_name = sum(cache.bytes_per_connection for cache in caches if cache.role)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import grpc
 
@@ -44,6 +44,13 @@ CALL_SECONDS = 10.0
 PREPARE_SECONDS = 90.0
 PROBE_SECONDS = 30.0
 INSPECT_SECONDS = 60.0  # a million connections take about two
+
+
+class Told(NamedTuple):
+    """A sample, and as it came."""
+
+    sample: Sample
+    message: node_pb2.Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +201,10 @@ class Worker(Node):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
-    async def watch(self, run_id: str) -> AsyncIterator[Sample]:
+    async def watch(self, run_id: str) -> AsyncIterator[Told]:
         with sentences(self.name):
             async for answer in self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id)):
-                yield wire.sample_from_wire(answer.sample)
+                yield Told(wire.sample_from_wire(answer.sample), answer.sample)
 
     async def inspect(self, run_id: str) -> Inspection:
         with sentences(self.name):
@@ -251,10 +258,10 @@ class Target(Node):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
         return list(answer.ports)
 
-    async def watch(self, run_id: str) -> AsyncIterator[Sample]:
+    async def watch(self, run_id: str) -> AsyncIterator[Told]:
         with sentences(self.name):
             async for answer in self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id)):
-                yield wire.sample_from_wire(answer.sample)
+                yield Told(wire.sample_from_wire(answer.sample), answer.sample)
 
     async def inspect(self, run_id: str) -> Inspection:
         request = target_pb2.TargetServiceInspectRequest(run_id=run_id)

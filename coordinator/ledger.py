@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from c1m.latency import coarser, joined
 from c1m.node import Sample
 from c1m.phase import Phase
+from c1m.reading import Reading
 from c1m.schedule import Revision, Schedule, straight
 from c1m.tally import Tally, total
 from c1m.turnover import Wave, joined_waves
@@ -93,6 +94,17 @@ class Ledger:
         if sample.revision and sample.revision.version > self.revisions[-1].version:
             self.revisions.append(sample.revision)
         self.peak = max(self.peak, self.established)
+
+    def hear(self, entry: Entry, sample: Sample, now: float) -> None:
+        """A sample that came ``now``, on whatever clock the reader keeps to."""
+        self.take(entry, sample)
+        entry.trail.take(sample, now)
+        self.timeline.take(now, self.moment)
+
+    def read(self, entry: Entry, reading: Reading, now: float) -> None:
+        """A reading that came by itself, when it was asked for."""
+        entry.history.take(reading)
+        entry.trail.read(reading, now)
 
     def moment(self) -> Moment:
         """What the newest samples say, for the time line. Nodes that are lost have no more moments."""

@@ -46,6 +46,9 @@ SpecFile = Annotated[Path | None, typer.Option("--spec", help="A TOML file with 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")
 ]
+JournalDirectory = Annotated[
+    Path | None, typer.Option("--journal", help="Where the journals are. Default: $XDG_STATE_HOME/c1m, or ~/.local/state/c1m.")
+]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Write it as JSON there; - is stdout, alone.")]
 
 

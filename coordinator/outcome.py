@@ -8,12 +8,13 @@ from datetime import datetime
 from c1m.node import Host
 
 from .comparison import Comparison, of_samples
-from .criteria import Vigil
+from .criteria import Judgement, Vigil
 from .diagnosis import Finding
 from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
 from .gauges import Gauges
 from .ledger import Entry, Ledger
+from .muster import Muster, preflight_of
 from .plan import Plan
 from .preflight import Preflight
 from .spec import RunSpec
@@ -54,10 +55,39 @@ class Outcome:
     probed: Probed | None = None  # None: not asked for
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
+    cut_off: str = ""  # why what is known ends before the run did; empty: it does not
+    known_until: datetime | None = None  # by the journal; None: none was kept, or nothing is in it
+    untold: str = ""  # why the journal ends before the run did
     vigil: Vigil = field(init=False)
 
     def __post_init__(self) -> None:
         self.vigil = Vigil(self.spec.require)
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """Of what is required always, up to now."""
+        return list(self.vigil.judgements.values())
+
+    @judgements.setter
+    def judgements(self, judgements: list[Judgement]) -> None:
+        self.vigil.judgements = {judgement.criterion: judgement for judgement in judgements}
+
+    def mustered(self, mustered: Muster) -> None:
+        self.workers, self.target = dict(mustered.workers), mustered.target
+
+    def make_plan(self, mustered: Muster) -> tuple[str, ...]:
+        """With the ledger that goes with it; or why there is none."""
+        self.preflight = preflight_of(self.spec, mustered)
+        self.plan, refused = self.preflight.plan()
+        if self.plan:
+            self.gauges = Gauges(self.preflight.members)
+            self.ledger = self.new_ledger(self.plan, mustered.target_name)
+        return tuple(refused)
+
+    def new_ledger(self, plan: Plan, target_name: str) -> Ledger:
+        workers = (Entry(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
+        target = Entry(target_name, plan.total, self.target.host.namespace) if self.target else None
+        return Ledger(workers, target, self.spec.schedule, accepting=target is not None and not self.spec.endpoint)
 
     @property
     def unaccepted(self) -> bool:

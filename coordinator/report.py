@@ -21,6 +21,7 @@ COLOURS = {
     "refused": "yellow",
     "degraded": "yellow",
     "interrupted": "yellow",
+    "incomplete": "yellow",
 }
 
 
@@ -34,7 +35,19 @@ def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
         shown.append(nodes(summary))
     shown += picture(summary["timeline"], console)
     shown += bill(summary)
-    return [*shown, verdict_line(summary), *(f"  - {escape(reason)}" for reason in summary["reasons"])]
+    return [
+        *shown,
+        verdict_line(summary),
+        *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
+    ]
+
+
+def journal_told(summary: dict[str, Any]) -> list[str]:
+    """Where the journal ends before the run did; an incomplete summary has it among its reasons."""
+    kept = summary["journal"]
+    if kept is None or kept["complete"] or kept["reason"] in summary["reasons"]:
+        return []
+    return [f"c1m-coord show has the run until {kept['ends_at'] or 'its beginning'} only: {kept['reason']}"]
 
 
 def figures(summary: dict[str, Any]) -> Table:

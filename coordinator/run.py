@@ -23,12 +23,13 @@ from c1m.storm import TARGET
 from .closing import Closing
 from .comparison import Comparison, compare
 from .fleet import ShardSettings, Target, Worker
-from .gauges import Gauges
+from .journal import Journal
 from .ledger import Entry, Ledger
 from .lookout import Lookout
-from .muster import Muster, muster, preflight_of
+from .muster import Muster, muster
 from .outcome import Outcome, Probed
 from .plan import Plan
+from .scribe import Scribe
 from .spec import RunSpec
 from .stages import Rest, rests, retarget_sentence
 from .summary import measured
@@ -42,14 +43,23 @@ JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: wi
 class Run:
     """One run. ``go`` is the only way in."""
 
-    def __init__(self, spec: RunSpec, workers: Sequence[Worker], target: Target | None, view: View) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        spec: RunSpec,
+        workers: Sequence[Worker],
+        target: Target | None,
+        view: View,
+        journal: Journal | None = None,
+    ) -> None:
         self.spec = spec
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
         self.nodes: dict[str, Worker | Target] = {**self.workers, **({target.name: target} if target else {})}
-        self.watch = Watch(view)
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-        self.outcome = Outcome(self.run_id, spec, datetime.now(UTC), seed=seed_of(spec))
+        self.run_id = run_id
+        self.outcome = Outcome(run_id, spec, datetime.now(UTC), seed=seed_of(spec))
+        self.scribe = Scribe(self.outcome, journal)
+        self.watch = Watch(view, self.scribe)
         self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.began = 0.0  # when the workers were told to start
@@ -74,11 +84,12 @@ class Run:
             outcome.troubles.append(str(error))
         finally:
             if outcome.interrupted:
-                self.watch.view.say("interrupted: closing what was opened")
+                self.watch.say("interrupted: closing what was opened")
             await self.close()
             await self.watch.end()
         outcome.interrupted = interrupted.is_set()  # while closing, perhaps
         outcome.ended_at = datetime.now(UTC)
+        self.scribe.notice(time.monotonic(), at_once=True)
         return outcome
 
     async def steps(self) -> None:
@@ -103,31 +114,22 @@ class Run:
     async def muster(self) -> Muster:
         """Ask every node what it is and can do. Raises C1mError when one cannot be asked, or is busy."""
         found = await muster(self.spec, list(self.workers.values()), self.target)
-        self.outcome.workers = dict(found.workers)
-        self.outcome.target = found.target
+        self.outcome.mustered(found)
+        self.scribe.mustered(found)
         found.check_free()
         return found
 
     def plan(self, mustered: Muster) -> Plan:
         """Raises RefusedError when the total cannot fit."""
-        preflight = self.outcome.preflight = preflight_of(self.spec, mustered)
-        plan, refused = preflight.plan()
-        if plan is None:
+        outcome = self.outcome
+        refused = outcome.make_plan(mustered)
+        self.scribe.planned()
+        if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
             raise RefusedError(*refused)
-        for found in preflight.tight:
-            self.watch.view.say(f"tight: {found.sentence()}")
-        self.outcome.plan = plan
-        self.outcome.gauges = self.watch.gauges = Gauges(preflight.members)
-        self.watch.ledger = self.new_ledger(plan)
-        self.outcome.ledger = self.ledger
-        return plan
-
-    def new_ledger(self, plan: Plan) -> Ledger:
-        described = self.outcome.workers
-        workers = (Entry(worker.name, worker.planned, described[worker.name].host.namespace) for worker in plan.workers)
-        target = self.outcome.target
-        beside = Entry(self.target.name, plan.total, target.host.namespace) if self.target and target else None
-        return Ledger(workers, beside, self.spec.schedule, accepting=beside is not None and not self.spec.endpoint)
+        for found in outcome.preflight.tight:
+            self.watch.say(f"tight: {found.sentence()}")
+        self.watch.gauges, self.watch.ledger = outcome.gauges, outcome.ledger
+        return outcome.plan
 
     async def prepare(self, plan: Plan) -> None:
         """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
@@ -194,6 +196,7 @@ class Run:
         """All workers at once; each then starts its shards at one instant of its own clock."""
         self.started = True
         self.began = time.monotonic()
+        self.scribe.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
         arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
         asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
@@ -216,7 +219,7 @@ class Run:
         while schedule is not self.ledger.schedule:
             schedule = self.ledger.schedule
             if len(self.ledger.revisions) > 1:
-                self.watch.view.say(retarget_sentence(self.ledger.revisions[-1]))
+                self.watch.say(retarget_sentence(self.ledger.revisions[-1]))
             for rest in () if self.spec.turnover else rests(schedule):  # nothing to compare exactly while it moves
                 if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
                     await self.rest(rest)
@@ -273,7 +276,8 @@ class Run:
         """Why connections do not come, or go, as soon as the evidence shows it."""
         if self.lookout:
             for sentence in self.lookout.look(time.monotonic()):
-                self.watch.view.say(sentence)
+                self.watch.say(sentence)
+            self.outcome.diagnosis = list(self.lookout.diagnosis.found.values())
 
     def look(self) -> None:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
@@ -312,7 +316,7 @@ class Run:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.spec.turnover:  # who came and went in between is in no count of those who are open
                 await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
-        return await compare(self.run_id, self.ledger, self.nodes)
+        return await compare(self.run_id, self.ledger, self.nodes, self.watch.read)
 
     async def probe(self) -> Probed:
         names = [entry.name for entry in self.ledger.workers if not entry.lost]

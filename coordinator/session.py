@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,29 +13,59 @@ from pathlib import Path
 
 from rich.console import Console
 
-from c1m.errors import RefusedError, UsageError
+from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.identity import Identity, checked_identity
 
 from . import embedded
 from .fleet import Target, Worker
+from .journal import Journal
 from .live import view
 from .muster import muster, preflight_of
 from .outcome import Outcome
 from .preflight import Preflight
 from .run import Run
+from .shelf import Shelf
 from .spec import RunSpec
+from .watch import View
 
 
-async def conduct(settings: RunSpec, console: Console) -> Outcome:
-    """The whole run, with whatever nodes it has to start. Only a refusal makes an outcome of an error."""
+async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> tuple[Outcome, Journal | None]:
+    """The whole run, with whatever nodes it has to start. Only a refusal makes an outcome of an error.
+
+    Its journal, for which there is a place on the shelf, is still to be closed.
+    """
     interrupted = interruption()
     started_at = datetime.now(UTC)
     try:
         async with fleet(settings) as (workers, target):
             with view(console) as shown:
-                return await Run(settings, workers, target, shown).go(interrupted)
+                run_id = new_run_id()
+                journal = journal_on(shelf, run_id, shown)
+                return await recorded(Run(run_id, settings, workers, target, shown, journal), interrupted), journal
     except RefusedError as error:  # a node of our own, before there was a run
-        return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons)
+        return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons), None
+
+
+def journal_on(shelf: Shelf | None, run_id: str, shown: View) -> Journal | None:
+    if shelf is None:
+        return None
+    if told := shelf.tidy():
+        shown.say(told)
+    return Journal(shelf.path_of(run_id))
+
+
+async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
+    """Of a run that never was no journal stays."""
+    try:
+        return await run.go(interrupted)
+    except C1mError:
+        if run.scribe.journal:
+            run.scribe.journal.discard()
+        raise
+
+
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def look(settings: RunSpec) -> Preflight:

@@ -115,18 +115,25 @@ class RunSpec:
     def to_words(self) -> list[str]:
         """The command line that says the same; what is not set is left out."""
         words = []
+        for name, value in self.to_settings().items():
+            if value == str(True):
+                words.append(name_of(name))
+                continue
+            for each in value if isinstance(value, list) else [value]:
+                words += [name_of(name), each]
+        return words
+
+    def to_settings(self) -> dict[str, str | list[str]]:
+        """A layer of which ``make_spec`` makes the same; what is not set is left out."""
+        layer: dict[str, str | list[str]] = {}
         for item in fields(self):
             value = getattr(self, item.name)
             if value is None or (not value and item.name in UNSET):
                 continue
             if (item.name in UNUSUAL and value == item.default) or (item.name == "total" and self.stage):
                 continue
-            if value is True:
-                words.append(name_of(item.name))
-                continue
-            for each in value if item.name in LISTS else [value]:
-                words += [name_of(item.name), word_of(each)]
-        return words
+            layer[item.name] = [word_of(each) for each in value] if item.name in LISTS else word_of(value)
+        return layer
 
     def to_summary(self) -> dict[str, Any]:
         """With the units in the names."""

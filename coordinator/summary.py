@@ -48,7 +48,16 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,
         "limits": limits(outcome),
         "environment": environment(outcome),
+        "journal": journal_summary(outcome),
     }
+
+
+def journal_summary(outcome: Outcome) -> dict[str, Any] | None:
+    """How far the run can be shown again; None: not at all."""
+    reason = outcome.cut_off or outcome.untold
+    if outcome.known_until is None and not reason:
+        return None
+    return {"complete": not reason, "ends_at": instant(outcome.known_until), "reason": reason or None}
 
 
 def measured(outcome: Outcome) -> dict[str, Any]:

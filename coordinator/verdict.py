@@ -25,6 +25,8 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
     causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *causes, *outcome.gauges.sentences]))
+    if outcome.cut_off:
+        return Verdict("incomplete", 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:
         return Verdict("refused", 3, outcome.refusals)
     if outcome.interrupted:

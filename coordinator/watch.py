@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from c1m.errors import C1mError
-from c1m.node import Sample
 from c1m.phase import Phase
+from c1m.reading import Reading
 
-from .fleet import Target, Worker
+from .fleet import Target, Told, Worker
 from .gauges import Gauges
 from .ledger import Entry, Ledger
+from .scribe import Scribe
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
 SHOW_SECONDS = 0.25
@@ -32,26 +33,32 @@ class View(Protocol):
 class Watch:
     """The ledger of a run, kept up to date."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, scribe: Scribe) -> None:
         self.view = view
+        self.scribe = scribe
         self.ledger = Ledger((), None)
         self.gauges = Gauges()
         self.news = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
+
+    def say(self, sentence: str) -> None:
+        """To a person, and to the journal."""
+        self.scribe.said(sentence)
+        self.view.say(sentence)
 
     def follow(self, entry: Entry, node: Worker | Target, run_id: str) -> None:
         """Take in a node's samples, for as long as they come. Saying it twice changes nothing."""
         if entry.name not in self.streams:
             self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node.watch(run_id)))
 
-    async def take_in(self, entry: Entry, samples: AsyncIterator[Sample]) -> None:
+    async def take_in(self, entry: Entry, samples: AsyncIterator[Told]) -> None:
         try:
-            async for sample in samples:
-                self.ledger.take(entry, sample)
-                entry.trail.take(sample, time.monotonic())
-                self.ledger.timeline.take(time.monotonic(), self.ledger.moment)
+            async for sample, message in samples:
+                now = time.monotonic()
+                self.scribe.sample(now, entry.name, message)
+                self.ledger.hear(entry, sample, now)
                 for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
-                    self.view.say(sentence)
+                    self.say(sentence)
                 self.news.set()
         except C1mError as error:
             self.lose(entry, str(error))
@@ -59,9 +66,15 @@ class Watch:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
 
+    def read(self, entry: Entry, reading: Reading) -> None:
+        now = time.monotonic()
+        self.scribe.reading(now, entry.name, reading)
+        self.ledger.read(entry, reading, now)
+
     def lose(self, entry: Entry, reason: str) -> None:
         entry.lost = reason
-        self.view.say(f"lost: {reason}")
+        self.scribe.lost(entry.name, reason)
+        self.say(f"lost: {reason}")
         self.news.set()
 
     async def wait(
@@ -72,9 +85,13 @@ class Watch:
         seconds: float | None = None,
     ) -> bool:
         """Until ``done``, looking at every sample; False when the time was over first."""
-        self.ledger.timeline.turn(time.monotonic(), doing)
+        now = time.monotonic()
+        self.scribe.turn(now, doing)
+        self.ledger.timeline.turn(now, doing)
         deadline = None if seconds is None else time.monotonic() + seconds
         while not done():
+            if trouble := self.scribe.notice(time.monotonic()):
+                self.view.say(trouble)
             self.view.show(self.ledger, doing, progress())
             left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
             if left <= 0:
@@ -92,7 +109,9 @@ class Watch:
                 return
 
     async def end(self) -> None:
-        self.ledger.timeline.end(time.monotonic(), self.ledger.moment)
+        now = time.monotonic()
+        self.scribe.over(now)
+        self.ledger.timeline.end(now, self.ledger.moment)
         for stream in self.streams.values():
             stream.cancel()
         await asyncio.gather(*self.streams.values(), return_exceptions=True)

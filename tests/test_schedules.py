@@ -148,7 +148,7 @@ def test_what_is_dropped_is_not_opened_again_and_not_closed_twice() -> None:
 async def samples_of(address: str, run: str) -> list[Sample]:
     worker = Worker(parse_host_port(address, 0))
     try:
-        return [sample async for sample in worker.watch(run)]
+        return [told.sample async for told in worker.watch(run)]
     finally:
         await worker.close()
 

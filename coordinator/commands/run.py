@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import signal
-from typing import Annotated
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from ..journal import Journal, Record
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -18,6 +22,7 @@ from ..options import (
     HeartbeatEvery,
     Hold,
     InFlight,
+    JournalDirectory,
     Ramp,
     Rate,
     SpecFile,
@@ -29,11 +34,14 @@ from ..options import (
     check_writable,
     settings,
 )
+from ..outcome import Outcome
 from ..output import publish
+from ..plain import to_json
 from ..report import print_report
 from ..session import conduct
+from ..shelf import shelf_of
 from ..spec import RunSpec
-from ..summary import summarise
+from ..summary import journal_summary, summarise
 
 
 def run(
@@ -109,6 +117,8 @@ def run(
     ] = False,
     spec: SpecFile = None,
     config: ConfigFile = None,
+    journal: JournalDirectory = None,
+    no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep none, and do without c1m-coord show.")] = False,
     json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,
 ) -> None:
     """Open, hold, count, reconcile and close connections; say whether it all held."""
@@ -116,11 +126,26 @@ def run(
     check_writable(json_file)
     console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
     print_settings(wanted, console)
-    outcome = asyncio.run(conduct(wanted, console))
+    shelf = None if no_journal else shelf_of(journal, os.environ)
+    outcome, kept = asyncio.run(conduct(wanted, console, shelf))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
-    summary = summarise(outcome)
+    summary = concluded(outcome, kept)
     publish(summary, lambda console: print_report(summary, console), json_file)
     raise typer.Exit(summary["exit_code"])
+
+
+def concluded(outcome: Outcome, kept: Journal | None) -> dict[str, Any]:
+    """The summary; its verdict is the journal's last record."""
+    summary = summarise(outcome)
+    if kept is None:
+        return summary
+    judged = {name: summary[name] for name in ("verdict", "exit_code")}
+    kept.record(Record(time.monotonic(), "verdict", "", to_json(judged)))
+    outcome.untold, outcome.known_until = kept.close(), outcome.ended_at
+    if outcome.untold:
+        ago = None if kept.ends_at is None else timedelta(seconds=time.monotonic() - kept.ends_at)
+        outcome.known_until = datetime.now(UTC) - ago if ago else None
+    return {**summary, "journal": journal_summary(outcome)}
 
 
 def print_settings(wanted: RunSpec, console: Console) -> None:

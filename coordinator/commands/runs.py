@@ -1,0 +1,58 @@
+"""c1m-coord runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from c1m.cli import option
+from c1m.units import format_bytes, parse_count
+
+from ..contents import contents_of
+from ..options import JournalDirectory, JsonFile, check_writable
+from ..output import publish
+from ..shelf import Shelf, shelf_of, stems
+
+SCHEMA = "c1m.runs/1"
+
+
+def runs(
+    keep: Annotated[str | None, typer.Option(help="Delete all but the newest so many.")] = None,
+    delete: Annotated[list[str] | None, typer.Option(help="Delete that run; as much of its id as is its own; repeat.")] = None,
+    journal: JournalDirectory = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List the runs whose journals are there, the newest first."""
+    check_writable(json_file)
+    shelf = shelf_of(journal, os.environ)
+    for path in {shelf.find(prefix) for prefix in delete or ()}:
+        shelf.delete(path)
+        print(f"deleted {path.stem}", file=sys.stderr)
+    if keep is not None and (gone := shelf.keep(option("--keep", parse_count, keep))):
+        print(f"deleted {stems(gone)}", file=sys.stderr)
+    document = runs_document(shelf)
+    publish(document, lambda console: print_runs(document, console), json_file)
+
+
+def runs_document(shelf: Shelf) -> dict[str, Any]:
+    found = [contents_of(path).to_summary() for path in shelf.journals()]
+    return {"schema": SCHEMA, "directory": str(shelf.directory), "runs": found}
+
+
+def print_runs(document: dict[str, Any], console: Console) -> None:
+    if not document["runs"]:
+        console.print(f"no run has left a journal in {document['directory']}", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("run", "what came of it", "journal", "command"):
+        table.add_column(column, justify="right" if column == "journal" else "left", no_wrap=column == "run")
+    for run in document["runs"]:
+        told = run["verdict"] or run["state"]
+        table.add_row(run["run_id"], escape(told), format_bytes(run["journal_bytes"]), escape(run["command"] or "unknown"))
+    console.print(table)

@@ -1,0 +1,32 @@
+"""c1m-coord show."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from ..options import JournalDirectory, JsonFile, check_writable
+from ..output import publish
+from ..replay import replay
+from ..report import print_report
+from ..shelf import shelf_of
+from ..summary import summarise
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(help="The run's id, or as much of its beginning as is its own. Default: the last one.")
+    ] = "",
+    journal: JournalDirectory = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a run again from its journal, as it was shown when it ended, and end with the same exit code.
+
+    One whose coordinator was killed is shown as far as its journal goes, and is "incomplete" (exit code 5).
+    """
+    check_writable(json_file)
+    summary = summarise(replay(shelf_of(journal, os.environ).find(run)))
+    publish(summary, lambda console: print_report(summary, console), json_file)
+    raise typer.Exit(summary["exit_code"])

@@ -1,0 +1,192 @@
+"""A run out of its journal: what happened is folded again, by the code that folded it when it happened.
+
+| kind of record | body |
+|---|---|
+| run | who, when, and the settings, as a person writes them; the first |
+| mustered | what the nodes described |
+| planned | the plan in short; it was made of what they described, and here is again |
+| began | (nothing) the workers are told to start |
+| sample, reading | of the node: a Sample, a Reading of c1m.v1 |
+| lost | of the node: why nothing more comes from it |
+| turn | what the run does from then on |
+| said | a sentence that a person was told |
+| state | what of the outcome (outcome.py) is different since the last one |
+| over | (nothing) nobody tells anything more |
+| verdict | the summary's, with its exit code; the last |
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+import cattrs
+from google.protobuf.message import DecodeError
+
+from c1m import wire
+from c1m.errors import UsageError
+from c1m.units import format_duration
+from c1m.v1 import node_pb2
+
+from .criteria import Judgement
+from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
+from .ledger import Entry, Ledger
+from .muster import Muster
+from .outcome import Outcome
+from .packing import Packing
+from .plain import from_plain
+from .spec import make_spec
+
+TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgement]}
+
+
+class Written(NamedTuple):
+    """A record, unpacked."""
+
+    at: float
+    kind: str
+    node: str
+    body: bytes
+
+
+class Replay:
+    """Of one run, whose first record has been read."""
+
+    def __init__(self, header: dict[str, Any]) -> None:
+        spec = make_spec([("its journal", header["settings"])])
+        self.at, self.at_monotonic = datetime.fromisoformat(header["at"]), header["at_monotonic"]
+        started_at = datetime.fromisoformat(header["started_at"])
+        self.outcome = Outcome(header["run_id"], spec, started_at, seed=header["seed"])
+        self.mustered = Muster()
+        self.last = self.at_monotonic  # when the newest record was made
+        self.is_over = False
+
+    def instant(self, monotonic: float) -> datetime:
+        return self.at + timedelta(seconds=monotonic - self.at_monotonic)
+
+    def take(self, record: Written) -> None:
+        self.last = record.at
+        if handle := HANDLERS.get(record.kind):
+            handle(self, record)
+
+    def end(self) -> Outcome:
+        """As far as it went."""
+        outcome = self.outcome
+        if outcome.ended_at is None and outcome.ledger and not self.is_over:
+            outcome.ledger.timeline.end(self.last, outcome.ledger.moment)
+        if outcome.ended_at is None and not outcome.findings:
+            outcome.findings = outcome.found()
+        return outcome
+
+    # -- each kind of record
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.outcome.ledger or Ledger((), None)
+
+    def entry(self, record: Written) -> Entry:
+        return next(entry for entry in self.ledger.entries if entry.name == record.node)
+
+    def muster(self, record: Written) -> None:
+        self.mustered = from_plain(plain(record), Muster)
+        self.outcome.mustered(self.mustered)
+
+    def plan(self, _: Written) -> None:
+        self.outcome.make_plan(self.mustered)
+
+    def begin(self, record: Written) -> None:
+        self.ledger.timeline.begin(record.at, self.ledger.moment)
+
+    def sample(self, record: Written) -> None:
+        entry = self.entry(record)
+        self.ledger.hear(entry, wire.sample_from_wire(node_pb2.Sample.FromString(record.body)), record.at)
+        self.outcome.gauges.look(entry.name, entry.history.first, entry.history.last)
+
+    def reading(self, record: Written) -> None:
+        self.ledger.read(self.entry(record), wire.reading_from_wire(node_pb2.Reading.FromString(record.body)), record.at)
+
+    def lose(self, record: Written) -> None:
+        self.entry(record).lost = plain(record)
+
+    def turn(self, record: Written) -> None:
+        self.ledger.timeline.turn(record.at, plain(record))
+
+    def state(self, record: Written) -> None:
+        for name, value in plain(record).items():
+            setattr(self.outcome, name, from_plain(value, TYPES[name]))
+
+    def over(self, record: Written) -> None:
+        self.is_over = True
+        self.ledger.timeline.end(record.at, self.ledger.moment)
+
+
+HANDLERS: Mapping[str, Callable[[Replay, Written], None]] = {
+    "mustered": Replay.muster,
+    "planned": Replay.plan,
+    "began": Replay.begin,
+    "sample": Replay.sample,
+    "reading": Replay.reading,
+    "lost": Replay.lose,
+    "turn": Replay.turn,
+    "state": Replay.state,
+    "over": Replay.over,
+}
+PACKED = frozenset({"sample", "reading"})
+
+
+def plain(record: Written) -> Any:
+    return json.loads(record.body)
+
+
+def replay(path: Path) -> Outcome:
+    """Raises UsageError where it is no journal, or one that cannot be understood."""
+    written = is_written(path)
+    try:
+        with closing(read_only(path)) as file:
+            check(path, file)
+            records = records_of(file)
+            first = next(records, None)
+            if first is None:
+                raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
+            replayed = Replay(plain(first))
+            for record in records:
+                replayed.take(record)
+    except BROKEN as error:
+        raise UsageError(
+            f"{path} cannot be read as a journal of this c1m ({error}); it is damaged, or another version's"
+        ) from None
+    outcome = replayed.end()
+    if outcome.ended_at is None:
+        outcome.cut_off = cut_off(format_duration(replayed.last - replayed.at_monotonic), written=written)
+    outcome.known_until = outcome.ended_at or replayed.instant(replayed.last)
+    return outcome
+
+
+# What comes of bytes that are not what they should be.
+BROKEN = (sqlite3.Error, zlib.error, DecodeError, cattrs.BaseValidationError, LookupError, ValueError, TypeError)
+
+
+def cut_off(after: str, *, written: bool) -> str:
+    if written:
+        return f"the run goes on; this is what its journal has of the first {after}"
+    return f"its journal ends {after} after the start: the coordinator was killed, or the disk was full"
+
+
+def check(path: Path, file: sqlite3.Connection) -> None:
+    """Raises UsageError for another's file, and another version's."""
+    if pragma(file, "application_id") != APPLICATION_ID:
+        raise UsageError(f"{path} is no journal of c1m; name a run that c1m-coord runs lists")
+    if (version := pragma(file, "user_version")) != VERSION:
+        raise UsageError(f"{path} is a journal of version {version}, and this c1m reads {VERSION}; use the c1m that wrote it")
+
+
+def records_of(file: sqlite3.Connection) -> Iterator[Written]:
+    packing = Packing()
+    for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
+        yield Written(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)
