@@ -155,7 +155,9 @@ def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
     """
     states = renewed(states)
     known = [state for state in states if state]
-    levels = {name: [state.levels.get(name) if state else None for state in states] for name in sorted(names(s.levels for s in known))}
+    levels = {
+        name: [state.levels.get(name) if state else None for state in states] for name in sorted(names(s.levels for s in known))
+    }
     counters = {name: rises([state.counters.get(name) if state else None for state in states]) for name in rose(known)}
     return {
         "sockets": [state.sockets if state else None for state in states],
