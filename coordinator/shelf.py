@@ -14,7 +14,7 @@ from c1m.units import format_bytes
 from .journal import files_of, is_written, remove
 
 SUFFIX = ".journal"
-# What stays where nobody named a directory; a run of 100 nodes takes about 0.2 GB an hour.
+# What stays where nobody named a directory; a run of 100 nodes takes 0.5 GB an hour.
 KEEP_RUNS = 100
 KEEP_BYTES = 4e9
 

@@ -69,6 +69,7 @@ PURE = (
     "coordinator/lookout.py",
     "coordinator/liveness.py",
     "coordinator/phrases.py",
+    "coordinator/packing.py",
     "coordinator/plan.py",
     "coordinator/plot.py",
     "coordinator/preflight.py",
