@@ -16,6 +16,9 @@ from typing import Final
 # digits that int() reads, whose own error would otherwise reach the person.
 LONGEST_TEXT: Final = 40
 
+# Nobody runs for longer. The bound keeps times inside what protobuf and the kernel take for nanoseconds.
+LONGEST_SECONDS: Final = 366 * 86_400
+
 COUNT_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 2G"
 DURATION_FORMS: Final = "write 30s, 5m, 1h30m, 500ms, 250us, or plain seconds such as 2.5"
 BYTES_FORMS: Final = "write 4500, 512 B, 4.2kB, 1.5GB or 2GiB"
@@ -43,7 +46,7 @@ UNIT_SECONDS: Final = (
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?"
 _COUNT = re.compile(rf"({_NUMBER})([kKmMgG]?)")
 _RATE = re.compile(rf"({_NUMBER})([kKmMgG]?)(?:/(s|m|min|h))?")
-_BYTES = re.compile(rf"({_NUMBER}) ?([kKMGTP]?i?B|)")
+_BYTES = re.compile(rf"({_NUMBER}) ?((?:[kKMGTP]i?)?B|)")
 _SECONDS = re.compile(_NUMBER)
 _DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNIT_SECONDS))
 
@@ -60,14 +63,21 @@ def parse_count(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds, zero or more, from "30s", "5m", "1h30m", "500ms", "250us" or "2.5". Raises ValueError."""
+    """Seconds, up to LONGEST_SECONDS, from "30s", "5m", "1h30m", "500ms", "250us" or "2.5". Raises ValueError."""
+    seconds = _seconds(text)
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is longer than a year, and no run is; {DURATION_FORMS}")
+    return float(seconds)
+
+
+def _seconds(text: str) -> Fraction:
     if bare := _matched(_SECONDS, text):
-        return float(_fraction(bare[0]))
+        return _fraction(bare[0])
     match = _matched(_DURATION, text)
     if match is None or not any(match.groups()):
         raise ValueError(f"{text!r} is not a duration; {DURATION_FORMS}")
     parts = zip(match.groups(), UNIT_SECONDS, strict=True)
-    return float(sum(_fraction(number) * seconds for number, (_, seconds) in parts if number))
+    return sum((_fraction(number) * seconds for number, (_, seconds) in parts if number), Fraction())
 
 
 def parse_rate(text: str) -> float:

@@ -16,6 +16,7 @@ from c1m.errors import UsageError
 
 FILE_NAME = "c1m.toml"
 VARIABLE = "C1M_CONFIG"
+LONGEST_TEXT = 1_000_000  # characters: ten thousand workers take a fifth of it
 
 Layer = tuple[str, dict[str, Any]]
 
@@ -31,11 +32,14 @@ def config_layer(flag: Path | None, environment: Mapping[str, str], here: Path) 
 
 
 def read_layer(path: Path) -> Layer:
-    """The settings of a file. Raises UsageError when it cannot be read or is not TOML."""
+    """The settings of a file. Raises UsageError when it cannot be read, has no end or is not TOML."""
     try:
-        text = path.read_text()
+        with path.open() as file:
+            text = file.read(LONGEST_TEXT + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
+    if len(text) > LONGEST_TEXT:
+        raise UsageError(f"{path} has more than {LONGEST_TEXT:,} characters, and no settings have; name another file")
     return parse_layer(str(path), text)
 
 
@@ -43,5 +47,9 @@ def parse_layer(where: str, text: str) -> Layer:
     """Names may be written as flags are, with dashes. Raises UsageError."""
     try:
         return where, {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or what int() says of a number with thousands of digits
         raise UsageError(f"{where} is not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(
+            f"{where} is no file of settings: its brackets are too deep; they hold texts, and no brackets"
+        ) from None

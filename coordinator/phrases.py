@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from c1m.backoff import Backoff
+from c1m.bounds import LEAST_LIFETIME
 from c1m.distribution import EXPONENTIAL, FIXED, UNIFORM, Distribution
 from c1m.storm import CLIENTS, TARGET, Storm
 from c1m.units import parse_duration
@@ -37,7 +38,7 @@ def parse_distribution(text: str) -> Distribution:
 def parse_lifetime(text: str) -> Distribution:
     """As ``parse_distribution``; nobody lives for no time at all."""
     lifetime = parse_distribution(text)
-    if not lifetime.mean:
+    if lifetime.mean < LEAST_LIFETIME:
         raise ValueError(f"{text!r} is no time to live; {DISTRIBUTION_FORMS}")
     return lifetime
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from c1m import bounds
 from c1m.backoff import Backoff
 from c1m.distribution import AT_ONCE, Distribution
 from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
@@ -16,7 +17,7 @@ from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
 from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, Heartbeat
 from c1m.phase import Close, CloseOrder
-from c1m.schedule import Arrival, Schedule, straight
+from c1m.schedule import NANOSECONDS, Arrival, Schedule, straight
 from c1m.shapes import Shape, parse_shape, schedule_of
 from c1m.slow import FILLER, LONGEST_REQUEST, Slow
 from c1m.storm import TARGET, Storm
@@ -245,7 +246,7 @@ def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
     def parse_and_check(text: str) -> Any:
         value = parse(text)
         if value > most:
-            raise ValueError(f"{text!r} is too much; it must be at most {most:,}")
+            raise ValueError(f"{text!r} is too much; it must be at most {most:,.12g}")
         return value
 
     return parse_and_check
@@ -255,7 +256,7 @@ MOST_KEEPALIVE = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 MOST_SEED = 2**32 - 1
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "total": at_least(parse_count, 1),
+    "total": between(1, bounds.MOST_CONNECTIONS),
     "worker": lambda text: parse_host_port(text, WORKER_PORT),
     "target": lambda text: parse_host_port(text, TARGET_PORT),
     "endpoint": parse_endpoint,
@@ -266,28 +267,28 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "stage": parse_shape,
     "arrival": one_of(Arrival, "a way to arrive"),
     "hold": at_least(parse_duration, 0),
-    "in_flight": at_least(parse_count, 1),
+    "in_flight": between(1, bounds.MOST_IN_FLIGHT),
     "connect_timeout": at_least(parse_duration, 0.01),
-    "lease": at_least(parse_duration, 2),
+    "lease": at_most(at_least(parse_duration, 2), bounds.LONGEST_LEASE_SECONDS),
     "close": one_of(Close, "a way to close"),
     "close_order": one_of(CloseOrder, "an order to close in"),
     "seed": at_most(parse_count, MOST_SEED),
     "probe_ghosts": parse_flag,
-    "close_rate": at_least(parse_rate, 1),
+    "close_rate": at_most(at_least(parse_rate, 1), bounds.FASTEST_CLOSE),
     "heartbeat": at_least(parse_duration, 0.1),
     "payload": between(LEAST_PAYLOAD, MOST_PAYLOAD),
     "send": parse_text,
     "send_hex": parse_hexadecimal,
     "expect": parse_answer,
     "keepalive": parse_keepalive,
-    "server_push": at_least(parse_rate, 1 / 3600),
+    "server_push": at_most(at_least(parse_rate, 1 / 3600), bounds.MOST_PUSHES),
     "require": parse,
     "lifetime": parse_lifetime,
     "downtime": parse_distribution,
     "reopen": parse_flag,
     "backoff": parse_backoff,
     "storm": parse_storm,
-    "trickle": at_least(parse_rate, 0.001),
+    "trickle": at_most(at_least(parse_rate, 0.001), bounds.MOST_TRICKLE),
     "half_open": parse_flag,
 }
 # Settings that say nothing where they are zero or empty.
@@ -360,8 +361,9 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
         if getattr(spec, name) and not spec.heartbeat and not (spec.trickle and name in OF_TRICKLE):
             other = ", or --trickle, such as 1/s" if name in OF_TRICKLE else ""
             raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s{other}")
+    check_schedule(spec)
     check_turnover(spec)
-    check_slow(spec)
+    check_requests(spec)
     if spec.server_push and (spec.endpoint or spec.send or spec.send_hex):
         what = "the server is not c1m's (--endpoint)" if spec.endpoint else "--send is not c1m's own heartbeat"
         raise UsageError(f"--server-push: only a c1m-target pushes, and its messages must be told from answers; {what}")
@@ -385,6 +387,7 @@ def check_turnover(spec: RunSpec) -> None:
         raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
     if spec.backoff and not spec.reopen:
         raise UsageError("--backoff is how connections are opened again; give --reopen, too")
+    bounds.at_most("storms", spec.storm, bounds.MOST_STORMS)
     for storm in spec.storm:
         if storm.by == TARGET and not spec.reopen:
             raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
@@ -392,8 +395,21 @@ def check_turnover(spec: RunSpec) -> None:
             raise UsageError(f"--storm {storm}: {spec.endpoint} is no c1m-target, and cannot be told; leave by=target out")
 
 
-def check_slow(spec: RunSpec) -> None:
-    """Raises UsageError for a request that is too long to be kept track of."""
+def check_schedule(spec: RunSpec) -> None:
+    """Raises UsageError for a run that nobody lives to see the end of, and for more connections than there are."""
+    bounds.within("a run of connections", spec.total, 1, bounds.MOST_CONNECTIONS)
+    seconds = spec.schedule.end_ns / NANOSECONDS
+    if seconds > bounds.LONGEST_SECONDS:
+        raise UsageError(f"to open {spec.total:,} connections takes {seconds:,.0f} s, and no run is longer than a year")
+
+
+def check_requests(spec: RunSpec) -> None:
+    """Raises UsageError for a request that is too long to be kept track of, and for an answer that nobody waits for."""
+    if spec.heartbeat:
+        try:
+            assert spec.beating
+        except ValueError as error:
+            raise UsageError(f"--heartbeat: {error}") from None
     if spec.slow and len(spec.slow.request) > LONGEST_REQUEST:
         raise UsageError(f"--send has {len(spec.slow.request):,} bytes, and --trickle sends at most {LONGEST_REQUEST:,}")
 

@@ -53,6 +53,18 @@ WRONG = [
     ("coordinator", ("run", "--total", "-5"), 2, "'-5'"),
     ("coordinator", ("run",), 2, "--total"),
     ("coordinator", (*RUN, "--rate", "5/x"), 2, "'5/x'"),
+    ("coordinator", (*RUN, "--hold", "999999999999h"), 2, "longer than a year"),
+    ("coordinator", ("run", "--stage", "5@9999999999999999999s"), 2, "longer than a year"),
+    ("coordinator", ("run", "--total", "1G", "--rate", "1/h"), 2, "too little"),
+    ("coordinator", ("run", "--total", "1G", "--rate", "1/s"), 2, "no run is longer than a year"),
+    ("coordinator", ("run", "--total", "99999999999999999999G"), 2, "99999999999999999999G"),
+    ("coordinator", ("run", "--stage", "99999999999999999999G@1s"), 2, "1,000,000,000,000"),
+    ("coordinator", (*RUN, "--in-flight", "5000000000"), 2, "'5000000000'"),
+    ("coordinator", (*RUN, "--lease", "25h"), 2, "'25h'"),
+    ("coordinator", (*RUN, "--server-push", "1e9"), 2, "'1e9'"),
+    ("coordinator", (*RUN, "--server-push", "1M/s"), 2, "too much"),
+    ("coordinator", (*RUN, "--heartbeat", "1s", "--send", "x" * 70_000), 2, "a request of 70,000 B"),
+    ("coordinator", (*RUN, "--require", "target.memory.bytes_per_connection < 5iB"), 2, "'5iB'"),
     ("coordinator", (*RUN, "--lease", "1s"), 2, "'1s'"),
     ("coordinator", ("run", "--stage", "100k"), 2, "'100k' is not a stage; write 100k@10s"),
     ("coordinator", ("run", "--stage", "5@soon"), 2, "'5@soon': 'soon' is not a duration"),
@@ -102,7 +114,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[subprocess.Complet
         return list(pool.map(lambda row: ask(row[0], *row[1], here=here), WRONG))
 
 
-@pytest.mark.parametrize("row", range(len(WRONG)), ids=[" ".join((program, *words)) for program, words, _, _ in WRONG])
+@pytest.mark.parametrize("row", range(len(WRONG)), ids=[" ".join((program, *words))[:100] for program, words, _, _ in WRONG])
 def test_wrong_words_are_named(row: int, answers: list[subprocess.CompletedProcess[str]]) -> None:
     _, _, code, named = WRONG[row]
 
@@ -132,6 +144,27 @@ def test_a_typo_in_a_file_is_named_wherever_the_file_was_found(given: str, tmp_p
     ended = ask("coordinator", *RUN, *flag, here=tmp_path, **environment)
 
     assert_told_once(ended, 2, f"{file}: there is no setting 'totl'")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("total = " + "9" * 5000, "is not TOML: Exceeds the limit (4300 digits)"),
+        ("total = " + "[" * 5000, "its brackets are too deep"),
+        ("total = 0x" + "f" * 5000, "--total: Exceeds the limit (4300 digits)"),
+        ("#" * 2_000_000, "has more than 1,000,000 characters"),
+    ],
+    ids=["a number of 5,000 digits", "5,000 brackets", "a hexadecimal number of 5,000 digits", "a line of two million bytes"],
+)
+def test_a_file_that_no_person_wrote_is_named(text: str, named: str, tmp_path: Path) -> None:
+    file = tmp_path / "spec.toml"
+    file.write_text(text)
+
+    assert_told_once(ask("coordinator", "run", "--spec", str(file), here=tmp_path), 2, named)
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    assert_told_once(ask("coordinator", "run", "--spec", "/dev/zero", here=tmp_path), 2, "/dev/zero has more than")
 
 
 # -- nodes that are not what the coordinator expects

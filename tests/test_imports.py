@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PURE = (
     "c1m/addresses.py",
     "c1m/backoff.py",
+    "c1m/bounds.py",
     "c1m/choice.py",
     "c1m/collector.py",
     "c1m/dealing.py",
