@@ -57,7 +57,7 @@ def decode(packet: bytes) -> Message:
     """Raises ValueError for anything but a message."""
     try:
         message = marshal.loads(packet)
-    except (EOFError, TypeError) as error:
+    except (EOFError, TypeError, MemoryError) as error:  # a header that claims gigabytes
         raise ValueError(f"{len(packet):,} bytes on a link are no message: {error}") from None
     if not isinstance(message, dict):
         raise ValueError(f"a link message must be a dict, not {type(message).__name__}")  # noqa: TRY004
