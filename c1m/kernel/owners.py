@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 
 from c1m.kernel.host import read_text
@@ -50,5 +51,10 @@ def descendants(pid: int, parents: Mapping[int, int]) -> list[int]:
 
 def parent_of(pid: int) -> int | None:
     """None when the process is gone."""
-    after = (read_text(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
-    return int(after[1]) if len(after) > 1 else None
+    return parse_parent(read_text(f"/proc/{pid}/stat") or "")
+
+
+def parse_parent(stat: str) -> int | None:
+    """The parent in /proc/PID/stat; None for text of another form, as a process leaves that is gone."""
+    found = re.match(r" [A-Za-z] ([0-9]{1,10}) ", stat.rpartition(")")[2])
+    return int(found[1]) if found else None
