@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import trio
 
-from c1m import __version__, descriptors, link, tuning
-from c1m.crew import Zygote
+from c1m import __version__, bounds, descriptors, link, tuning
+from c1m.crew import AT_ONCE, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import memory, process
@@ -26,6 +26,8 @@ from c1m.node import Change, Host, Inspection
 from c1m.rpc import PROTOCOL
 from c1m.sysctls import SYSCTLS
 from c1m.tuned import Tuned, state_directory
+
+LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
 
 
 class Control(ABC):
@@ -52,7 +54,13 @@ class Control(ABC):
         return f"run {run.run_id}{owner} since {since}; {lease}"
 
     async def engage(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> Engagement:
-        """``operator``: whose run it is; empty: unknown, without TLS. Raises RefusedError when the node is busy."""
+        """``operator``: whose run it is; empty: unknown, without TLS.
+
+        Raises RefusedError when the node is busy, and UsageError for a run without a name, or a lease that never ends.
+        """
+        bounds.within("a lease in seconds", lease_seconds, LEAST_LEASE_SECONDS, bounds.LONGEST_LEASE_SECONDS)
+        if not 0 < len(run_id) <= bounds.LONGEST_RUN_ID or not run_id.isprintable():
+            raise UsageError(f"{run_id[: bounds.LONGEST_RUN_ID]!r} names no run; send 1 to {bounds.LONGEST_RUN_ID} characters")
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
         self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
@@ -63,8 +71,22 @@ class Control(ABC):
     async def find(self, run_id: str) -> Engagement:
         """Raises RefusedError when the node knows no such run."""
         if self.engagement is None or self.engagement.run_id != run_id:
-            raise RefusedError(f"knows no run {run_id}: its lease ended, or the node was started again")
+            named = repr(run_id[: bounds.LONGEST_RUN_ID])
+            raise RefusedError(f"knows no run {named}: its lease ended, or the node was started again")
         return self.engagement
+
+    def check_processes(self, wanted: int, each: int) -> None:
+        """Raises RefusedError for more than this process has room for, which keeps so many descriptors for each.
+
+        While some are forked, it has the other ends of their links, too.
+        """
+        room = descriptors.usable()
+        most = max((room - AT_ONCE) // each, min(room // (each + 1), AT_ONCE))
+        if not 1 <= wanted <= most:
+            raise RefusedError(
+                f"cannot start {wanted:,} processes: each takes {each} descriptors of this one, which has room for {most:,}; "
+                f"ask for 1 to {most:,}, or raise its limit with ulimit -Hn"
+            )
 
     async def abandon(self) -> None:
         """Close whatever run there is and wait until it is over."""

@@ -195,7 +195,18 @@ class Crew:
         self.dismissed = False  # from here on, an end is what we asked for
 
     async def hire(self, recruits: Sequence[Recruit]) -> None:
-        """Fork children, give each its assignment and listen to it. Once for a run; nobody, for one that only observes."""
+        """Fork children, give each its assignment and listen to it. Once for a run; nobody, for one that only observes.
+
+        Raises RefusedError for an assignment that no link takes, before anybody is forked.
+        """
+        for recruit in recruits:
+            try:
+                link.encode(recruit.assignment)
+            except ValueError as error:
+                raise RefusedError(
+                    f"{recruit.name} cannot be told what to do: {error}; ask for fewer routes of a shard or stages, or a "
+                    f"shorter request"
+                ) from None
         for start in range(0, len(recruits), AT_ONCE):
             some = recruits[start : start + AT_ONCE]
             children = await self.zygote.fork([each.name for each in some], [each.descriptors for each in some])

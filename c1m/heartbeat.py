@@ -23,6 +23,7 @@ UNASKED_BYTES = "unasked_bytes"  # that came while no answer was due, from a ser
 LATE_SHARE = 0.5
 USUAL_PAYLOAD = 64
 LEAST_PAYLOAD = 16  # so that no two are alike: they carry when they were sent, and by whom
+LEAST_INTERVAL, LONGEST_INTERVAL = 0.001, 366 * 86_400.0  # seconds; nobody runs for longer than a year
 MOST_PAYLOAD = 65_536  # a peer that echoes keeps that much for each connection whose client does not read
 
 
@@ -46,10 +47,13 @@ class Heartbeat:
     prefix: bytes = b""  # for Expect.PREFIX
 
     def __post_init__(self) -> None:
-        if not self.interval > 0:
+        if not LEAST_INTERVAL <= self.interval <= LONGEST_INTERVAL:
             raise ValueError(f"an interval of {self.interval:g} s")
         if not LEAST_PAYLOAD <= self.payload <= MOST_PAYLOAD:
             raise ValueError(f"a payload of {self.payload} B, where {LEAST_PAYLOAD} to {MOST_PAYLOAD:,} are possible")
+        for what, said in (("a request", self.send), ("an answer", self.prefix)):
+            if len(said) > MOST_PAYLOAD:
+                raise ValueError(f"{what} of {len(said):,} B, where {MOST_PAYLOAD:,} are possible")
 
     def to_message(self) -> tuple[Any, ...]:
         """Plain values, as a link takes them."""

@@ -16,6 +16,8 @@ from c1m.ports import PortRanges
 
 Address = tuple[str, int]
 
+MOST_NAMES = 65_536  # kept of a row that is walked again and again; they take some 5 MB
+
 
 @dataclass(frozen=True, slots=True)
 class TupleSpace:
@@ -41,7 +43,7 @@ class TupleSpace:
         """The (source address, port) of ``span`` consecutive indexes."""
         width = self.sources.size
         # Names are made once when rows repeat them, and never for the part of a huge pool that is not walked.
-        names = [self.sources.at(index) for index in range(width)] if span >= width else None
+        names = [self.sources.at(index) for index in range(width)] if width <= min(span, MOST_NAMES) else None
         for row in range(first // width, -(-(first + span) // width)):
             port = self.ports.at(row)
             low = max(first - row * width, 0)

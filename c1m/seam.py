@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
@@ -39,12 +39,8 @@ class Seam:
 
     def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
         """Run an async function in the node's loop; its C1mError becomes the call's status, sentence and all."""
-        try:
+        with refusals(context):
             return trio.from_thread.run(function, *args, trio_token=self.token)
-        except C1mError as error:
-            refuse(context, CODE_OF.get(type(error), grpc.StatusCode.INTERNAL), str(error))
-        except (trio.RunFinishedError, trio.Cancelled):
-            refuse(context, grpc.StatusCode.UNAVAILABLE, "the node is shutting down")
 
     def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
         """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does."""
@@ -67,6 +63,17 @@ class Seam:
 
 async def _synchronously(function: Callable[[], T]) -> T:
     return function()
+
+
+@contextmanager
+def refusals(context: grpc.ServicerContext) -> Iterator[None]:
+    """A C1mError becomes the call's status, sentence and all. What is asked of messages alone need not wait for the loop."""
+    try:
+        yield
+    except C1mError as error:
+        refuse(context, CODE_OF.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+    except (trio.RunFinishedError, trio.Cancelled):
+        refuse(context, grpc.StatusCode.UNAVAILABLE, "the node is shutting down")
 
 
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:

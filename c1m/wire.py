@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from c1m import bounds
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.errors import UsageError
 from c1m.heartbeat import Expect, Heartbeat
@@ -126,9 +127,10 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
 
 
 def sample_from_wire(sample: node_pb2.Sample) -> Sample:
+    """Raises UsageError for what no node of ours says."""
     tally = sample.tally
     return Sample(
-        phase=Phase(sample.phase),
+        phase=bounds.member(Phase, sample.phase),
         tally=Tally(
             attempted=tally.attempted,
             opened=tally.opened,
@@ -152,7 +154,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         processes=sample.processes,
         obituaries=tuple(sample.obituaries),
         halted=sample.halted,
-        histograms={name: dict(zip(found.values_us, found.counts, strict=True)) for name, found in sample.histograms.items()},
+        histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
         heard=sample.heard,
@@ -164,6 +166,14 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         waves=tuple(Wave(wave.dropped, wave.returned, wave.recovered_seconds, wave.slowest_seconds) for wave in sample.waves),
         calm=sample.calm,
     )
+
+
+def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
+    """Raises UsageError where a value has no count, or a count no value."""
+    values, counts = histogram.values_us, histogram.counts
+    if len(values) != len(counts):
+        raise UsageError(f"a histogram of {len(values):,} values has {len(counts):,} counts")
+    return dict(zip(values, counts, strict=True))
 
 
 def reading_to_wire(reading: Reading) -> node_pb2.Reading:
@@ -229,7 +239,9 @@ def slow_to_wire(slow: Slow) -> worker_pb2.Slow:
 
 def slow_from_wire(message: worker_pb2.Slow) -> Slow:
     """Raises UsageError for a request of no bytes, or too many."""
-    if message.interval_seconds < 0 or (message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST):
+    if message.interval_seconds:
+        bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)
+    if message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST:
         raise UsageError(f"a request of {len(message.request):,} bytes cannot be sent a byte at a time")
     return Slow(message.interval_seconds, message.request, message.half_open)
 
@@ -242,12 +254,15 @@ def pool_to_wire(pool: AddressPool) -> list[worker_pb2.AddressBlock]:
 
 
 def pool_from_wire(blocks: Iterable[worker_pb2.AddressBlock]) -> AddressPool:
-    """Raises UsageError for what is not an address."""
+    """Raises UsageError for what is not an address, and for addresses of both families."""
+    found = list(blocks)
+    bounds.at_most("blocks of addresses", found, bounds.MOST_BLOCKS)
     try:
-        firsts = [(ipaddress.ip_address(block.first), block.count) for block in blocks]
-        return AddressPool(tuple(AddressBlock(int(first), count, first.version) for first, count in firsts))
+        firsts = [(ipaddress.ip_address(block.first), block.count) for block in found]
+        pool = AddressPool(tuple(AddressBlock(int(first), count, first.version) for first, count in firsts))
     except ValueError as error:
         raise UsageError(f"the source addresses of a request make no sense: {error}") from None
+    return pool
 
 
 def ports_to_wire(ports: PortRanges) -> list[node_pb2.PortRange]:
@@ -256,8 +271,10 @@ def ports_to_wire(ports: PortRanges) -> list[node_pb2.PortRange]:
 
 def ports_from_wire(ranges: Iterable[node_pb2.PortRange]) -> PortRanges:
     """Raises UsageError for what is not a port."""
+    found = list(ranges)
+    bounds.at_most("ranges of ports", found, bounds.MOST_RANGES)
     try:
-        return PortRanges(tuple((item.low, item.high) for item in ranges))
+        return PortRanges(tuple((item.low, item.high) for item in found))
     except ValueError as error:
         raise UsageError(f"the client ports of a request make no sense: {error}") from None
 

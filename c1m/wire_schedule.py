@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from c1m import bounds
 from c1m.errors import UsageError
-from c1m.schedule import Revision, Schedule, Stage
+from c1m.schedule import NANOSECONDS, Revision, Schedule, Stage
+from c1m.shapes import MOST_STAGES
 from c1m.v1 import schedule_pb2
 
 
@@ -16,7 +18,7 @@ def revision_to_wire(revision: Revision) -> schedule_pb2.Schedule:
 
 
 def revision_from_wire(message: schedule_pb2.Schedule) -> Revision:
-    """Raises UsageError where there are no stages."""
+    """Raises UsageError where the stages make no sense."""
     return Revision(Schedule(stages_from_wire(message.stages)), message.version, message.since_ns)
 
 
@@ -25,8 +27,13 @@ def stages_to_wire(stages: Iterable[Stage]) -> list[schedule_pb2.Stage]:
 
 
 def stages_from_wire(stages: Iterable[schedule_pb2.Stage]) -> tuple[Stage, ...]:
-    """Raises UsageError where there are none."""
-    found = tuple(Stage(stage.total, stage.within_ns, not stage.unnamed) for stage in stages)
+    """Raises UsageError where there are none, too many, or such as nobody can live to see."""
+    sent = list(stages)
+    bounds.at_most("stages", sent, MOST_STAGES)
+    found = tuple(Stage(stage.total, stage.within_ns, not stage.unnamed) for stage in sent)
     if not found:
         raise UsageError("a schedule without stages says nothing; give at least one")
+    for stage in found:
+        bounds.within("a stage of connections", stage.total, 0, bounds.MOST_CONNECTIONS)
+    bounds.within("a schedule in seconds", sum(stage.within_ns for stage in found) / NANOSECONDS, 0, bounds.LONGEST_SECONDS)
     return found

@@ -23,6 +23,7 @@ from .listeners import Bind, open_listeners
 
 RESTING = {"rest": True}
 CLOSING = {"close": True}
+DESCRIPTORS_EACH = 2  # of an acceptor, until all have been made: its listener, and the link to it
 SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
 
 
@@ -56,7 +57,8 @@ class TargetNode(Control):
         return Description(self.host(), self.bind, self.busy_with())
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
-        """Listen; the port of each acceptor. Raises RefusedError when the node is busy or short of ports."""
+        """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
+        self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         try:
             listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)

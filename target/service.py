@@ -8,13 +8,13 @@ import grpc
 
 from c1m import wire
 from c1m.gate import operator
-from c1m.phase import Close
-from c1m.seam import Seam
+from c1m.seam import Seam, refusals
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
 
-from .node import Preparation, TargetNode
+from .node import TargetNode
 from .observer import Observer
+from .requests import preparation
 
 
 class TargetService(target_pb2_grpc.TargetServiceServicer):
@@ -36,15 +36,9 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     def Prepare(
         self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
     ) -> pb.TargetServicePrepareResponse:
-        wanted = Preparation(
-            run_id=request.run_id,
-            operator=operator(context),
-            acceptors=request.acceptors,
-            close=Close(request.close or Close.RESET),
-            lease_seconds=request.lease_seconds,
-            push_rate=request.push_rate,
-        )
-        return pb.TargetServicePrepareResponse(ports=self.seam.call(context, self.node.prepare, wanted))
+        with refusals(context):
+            asked = preparation(request, operator(context))
+        return pb.TargetServicePrepareResponse(ports=self.seam.call(context, self.node.prepare, asked))
 
     def Watch(
         self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext

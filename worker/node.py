@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import trio
 
-from c1m import link
+from c1m import bounds, link
 from c1m.addresses import AddressBlock, AddressPool, Interface
 from c1m.control import Control
 from c1m.crew import Recruit, Zygote
@@ -21,6 +21,7 @@ from c1m.node import Host, Inspection
 from c1m.phase import Close, Phase
 from c1m.ports import PortRanges, client_ports
 from c1m.schedule import Arrival, Revision, Stage
+from c1m.shapes import MOST_STAGES
 from c1m.units import format_bytes
 
 from . import allowances, sources
@@ -32,6 +33,7 @@ DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not sho
 GUARD_SECONDS = 0.25
 PROBE_SECONDS = 20.0  # for all shards to have probed
 QUIET_SECONDS = 5.0  # for all shards to have had their last answers
+DESCRIPTORS_EACH = 1  # of a shard: the link to it
 CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
 # Below this much free memory a host is no longer a place for experiments: opening stops.
@@ -119,6 +121,7 @@ class WorkerNode(Control):
 
     async def prepare(self, preparation: Preparation) -> None:
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
             if shard.slow and not preparation.toward_target:
@@ -137,6 +140,7 @@ class WorkerNode(Control):
 
     async def start(self, run_id: str) -> None:
         engagement = await self.find(run_id)
+        check_start(engagement)
         engagement.start = time.monotonic() + START_DELAY_SECONDS
         await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
@@ -151,7 +155,9 @@ class WorkerNode(Control):
         assert following
         check_retarget(engagement, following, max(stage.total for stage in stages))
         kept = following.revision.schedule.kept(at_ns)
-        engagement.following = following = following.retargeted(at_ns, stages)
+        following = following.retargeted(at_ns, stages)
+        bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
+        engagement.following = following
         await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
         engagement.touch()
         return following.revision.version
@@ -179,6 +185,8 @@ class WorkerNode(Control):
         """Ask about up to ``most`` connections: of how many, and how many of those are ghosts."""
         engagement = await self.find(run_id)
         children = engagement.crew.alive
+        if not children:
+            raise RefusedError(f"run {engagement.run_id} has no process left to probe from")
         for child in children:
             child.probed = None
             await child.send({"probe": -(-most // len(children))})
@@ -199,6 +207,17 @@ class WorkerNode(Control):
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)
         await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+
+
+def check_start(engagement: Engagement) -> None:
+    """Raises RefusedError when a run is not ready to start, or has started."""
+    run = f"run {engagement.run_id}"
+    if engagement.start:
+        raise RefusedError(f"{run} has started already")
+    if engagement.stopping:
+        raise RefusedError(f"{run} is closing; prepare another one")
+    if not engagement.ready.is_set():
+        raise RefusedError(f"{run} is still being prepared; start it when Prepare has answered")
 
 
 def check_retarget(engagement: Engagement, following: Following, most: int) -> None:

@@ -1,0 +1,21 @@
+"""What is asked of a target: messages into values. Whoever sends them may be anybody; raises UsageError for nonsense."""
+
+from __future__ import annotations
+
+from c1m import bounds
+from c1m.phase import Close
+from c1m.v1 import target_pb2 as pb
+
+from .node import Preparation
+
+
+def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> Preparation:
+    """How many acceptors there may be is the node's to say."""
+    return Preparation(
+        run_id=request.run_id,
+        operator=operator,
+        acceptors=request.acceptors,
+        close=bounds.member(Close, request.close or Close.RESET),
+        lease_seconds=request.lease_seconds,
+        push_rate=bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES),
+    )
