@@ -66,12 +66,18 @@ RULES: Final = (
             BOTH,
             ANY,
             (sign,),
-            "it has stopped answering: its program is stopped or has ended, or its machine hangs or is cut off",
+            says,
             "look whether the machine answers, what state the program is in there (ps -o stat; T: kill -CONT), and whether the "
             "kernel killed it (dmesg)",
             instead_of=("refused", *UNACCEPTED),
         )
-        for sign in (Lost(), Silent(PATIENCE_SECONDS))
+        for sign, says in (
+            (Lost(), "it has stopped answering: its program is stopped or has ended, or its machine hangs or is cut off"),
+            (
+                Silent(PATIENCE_SECONDS),
+                "it said nothing for a while: its program was stopped, its machine hung or had no CPU, or it was cut off",
+            ),
+        )
     ),
     Rule(
         "process stopped",
