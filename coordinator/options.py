@@ -11,7 +11,9 @@ import typer
 from c1m.errors import UsageError
 
 from .config import config_layer, read_layer
-from .spec import PARSERS, RunSpec, make_spec
+from .layers import make_spec
+from .settings import PARSERS
+from .spec import RunSpec
 
 Total = Annotated[str | None, typer.Option(help="Connections to open and hold: 1000000, 1M, 250k.")]
 Workers = Annotated[list[str] | None, typer.Option("--worker", help="A worker's control address; repeat. None: one here.")]

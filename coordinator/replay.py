@@ -36,12 +36,12 @@ from c1m.v1 import node_pb2
 
 from .criteria import Judgement
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
+from .layers import make_spec
 from .ledger import Entry, Ledger
 from .muster import Muster
 from .outcome import Outcome
 from .packing import Packing
 from .plain import from_plain
-from .spec import make_spec
 
 TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgement]}
 

@@ -1,35 +1,28 @@
-"""What is to be run: the effective settings, from flags, spec file and configuration, in this order."""
+"""What is to be run: the effective settings, and the words that say the same again."""
 
 from __future__ import annotations
 
-import difflib
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from c1m import bounds
 from c1m.backoff import Backoff
 from c1m.distribution import AT_ONCE, Distribution
-from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
-from c1m.errors import UsageError
-from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
-from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD, USUAL_PAYLOAD, Expect, Heartbeat
+from c1m.endpoints import Endpoint, HostPort
+from c1m.escapes import Hexadecimal, Text
+from c1m.heartbeat import USUAL_PAYLOAD, Expect, Heartbeat
 from c1m.phase import Close, CloseOrder
-from c1m.schedule import NANOSECONDS, Arrival, Schedule, straight
-from c1m.shapes import Shape, parse_shape, schedule_of
-from c1m.slow import FILLER, LONGEST_REQUEST, Slow
-from c1m.storm import TARGET, Storm
+from c1m.schedule import Arrival, Schedule, straight
+from c1m.shapes import Shape, schedule_of
+from c1m.slow import FILLER, Slow
+from c1m.storm import Storm
 from c1m.turnover import Turnover
-from c1m.units import parse_count, parse_duration, parse_rate
 
-from .answer import Answer, parse_answer
-from .criteria import Criterion, parse
-from .phrases import parse_backoff, parse_distribution, parse_lifetime, parse_storm
+from .answer import Answer
+from .criteria import Criterion
 
-WORKER_PORT = 7100
-TARGET_PORT = 7200
 USUAL_BACKOFF = Backoff(0.1, 30.0)
 
 
@@ -190,107 +183,6 @@ def word_of(value: Any) -> str:
     return next((word for word, one in WORDS.items() if one is value), str(value))
 
 
-def one_of(kind: type[enum.Enum], what: str) -> Callable[[str], enum.Enum]:
-    words = [word for word, value in WORDS.items() if isinstance(value, kind)]
-
-    def parse(text: str) -> enum.Enum:
-        if text not in words:
-            raise ValueError(f"{text!r} is not {what}; write {' or '.join(words)}")
-        return WORDS[text]
-
-    return parse
-
-
-def parse_flag(text: str) -> bool:
-    if text not in ("True", "False"):
-        raise ValueError(f"{text!r} is neither true nor false")
-    return text == "True"
-
-
-def parse_host(text: str) -> str:
-    try:
-        return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
-    except ValueError:
-        raise ValueError(f"{text!r} is not a host; write 10.0.0.5, srv or fd00::1") from None
-
-
-def parse_keepalive(text: str) -> float:
-    """The kernel counts it in seconds, and in 15 bits."""
-    seconds = parse_duration(text)
-    if seconds % 1 or not 1 <= seconds <= MOST_KEEPALIVE:
-        raise ValueError(f"{text!r} is not possible; the kernel takes whole seconds, from 1 to {MOST_KEEPALIVE:,}")
-    return seconds
-
-
-def between(least: int, most: int) -> Callable[[str], int]:
-    def parse_and_check(text: str) -> int:
-        value = parse_count(text)
-        if not least <= value <= most:
-            raise ValueError(f"{text!r} is not possible; it must be {least:,} to {most:,}")
-        return value
-
-    return parse_and_check
-
-
-def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
-    def parse_and_check(text: str) -> Any:
-        value = parse(text)
-        if value < least:
-            raise ValueError(f"{text!r} is too little; it must be at least {least:g}")
-        return value
-
-    return parse_and_check
-
-
-def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
-    def parse_and_check(text: str) -> Any:
-        value = parse(text)
-        if value > most:
-            raise ValueError(f"{text!r} is too much; it must be at most {most:,.12g}")
-        return value
-
-    return parse_and_check
-
-
-MOST_KEEPALIVE = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
-MOST_SEED = 2**32 - 1
-
-PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "total": between(1, bounds.MOST_CONNECTIONS),
-    "worker": lambda text: parse_host_port(text, WORKER_PORT),
-    "target": lambda text: parse_host_port(text, TARGET_PORT),
-    "endpoint": parse_endpoint,
-    "tls": Path,
-    "data_host": parse_host,
-    "rate": at_least(parse_rate, 0.001),
-    "ramp": at_least(parse_duration, 0.001),
-    "stage": parse_shape,
-    "arrival": one_of(Arrival, "a way to arrive"),
-    "hold": at_least(parse_duration, 0),
-    "in_flight": between(1, bounds.MOST_IN_FLIGHT),
-    "connect_timeout": at_least(parse_duration, 0.01),
-    "lease": at_most(at_least(parse_duration, 2), bounds.LONGEST_LEASE_SECONDS),
-    "close": one_of(Close, "a way to close"),
-    "close_order": one_of(CloseOrder, "an order to close in"),
-    "seed": at_most(parse_count, MOST_SEED),
-    "probe_ghosts": parse_flag,
-    "close_rate": at_most(at_least(parse_rate, 1), bounds.FASTEST_CLOSE),
-    "heartbeat": at_least(parse_duration, 0.1),
-    "payload": between(LEAST_PAYLOAD, MOST_PAYLOAD),
-    "send": parse_text,
-    "send_hex": parse_hexadecimal,
-    "expect": parse_answer,
-    "keepalive": parse_keepalive,
-    "server_push": at_most(at_least(parse_rate, 1 / 3600), bounds.MOST_PUSHES),
-    "require": parse,
-    "lifetime": parse_lifetime,
-    "downtime": parse_distribution,
-    "reopen": parse_flag,
-    "backoff": parse_backoff,
-    "storm": parse_storm,
-    "trickle": at_most(at_least(parse_rate, 0.001), bounds.MOST_TRICKLE),
-    "half_open": parse_flag,
-}
 # Settings that say nothing where they are zero or empty.
 UNSET = frozenset(
     {
@@ -307,137 +199,7 @@ UNSET = frozenset(
         "half_open",
     }
 )
-# Words for one thing: of such a pair the stronger layer wins, and one layer may not name both ...
-EXCLUDING = (
-    ("rate", "ramp"),
-    ("stage", "total"),
-    ("stage", "rate"),
-    ("stage", "ramp"),
-    ("target", "endpoint"),
-    ("send", "send_hex"),
-    ("payload", "send"),
-    ("payload", "send_hex"),
-    ("heartbeat", "trickle"),
-)
-TOGETHER = frozenset({"target", "endpoint"})  # ... but these: the target observes the endpoint's host
-OF_TRICKLE = ("send", "send_hex")
-OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
 LISTS = frozenset({"worker", "stage", "require", "storm"})
-
-assert set(PARSERS) == {field.name for field in fields(RunSpec)}
-
-
-def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
-    """From (where it was written, what was written) pairs, the stronger first. Raises UsageError.
-
-    Rate and ramp are two words for one thing, as are stages and all three of total, rate and ramp, and target and endpoint
-    say both where connections go: of such a pair the stronger layer wins. One layer may not name both; naming a target
-    beside an endpoint is to observe it.
-    """
-    merged: dict[str, tuple[str, Any]] = {}
-    for where, layer in layers:
-        check_names(where, layer)
-        chosen = dict(layer)
-        for one, other in EXCLUDING:
-            if one in layer and other in layer and one not in TOGETHER:
-                raise UsageError(f"{where}: {name_of(one)} and {name_of(other)} exclude each other; give one of them")
-            if one in merged:
-                chosen.pop(other, None)
-            if other in merged:
-                chosen.pop(one, None)
-        for name, value in chosen.items():
-            merged.setdefault(name, (where, value))
-    values = {name: parsed(where, name, value) for name, (where, value) in merged.items()}
-    if values.get("stage"):
-        values = {"hold": 0.0, **values, "total": peak_of(merged["stage"][0], values["stage"])}
-    if "total" not in values:
-        raise UsageError("how many connections? Give --total, such as --total 1M, or stages, such as --stage 1M@60s")
-    spec = RunSpec(**values)
-    if spec.rushes and spec.arrival is not Arrival.CONSTANT:
-        raise UsageError(
-            "--arrival says how openings lie in time, and this run opens as fast as it goes; give --rate or --ramp"
-        )
-    for name in OF_HEARTBEATS:
-        if getattr(spec, name) and not spec.heartbeat and not (spec.trickle and name in OF_TRICKLE):
-            other = ", or --trickle, such as 1/s" if name in OF_TRICKLE else ""
-            raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s{other}")
-    check_schedule(spec)
-    check_turnover(spec)
-    check_requests(spec)
-    if spec.server_push and (spec.endpoint or spec.send or spec.send_hex):
-        what = "the server is not c1m's (--endpoint)" if spec.endpoint else "--send is not c1m's own heartbeat"
-        raise UsageError(f"--server-push: only a c1m-target pushes, and its messages must be told from answers; {what}")
-    repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
-    if repeated:
-        raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")
-    return spec
-
-
-def peak_of(where: str, shapes: Sequence[Shape]) -> int:
-    """Raises UsageError for stages that make no schedule."""
-    try:
-        return schedule_of(shapes).peak
-    except ValueError as error:
-        raise UsageError(f"{where}: --stage: {error}") from None
-
-
-def check_turnover(spec: RunSpec) -> None:
-    """Raises UsageError for words that mean nothing without another."""
-    if spec.downtime and not spec.lifetime:
-        raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
-    if spec.backoff and not spec.reopen:
-        raise UsageError("--backoff is how connections are opened again; give --reopen, too")
-    bounds.at_most("storms", spec.storm, bounds.MOST_STORMS)
-    for storm in spec.storm:
-        if storm.by == TARGET and not spec.reopen:
-            raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
-        if storm.by == TARGET and spec.endpoint:
-            raise UsageError(f"--storm {storm}: {spec.endpoint} is no c1m-target, and cannot be told; leave by=target out")
-
-
-def check_schedule(spec: RunSpec) -> None:
-    """Raises UsageError for a run that nobody lives to see the end of, and for more connections than there are."""
-    bounds.within("a run of connections", spec.total, 1, bounds.MOST_CONNECTIONS)
-    seconds = spec.schedule.end_ns / NANOSECONDS
-    if seconds > bounds.LONGEST_SECONDS:
-        raise UsageError(f"to open {spec.total:,} connections takes {seconds:,.0f} s, and no run is longer than a year")
-
-
-def check_requests(spec: RunSpec) -> None:
-    """Raises UsageError for a request that is too long to be kept track of, and for an answer that nobody waits for."""
-    if spec.heartbeat:
-        try:
-            assert spec.beating
-        except ValueError as error:
-            raise UsageError(f"--heartbeat: {error}") from None
-    if spec.slow and len(spec.slow.request) > LONGEST_REQUEST:
-        raise UsageError(f"--send has {len(spec.slow.request):,} bytes, and --trickle sends at most {LONGEST_REQUEST:,}")
-
-
-def check_names(where: str, layer: Mapping[str, Any]) -> None:
-    for name in layer:
-        if name.replace("-", "_") not in PARSERS:
-            close = difflib.get_close_matches(name, PARSERS, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(PARSERS)}"
-            raise UsageError(f"{where}: there is no setting {name!r}; {hint}")
-
-
-def parsed(where: str, name: str, value: Any) -> Any:
-    """The value of a setting. Raises UsageError with where it stands and what is wrong."""
-    try:
-        if name in LISTS:
-            items = value if isinstance(value, (list, tuple)) else [value]
-            return tuple(PARSERS[name](text_of(item)) for item in items)
-        return PARSERS[name](text_of(value))
-    except ValueError as error:
-        raise UsageError(f"{where}: {name_of(name)}: {error}") from None
-
-
-def text_of(value: Any) -> str:
-    """TOML has numbers and truth values of its own; they are read as if a person had typed them."""
-    if not isinstance(value, (str, int, float)):
-        raise ValueError(f"{value!r} is neither a text nor a number; write it as on the command line")  # noqa: TRY004
-    return str(value)
 
 
 def name_of(setting: str) -> str:

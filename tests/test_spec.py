@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from c1m.coordinator.answer import parse_answer
 from c1m.coordinator.config import parse_layer
 from c1m.coordinator.criteria import parse
+from c1m.coordinator.layers import make_spec
 from c1m.coordinator.phrases import parse_backoff, parse_distribution, parse_storm
-from c1m.coordinator.spec import LISTS, RunSpec, make_spec
+from c1m.coordinator.spec import LISTS, RunSpec
 from c1m.endpoints import parse_endpoint, parse_host_port
 from c1m.errors import UsageError
 from c1m.escapes import Hexadecimal, Text

@@ -24,7 +24,7 @@ from ..options import ConfigFile, TlsDirectory
 from ..retarget import Retargeted
 from ..retarget import retarget as retarget_run
 from ..session import operator_identity
-from ..spec import parsed
+from ..settings import parsed
 from ..stages import way
 
 
