@@ -20,6 +20,8 @@ from c1m.storm import Storm
 from c1m.turnover import Turnover
 from c1m.worker.connections import Connections
 from c1m.worker.itinerary import Itinerary
+from c1m.worker.opener import Opener
+from c1m.worker.reactor import Reactor
 from c1m.worker.succession import Succession
 
 TOTAL, SPAN = 40, 50
@@ -36,20 +38,20 @@ class Bench:
         destination = self.listener.getsockname()
         self.itinerary = Itinerary(SPACE, [Route(destination, 0, SPAN, TOTAL)])
         self.connections = Connections(socket.AF_INET, 256, paced=True)
+        self.reactor = Reactor(self.connections)
+        opener = Opener(self.connections)
         self.start = time.monotonic()
-        self.succession = Succession(
-            wanted, self.connections, self.itinerary, self.start, Random(1), reset=True, most_in_flight=TOTAL
-        )
+        self.succession = Succession(wanted, opener, self.itinerary, self.start, Random(1), reset=True, most_in_flight=TOTAL)
         self.connections.behave((self.succession,))
         self.accepted: list[socket.socket] = []
         leg = self.itinerary.legs[0]
-        leg.wanted -= self.connections.open(leg, TOTAL, repeat(self.start))
+        leg.wanted -= opener.open(leg, TOTAL, repeat(self.start))
         self.settle()
 
     def settle(self) -> None:
         """Until nothing is in flight; the kernel completes handshakes over loopback by itself."""
         while self.connections.in_flight:
-            self.connections.drain(1.0)
+            self.reactor.drain(1.0)
         self.accept()
 
     def accept(self) -> None:
@@ -150,7 +152,7 @@ def test_the_dropped_come_back_ever_more_seldom() -> None:
         it.hang_up()
         it.listener.close()
         while it.connections.established:
-            it.connections.drain(1.0)
+            it.reactor.drain(1.0)
         tries = []
         for second in range(100):
             it.act(float(second))

@@ -61,7 +61,7 @@ async def perform() -> None:
 
 
 async def reached(shard: Shard, phase: Phase) -> None:
-    while shard.phase < phase:
+    while shard.driver.phase < phase:
         await trio.lowlevel.checkpoint()
 
 

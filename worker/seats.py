@@ -20,8 +20,9 @@ from random import Random
 from c1m.backoff import Backoff
 
 from .absences import Absences
-from .connections import CONNECTING, Connections
+from .connections import CONNECTING
 from .itinerary import Itinerary, Place
+from .opener import Opener
 
 # An errand: why a connection comes. How many tries failed before it, whether it has been established, whether it is another
 # one's successor, and what tells its storm from the two before and after it. A seat's has the number of its leg above that.
@@ -39,11 +40,10 @@ AGAIN_SECONDS = 0.05  # until one is tried again for which there was no free 4-t
 class Seats:
     """Times are seconds from the start of the run."""
 
-    def __init__(
-        self, connections: Connections, itinerary: Itinerary, backoff: Backoff | None, chance: Random, *, reset: bool
-    ) -> None:
+    def __init__(self, opener: Opener, itinerary: Itinerary, backoff: Backoff | None, chance: Random, *, reset: bool) -> None:
         """``backoff``: how dropped and failed ones are tried again, None for never. ``reset``: how ours are closed."""
-        self.connections = connections
+        self.opener = opener
+        self.connections = opener.connections
         self.itinerary = itinerary
         self.backoff = backoff
         self.chance = chance
@@ -72,7 +72,7 @@ class Seats:
         for errand, alike in groupby(first):
             count = sum(1 for _ in alike)
             leg = self.itinerary.legs[errand >> LEG_SHIFT]
-            for _ in range(count - self.connections.open(leg, count, due, errand & KEPT | SUCCESSOR)):
+            for _ in range(count - self.opener.open(leg, count, due, errand & KEPT | SUCCESSOR)):
                 self.away.add(now + AGAIN_SECONDS, errand)
 
     def next(self) -> float:

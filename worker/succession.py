@@ -13,9 +13,9 @@ from random import Random
 from c1m.tally import Tally
 from c1m.turnover import Turnover
 
-from .connections import Connections
 from .itinerary import Itinerary
 from .lifetimes import Lifetimes
+from .opener import Opener
 from .seats import ARRIVED, TRIES, Seats
 from .storms import Storms
 
@@ -26,7 +26,7 @@ class Succession:
     def __init__(
         self,
         wanted: Turnover,
-        connections: Connections,
+        opener: Opener,
         itinerary: Itinerary,
         start: float,
         chance: Random,
@@ -35,11 +35,11 @@ class Succession:
         most_in_flight: int,
     ) -> None:
         """``start`` is the run's, on the monotonic clock. The rest is for ``Seats``."""
-        self.connections = connections
+        self.connections = opener.connections
         self.backoff = wanted.backoff
         self.start = start
         self.most_in_flight = most_in_flight
-        self.seats = Seats(connections, itinerary, wanted.backoff, chance, reset=reset)
+        self.seats = Seats(opener, itinerary, wanted.backoff, chance, reset=reset)
         self.lifetimes: Lifetimes | None = None
         if wanted.lifetime:
             share = sum(leg.route.count for leg in itinerary.legs)
