@@ -1,0 +1,107 @@
+"""The accept queue of a listener, and when to look into it.
+
+Some facts about accepting that shaped this code (measured; sources in ARCHITECTURE.md):
+
+* Waking for every SYN costs the connecting CPU about 6 us a connection, a third of ``connect()``, and is worse the
+  slower they come. So after a batch the acceptor takes its listener out of the epoll for some milliseconds, in which
+  nobody wakes it and the queue (its backlog) collects the next batch. Data are echoed meanwhile.
+* A full descriptor table makes ``accept()`` fail with EMFILE *before* it dequeues: nothing is lost, but a
+  level-triggered epoll would report the listener for ever. A full acceptor therefore takes its listener out of the epoll,
+  and puts it back when a connection has gone.
+* With a listener shared by several acceptors, EPOLLEXCLUSIVE wakes one of them per connection, and must be removed and
+  added, never modified (EINVAL).
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
+from select import EPOLLEXCLUSIVE, EPOLLIN, epoll
+from struct import unpack_from
+
+from c1m.latency import Latencies
+from c1m.tally import name_of
+
+WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
+SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
+SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
+LAST_DATA_RECV = 52  # where linux/tcp.h has tcpi_last_data_recv in a struct tcp_info
+
+# What accept() says when this process or the host is out of descriptors or memory.
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# What a connection that died in the queue leaves behind: the queue goes on.
+ALREADY_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})
+
+
+class AcceptQueue:
+    """Owns the listener, and whether it is in the epoll; takes what waits there in batches."""
+
+    def __init__(self, listener: socket, epoll: epoll, *, shared: bool) -> None:
+        """``shared``: whether other acceptors take from the same queue."""
+        self.listener = listener
+        self.epoll = epoll
+        self.interest = EPOLLIN | EPOLLEXCLUSIVE if shared else EPOLLIN
+        self.listening = False
+        self.absence = SHORTEST_ABSENCE
+        self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
+        self.errors: dict[str, int] = {}
+        self.accept_delay = Latencies()
+
+    def listen(self) -> None:
+        if not self.listening:
+            self.epoll.register(self.listener.fileno(), self.interest)
+            self.listening = True
+
+    def quiesce(self) -> None:
+        if self.listening:
+            self.epoll.unregister(self.listener.fileno())
+            self.listening = False
+
+    def stay_away(self, accepted: int) -> None:
+        """Until a worthwhile batch has come, as far as the last one tells."""
+        if accepted and self.listening:
+            factor = 2.0 if accepted < WORTHWHILE else 0.5
+            self.absence = min(max(self.absence * factor, SHORTEST_ABSENCE), LONGEST_ABSENCE)
+            self.resume_at = time.monotonic() + self.absence
+            self.quiesce()
+
+    def take(self, room: int) -> list[int]:
+        """The descriptors of up to so many that waited."""
+        # typeshed does not know _socket's own accept, which makes no object of the descriptor
+        accept = self.listener._accept  # type: ignore[attr-defined]
+        accepted: list[int] = []
+        try:
+            while len(accepted) < room:
+                descriptor, _ = accept()
+                accepted.append(descriptor)
+        except BlockingIOError:
+            pass
+        except OSError as failure:
+            self.accept_failed(failure)
+        return accepted
+
+    def measure_delay(self, descriptor: int) -> None:
+        """How long the first of a batch, which has waited the longest of it, was established before it was accepted.
+
+        By TCP_INFO's time since data came, which begins with the handshake: in whole ticks of the kernel, 4 ms at HZ=250.
+        Too short only where the client has sent something already. 1 us for each batch.
+        """
+        connection = socket(self.listener.family, SOCK_STREAM, 0, descriptor)
+        info = connection.getsockopt(IPPROTO_TCP, TCP_INFO, LAST_DATA_RECV + 4)
+        connection.detach()
+        (milliseconds,) = unpack_from("=I", info, LAST_DATA_RECV)
+        self.accept_delay.raw.append(milliseconds / 1000)
+
+    def accept_failed(self, failure: OSError) -> None:
+        name = f"accept {name_of(failure.errno)}"
+        self.errors[name] = self.errors.get(name, 0) + 1
+        if failure.errno in SHORTAGES:
+            self.quiesce()
+            self.resume_at = time.monotonic() + SHORTAGE_SECONDS
+        elif failure.errno not in ALREADY_GONE:
+            raise failure
+
+    def close(self) -> None:
+        self.quiesce()
+        self.listener.close()
