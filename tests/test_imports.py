@@ -23,6 +23,7 @@ PURE = (
     "c1m/escapes.py",
     "c1m/hand.py",
     "c1m/heartbeat.py",
+    "c1m/kernel/socket_filter.py",
     "c1m/latency.py",
     "c1m/limits/assessment.py",
     "c1m/limits/budget.py",

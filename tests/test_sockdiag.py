@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 import struct
@@ -18,14 +17,13 @@ from hypothesis import strategies as st
 
 from c1m.kernel.sockdiag import (
     ESTABLISHED,
-    Ranges,
-    Side,
     accept_queues,
     build_request,
     count_by_port,
     fold_ports,
     fold_queues,
 )
+from c1m.kernel.socket_filter import Ranges, Side
 
 # The machine may be busy with anything: an example that takes long says nothing about the code.
 settings.register_profile("unhurried", settings.default, deadline=None)
@@ -34,7 +32,6 @@ settings.load_profile("unhurried")
 CLOSE_WAIT = 8
 
 PORT = st.integers(0, 65_535)
-RANGES = st.lists(st.tuples(PORT, PORT).map(lambda ends: (min(ends), max(ends))), min_size=1, max_size=6)
 
 # Read from Linux 6.18: the two clients of 127.77.0.1:41245 ...
 TWO_CLIENTS = bytes.fromhex(
@@ -198,64 +195,6 @@ def test_what_cannot_be_asked_is_a_value_error(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         build_request(ports, "local", 4, state, (address,) if address else ())
-
-
-# The filter against a model of the kernel's interpreter: net/ipv4/inet_diag.c, inet_diag_bc_run and _audit.
-
-
-def kernel_lets_through(program: bytes, local: int, remote: int, address: bytes) -> bool:
-    compare: dict[int, Callable[[int], bool]] = {
-        2: lambda port: local >= port,
-        3: lambda port: local <= port,
-        4: lambda port: remote >= port,
-        5: lambda port: remote <= port,
-    }
-    at = 0
-    while at < len(program):
-        code, yes, no = struct.unpack_from("=BBH", program, at)
-        if code == 1:
-            take = False
-        elif code == 7:
-            family, bits = program[at + 4], program[at + 5]
-            size = 4 if family == socket.AF_INET else 16
-            both = (int.from_bytes(each) >> (8 * size - bits) for each in (program[at + 12 : at + 12 + size], address))
-            take = len(address) == size and len(set(both)) == 1
-        else:
-            take = compare[code](struct.unpack_from("=H", program, at + 6)[0])
-        at += yes if take else no
-    return at == len(program)
-
-
-def kernel_takes(program: bytes) -> bool:
-    """Every jump leads to an operation, to the end, or 4 bytes past it."""
-    starts, at = set(), 0
-    while at < len(program):
-        starts.add(at)
-        at += program[at + 1]
-    starts |= {len(program), len(program) + 4}
-    jumps = (at + struct.unpack_from("=BBH", program, at)[2] for at in starts if at < len(program))
-    return at == len(program) and all(jump in starts for jump in jumps)
-
-
-NETWORKS = st.lists(st.sampled_from(("127.0.0.2", "127.0.1.0/24", "10.0.0.0/9", "::1", "fd00::/64")), max_size=4)
-ADDRESSES = st.sampled_from(("127.0.0.2", "127.0.0.3", "127.0.1.77", "10.64.0.1", "10.128.0.1", "::1", "fd00::9", "fd01::9"))
-
-
-@given(RANGES, PORT, PORT, NETWORKS, st.one_of(st.just([]), RANGES), ADDRESSES)
-def test_the_filter_means_its_ranges(
-    ranges: list[tuple[int, int]], local: int, remote: int, networks: list[str], own: list[tuple[int, int]], at: str
-) -> None:
-    address = ipaddress.ip_address(at)
-    here = not networks or any(address in ipaddress.ip_network(network) for network in networks)
-    mine = not own or any(first <= local <= last for first, last in own)
-    sides: tuple[tuple[Side, int], ...] = ("local", local), ("remote", remote)
-    for side, port in sides:
-        program = build_request(ranges, side, 4, ESTABLISHED, networks, own)[16 + 56 + 4 :]
-
-        assert kernel_takes(program)
-        assert kernel_lets_through(program, local, remote, address.packed) is (
-            any(first <= port <= last for first, last in ranges) and here and mine
-        )
 
 
 # Real sockets, with addresses in our own part of 127.0.0.0/8: other tests may run beside us, or a generator that

@@ -2,8 +2,8 @@
 
 A dump walks the machine's whole table of established sockets: 2 to 5 ms for 262,144 empty buckets, and about
 0.3 us for each socket in them, TIME_WAIT and other network namespaces included. Each socket that a filter lets
-through adds 0.8 us and 124 bytes. The filter is a small program that the kernel runs, at some 5 ns a socket for each
-range of ports.
+through adds 0.8 us and 124 bytes. The filter (socket_filter.py) is a small program that the kernel runs, at some 5 ns a
+socket for each range of ports.
 
 A dump is no snapshot: the walk lets go of its lock after every 16 sockets. What is opened or closed meanwhile
 may be counted or not, and its neighbours in the same bucket twice or not at all. Of a table at rest the count
@@ -15,18 +15,16 @@ inet_diag.h; net/ipv4/inet_diag.c (inet_diag_bc_audit, inet_diag_bc_run, inet_di
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import struct
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal
 
-Side = Literal["local", "remote"]
+from .socket_filter import Ranges, Side, filter_program
+
 Family = Literal[4, 6]
-Ranges = Iterable[tuple[int, int]]
-"""Ports as inclusive (first, last) pairs, in any order; they may overlap."""
 
 ESTABLISHED: Final = 1  # enum tcp_states, include/net/tcp_states.h
 CLOSE_WAIT: Final = 8
@@ -91,7 +89,7 @@ def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: F
     """
     counts: Counter[int] = Counter()
     if ranges := list(ports):
-        _dump(_request(_filter(ranges, side), family, states), lambda datagram: fold_states(datagram, counts))
+        _dump(_request(filter_program(ranges, side), family, states), lambda datagram: fold_states(datagram, counts))
     return counts
 
 
@@ -114,7 +112,7 @@ def most_ports(ports: Ranges, family: Family = 4) -> int:
     """
     pairs: Counter[tuple[bytes, bytes, bytes]] = Counter()
     if ranges := list(ports):
-        _dump(_request(_filter(ranges, "local"), family, _WITH_A_PORT), lambda datagram: fold_pairs(datagram, pairs))
+        _dump(_request(filter_program(ranges, "local"), family, _WITH_A_PORT), lambda datagram: fold_pairs(datagram, pairs))
     return max(pairs.values(), default=0)
 
 
@@ -133,7 +131,7 @@ def build_request(
     ports: Ranges, side: Side, family: Family, state: int, local: Sequence[str] = (), local_ports: Ranges = ()
 ) -> bytes:
     """The netlink message that asks for these sockets. Raises ValueError for what cannot be asked for."""
-    return _request(_filter(ports, side, local, local_ports), family, {state})
+    return _request(filter_program(ports, side, local, local_ports), family, {state})
 
 
 def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
@@ -144,71 +142,6 @@ def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
     body = _REQUEST.pack(domain, socket.IPPROTO_TCP, 0, sum(1 << state for state in states), _NO_COOKIE)
     body += struct.pack("=HH", 4 + len(program), 1) + program  # nlattr, INET_DIAG_REQ_BYTECODE
     return _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _DUMP_REQUEST, 0, 0) + body
-
-
-def _checked(first: int, last: int) -> tuple[int, int]:
-    if not 0 <= first <= last <= 65_535:
-        raise ValueError(f"{first}-{last} is not a range of ports; write the lower first, from 0 to 65535")
-    return first, last
-
-
-# A filter is a list of operations: code (1 byte), yes (1), no (2), then the argument if any. "yes" and "no"
-# say how far forward the next operation is. To arrive exactly at the end lets the socket through, 4 bytes
-# past it does not.
-_OPERATION: Final = struct.Struct("=BBH")
-_JUMP: Final = 1  # INET_DIAG_BC_JMP, which always takes "no"
-_LOCAL_IS: Final = 7  # INET_DIAG_BC_S_COND
-_AT_LEAST: Final = {"local": 2, "remote": 4}  # INET_DIAG_BC_S_GE, INET_DIAG_BC_D_GE
-_AT_MOST: Final = {"local": 3, "remote": 5}  # INET_DIAG_BC_S_LE, INET_DIAG_BC_D_LE
-# ... and the port they compare with is the "no" of a second operation, which is not run.
-_LONGEST_FILTER: Final = 64_000  # bytes: lengths and jumps have 16 bits. A range of ports takes 20 of them
-
-
-def _filter(ports: Ranges, side: Side, local: Sequence[str] = (), local_ports: Ranges = ()) -> bytes:
-    """In one of ``local`` and of ``local_ports``, where these are given, and in one of the ranges. Raises ValueError."""
-    ranges = [_checked(first, last) for first, last in ports]
-    if not ranges:
-        raise ValueError("0 port ranges are no filter; give one")
-    program = _in_ranges(ranges, side, 0)
-    program = _in_ranges([_checked(first, last) for first, last in local_ports], "local", len(program)) + program
-    program = _in_networks([ipaddress.ip_network(text) for text in local], len(program)) + program
-    if len(program) > _LONGEST_FILTER:
-        raise ValueError(f"a filter of {len(program):,} bytes is too long; it takes {_LONGEST_FILTER:,}, so join some ranges")
-    return program
-
-
-# Each part of a filter is made from its end, where the jumps lead. Where it holds, what follows it is asked next;
-# where it does not, the jump is past everything.
-
-
-def _in_ranges(ranges: Sequence[tuple[int, int]], side: Side, following: int) -> bytes:
-    program = b""
-    for first, last in reversed(ranges):
-        accept = _OPERATION.pack(_JUMP, 4, 4 + len(program)) if program else b""
-        miss = 8 + (len(accept) or following + 4)  # from "at most" to the next range, or past the end
-        program = (
-            _OPERATION.pack(_AT_LEAST[side], 8, 8 + miss)
-            + _OPERATION.pack(0, 0, first)
-            + _OPERATION.pack(_AT_MOST[side], 8, miss)
-            + _OPERATION.pack(0, 0, last)
-            + accept
-            + program
-        )
-    return program
-
-
-def _in_networks(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network], following: int) -> bytes:
-    program = b""
-    for network in reversed(networks):
-        # inet_diag_hostcond. One for IPv4 matches the v4-mapped addresses of AF_INET6 sockets too.
-        domain = socket.AF_INET if network.version == 4 else socket.AF_INET6
-        any_port = -1
-        condition = struct.pack("=BBxxi", domain, network.prefixlen, any_port) + network.network_address.packed
-        accept = _OPERATION.pack(_JUMP, 4, 4 + len(program)) if program else b""
-        length = _OPERATION.size + len(condition)
-        miss = length + (len(accept) or following + 4)
-        program = _OPERATION.pack(_LOCAL_IS, length, miss) + condition + accept + program
-    return program
 
 
 def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side) -> bool:
