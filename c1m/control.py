@@ -25,6 +25,7 @@ from c1m.kernel.sysctl import read_sysctl
 from c1m.node import Change, Host, Inspection
 from c1m.rpc import PROTOCOL
 from c1m.sysctls import SYSCTLS
+from c1m.threads import in_thread
 from c1m.tuned import Tuned, state_directory
 
 LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
@@ -156,10 +157,10 @@ class Control(ABC):
         engagement = await self.find(run_id)
         # A second each for fifty processes with a million connections: in a thread, so that the loop goes on.
         try:
-            counted = await trio.to_thread.run_sync(self.count)
+            counted = await in_thread(self.count)
         except OSError as error:
             counted = Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",))
-        counted = await trio.to_thread.run_sync(footprint, counted, self.pids())
+        counted = await in_thread(footprint, counted, self.pids())
         reading = await engagement.read(walk=False)
         return replace(counted, reading=replace(reading, pss_bytes=counted.pss_bytes))
 

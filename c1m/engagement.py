@@ -23,6 +23,7 @@ from c1m.node import Sample
 from c1m.phase import Phase, slowest
 from c1m.reading import Reading
 from c1m.schedule import NANOSECONDS
+from c1m.threads import in_thread
 
 SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
 SILENCE_SECONDS = 1.0  # ... and no more seldom
@@ -124,7 +125,7 @@ class Engagement:
     async def read(self, *, walk: bool = True) -> Reading:
         """A new reading of the host. In a thread: the PSS of a large server takes the kernel half a second."""
         async with self.reader_lock:
-            self.reading = await trio.to_thread.run_sync(partial(self.reader.take, walk=walk))
+            self.reading = await in_thread(partial(self.reader.take, walk=walk))
         self.touch()
         return self.reading
 

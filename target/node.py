@@ -18,6 +18,7 @@ from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
 from c1m.node import Host, Inspection
 from c1m.phase import Close
+from c1m.threads import in_thread
 
 from .listeners import Bind, open_listeners
 
@@ -123,7 +124,7 @@ class TargetNode(Control):
 
     async def established(self) -> int | None:
         try:
-            return (await trio.to_thread.run_sync(self.count)).established
+            return (await in_thread(self.count)).established
         except OSError:
             return None
 

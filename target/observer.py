@@ -16,6 +16,7 @@ from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
 from c1m.node import Host, Inspection
 from c1m.ports import PortRanges
+from c1m.threads import in_thread
 
 from .listeners import Bind
 from .node import CLOSING, Description, Preparation, count_local
@@ -66,7 +67,7 @@ class Observer(Control):
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
-        self.server = await trio.to_thread.run_sync(self.find_server)
+        self.server = await in_thread(self.find_server)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         await engagement.crew.hire(())
         await engagement.all_ready()
