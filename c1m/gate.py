@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import grpc
 
+from c1m.bounds import LONGEST_RUN_ID
 from c1m.roles import Bearer, Role, bearer_of
 
 Request: TypeAlias = Any  # of whichever call it is
@@ -31,6 +32,12 @@ def operator(context: grpc.ServicerContext) -> str:
 def address(context: grpc.ServicerContext) -> str:
     """Of the caller, as people write it. gRPC has "ipv4:127.0.0.1:4000" and "ipv6:%5B::1%5D:4000"."""
     return unquote(context.peer()).partition(":")[2]
+
+
+def named(run_id: str) -> str:
+    """As it may stand in a log: whoever calls may call a run whatever they like, and as many lines as they like."""
+    plain = run_id.isprintable() and len(run_id) <= LONGEST_RUN_ID
+    return run_id if plain else repr(run_id[:LONGEST_RUN_ID])
 
 
 class Gate(grpc.ServerInterceptor):
@@ -62,7 +69,7 @@ class Gate(grpc.ServerInterceptor):
         self, command: str, behaviour: Callable[[Request, grpc.ServicerContext], Answer]
     ) -> Callable[[Request, grpc.ServicerContext], Answer]:
         def call(request: Request, context: grpc.ServicerContext) -> Answer:
-            self.admit(command, getattr(request, "run_id", ""), context)
+            self.admit(command, named(getattr(request, "run_id", "")), context)
             return behaviour(request, context)
 
         return call
