@@ -39,8 +39,12 @@ CHANNEL_OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
+# Of a caller who connects and then says nothing: 120 s by default, and each costs a descriptor meanwhile.
+HANDSHAKE_MS = 5000
+
 SERVER_OPTIONS = [
     *_SHARED,
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a coin toss
     ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
     ("grpc.http2.max_ping_strikes", 0),  # or a healthy stream dies of GOAWAY too_many_pings

@@ -6,6 +6,7 @@ already knows, and leaves. A Watch keeps its thread for as long as it lasts.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -24,7 +25,11 @@ from c1m.rpc import SERVER_OPTIONS
 
 T = TypeVar("T")
 
-THREADS = 16  # twelve watchers and a few calls at once; more wait
+# A watcher keeps a thread, and whoever finds none left is told so. Of other calls a few are served at once and more wait; gRPC
+# itself refuses those that are more than MOST_CALLS together, watchers included, before it has read them.
+MOST_WATCHERS = 12
+THREADS = 16
+MOST_CALLS = 64
 CODE_OF = {
     UsageError: grpc.StatusCode.INVALID_ARGUMENT,
     RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -36,6 +41,7 @@ class Seam:
 
     def __init__(self) -> None:
         self.token = trio.lowlevel.current_trio_token()
+        self.seats = threading.Semaphore(MOST_WATCHERS)
 
     def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
         """Run an async function in the node's loop; its C1mError becomes the call's status, sentence and all."""
@@ -43,7 +49,19 @@ class Seam:
             return trio.from_thread.run(function, *args, trio_token=self.token)
 
     def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
-        """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does."""
+        """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does.
+
+        Refuses those for whom there is no seat.
+        """
+        if not self.seats.acquire(blocking=False):
+            sentence = f"{MOST_WATCHERS} watch already, and more are not served; watch when one of them has left"
+            refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, sentence)
+        try:
+            yield from self.samples(context, find)
+        finally:
+            self.seats.release()
+
+    def samples(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
         engagement = self.call(context, find)
         manager = engagement.watching()
         self.call(context, _synchronously, manager.__enter__)
@@ -81,15 +99,35 @@ def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) 
     raise AssertionError("abort raises")
 
 
+def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
+    """With all of its threads, while there are some to have: a call that found none later would end gRPC's own loop.
+
+    Raises RefusedError.
+    """
+    together = threading.Barrier(THREADS + 1)
+    try:
+        for _ in range(THREADS):
+            pool.submit(together.wait)
+    except RuntimeError as error:
+        together.abort()
+        raise RefusedError(
+            f"cannot start {THREADS} threads: {error}; raise TasksMax= of the unit or --pids-limit of the container, "
+            f"RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
+        ) from None
+    together.wait()
+    return pool
+
+
 @asynccontextmanager
 async def serving(
     address: str, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
 ) -> AsyncIterator[int]:
     """A gRPC server at ``address`` for as long as the block lasts; yields the port that it got. No credentials: no TLS.
 
-    Raises UsageError when the address cannot be bound.
+    Raises UsageError when the address cannot be bound, and RefusedError where there are no threads to serve with.
     """
-    server = grpc.server(ThreadPoolExecutor(THREADS, "rpc"), interceptors=[gate], options=SERVER_OPTIONS)
+    pool = started(ThreadPoolExecutor(THREADS, "rpc"))
+    server = grpc.server(pool, interceptors=[gate], options=SERVER_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
     add(server)
     try:
         port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)

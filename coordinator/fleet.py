@@ -110,6 +110,8 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
         return UsageError(f"{name}: {details}")
     if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
         return RefusedError(f"{name}: {details}")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return RefusedError(f"{name} takes no more at the moment: {details}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return UsageError(f"{name} is another program or version of c1m: {details}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,14 @@ def fleet(*target: str, worker: tuple[str, ...] = (), descriptors: int | None = 
         yield
 
 
+def holding(*words: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return holding_at(NODES, *words)
+
+
 @contextmanager
-def holding(*words: str) -> Iterator[subprocess.Popen[str]]:
+def holding_at(nodes: Sequence[str], *words: str) -> Iterator[subprocess.Popen[str]]:
     """A coordinator whose run holds."""
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *NODES, *words]
+    command = [sys.executable, "-m", "c1m.coordinator", "run", *nodes, *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         until_it_says(process, "holding")
