@@ -14,6 +14,7 @@ from typing import Any
 
 # Why a connection that was open is not any more. Anything else is the errno's own name.
 PEER_CLOSED = "peer_closed"  # its FIN arrived
+FROM_ELSEWHERE = "accept from elsewhere"  # among a target's errors: connections that were none of its run's
 PEER_RESET = "peer_reset"  # its RST arrived (ECONNRESET)
 TIMED_OUT = "timed_out"  # data or a keepalive probe went unanswered (ETIMEDOUT)
 PROCESS_DIED = "process_died"  # our shard or acceptor ended, and the kernel closed what it held

@@ -246,14 +246,14 @@ def slow_from_wire(message: worker_pb2.Slow) -> Slow:
     return Slow(message.interval_seconds, message.request, message.half_open)
 
 
-def pool_to_wire(pool: AddressPool) -> list[worker_pb2.AddressBlock]:
+def pool_to_wire(pool: AddressPool) -> list[node_pb2.AddressBlock]:
     return [
-        worker_pb2.AddressBlock(first=str(_address(block.version, block.first)), count=min(block.count, 2**63))
+        node_pb2.AddressBlock(first=str(_address(block.version, block.first)), count=min(block.count, 2**63))
         for block in pool.blocks
     ]
 
 
-def pool_from_wire(blocks: Iterable[worker_pb2.AddressBlock]) -> AddressPool:
+def pool_from_wire(blocks: Iterable[node_pb2.AddressBlock]) -> AddressPool:
     """Raises UsageError for what is not an address, and for addresses of both families."""
     found = list(blocks)
     bounds.at_most("blocks of addresses", found, bounds.MOST_BLOCKS)

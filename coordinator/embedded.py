@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from c1m.endpoints import HostPort, parse_host_port
+from c1m.endpoints import Endpoint, HostPort, parse_host_port
 from c1m.errors import UnreachableError
 from c1m.rpc import READY
 
@@ -18,6 +18,11 @@ LEAVE_SECONDS = 30.0  # closing a million connections takes about ten
 
 WORKER = ("c1m.worker", "--listen", "127.0.0.1:0", "--with-parent")
 TARGET = ("c1m.target", "--listen", "127.0.0.1:0", "--with-parent", "--bind", "127.0.0.1")
+
+
+def worker_for(endpoint: Endpoint | None) -> Sequence[str]:
+    """Who starts a worker of his own and names an endpoint allows that worker to load it."""
+    return (*WORKER, "--allow", str(endpoint)) if endpoint else WORKER
 
 
 @asynccontextmanager

@@ -25,9 +25,11 @@ def resting(spec: RunSpec) -> float:
     return TIME_WAIT_SECONDS / (spec.lifetime.mean + (spec.downtime.mean if spec.downtime else 0.0))
 
 
-def worker_facts(name: str, described: WorkerDescription, listening: PortRanges, resting: float) -> WorkerFacts:
+def worker_facts(
+    name: str, described: WorkerDescription, listening: PortRanges, resting: float, rate: float = 0.0
+) -> WorkerFacts:
     """``listening``: where the target listens. A client never uses such a port, so that what a kernel counts on it is
-    the target's, even where both are on one host."""
+    the target's, even where both are on one host. ``rate``: connections a second that one of them stands for."""
     host = described.host
     return WorkerFacts(
         name=name,
@@ -36,7 +38,7 @@ def worker_facts(name: str, described: WorkerDescription, listening: PortRanges,
         connections_per_process=host.connections_per_process,
         sources=described.sources,
         ports=described.ports.without(listening),
-        budgets=budgets_of(name, host, Role.WORKER),
+        budgets=budgets_of(name, host, Role.WORKER, rate),
         resting=resting,
         sources_on_link=described.sources_on_link,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -73,6 +73,7 @@ class TargetDescription:
     single_port: bool
     busy_with: str
     observes: bool = False  # a server that is not c1m's: nobody counts its accepts
+    only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class ShardSettings:
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
     slow: Slow | None = None
-    toward_target: bool = True  # a c1m-target accepts the connections
+    nonce: bytes = b""  # that the run's c1m-target knows, too; empty: there is none
     keepalive: int = 0  # seconds
     pushed: bool = False
 
@@ -245,16 +246,22 @@ class Target(Node):
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         ports = wire.ports_from_wire(answer.ports)
-        return TargetDescription(host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes)
+        return TargetDescription(
+            host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources
+        )
 
-    async def prepare(self, run_id: str, acceptors: int, close: Close, lease: float, push_rate: float) -> list[int]:
-        """The port of each acceptor."""
+    async def prepare(
+        self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
+    ) -> list[int]:
+        """The port of each acceptor. ``sources``: where the run's connections come from."""
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,
             acceptors=acceptors,
-            close=node_pb2.Close.Name(close),
-            lease_seconds=lease,
+            close=node_pb2.Close.Name(settings.close),
+            lease_seconds=settings.lease,
             push_rate=push_rate,
+            nonce=settings.nonce,
+            sources=[block for pool in sources for block in wire.pool_to_wire(pool)],
         )
         with sentences(self.name):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
@@ -314,7 +321,7 @@ def prepare_request(
         close_order=schedule_pb2.CloseOrder.Name(settings.close_order),
         seed=settings.seed,
         slow=wire.slow_to_wire(settings.slow) if settings.slow else None,
-        toward_target=settings.toward_target,
+        nonce=settings.nonce,
         turnover=turnover_to_wire(settings.turnover) if settings.turnover else None,
     )
 

@@ -50,10 +50,10 @@ class Muster:
         goal = self.goal(spec)
         # Where the target listens no client may be; a server that is not ours listens where it is told to.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
-        return Fleet(self.worker_facts(listening, resting(spec)), goal, self.hosts)
+        return Fleet(self.worker_facts(listening, resting(spec), spec.effective_rate / spec.total), goal, self.hosts)
 
-    def worker_facts(self, listening: PortRanges, resting: float) -> list[WorkerFacts]:
-        return [worker_facts(name, described, listening, resting) for name, described in self.workers.items()]
+    def worker_facts(self, listening: PortRanges, resting: float, rate: float) -> list[WorkerFacts]:
+        return [worker_facts(name, described, listening, resting, rate) for name, described in self.workers.items()]
 
     def goal(self, spec: RunSpec) -> TargetFacts:
         if spec.endpoint:

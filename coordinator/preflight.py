@@ -74,6 +74,7 @@ class Preflight:
             connections=share,
             processes=worker.shards_for(share),
             space=worker.capacity(self.fleet.target.most_destinations),
+            rate=self.manner.rate * share / self.total,
             silent_seconds=silent_seconds,
         )
         return Member(worker.name, self.fleet.hosts[worker.name], ask)

@@ -16,6 +16,7 @@ from typing import Any
 
 from c1m.errors import C1mError, RefusedError
 from c1m.phase import Phase
+from c1m.proof import NONCE_BYTES
 from c1m.routes import Address
 from c1m.schedule import NANOSECONDS, Arrival, Schedule
 from c1m.storm import TARGET
@@ -58,6 +59,7 @@ class Run:
         self.nodes: dict[str, Worker | Target] = {**self.workers, **({target.name: target} if target else {})}
         self.run_id = run_id
         self.outcome = Outcome(run_id, spec, datetime.now(UTC), seed=seed_of(spec))
+        self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
         self.scribe = Scribe(self.outcome, journal)
         self.watch = Watch(view, self.scribe)
         self.engaged: list[str] = []  # nodes that were asked to prepare
@@ -164,7 +166,7 @@ class Run:
             heartbeat=spec.beating,
             turnover=spec.turnover,
             slow=spec.slow,
-            toward_target=not spec.endpoint,
+            nonce=b"" if spec.endpoint else self.nonce,
             keepalive=int(spec.keepalive),
             pushed=bool(spec.server_push),
         )
@@ -174,8 +176,10 @@ class Run:
         listening: Sequence[int] = ()
         if self.target and self.ledger.target:
             self.engaged.append(self.target.name)
+            wanted = self.outcome.target and self.outcome.target.only_run_sources
+            sources = [worker.space.sources for worker in plan.workers] if wanted else []
             listening = await self.target.prepare(
-                self.run_id, plan.acceptors, self.spec.close, self.spec.lease, self.spec.server_push
+                self.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources
             )
             self.follow(self.ledger.target)
         if endpoint := self.spec.endpoint:

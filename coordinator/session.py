@@ -112,7 +112,8 @@ async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Work
             target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
         workers = [Worker(address, identity) for address in settings.worker]
         if not workers:
-            workers.append(Worker(await stack.enter_async_context(embedded.node((*embedded.WORKER, *words)))))
+            command = (*embedded.worker_for(settings.endpoint), *words)
+            workers.append(Worker(await stack.enter_async_context(embedded.node(command))))
         for client in [*workers, *([target] if target else [])]:
             stack.push_async_callback(client.close)
         yield workers, target

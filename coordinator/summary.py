@@ -11,7 +11,7 @@ from c1m import histogram
 from c1m.following import reached_by_all
 from c1m.latency import at_least
 from c1m.node import Host, Inspection
-from c1m.tally import Tally
+from c1m.tally import FROM_ELSEWHERE, Tally
 
 from . import liveness, storms
 from .criteria import judge_all
@@ -196,6 +196,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     return {
         "node": entry.name,
         "accepted": None if outcome.spec.endpoint else tally.opened,
+        "from_elsewhere": None if outcome.spec.endpoint else tally.errors.get(FROM_ELSEWHERE, 0),
         "open_at_hold_end": open_then,
         "dropped": dict(tally.dropped),
         "closed": tally.closed,

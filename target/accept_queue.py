@@ -15,13 +15,16 @@ Some facts about accepting that shaped this code (measured; sources in ARCHITECT
 from __future__ import annotations
 
 import errno
+import os
 import time
 from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
 from select import EPOLLEXCLUSIVE, EPOLLIN, epoll
 from struct import unpack_from
 
 from c1m.latency import Latencies
-from c1m.tally import name_of
+from c1m.tally import FROM_ELSEWHERE, name_of
+
+from .guests import Guests
 
 WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
@@ -47,6 +50,24 @@ class AcceptQueue:
         self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
         self.errors: dict[str, int] = {}
         self.accept_delay = Latencies()
+        # typeshed does not know _socket's own accept, which makes no object of the descriptor
+        self.accept = listener._accept  # type: ignore[attr-defined]
+        self.guests: Guests | None = None  # None: everybody
+
+    def take_only(self, guests: Guests) -> None:
+        """From these addresses; what comes from elsewhere is closed at once, counted, and told nothing."""
+        self.guests = guests
+        self.accept = self.accept_guest
+
+    def accept_guest(self) -> tuple[int, object]:
+        """As the listener's own accept."""
+        assert self.guests is not None
+        while True:
+            descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
+            if peer[0] in self.guests:
+                return descriptor, peer
+            os.close(descriptor)
+            self.errors[FROM_ELSEWHERE] = self.errors.get(FROM_ELSEWHERE, 0) + 1
 
     def listen(self) -> None:
         if not self.listening:
@@ -68,8 +89,7 @@ class AcceptQueue:
 
     def take(self, room: int) -> list[int]:
         """The descriptors of up to so many that waited."""
-        # typeshed does not know _socket's own accept, which makes no object of the descriptor
-        accept = self.listener._accept  # type: ignore[attr-defined]
+        accept = self.accept
         accepted: list[int] = []
         try:
             while len(accepted) < room:

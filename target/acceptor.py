@@ -168,7 +168,7 @@ class Acceptor:
             last_opened=self.last_opened,
             dropped=connections.dropped,
             errors=self.queue.errors,
-            pushes=self.pusher.counts() if self.pusher else {},
+            pushes=self.pusher.counts(connections.stray_pushes) if self.pusher else {},
         )
         message = {
             "phase": int(Phase.CLOSED if self.over else Phase.HOLDING),

@@ -72,6 +72,10 @@ def target(
         bool,
         typer.Option("--single-port", help="All acceptors share one listening port, the first free one."),
     ] = False,
+    only_run_sources: Annotated[
+        bool,
+        typer.Option("--only-run-sources", help="Take connections from addresses of the run's workers only."),
+    ] = False,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
@@ -90,7 +94,7 @@ def target(
     check_bind(where)
 
     def node(zygote: Zygote, nursery: trio.Nursery) -> TargetNode:
-        return TargetNode(zygote, nursery, where, tunable=allow_tune)
+        return TargetNode(zygote, nursery, where, only_run_sources=only_run_sources, tunable=allow_tune)
 
     trio.run(serve_target, address, tls, with_parent, node)
 

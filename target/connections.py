@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
 from c1m.choice import is_chosen
+from c1m.proof import CHALLENGE_BYTES, HELLO, answer
+from c1m.push import MESSAGE
 from c1m.tally import PEER_CLOSED, cause_of
 
 from .accept_queue import AcceptQueue
@@ -21,6 +23,8 @@ CHUNK = 16 * 1024  # bytes echoed at a time
 
 # The state of a descriptor, one byte each in an array indexed by descriptor.
 NOT_OURS, QUIET, TALKING = 0, 1, 2
+GREETED = 3  # was pushed a message before it said anything
+PROVED = 4  # asked whether we are on its run, and is none of the run's
 
 
 class Connections:
@@ -34,6 +38,8 @@ class Connections:
         self.unsent: dict[int, bytes] = {}  # descriptor -> bytes read that the peer has no room for yet
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
+        self.nonce = b""  # to prove that we are on a run; empty: nobody asks
+        self.stray_pushes = 0  # messages that were pushed to those who only asked
 
     def admit(self, accepted: Sequence[int]) -> None:
         state, register = self.state, self.epoll.register
@@ -64,17 +70,34 @@ class Connections:
         if not data:
             self.drop(descriptor, PEER_CLOSED)
             return
+        if len(data) == CHALLENGE_BYTES and self.nonce and data.startswith(HELLO):
+            self.prove(descriptor, data)
+            return
         self.bytes_received += len(data)
         self.send(descriptor, data)
+
+    def prove(self, descriptor: int, challenge: bytes) -> None:
+        """To a worker that asked whether we are on its run. It is none of the run's connections, and nothing of it counts."""
+        if self.state[descriptor] == GREETED:
+            self.stray_pushes += 1
+            self.bytes_sent -= len(MESSAGE)
+        self.state[descriptor] = PROVED
+        self.opened -= 1
+        self.open -= 1
+        os.write(descriptor, answer(self.nonce, challenge))
 
     def begin_talking(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
         self.state[descriptor] = TALKING
 
     def send_unasked(self, descriptor: int, data: bytes) -> None:
+        if self.state[descriptor] == PROVED:
+            self.stray_pushes += 1
+            return
         try:
             if self.state[descriptor] == QUIET:
                 self.begin_talking(descriptor)
+                self.state[descriptor] = GREETED
             self.send(descriptor, data)
         except OSError as failure:
             self.drop(descriptor, cause_of(failure))
@@ -98,6 +121,10 @@ class Connections:
     # -- closing
 
     def drop(self, descriptor: int, cause: str) -> None:
+        if self.state[descriptor] == PROVED:
+            os.close(descriptor)
+            self.state[descriptor] = NOT_OURS
+            return
         self.forget(descriptor)
         self.dropped[cause] = self.dropped.get(cause, 0) + 1
         self.queue.listen()
@@ -112,7 +139,7 @@ class Connections:
         """As a server that is deployed anew does: close at one moment, and go on listening."""
         seen = 0
         for descriptor, state in enumerate(self.state):
-            if state:
+            if state and state != PROVED:
                 if is_chosen(seen, share):
                     self.forget(descriptor)
                     self.closed += 1

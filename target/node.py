@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import trio
 
 from c1m import descriptors
+from c1m.addresses import AddressPool
 from c1m.control import Control
 from c1m.crew import Recruit, Zygote
 from c1m.errors import RefusedError, UsageError
@@ -34,6 +35,7 @@ class Description:
     bind: Bind
     busy_with: str
     observes: bool = False  # a server that is not ours listens there
+    only_run_sources: bool = False  # whether it takes connections from nowhere else
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,22 @@ class Preparation:
     close: Close
     lease_seconds: float
     push_rate: float  # messages a second to each connection; 0: none
+    nonce: bytes  # with which acceptors prove that they are on the run; empty: they do not
+    sources: AddressPool  # where its connections come from
 
 
 class TargetNode(Control):
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery, bind: Bind, *, tunable: bool = False) -> None:
+    def __init__(
+        self, zygote: Zygote, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
+    ) -> None:
+        """``only_run_sources``: whether to take connections from the addresses of the run, and no others."""
         super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
+        self.only_run_sources = only_run_sources
         self.listening: Sequence[int] = ()  # the run's ports, one for each acceptor
 
     async def describe(self) -> Description:
-        return Description(self.host(), self.bind, self.busy_with())
+        return Description(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
@@ -86,8 +94,14 @@ class TargetNode(Control):
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "capacity": descriptors.usable(),
             "push_rate": wanted.push_rate,
+            "nonce": wanted.nonce,
+            "guests": self.guests(wanted.sources) if self.only_run_sources else None,
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
+
+    def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
+        """(first, count) of each block, as ``Guests`` takes them."""
+        return [(block.first, block.count) for block in sources.of_version(self.family).blocks]
 
     @property
     def ports(self) -> list[tuple[int, int]]:

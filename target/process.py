@@ -11,6 +11,7 @@ from c1m.push import Push
 from c1m.zygote import name_process
 
 from .acceptor import Acceptor
+from .guests import Guests
 
 REHEARSALS, GUESTS = 20, 20  # CPython specialises what has run some times, and then leaves it alone
 LOOPBACK = "127.0.0.1"
@@ -25,6 +26,9 @@ def main(control: socket, listeners: list[int]) -> None:
     listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
     listener.setblocking(False)
     acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
+    acceptor.connections.nonce = assignment["nonce"]
+    if (guests := assignment["guests"]) is not None:
+        acceptor.queue.take_only(Guests(assignment["family"], guests))
     if rate := assignment["push_rate"]:
         acceptor.push(Push(rate), time.monotonic())
     acceptor.run()

@@ -38,5 +38,6 @@ class Pusher:
                     self.send(descriptor, MESSAGE)
         return now if self.hand.behind(now) else now + self.tick
 
-    def counts(self) -> dict[str, int]:
-        return {push.SENT: self.sent, push.HELD_BACK: self.held_back}
+    def counts(self, stray: int) -> dict[str, int]:
+        """``stray``: of those sent, to nobody of the run."""
+        return {push.SENT: self.sent - stray, push.HELD_BACK: self.held_back}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from c1m import bounds
+from c1m import bounds, wire
 from c1m.phase import Close
+from c1m.proof import nonce_of
 from c1m.v1 import target_pb2 as pb
 
 from .node import Preparation
@@ -17,5 +18,7 @@ def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> Prepa
         acceptors=request.acceptors,
         close=bounds.member(Close, request.close or Close.RESET),
         lease_seconds=request.lease_seconds,
+        nonce=nonce_of(request.nonce),
+        sources=wire.pool_from_wire(request.sources),
         push_rate=bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES),
     )

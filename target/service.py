@@ -31,6 +31,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
             single_port=described.bind.single_port,
             busy_with=described.busy_with,
             observes=described.observes,
+            only_run_sources=described.only_run_sources,
         )
 
     def Prepare(

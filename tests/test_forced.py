@@ -73,7 +73,8 @@ def a_fleet(
     in_worker: Sequence[str] = (),
     control_port: int = 7101,
 ) -> Iterator[Fleet]:
-    listen_worker = ("--listen", f"{address('worker1')}:{control_port}", "--insecure")
+    allow = ("--allow", "10.0.0.0/8")  # servers that are no target of c1m's, and targets that cannot be reached
+    listen_worker = ("--listen", f"{address('worker1')}:{control_port}", "--insecure", *allow)
     listen_target = ("--listen", f"{address('target')}:{control_port + 100}", "--insecure")
     with (
         node("worker", *worker, *listen_worker, inside=in_worker or hosts.inside("worker1")) as client,

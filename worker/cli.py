@@ -22,10 +22,12 @@ from c1m.cli import (
 from c1m.endpoints import parse_host_port
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
+from c1m.units import parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 
 from . import sources
-from .allowances import parse_allowance
+from .allowances import Allowances, parse_allowance
+from .ceilings import Ceilings
 from .node import WorkerNode
 from .service import WorkerService
 
@@ -38,7 +40,11 @@ EXAMPLES = """
 
   c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
 
-  c1m-worker --allow-slow 10.0.0.5:80                 # a run may hold this server up with slow clients
+  c1m-worker --allow 10.0.0.0/24:80                   # these servers may be loaded with --endpoint
+
+  c1m-worker --allow-slow 10.0.0.5:80                 # and this one held up by slow clients
+
+  c1m-worker --most-connections 50k --most-rate 5k    # whatever it is told
 
   c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
 
@@ -61,9 +67,22 @@ def worker(
             help="Client ports, such as 1024-65535. Default: all but those the kernel and this machine's programs use."
         ),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What may be loaded from here, besides loopback and c1m-targets that prove to know the run: CIDR or HOST, "
+            r"\[:PORTS]; repeat."
+        ),
+    ] = None,
     allow_slow: Annotated[
         list[str] | None,
-        typer.Option(help="A server that slow clients (--trickle, --half-open) may hold up from here: HOST[:PORT]; repeat."),
+        typer.Option(help="What slow clients (--trickle, --half-open) may hold up from here, too; in the same forms; repeat."),
+    ] = None,
+    most_connections: Annotated[
+        str | None, typer.Option(help="Connections that no run may exceed here. Default: no such limit.")
+    ] = None,
+    most_rate: Annotated[
+        str | None, typer.Option(help="Connections a second that no run may exceed here. Default: no such limit.")
     ] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
@@ -77,7 +96,14 @@ def worker(
     wanted_ports = option("--ports", parse_ports, ports) if ports else None
     address = option("--listen", lambda text: parse_host_port(text, 7100, allow_zero=True), listen)
 
-    allowed = [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()]
+    allowed = Allowances(
+        [option("--allow", parse_allowance, text) for text in allow or ()],
+        [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()],
+    )
+    ceilings = Ceilings(
+        option("--most-connections", parse_count, most_connections) if most_connections else None,
+        option("--most-rate", parse_rate, most_rate) if most_rate else None,
+    )
 
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-worker", tls)
@@ -90,7 +116,9 @@ def worker(
             address,
             tls,
             with_parent=with_parent,
-            make=lambda zygote, nursery: WorkerNode(zygote, nursery, wanted, wanted_ports, allowed, tunable=allow_tune),
+            make=lambda zygote, nursery: WorkerNode(
+                zygote, nursery, wanted, wanted_ports, allowed, ceilings, tunable=allow_tune
+            ),
             add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
         )
 

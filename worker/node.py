@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import trio
 
@@ -24,9 +25,11 @@ from c1m.schedule import Arrival, Revision, Stage
 from c1m.shapes import MOST_STAGES
 from c1m.units import format_bytes
 
-from . import allowances, sources
-from .allowances import Allowance
+from . import sources
+from .allowances import Allowances, refusal
 from .assignment import ShardAssignment, schedule_to_message
+from .ceilings import Ceilings
+from .proofs import unproved
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
@@ -61,14 +64,14 @@ class Preparation:
     following: Following
     shards: Sequence[ShardAssignment]
     lease_seconds: float
-    toward_target: bool  # a c1m-target accepts the connections
+    nonce: bytes  # that the run's c1m-target knows, too; empty: there is none
     operator: str = ""  # whose run it is; empty: unknown
 
 
 class WorkerNode(Control):
     """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination.
 
-    ``allowances``: servers that the operator lets slow clients hold up.
+    ``allowances``: servers that the operator lets it load; ``ceilings``: how far.
     """
 
     def __init__(
@@ -77,7 +80,8 @@ class WorkerNode(Control):
         nursery: trio.Nursery,
         wanted_sources: Sequence[AddressBlock | Interface],
         wanted_ports: PortRanges | None,
-        allowances: Sequence[Allowance] = (),
+        allowances: Allowances,
+        ceilings: Ceilings,
         *,
         tunable: bool = False,
     ) -> None:
@@ -85,14 +89,15 @@ class WorkerNode(Control):
         self.wanted_sources = wanted_sources
         self.wanted_ports = wanted_ports
         self.allowances = allowances
+        self.ceilings = ceilings
         self.shards: Sequence[ShardAssignment] = ()
 
     async def describe(self, destinations: Iterable[str]) -> Description:
         run = self.engagement if self.engagement and not self.engagement.stopping else None
         toward = tuple(destinations)
-        pool = self.sources(toward)
+        pool, host = self.sources(toward), self.host()
         return Description(
-            self.host(),
+            replace(host, limits={**host.limits, **self.ceilings.to_limits()}),
             pool,
             self.client_ports(),
             self.busy_with(),
@@ -124,13 +129,13 @@ class WorkerNode(Control):
         self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
-            if shard.slow and not preparation.toward_target:
-                self.check_allowed(preparation.shards)
+            self.ceilings.check(preparation.following, shard.turnover)
         closing = closing_order(Close.RESET, 0, 1)
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
         self.shards = preparation.shards
         engagement.following = preparation.following
         try:
+            await self.check_allowed(preparation.shards, preparation.nonce)
             recruits = [Recruit(f"shard {shard.index}", shard.to_message()) for shard in preparation.shards]
             await engagement.crew.hire(recruits)
             await engagement.all_ready()
@@ -156,6 +161,7 @@ class WorkerNode(Control):
         check_retarget(engagement, following, max(stage.total for stage in stages))
         kept = following.revision.schedule.kept(at_ns)
         following = following.retargeted(at_ns, stages)
+        self.ceilings.check_rate(following, following.revision.schedule)
         bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
         engagement.following = following
         await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
@@ -196,9 +202,16 @@ class WorkerNode(Control):
         answers = [child.probed for child in children if child.probed]
         return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
 
-    def check_allowed(self, shards: Iterable[ShardAssignment]) -> None:
-        """Raises RefusedError for a server that slow clients may not hold up from here."""
-        allowances.check(self.allowances, {route.destination for shard in shards for route in shard.routes})
+    async def check_allowed(self, shards: Sequence[ShardAssignment], nonce: bytes) -> None:
+        """Raises RefusedError for a server that may not be loaded from here, and is no c1m-target of the run."""
+        destinations = sorted({route.destination for shard in shards for route in shard.routes})
+        slow = any(shard.slow for shard in shards)
+        beyond = await trio.to_thread.run_sync(partial(self.allowances.beyond, destinations, slow=slow))
+        if not beyond:
+            return
+        instead = await unproved(beyond, shards[0].space.sources.at(0), nonce) if nonce else dict.fromkeys(beyond, "")
+        for destination, what in instead.items():
+            raise RefusedError(refusal(destination, what, slow=slow))
 
     async def calm(self, run_id: str) -> None:
         """Replace nothing from here on; samples tell when nothing is in flight any more."""

@@ -15,6 +15,7 @@ from c1m.descriptors import RESERVE
 from c1m.errors import RefusedError, UsageError
 from c1m.following import Following
 from c1m.phase import Close, CloseOrder
+from c1m.proof import nonce_of
 from c1m.routes import Route, TupleSpace
 from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 from c1m.v1 import worker_pb2 as pb
@@ -90,7 +91,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
         )
         for index, shard in enumerate(request.shards)
     ]
-    return Preparation(request.run_id, following, shards, request.lease_seconds, request.toward_target, operator)
+    return Preparation(request.run_id, following, shards, request.lease_seconds, nonce_of(request.nonce), operator)
 
 
 def check_sizes(request: pb.PrepareRequest) -> None:

@@ -53,6 +53,7 @@ class Ask:
     space: int | None = None  # connections that the plan has room for: 4-tuples of a worker, ports of a target
     in_queue: int = 0  # handshakes toward one listener that may be under way at once
     neighbours: int = 0  # addresses on its own link that it speaks with
+    rate: float = 0.0  # connections a second that the node opens at most; 0: as fast as they go
     silent_seconds: float = 0.0  # that a connection is idle, with something in between that may forget it; 0: nothing is
     fin: bool = False  # closed with FINs
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from c1m.limits.ceilings import CEILINGS
 from c1m.limits.memory import MEMORY
 from c1m.limits.processes import PROCESSES
 from c1m.limits.queues import QUEUES
 from c1m.limits.tuples import TUPLES
 
-LIMITS: Final = (*PROCESSES, *TUPLES, *QUEUES, *MEMORY)
+LIMITS: Final = (*PROCESSES, *TUPLES, *QUEUES, *MEMORY, *CEILINGS)
 BY_NAME: Final = {limit.name: limit for limit in LIMITS}

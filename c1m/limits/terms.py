@@ -74,6 +74,11 @@ def chains(host: Host, _ask: Ask) -> int | None:
     return int(text) * LONGEST_CHAIN if text.isdigit() else None
 
 
+def ceiling(name: str) -> Value:
+    """What a worker's operator has set; nothing else has one."""
+    return lambda host, ask: host.limits.get(name, NO_LIMIT) if ask.role is Role.WORKER else NO_LIMIT
+
+
 def space_of(*roles: Role) -> Value:
     return lambda _host, ask: ask.space if ask.role in roles else NO_LIMIT
 
@@ -126,6 +131,10 @@ def descriptors(ask: Ask, host: Host) -> float | None:
     beside = host.descriptors_per_process - host.connections_per_process
     part = -(-ask.connections // max(ask.processes, 1))
     return beside + max(min(part, host.connections_per_process), 1)
+
+
+def openings(ask: Ask, _host: Host) -> float | None:
+    return ask.rate or None if ask.role is Role.WORKER else None
 
 
 def in_queue(ask: Ask, _host: Host) -> float | None:

@@ -356,6 +356,14 @@ class Address(_message.Message):
     port: int
     def __init__(self, host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
+class AddressBlock(_message.Message):
+    __slots__ = ("first", "count")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    first: str
+    count: int
+    def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
 class PortRange(_message.Message):
     __slots__ = ("low", "high")
     LOW_FIELD_NUMBER: _ClassVar[int]

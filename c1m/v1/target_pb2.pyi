@@ -12,34 +12,40 @@ class TargetServiceDescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TargetServiceDescribeResponse(_message.Message):
-    __slots__ = ("host", "bind", "ports", "single_port", "busy_with", "observes")
+    __slots__ = ("host", "bind", "ports", "single_port", "busy_with", "observes", "only_run_sources")
     HOST_FIELD_NUMBER: _ClassVar[int]
     BIND_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
     SINGLE_PORT_FIELD_NUMBER: _ClassVar[int]
     BUSY_WITH_FIELD_NUMBER: _ClassVar[int]
     OBSERVES_FIELD_NUMBER: _ClassVar[int]
+    ONLY_RUN_SOURCES_FIELD_NUMBER: _ClassVar[int]
     host: _node_pb2.Host
     bind: str
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
     single_port: bool
     busy_with: str
     observes: bool
-    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., bind: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., single_port: bool = ..., busy_with: _Optional[str] = ..., observes: bool = ...) -> None: ...
+    only_run_sources: bool
+    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., bind: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., single_port: bool = ..., busy_with: _Optional[str] = ..., observes: bool = ..., only_run_sources: bool = ...) -> None: ...
 
 class TargetServicePrepareRequest(_message.Message):
-    __slots__ = ("run_id", "acceptors", "close", "lease_seconds", "push_rate")
+    __slots__ = ("run_id", "acceptors", "close", "lease_seconds", "push_rate", "nonce", "sources")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     ACCEPTORS_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PUSH_RATE_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     acceptors: int
     close: _node_pb2.Close
     lease_seconds: float
     push_rate: float
-    def __init__(self, run_id: _Optional[str] = ..., acceptors: _Optional[int] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., lease_seconds: _Optional[float] = ..., push_rate: _Optional[float] = ...) -> None: ...
+    nonce: bytes
+    sources: _containers.RepeatedCompositeFieldContainer[_node_pb2.AddressBlock]
+    def __init__(self, run_id: _Optional[str] = ..., acceptors: _Optional[int] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., lease_seconds: _Optional[float] = ..., push_rate: _Optional[float] = ..., nonce: _Optional[bytes] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ...) -> None: ...
 
 class TargetServicePrepareResponse(_message.Message):
     __slots__ = ("ports",)

@@ -50,25 +50,17 @@ class DescribeResponse(_message.Message):
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     SOURCES_ON_LINK_FIELD_NUMBER: _ClassVar[int]
     host: _node_pb2.Host
-    sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
+    sources: _containers.RepeatedCompositeFieldContainer[_node_pb2.AddressBlock]
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
     busy_with: str
     run_id: str
     elapsed_ns: int
     schedule: _schedule_pb2.Schedule
     sources_on_link: int
-    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., sources_on_link: _Optional[int] = ...) -> None: ...
-
-class AddressBlock(_message.Message):
-    __slots__ = ("first", "count")
-    FIRST_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
-    first: str
-    count: int
-    def __init__(self, first: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+    def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., sources_on_link: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "keepalive_seconds", "pushed", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "toward_target")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "keepalive_seconds", "pushed", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "nonce")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -87,10 +79,10 @@ class PrepareRequest(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     TURNOVER_FIELD_NUMBER: _ClassVar[int]
     SLOW_FIELD_NUMBER: _ClassVar[int]
-    TOWARD_TARGET_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
-    sources: _containers.RepeatedCompositeFieldContainer[AddressBlock]
+    sources: _containers.RepeatedCompositeFieldContainer[_node_pb2.AddressBlock]
     ports: _containers.RepeatedCompositeFieldContainer[_node_pb2.PortRange]
     most_in_flight: int
     connect_timeout_seconds: float
@@ -106,8 +98,8 @@ class PrepareRequest(_message.Message):
     seed: int
     turnover: Turnover
     slow: Slow
-    toward_target: bool
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., toward_target: bool = ...) -> None: ...
+    nonce: bytes
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class Slow(_message.Message):
     __slots__ = ("interval_seconds", "request", "half_open")

@@ -1,0 +1,34 @@
+"""Limits that people set: what the operator of a worker lets it do at most. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from c1m.limits.limit import Limit, Role, Scope, Symptom
+from c1m.limits.terms import by, ceiling, openings
+
+CEILINGS: Final = (
+    Limit(
+        "most-connections",
+        "connections that the worker's operator allows (--most-connections)",
+        Scope.NODE,
+        "most_connections",
+        value=ceiling("most_connections"),
+        need=by(Role.WORKER),
+        stops=True,
+        cure="start the worker with a higher --most-connections, or add workers",
+        symptom=Symptom(pattern="the worker refuses the run"),
+    ),
+    Limit(
+        "most-rate",
+        "connections a second that the worker's operator allows (--most-rate)",
+        Scope.NODE,
+        "most_rate",
+        value=ceiling("most_rate"),
+        need=openings,
+        stops=True,
+        unit="/s",
+        cure="open more slowly (--rate, --ramp), start the worker with a higher --most-rate, or add workers",
+        symptom=Symptom(pattern="the worker refuses the run"),
+    ),
+)
