@@ -59,6 +59,7 @@ class Journal:
         self.reason = ""  # why nothing more is written
         self.ends_at: float | None = None  # when what was written last was recorded
         self.records: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self.is_whole = False  # all that was recorded is written, and nothing more comes
         self.hurried = threading.Event()
         self.thread = threading.Thread(target=self.work, name="journal", daemon=True)
         self.thread.start()
@@ -76,6 +77,8 @@ class Journal:
         self.thread.join(CLOSE_SECONDS)
         if self.thread.is_alive():
             self.end(f"the disk did not take what was left within {CLOSE_SECONDS:.0f} s")
+        elif not self.is_whole:
+            self.end("what writes it has failed, which is a defect of c1m; it said why on stderr")
         return self.reason
 
     def discard(self) -> None:
@@ -111,6 +114,7 @@ class Journal:
             self.ends_at = rows[-1][0] if rows else self.ends_at
             if None in records:
                 break
+        self.is_whole = not self.reason
         # One file again, which can be copied and read where nothing can be written.
         file.execute("PRAGMA journal_mode = DELETE")
 

@@ -64,6 +64,7 @@ class Replay:
         started_at = datetime.fromisoformat(header["started_at"])
         self.outcome = Outcome(header["run_id"], spec, started_at, seed=header["seed"])
         self.mustered = Muster()
+        self.entries: dict[str, Entry] = {}
         self.last = self.at_monotonic  # when the newest record was made
         self.is_over = False
 
@@ -91,7 +92,7 @@ class Replay:
         return self.outcome.ledger or Ledger((), None)
 
     def entry(self, record: Written) -> Entry:
-        return next(entry for entry in self.ledger.entries if entry.name == record.node)
+        return self.entries[record.node]
 
     def muster(self, record: Written) -> None:
         self.mustered = from_plain(plain(record), Muster)
@@ -99,6 +100,7 @@ class Replay:
 
     def plan(self, _: Written) -> None:
         self.outcome.make_plan(self.mustered)
+        self.entries = {entry.name: entry for entry in self.ledger.entries}
 
     def begin(self, record: Written) -> None:
         self.ledger.timeline.begin(record.at, self.ledger.moment)

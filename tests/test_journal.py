@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import coordinator, run_coord
+from programs import coordinator, node, run_coord
 
 from c1m.coordinator.contents import contents_of
 from c1m.coordinator.journal import Journal, Record, is_written, read_only
@@ -21,6 +22,8 @@ from c1m.coordinator.replay import replay
 from c1m.coordinator.shelf import Shelf
 from c1m.coordinator.summary import summarise
 from c1m.errors import UsageError
+
+WORKER, OTHER, TARGET = "127.0.0.1:24410", "127.0.0.1:24411", "127.0.0.1:24420"
 
 
 def coord(command: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +71,42 @@ def test_a_run_is_shown_as_it_was_when_it_ended(words: tuple[str, ...], tmp_path
     assert summary["journal"] == {"complete": True, "ends_at": summary["ended_at"], "reason": None}
     assert states(tmp_path) == [summary["verdict"]]
     assert [path.suffix for path in tmp_path.iterdir()] == [".journal"]  # one file, which can be copied
+
+
+def test_what_was_lost_is_shown_again(tmp_path: Path) -> None:
+    """A worker dies while everything is held, and the operator has enough of it."""
+    nodes = (WORKER, OTHER)
+    words = [word for each in nodes for word in ("--worker", each)]
+    journals = tmp_path / "journals"
+    with (
+        node("target", "--bind", "127.0.0.1", "--ports", "24400-24403", "--listen", TARGET),
+        node("worker", "--listen", WORKER),
+        node("worker", "--listen", OTHER) as other,
+        coordinator(
+            *words,
+            "--target",
+            TARGET,
+            "--total",
+            "400",
+            "--hold",
+            "60s",
+            *("--journal", str(journals)),
+            "--json",
+            f"{tmp_path}/ran.json",
+        ) as process,
+    ):
+        assert process.stderr is not None
+        assert any(line.startswith("holding") for line in process.stderr)
+        other.kill()
+        assert any(line.startswith("lost: ") for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        code = process.wait(60)
+
+    summary = json.loads((tmp_path / "ran.json").read_text())
+    assert (code, summary["verdict"]) == (130, "interrupted")
+    assert [bool(worker["lost"]) for worker in summary["workers"]] == [False, True]
+    assert shown(journals) == summary
 
 
 def test_the_report_is_the_same_text(tmp_path: Path) -> None:

@@ -123,6 +123,12 @@ def not_held() -> Outcome:
     return finished(Tally(attempted=TOTAL, opened=TOTAL, dropped={"peer_reset": 7}))
 
 
+def cut_off() -> Outcome:
+    outcome = lost()
+    outcome.cut_off = "its journal ends 3 s after the start"
+    return outcome
+
+
 def with_ghosts() -> Outcome:
     return finished(server_open=1_900)
 
@@ -136,6 +142,7 @@ OUTCOMES: list[tuple[Make, str, int, str]] = [
     (finished, "passed", 0, ""),
     (refused, "refused", 3, "there are 10"),
     (interrupted, "interrupted", 130, "by the operator"),
+    (cut_off, "incomplete", 5, "its journal ends 3 s after the start"),
     (lost, "degraded", 4, f"{WORKER} did not answer for 10 s"),
     (with_an_obituary, "degraded", 4, f"{WORKER}: shard 3 was killed by signal 9"),
     (in_trouble, "degraded", 4, "1 of 2 nodes"),
