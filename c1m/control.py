@@ -24,9 +24,10 @@ from c1m.kernel.slab import read_merged
 from c1m.kernel.sysctl import read_sysctl
 from c1m.node import Change, Host, Inspection
 from c1m.rpc import PROTOCOL
+from c1m.state import state_directory
 from c1m.sysctls import SYSCTLS
 from c1m.threads import in_thread
-from c1m.tuned import Tuned, state_directory
+from c1m.tuned import Tuned
 
 LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
 

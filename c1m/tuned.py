@@ -41,14 +41,6 @@ class Written:
 Entries = dict[str, dict[str, Written]]  # place -> sysctl -> what became of it
 
 
-def state_directory() -> Path:
-    """Where this user's programs keep what must outlive them."""
-    told = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if told.is_absolute():  # its specification has any other ignored
-        return told / "c1m"
-    return Path("/var/lib/c1m") if os.geteuid() == 0 else Path.home() / ".local" / "state" / "c1m"
-
-
 class Tuned:
     """``entries`` are there, and may be changed, while it is ``held``: by one process of this host at a time."""
 

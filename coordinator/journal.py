@@ -93,7 +93,7 @@ class Journal:
 
     def work(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Held while the journal is written, and let go by the kernel however this process ends. It is not one of the
             # locks that SQLite takes, but those would go if the file were closed here: so it stays open for longer.
             with self.path.open("xb") as lock:

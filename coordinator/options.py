@@ -49,7 +49,10 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The fleet's TOML file. Default: $C1M_CONFIG, then ./c1m.toml.")
 ]
 JournalDirectory = Annotated[
-    Path | None, typer.Option("--journal", help="Where the journals are. Default: $XDG_STATE_HOME/c1m, or ~/.local/state/c1m.")
+    Path | None,
+    typer.Option(
+        "--journal", help="Where the journals are. Default: $XDG_STATE_HOME/c1m, or ~/.local/state/c1m; for root /var/lib/c1m."
+    ),
 ]
 JsonFile = Annotated[str | None, typer.Option("--json", help="Write it as JSON there; - is stdout, alone.")]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from c1m.errors import UsageError
+from c1m.state import state_directory
 from c1m.units import format_bytes
 
 from .journal import files_of, is_written, remove
@@ -83,19 +83,13 @@ def bytes_of(path: Path) -> int:
     return total
 
 
-def shelf_of(named: Path | None, environment: Mapping[str, str]) -> Shelf:
+def shelf_of(named: Path | None) -> Shelf:
     """As named, else c1m's place among the user's state. Raises UsageError for a name that is no directory."""
     if named is None:
-        return Shelf(state_home(environment) / "c1m")
+        return Shelf(state_directory())
     if named.exists() and not named.is_dir():
         raise UsageError(f"--journal: {named} is no directory; journals are files in one")
     return Shelf(named, named=True)
-
-
-def state_home(environment: Mapping[str, str]) -> Path:
-    """By the XDG base directory specification, which wants relative ones ignored."""
-    given = environment.get("XDG_STATE_HOME", "")
-    return Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".local" / "state"
 
 
 def stems(paths: Sequence[Path]) -> str:

@@ -50,6 +50,7 @@ PURE = (
     "c1m/schedule.py",
     "c1m/shapes.py",
     "c1m/slow.py",
+    "c1m/state.py",
     "c1m/storm.py",
     "c1m/sysctls.py",
     "c1m/tally.py",

@@ -9,6 +9,7 @@ import pytest
 
 from c1m.coordinator.shelf import SUFFIX, Shelf, shelf_of
 from c1m.errors import UsageError
+from c1m.state import state_directory
 
 RUNS = ("20261123T090000-aaaa", "20261124T090000-bbbb", "20261124T100000-cccc")
 
@@ -75,20 +76,12 @@ def test_a_directory_that_a_person_named_is_not_tidied(shelf: Shelf) -> None:
     assert len(names(shelf)) == len(RUNS)
 
 
-@pytest.mark.parametrize(
-    ("environment", "directory"),
-    [
-        ({"XDG_STATE_HOME": "/var/state"}, "/var/state/c1m"),
-        ({"XDG_STATE_HOME": "state"}, "~/.local/state/c1m"),
-        ({}, "~/.local/state/c1m"),
-    ],
-)
-def test_where_nobody_names_a_place_it_is_the_state_of_the_user(environment: dict[str, str], directory: str) -> None:
-    assert shelf_of(None, environment).directory == Path(directory).expanduser()
+def test_where_nobody_names_a_place_it_is_the_state_of_the_user() -> None:
+    assert shelf_of(None) == Shelf(state_directory())
 
 
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match="is no directory"):
-        shelf_of(tmp_path / "file", {})
+        shelf_of(tmp_path / "file")

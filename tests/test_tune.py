@@ -18,8 +18,8 @@ from lab import ip
 from programs import node
 
 from c1m.limits.tuning import DECISIONS, PORT_RANGE, TUNABLE, raised
+from c1m.state import state_directory
 from c1m.sysctls import SYSCTLS, path_of
-from c1m.tuned import state_directory
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 SOMAXCONN, SYN_BACKLOG, CONNTRACK = "net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.netfilter.nf_conntrack_max"
@@ -269,7 +269,8 @@ def test_another_network_namespace_is_another_place(low: Host) -> None:
 
 CRASHED = f"""
 import sys
-from c1m.tuned import Tuned, Written, state_directory
+from c1m.state import state_directory
+from c1m.tuned import Tuned, Written
 tuned = Tuned(state_directory())
 with tuned.held():
     tuned.keep("{SOMAXCONN}", Written(*sys.argv[1:]))
@@ -397,7 +398,8 @@ def test_without_a_record_nothing_is_changed(low: Host) -> None:
 
 HELD = """
 import sys
-from c1m.tuned import Tuned, state_directory
+from c1m.state import state_directory
+from c1m.tuned import Tuned
 with Tuned(state_directory()).held():
     print("held", flush=True)
     sys.stdin.read()

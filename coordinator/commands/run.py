@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import signal
 import time
@@ -126,7 +125,7 @@ def run(
     check_writable(json_file)
     console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
     print_settings(wanted, console)
-    shelf = None if no_journal else shelf_of(journal, os.environ)
+    shelf = None if no_journal else shelf_of(journal)
     outcome, kept = asyncio.run(conduct(wanted, console, shelf))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
     summary = concluded(outcome, kept)

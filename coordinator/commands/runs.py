@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any
 
@@ -30,7 +29,7 @@ def runs(
 ) -> None:
     """List the runs whose journals are there, the newest first."""
     check_writable(json_file)
-    shelf = shelf_of(journal, os.environ)
+    shelf = shelf_of(journal)
     for path in {shelf.find(prefix) for prefix in delete or ()}:
         shelf.delete(path)
         print(f"deleted {path.stem}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -27,6 +26,6 @@ def show(
     One whose coordinator was killed is shown as far as its journal goes, and is "incomplete" (exit code 5).
     """
     check_writable(json_file)
-    summary = summarise(replay(shelf_of(journal, os.environ).find(run)))
+    summary = summarise(replay(shelf_of(journal).find(run)))
     publish(summary, lambda console: print_report(summary, console), json_file)
     raise typer.Exit(summary["exit_code"])
