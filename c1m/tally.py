@@ -42,6 +42,7 @@ class Tally:
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
     heartbeats: Mapping[str, int] = field(default_factory=dict)  # by the names of ``c1m.heartbeat``
     errors: Mapping[str, int] = field(default_factory=dict)  # "bind EADDRINUSE": which call said what -> how often
+    sources: Mapping[str, int] = field(default_factory=dict)  # "10.0.0.7 slow", "10.0.0.7 failed" -> handshakes
     pushes: Mapping[str, int] = field(default_factory=dict)  # by the names of ``c1m.push``
 
     @property
@@ -90,5 +91,5 @@ def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, 
 
 
 _NAMES = tuple(item.name for item in fields(Tally))
-_MAPS = ("failed", "dropped", "heartbeats", "pushes", "errors")
+_MAPS = ("failed", "dropped", "heartbeats", "pushes", "errors", "sources")
 _JOIN: Mapping[str, Any] = {"last_opened": max, **dict.fromkeys(_MAPS, _add_maps)}

@@ -24,6 +24,8 @@ COLOURS = {
     "incomplete": "yellow",
 }
 
+SOURCES_TOLD = 4  # of a run, in the report; the summary has more
+
 
 def print_report(summary: dict[str, Any], console: Console) -> None:
     console.print(Group(*parts(summary, console)))
@@ -72,6 +74,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         *turnover(summary),
         ("failed", counts(summary["failed"])),
+        *troubled(summary),
         ("dropped", counts(summary["dropped"])),
         ("busy ports skipped", count(summary["skipped_ports"])),
         ("opened in", ramp(summary)),
@@ -154,6 +157,13 @@ def storm_told(storm: dict[str, Any]) -> str:
     if queues:
         told += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
     return ", ".join(told)
+
+
+def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where handshakes were slow or failed, by source address: the worst."""
+    found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
+    told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
+    return [("... from", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
 
 
 def nodes(summary: dict[str, Any]) -> Table:

@@ -24,6 +24,7 @@ from .verdict import verdict
 
 SCHEMA = "c1m.summary/1"
 SYN_STEPS = (1, 3, 7)  # seconds
+SOURCES_TOLD = 20
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -176,6 +177,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "skipped_ports": tally.skipped_ports,
         "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
+        "troubled_sources": troubled_sources(tally.sources),
         "server_said_first": entry.heard or None,
         "connect_latency_us": histogram.figures(entry.histograms.get("connect_latency_us", {})),
         "heartbeat_rtt_us": histogram.figures(entry.histograms.get("heartbeat_rtt_us", {})),
@@ -186,6 +188,16 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
         "lost": entry.lost or None,
     }
+
+
+def troubled_sources(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Address -> slow and failed handshakes; the worst, and no more than people look at."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in counts.items():
+        source, _, what = name.rpartition(" ")
+        found.setdefault(source, {"slow": 0, "failed": 0})[what] = count
+    worst = sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    return dict(worst[:SOURCES_TOLD])
 
 
 def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .behaviour import Behaviour
 from .itinerary import Place
 from .outbox import Outbox
 from .reader import Reader
+from .troubles import Troubles
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
@@ -62,6 +63,7 @@ class Connections:
         self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
+        self.troubles = Troubles(family)
         self.dropped: Counter[str] = Counter()
 
     @property
@@ -113,6 +115,7 @@ class Connections:
         """A connect that failed."""
         if self.paced:
             self.lost.append(self.place(descriptor))
+        self.troubles.has_failed(descriptor)
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.in_flight -= 1
@@ -193,6 +196,7 @@ class Connections:
             self.failed.total(),
             self.dropped.total(),
             self.errors.total(),
+            self.troubles.counts.total(),
             self.half_closed,
         )
 
@@ -221,4 +225,5 @@ class Connections:
             failed=self.failed,
             dropped=self.dropped,
             errors=self.errors,
+            sources=self.troubles.counts,
         )

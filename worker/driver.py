@@ -138,7 +138,7 @@ class Driver:
             regulator.note(elapsed_ns)
         if self.connections.in_flight and elapsed >= self.next_expiry:
             self.next_expiry = elapsed + EXPIRY_SECONDS
-            reactor.expire(now - self.assignment.connect_timeout)
+            reactor.expire(now - self.assignment.connect_timeout, now)
         if self.phase is Phase.OPENING and regulator.is_done(elapsed_ns):
             self.enter(Phase.HOLDING)
         acting = self.act(now)

@@ -34,6 +34,7 @@ from c1m.tally import name_of
 
 from .connections import CONNECTING, Connections
 from .itinerary import Leg, Place
+from .troubles import FAILED
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 IN_PROGRESS = errno.EINPROGRESS
@@ -131,6 +132,8 @@ class Opener:
             return
         connections.attempted += 1
         connections.fail(call, number)
+        if place[1] and call != "socket":  # which is nobody's address's fault
+            connections.troubles.count(place[1][0], FAILED)
         if connections.paced:
             connections.lost.append(place)
 

@@ -15,6 +15,7 @@ from c1m.routes import Address
 from c1m.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET
 
 from .connections import CONNECTING, ESTABLISHED, HALF_CLOSED, Connections
+from .troubles import SLOW_SECONDS
 
 WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
 TALKING = EPOLLIN | EPOLLOUT  # ... and what one gives that has something to say and is not ending
@@ -105,13 +106,15 @@ class Reactor:
         for behaviour in self.connections.behaviours:
             behaviour.opened(descriptor, now)
 
-    def expire(self, called_before: float) -> None:
+    def expire(self, called_before: float, now: float) -> None:
         """Give up on connects called before then. Finding them is a memchr over the state bytes, not a timer each."""
         connections = self.connections
         descriptor = connections.state.find(CONNECTING)
         while descriptor >= 0:
             if connections.called[descriptor] < called_before:
                 connections.give_up(descriptor, errno.ETIMEDOUT)
+            elif connections.called[descriptor] < now - SLOW_SECONDS:
+                connections.troubles.is_slow(descriptor, connections.called[descriptor])
             descriptor = connections.state.find(CONNECTING, descriptor + 1)
 
     # -- what is established

@@ -184,7 +184,7 @@ class Reading(_message.Message):
     def __init__(self, number: _Optional[int] = ..., sockets: _Optional[int] = ..., slab_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., caches: _Optional[_Mapping[str, Cache]] = ..., counters: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., cost_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tally(_message.Message):
-    __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped", "heartbeats", "replaced", "reopened", "away", "waiting", "half_closed", "errors", "pushes")
+    __slots__ = ("attempted", "opened", "closed", "skipped_ports", "bytes_received", "bytes_sent", "failed", "dropped", "heartbeats", "replaced", "reopened", "away", "waiting", "half_closed", "errors", "sources", "pushes")
     class FailedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -213,6 +213,13 @@ class Tally(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SourcesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     class PushesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +242,7 @@ class Tally(_message.Message):
     WAITING_FIELD_NUMBER: _ClassVar[int]
     HALF_CLOSED_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
     PUSHES_FIELD_NUMBER: _ClassVar[int]
     attempted: int
     opened: int
@@ -251,8 +259,9 @@ class Tally(_message.Message):
     waiting: int
     half_closed: int
     errors: _containers.ScalarMap[str, int]
+    sources: _containers.ScalarMap[str, int]
     pushes: _containers.ScalarMap[str, int]
-    def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., sources: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
     __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm")
