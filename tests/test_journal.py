@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import coordinator, node, run_coord
+from programs import all_gone, children_of, coordinator, node, run_coord
 
 from c1m.coordinator.contents import contents_of
 from c1m.coordinator.journal import Journal, Record, is_written, read_only
@@ -129,8 +129,10 @@ def killed(directory: Path, *words: str, once: Callable[[dict[str, Any]], bool])
         before = shown(directory)
         assert "the run goes on" in before["reasons"][0]
         assert states(directory) == ["running"]
+        nodes = list(children_of(process.pid))
         process.kill()
         process.wait()
+        assert all_gone(nodes, 30)
     yield before
 
 
