@@ -70,6 +70,9 @@ class Connections:
         if not data:
             self.drop(descriptor, PEER_CLOSED)
             return
+        if self.state[descriptor] == PROVED:  # a worker asks once and leaves; of anybody else nothing counts, nor stays
+            self.dismiss(descriptor)
+            return
         if len(data) == CHALLENGE_BYTES and self.nonce and data.startswith(HELLO):
             self.prove(descriptor, data)
             return
@@ -122,12 +125,16 @@ class Connections:
 
     def drop(self, descriptor: int, cause: str) -> None:
         if self.state[descriptor] == PROVED:
-            os.close(descriptor)
-            self.state[descriptor] = NOT_OURS
+            self.dismiss(descriptor)
             return
         self.forget(descriptor)
         self.dropped[cause] = self.dropped.get(cause, 0) + 1
         self.queue.listen()
+
+    def dismiss(self, descriptor: int) -> None:
+        """One that is none of the run's."""
+        os.close(descriptor)
+        self.state[descriptor] = NOT_OURS
 
     def forget(self, descriptor: int) -> None:
         os.close(descriptor)  # which also takes it out of the epoll

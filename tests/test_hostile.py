@@ -17,6 +17,7 @@ import pytest
 from programs import children_of, node, run_coord
 from test_data_plane import holding_at
 
+from c1m.proof import ANSWER_BYTES, challenge
 from c1m.rpc import CHANNEL_OPTIONS, HANDSHAKE_MS, LONGEST_MESSAGE_BYTES
 from c1m.seam import MOST_CALLS, MOST_WATCHERS
 from c1m.v1 import target_pb2
@@ -181,6 +182,19 @@ def rss_of(pid: int) -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
+def ask_twice() -> list[int]:
+    """Bytes that came back for each of two challenges on one connection; an honest worker sends one, and leaves."""
+    with closing(socket.create_connection(("127.0.0.1", DATA_PORT), timeout=30)) as asking:
+        heard = []
+        for _ in range(2):
+            asking.sendall(challenge(bytes(16)))
+            try:
+                heard.append(len(asking.recv(ANSWER_BYTES, socket.MSG_WAITALL)))
+            except ConnectionError:
+                heard.append(0)
+        return heard
+
+
 def test_who_sends_for_ever_and_never_reads_costs_an_acceptor_no_memory_and_the_run_is_exact(
     nodes: int, tmp_path: Path
 ) -> None:
@@ -199,6 +213,7 @@ def test_who_sends_for_ever_and_never_reads_costs_an_acceptor_no_memory_and_the_
                 except BlockingIOError:
                     pass  # nobody reads what comes back, so nobody takes more
         grown = sum(map(rss_of, acceptors)) - before
+        assert ask_twice() == [ANSWER_BYTES, 0]
 
     summary = json.loads(told.read_text())
     assert sent > 10 * 1_000_000  # and they would have sent 500 MB
@@ -206,3 +221,4 @@ def test_who_sends_for_ever_and_never_reads_costs_an_acceptor_no_memory_and_the_
     assert summary["established_at_hold_end"] == summary["reconciliation"]["client_established"] == 300
     assert (summary["reconciliation"]["ghosts"], summary["reconciliation"]["unexplained"]) == (0, 0)
     assert (summary["reconciliation"]["not_ours"], summary["verdict"]) == (10, "passed")
+    assert summary["target"]["accepted"] == 310  # who asked for a proof is not among them, however often
