@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import grpc
 
 from c1m.errors import UsageError
 from c1m.identity import Identity, checked_identity, read_identity
+from c1m.log import log
 from c1m.roles import AUTHORITY_FILE, IDENTITY_FILE
 
 Stamp = tuple[tuple[int, int, int], ...]
@@ -58,9 +58,9 @@ class Renewals:
             self.taken = stamp
             identity = read_identity(self.directory)
         except (OSError, UsageError) as error:
-            print(f"{self.name}: keeps its old certificate: {error}", file=sys.stderr)
+            log(f"{self.name}: keeps its old certificate: {error}")
             return None
-        print(f"{self.name}: took a new certificate of {identity.bearer} from {self.directory}", file=sys.stderr)
+        log(f"{self.name}: took a new certificate of {identity.bearer} from {self.directory}")
         for warning in identity.warnings(datetime.now(UTC)):
-            print(f"{self.name}: {warning}", file=sys.stderr)
+            log(f"{self.name}: {warning}")
         return configuration(identity)

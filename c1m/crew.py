@@ -255,6 +255,25 @@ class Crew:
                     os.kill(child.pid, signal.SIGKILL)
             await self.all_ended()
 
+    async def cut_off(self) -> None:
+        """Close every link and wait until every child has ended, where nobody listens to them any more."""
+        self.dismissed = True
+        for child in self.children:
+            if not child.gone.is_set():
+                child.gone.set()
+                child.end.close()
+        with trio.move_on_after(DISMISSAL_SECONDS) as patience:
+            await self.processes_ended()
+        if patience.cancelled_caught:
+            for child in self.children:
+                if not self.zygote.ending(child.pid).is_set():
+                    os.kill(child.pid, signal.SIGKILL)
+            await self.processes_ended()
+
+    async def processes_ended(self) -> None:
+        for child in self.children:
+            await self.zygote.ending(child.pid).wait()
+
     async def all_ended(self) -> None:
         for child in self.children:
             await child.gone.wait()

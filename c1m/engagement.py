@@ -74,7 +74,7 @@ class Engagement:
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
-                await self.crew.dismiss()
+                await self.crew.cut_off()
             self.over.set()
             self.ready.set()  # whoever waits for a beginning will look at what there is instead
             self.baseline.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 import grpc
 
 from c1m.bounds import LONGEST_RUN_ID
+from c1m.log import log
 from c1m.roles import Bearer, Role, bearer_of
 
 Request: TypeAlias = Any  # of whichever call it is
@@ -88,5 +88,4 @@ class Gate(grpc.ServerInterceptor):
     def say(self, sentence: str) -> None:
         if self.says or sentence.startswith("refused"):
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            sys.stderr.write(f"{stamp} {self.name}: {sentence}\n")  # one write, as other threads write, too
-            sys.stderr.flush()
+            log(f"{stamp} {self.name}: {sentence}")

@@ -15,7 +15,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from c1m.log import log
 
 FAILED = re.compile(r"Handshake failed with error \w+: (?P<reason>.*)")
 NAMED = re.compile(r"No match found for server name: (?P<host>\S+)")
@@ -64,7 +66,8 @@ def told(name: str) -> Iterator[None]:
         os.dup2(kept, 2)  # the last of the pipe's writers, which ends the thread
         thread.join()
         os.close(kept)
-        sys.stderr.close()
+        with suppress(OSError):  # what it had not written yet goes with whoever would have read it
+            sys.stderr.close()
         sys.stderr = out
 
 
@@ -74,7 +77,7 @@ def tell(name: str, reading: int) -> None:
         for line in lines:
             sentence = sentence_of(line)
             if sentence is None:
-                sys.stderr.write(line)
+                log(line.rstrip("\n"))
             elif sentence and time.monotonic() > said.get(sentence, 0.0):
                 said[sentence] = time.monotonic() + QUIET_SECONDS
-                sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {name}: {sentence}\n")
+                log(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {name}: {sentence}")

@@ -21,6 +21,7 @@ from c1m.errors import UsageError
 from c1m.gate import Gate
 from c1m.handshakes import told
 from c1m.identity import checked_identity
+from c1m.log import log
 from c1m.rpc import READY
 from c1m.seam import Seam, serving
 
@@ -51,7 +52,7 @@ async def serve(
             async with serving(str(listen), lambda server: add(control, seam, server), gate, credentials) as port:
                 print(f"{READY}{HostPort(listen.host, port)}", flush=True)
                 await told_to_leave(with_parent=with_parent)
-                print(f"{name}: leaving", file=sys.stderr)
+                log(f"{name}: leaving")
                 await control.abandon()
         nursery.cancel_scope.cancel()
 
@@ -89,4 +90,4 @@ def check_exposure(listen: HostPort, tls: Path | None, *, insecure: bool) -> Non
 def warn_of_end(name: str, tls: Path | None) -> None:
     """On stderr, of certificates that will end soon. Raises UsageError for those that cannot be used."""
     for warning in checked_identity(tls).warnings(datetime.now(UTC)) if tls else ():
-        print(f"{name}: {warning}", file=sys.stderr)
+        log(f"{name}: {warning}")

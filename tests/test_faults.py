@@ -135,6 +135,19 @@ def test_killed_nodes_embedded_in_a_killed_coordinator_leave() -> None:
         assert all_gone(below, 20)
 
 
+def test_nodes_leave_though_nobody_reads_what_they_say_any_more() -> None:
+    """The coordinator and whoever read its stderr died together, as in a terminal that was closed."""
+    with running_coord("holding", "--total", str(TOTAL), "--hold", "60s") as coord:
+        below = list(children_of(coord.pid))
+        coord.kill()
+        assert coord.stderr is not None
+        coord.stderr.close()
+        coord.wait()
+
+    assert below
+    assert all_gone(below, 20)
+
+
 def test_a_killed_coordinator_leaves_the_nodes_free_within_the_lease() -> None:
     with fleet():
         words = (*NODES, "--total", str(TOTAL), "--hold", "60s", "--lease", "2s")
