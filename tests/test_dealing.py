@@ -1,7 +1,7 @@
 """Dealing: the shares add up to the whole at every moment, are walked exactly, and are even."""
 
 from itertools import accumulate
-from math import gcd
+from math import gcd, prod
 from random import Random
 
 import pytest
@@ -84,3 +84,9 @@ def test_shares_are_even_at_every_moment(peak: int, count: int) -> None:
 def test_the_multiplier_reaches_every_point(peak: int) -> None:
     assert gcd(multiplier(peak), peak) == 1
     assert 1 <= multiplier(peak) <= peak
+
+
+@pytest.mark.parametrize("peak", [896_716_941_120, *(prod((2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31)[:n]) for n in range(1, 12))])
+def test_every_peak_has_a_multiplier_however_many_primes_divide_it(peak: int) -> None:
+    """The first has 33 numbers in a row next to its golden section of which none is coprime to it."""
+    assert gcd(multiplier(peak), peak) == 1
