@@ -234,11 +234,11 @@ def test_no_room_for_a_single_connection_stops_everything() -> None:
 @root
 @of_controller("pids")
 def test_a_limit_of_processes_stops_what_needs_more_of_them() -> None:
-    with cgroup("pids", "pids.max", "60") as inside:
+    with cgroup("pids", "pids.max", "90") as inside:
         found = document("doctor", "--total", "1M", code=3, inside=inside)
         fits = document("plan", "--total", "20k", inside=inside)
 
-    assert limit(found, "pids")["value"] == 60
+    assert limit(found, "pids")["value"] == 90
     assert limit(found, "pids")["standing"] == "will stop you"
     assert any("TasksMax=" in command for command in limit(found, "pids")["commands"])
     assert found["ranking"][0]["limit"] == "pids"
