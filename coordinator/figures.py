@@ -81,7 +81,8 @@ SECTIONS = {
     "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
     "reconciliation.at_ramp_end": COUNTED,
-    "target": "accepted accept_delay_us open_at_hold_end closed left_open_by_clients bytes_sent acceptors acceptors_full "
+    "target": "accepted from_elsewhere accept_delay_us open_at_hold_end closed left_open_by_clients bytes_sent acceptors "
+    "acceptors_full "
     f"{NODE}",
     "workers": "planned established_peak established_at_hold_end kernel_established_at_hold_end attempted failed failed.* "
     f"skipped_ports ramp_seconds shards connect_latency_us heartbeat_rtt_us bytes_sent {NODE}",
