@@ -242,37 +242,32 @@ class Crew:
             await child.send(order)
 
     async def dismiss(self) -> None:
-        """Close every link, which ends every child, and wait until all have ended."""
+        """Close every link, which ends every child, and wait until all have ended and their last tallies were read."""
         self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
                 child.end.shutdown(1)  # SHUT_WR: the child reads an end, we still read its last tally
-        with trio.move_on_after(DISMISSAL_SECONDS) as patience:
-            await self.all_ended()
-        if patience.cancelled_caught:
-            for child in self.alive:
-                with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
-                    os.kill(child.pid, signal.SIGKILL)
-            await self.all_ended()
+        await self.see_out()
 
     async def cut_off(self) -> None:
-        """Close every link and wait until every child has ended, where nobody listens to them any more."""
+        """As ``dismiss``, where nobody listens to them any more: what they say last is lost."""
         self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
                 child.gone.set()
                 child.end.close()
+        await self.see_out()
+
+    async def see_out(self) -> None:
+        """Wait until all have ended; kill those that take too long."""
         with trio.move_on_after(DISMISSAL_SECONDS) as patience:
-            await self.processes_ended()
+            await self.all_ended()
         if patience.cancelled_caught:
             for child in self.children:
                 if not self.zygote.ending(child.pid).is_set():
-                    os.kill(child.pid, signal.SIGKILL)
-            await self.processes_ended()
-
-    async def processes_ended(self) -> None:
-        for child in self.children:
-            await self.zygote.ending(child.pid).wait()
+                    with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
+                        os.kill(child.pid, signal.SIGKILL)
+            await self.all_ended()
 
     async def all_ended(self) -> None:
         for child in self.children:

@@ -25,7 +25,7 @@ from .behaviour import Behaviour
 from .itinerary import Place
 from .outbox import Outbox
 from .reader import Reader
-from .troubles import Troubles
+from .troubles import Troubles, source_of
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
@@ -88,10 +88,7 @@ class Connections:
 
     def place(self, descriptor: int) -> Place:
         """What another connection may use when this one is gone. The kernel knows the source until it is closed."""
-        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
-        source = connection.getsockname()[:2]
-        connection.detach()
-        return self.leg[descriptor], source, self.errand[descriptor]
+        return self.leg[descriptor], source_of(self.family, descriptor), self.errand[descriptor]
 
     def begin_to_pace(self, legs: Iterable[tuple[int, int]]) -> list[int]:
         """From here on connections are due; none may be in flight. The legs of those that are established.

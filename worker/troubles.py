@@ -9,6 +9,8 @@ from __future__ import annotations
 from _socket import SOCK_STREAM, socket
 from collections import Counter
 
+from c1m.routes import Address
+
 SLOW_SECONDS = 1.0  # the first SYN is sent again after that (RFC 6298)
 MOST_SOURCES = 256  # that a shard tells apart; further ones are "others"
 SLOW, FAILED, OTHERS = "slow", "failed", "others"
@@ -25,19 +27,21 @@ class Troubles:
         """Its SYN has gone unanswered for a second; said again of the same connection, it changes nothing."""
         if self.slow.get(descriptor) != called:
             self.slow[descriptor] = called
-            self.count(self.source_of(descriptor), SLOW)
+            self.count(source_of(self.family, descriptor)[0], SLOW)
 
     def has_failed(self, descriptor: int) -> None:
         """Before it is closed: the kernel knows its source until then."""
-        self.count(self.source_of(descriptor), FAILED)
-
-    def source_of(self, descriptor: int) -> str:
-        connection = socket(self.family, SOCK_STREAM, 0, descriptor)
-        source: str = connection.getsockname()[0]
-        connection.detach()
-        return source
+        self.count(source_of(self.family, descriptor)[0], FAILED)
 
     def count(self, source: str, what: str) -> None:
         if len(self.known) < MOST_SOURCES:
             self.known.add(source)
         self.counts[f"{source if source in self.known else OTHERS} {what}"] += 1
+
+
+def source_of(family: int, descriptor: int) -> Address:
+    """Its own end. The kernel knows it until it is closed."""
+    connection = socket(family, SOCK_STREAM, 0, descriptor)
+    source: Address = connection.getsockname()[:2]
+    connection.detach()
+    return source
