@@ -20,6 +20,7 @@ MOST_CONNECTIONS = 10**12  # of a run; 200 TB of sockets a side
 MOST_IN_FLIGHT = 2**32 - 1  # what fits a message
 FASTEST_CLOSE = 1e9  # connections a second
 MOST_PUSHES = 1000.0  # a second to each connection
+LONGEST_KEEPALIVE_SECONDS = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 MOST_TRICKLE = 1e6  # bytes a second of each connection
 LEAST_LIFETIME = 1e-6  # seconds; less than a connect takes
 MOST_BLOCKS = MOST_RANGES = 4096  # of addresses and of ports: all of them go to every shard, within one message

@@ -184,7 +184,7 @@ class Engagement:
             phase=phase,
             tally=tally,
             opened_within_ns=int(max(tally.last_opened - self.start, 0) * 1e9) if self.start else 0,
-            cpu_seconds=self.crew.cpu_seconds() if self.crew.children else self.reader.cpu_seconds,
+            cpu_seconds=self.crew.cpu_seconds() if self.crew.children else self.reader.activity.cpu_seconds,
             processes=len(self.crew.alive),
             obituaries=tuple(self.crew.obituaries),
             halted=self.halted,

@@ -55,8 +55,10 @@ def parse_host(text: str) -> str:
 def parse_keepalive(text: str) -> float:
     """The kernel counts it in seconds, and in 15 bits."""
     seconds = parse_duration(text)
-    if seconds % 1 or not 1 <= seconds <= MOST_KEEPALIVE:
-        raise ValueError(f"{text!r} is not possible; the kernel takes whole seconds, from 1 to {MOST_KEEPALIVE:,}")
+    if seconds % 1 or not 1 <= seconds <= bounds.LONGEST_KEEPALIVE_SECONDS:
+        raise ValueError(
+            f"{text!r} is not possible; the kernel takes whole seconds, from 1 to {bounds.LONGEST_KEEPALIVE_SECONDS:,}"
+        )
     return seconds
 
 
@@ -90,7 +92,6 @@ def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
     return parse_and_check
 
 
-MOST_KEEPALIVE = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 MOST_SEED = 2**32 - 1
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {

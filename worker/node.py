@@ -30,6 +30,7 @@ from .allowances import Allowances, refusal
 from .assignment import ShardAssignment, schedule_to_message
 from .ceilings import Ceilings
 from .proofs import unproved
+from .regulator import CLOSE_CHUNK
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
@@ -37,7 +38,6 @@ GUARD_SECONDS = 0.25
 PROBE_SECONDS = 20.0  # for all shards to have probed
 QUIET_SECONDS = 5.0  # for all shards to have had their last answers
 DESCRIPTORS_EACH = 1  # of a shard: the link to it
-CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
 # Below this much free memory a host is no longer a place for experiments: opening stops.
 FLOOR_BYTES = 256 * 1024 * 1024

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import struct
 from collections.abc import Iterable, Mapping
 
 import trio
@@ -13,10 +12,12 @@ import trio
 from c1m.proof import answer, challenge
 from c1m.routes import Address
 
+from .connections import RESET_ON_CLOSE
+from .opener import IPV6_FREEBIND
+
 PATIENCE_SECONDS = 5.0
 AT_ONCE = 64
 MOST_HEARD = 4096  # bytes
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT stays on a 4-tuple that the run may need
 
 
 async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -> Mapping[Address, str]:
@@ -53,10 +54,11 @@ async def exchange(destination: Address, source: str, asked: bytes, wanted: byte
     """Ask, and hear what is said until the answer is among it: a target that pushes may say more. Raises OSError."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with trio.socket.socket(family, socket.SOCK_STREAM) as connection:
+        # No TIME_WAIT stays on a 4-tuple that the run may need.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         connection.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
         if family == socket.AF_INET6:
-            connection.setsockopt(socket.IPPROTO_IPV6, getattr(socket, "IPV6_FREEBIND", 78), 1)  # the source may be AnyIP
+            connection.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)  # the source may be AnyIP
         await connection.bind((source, 0))
         await connection.connect(destination)
         await connection.send(asked)

@@ -18,7 +18,7 @@ from .opener import Opener
 from .reactor import Reactor
 from .succession import Succession
 
-CLOSE_CHUNK = 64
+CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
 
 class Regulator:

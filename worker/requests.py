@@ -31,7 +31,6 @@ SHORTEST_TICK_SECONDS = 0.002
 LONGEST_TICK_SECONDS = 0.01
 WAKES_A_SECOND = 5000  # of all shards of a node together
 
-LONGEST_KEEPALIVE_SECONDS = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 SLOWEST_CLOSE = 1e-6  # connections a second; a run that closes takes no other order
 
 
@@ -86,7 +85,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
             heartbeat=heartbeat,
             turnover=turnover,
             slow=slow,
-            keepalive=bounds.within("a keepalive in seconds", request.keepalive_seconds, 0, LONGEST_KEEPALIVE_SECONDS),
+            keepalive=bounds.within("a keepalive in seconds", request.keepalive_seconds, 0, bounds.LONGEST_KEEPALIVE_SECONDS),
             pushed=request.pushed,
         )
         for index, shard in enumerate(request.shards)

@@ -73,6 +73,11 @@ class Activity:
         self.looks: Mapping[int, Look] = {}
         self.at = 0.0
 
+    @property
+    def cpu_seconds(self) -> float:
+        """That the processes have used, by the newest looks."""
+        return sum(look.cpu_seconds for look in self.looks.values())
+
     def take(self, pids: Iterable[int], now: float) -> dict[str, int]:
         """Levels of the processes together; what is not known is left out. ``now`` is monotonic, in seconds."""
         pids = list(pids)

@@ -74,7 +74,6 @@ class Reader:
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
-        self.cpu_seconds = 0.0  # that the watched processes have used, by the newest reading
         self.next_pss = 0.0
         self.unknown: dict[str, None] = {}  # why something is, each sentence once
 
@@ -87,7 +86,6 @@ class Reader:
             self.cgroups = self.known(lambda: cgroup_events.cgroups_of(working[0])) or self.cgroups
         if walk:
             self.walk(time.monotonic())
-        self.cpu_seconds = sum(process.cpu_seconds(pid) or 0 for pid in self.pids())
         reading = Reading(
             number=self.taken,
             sockets=tcp.get("alloc"),
