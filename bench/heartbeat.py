@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from run import BenchError, enter_namespace, output_of
+from namespace import enter_namespace
+from run import BenchError, output_of
 
 SOURCE = Path(__file__).with_name("heartbeat.c")
 FIRST_PORT = 9000  # of heartbeat.c

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from namespace import inside_namespace
+
 from c1m.kernel.sockstat import read_sockstat
 
 SOURCE = Path(__file__).with_name("reference.c")
@@ -26,9 +27,6 @@ RUN_SECONDS = 600  # for one measurement; a million takes about one
 QUIET_SOCKETS = 1000  # open on the machine, or in TIME_WAIT
 QUIET_SECONDS = 90.0  # to wait for that; TIME_WAIT lasts 60 s
 IDLE_SECONDS = 1.0  # over which the processors' idle share is taken
-
-# A run in a network namespace of its own finds nobody's sockets there, no TIME_WAIT of the run before among them.
-NAMESPACE = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +76,6 @@ class BenchError(Exception):
 # -- the machine
 
 
-def namespace() -> Sequence[str]:
-    """What goes before a command; nothing, for whoever cannot make namespaces: then runs wait for each other's TIME_WAIT."""
-    if os.geteuid() or not (shutil.which("unshare") and shutil.which("ip")):
-        return ()
-    return NAMESPACE
-
-
 def sockets() -> int | None:
     """TCP sockets of the machine, and this namespace's TIME_WAIT; None is unknown."""
     found = (read_sockstat() or {}).get("TCP")
@@ -129,7 +120,7 @@ def output_of(command: Sequence[str], directory: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "C1M_CONFIG"}
     try:
         done = subprocess.run(
-            [*namespace(), *command],
+            inside_namespace(command),
             cwd=directory,
             env=environment,
             capture_output=True,

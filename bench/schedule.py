@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from run import enter_namespace
+from namespace import enter_namespace
 
 from c1m.coordinator.fleet import Worker
 from c1m.endpoints import parse_host_port

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from run import enter_namespace
+from namespace import enter_namespace
 
 from c1m.kernel.sockdiag import accept_queues
 
