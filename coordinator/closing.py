@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from c1m.errors import C1mError
 from c1m.phase import Close, Phase
 
-from .fleet import Target, Worker
+from .fleet import Target
 from .ledger import Entry, Ledger
+from .nodes import Nodes
 from .outcome import Outcome
 from .watch import Watch
 
@@ -19,25 +20,11 @@ CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two
 
 
 class Closing:
-    """``engaged``: the names of the nodes that were asked to prepare."""
-
-    def __init__(
-        self,
-        run_id: str,
-        watch: Watch,
-        outcome: Outcome,
-        workers: Mapping[str, Worker],
-        target: Target | None,
-        engaged: Sequence[str],
-    ) -> None:
-        self.run_id = run_id
+    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
+        self.nodes = nodes
         self.watch = watch
         self.outcome = outcome
         self.spec = outcome.spec
-        self.workers = workers
-        self.target = target
-        self.nodes: dict[str, Worker | Target] = {**workers, **({target.name: target} if target else {})}
-        self.engaged = engaged
 
     @property
     def ledger(self) -> Ledger:
@@ -49,18 +36,18 @@ class Closing:
         It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
         those of the workers and the target can end at once.
         """
-        workers = [entry for entry in self.ledger.workers if entry.name in self.engaged and not entry.lost]
+        workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
-            await self.tell(workers, lambda entry: self.workers[entry.name].quiet(self.run_id))
+            await self.tell(workers, lambda entry: self.nodes.workers[entry.name].quiet(self.nodes.run_id))
         began = time.monotonic()
         rate = self.spec.close_rate / max(len(workers), 1)
-        target, node = self.ledger.target, self.target
+        target, node = self.ledger.target, self.nodes.target
         resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
         if resting and target and node:
-            await self.tell([target], lambda _: node.rest(self.run_id))
+            await self.tell([target], lambda _: node.rest(self.nodes.run_id))
             await self.last_pushes(target)
-        await self.tell(workers, lambda entry: self.workers[entry.name].stop(self.run_id, self.spec.close, rate))
-        told = [*workers, *([target] if target and target.name in self.engaged and not target.lost else [])]
+        await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
+        told = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]
         if target and node and target in told:
             if started and self.ledger.accepting:
                 await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
@@ -80,7 +67,7 @@ class Closing:
             await self.watch.settle("quietening", received, sent)
 
     async def stop_target(self, node: Target) -> None:
-        self.outcome.left_open = await node.stop(self.run_id)
+        self.outcome.left_open = await node.stop(self.nodes.run_id)
 
     async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
         """Tell nodes to close. What they do not do, their lease does."""
@@ -92,7 +79,7 @@ class Closing:
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                self.watch.follow(entry, self.nodes[entry.name], self.run_id)
+                self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
     async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
         """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""

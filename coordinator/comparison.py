@@ -12,6 +12,7 @@ from c1m.reading import Reading
 
 from .fleet import Target, Worker
 from .ledger import Entry, Ledger
+from .nodes import Nodes
 from .reconcile import Counts, Reconciliation, reconcile
 
 
@@ -31,14 +32,12 @@ class Comparison:
     half_closed: int = 0  # connections that stay, whose server has closed its side
 
 
-async def compare(
-    run_id: str, ledger: Ledger, nodes: Mapping[str, Worker | Target], read: Callable[[Entry, Reading], None]
-) -> Comparison:
+async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading], None]) -> Comparison:
     """``read`` takes what a node's host said when it was asked."""
     established, tally, accepting = ledger.established, ledger.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]
-    answers = await asyncio.gather(*(inspect(nodes[entry.name], run_id) for entry in entries))
+    answers = await asyncio.gather(*(inspect(nodes[entry.name], nodes.run_id) for entry in entries))
     found = dict(zip((entry.name for entry in entries), answers, strict=True))
     for entry in entries:
         if reading := found[entry.name].reading:

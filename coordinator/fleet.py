@@ -1,46 +1,39 @@
-"""The nodes as the coordinator calls them: grpc.aio clients that speak values, and whose errors are sentences."""
+"""The nodes as the coordinator calls them, in values."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-import grpc
+from typing import TYPE_CHECKING, NamedTuple
 
 from c1m import wire
 from c1m.addresses import AddressPool
-from c1m.credentials import channel_credentials
 from c1m.endpoints import HostPort
-from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
+from c1m.errors import UsageError
 from c1m.heartbeat import Heartbeat
 from c1m.identity import Identity
 from c1m.node import Host, Inspection, Sample
 from c1m.phase import Close, CloseOrder
 from c1m.ports import PortRanges
 from c1m.routes import Address
-from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
 from c1m.schedule import Arrival, Revision, Schedule, Stage
 from c1m.slow import Slow
 from c1m.turnover import Turnover
 from c1m.v1 import node_pb2, schedule_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
+from c1m.wire_routes import pool_from_wire, pool_to_wire, ports_from_wire, ports_to_wire, route_to_wire
 from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wire
 from c1m.wire_turnover import turnover_to_wire
 
-from .handshake import cause
+from .channel import CALL_SECONDS, Node, check_protocol, sentences
 from .plan import WorkerPlan
 
 if TYPE_CHECKING:
     from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
     from c1m.v1.worker_pb2_grpc import WorkerServiceAsyncStub
 
-T = TypeVar("T")
-
-CALL_SECONDS = 10.0
 PREPARE_SECONDS = 90.0
 PROBE_SECONDS = 30.0
 INSPECT_SECONDS = 60.0  # a million connections take about two
@@ -97,68 +90,6 @@ class ShardSettings:
     pushed: bool = False
 
 
-@contextmanager
-def sentences(name: str) -> Iterator[None]:
-    """gRPC's errors as ours: what it says, of which node, and what to do."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise translated(name, error.code(), error.details() or "") from None
-
-
-def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return UsageError(f"{name}: {details}")
-    if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
-        return RefusedError(f"{name}: {details}")
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return RefusedError(f"{name} takes no more at the moment: {details}")
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return UsageError(f"{name} is another program or version of c1m: {details}")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
-    if code is grpc.StatusCode.UNAVAILABLE:
-        return UnreachableError(f"{name} is unreachable ({details}); is it started, and its port open?")
-    return C1mError(f"{name}: {details} ({code.name})")
-
-
-def check_protocol(name: str, host: Host) -> None:
-    if host.protocol != PROTOCOL:
-        raise UsageError(
-            f"{name} speaks protocol {host.protocol} (c1m {host.version}), this coordinator speaks {PROTOCOL}; "
-            f"install the same version of c1m on both"
-        )
-
-
-class Node:
-    """A channel to one node."""
-
-    def __init__(self, role: str, address: HostPort, identity: Identity | None) -> None:
-        """``identity``: the operator's; None is without TLS."""
-        self.name = f"{role} {address}"
-        self.address = address
-        self.identity = identity
-        self.channel = self.open_channel()
-
-    def open_channel(self) -> grpc.aio.Channel:
-        if self.identity is None:
-            return grpc.aio.insecure_channel(str(self.address), options=CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(str(self.address), channel_credentials(self.identity), options=CHANNEL_OPTIONS)
-
-    async def first(self, call: Awaitable[T]) -> T:
-        """The answer to the first call, or why there can be none."""
-        try:
-            with sentences(self.name):
-                return await call
-        except UnreachableError:
-            if why := await asyncio.to_thread(cause, self.address, self.identity):
-                raise UnreachableError(f"{self.name} {why}") from None
-            raise
-
-    async def close(self) -> None:
-        await self.channel.close()
-
-
 class Worker(Node):
     def __init__(self, address: HostPort, identity: Identity | None = None) -> None:
         super().__init__("worker", address, identity)
@@ -171,8 +102,8 @@ class Worker(Node):
         check_protocol(self.name, host)
         return WorkerDescription(
             host=host,
-            sources=wire.pool_from_wire(answer.sources),
-            ports=wire.ports_from_wire(answer.ports),
+            sources=pool_from_wire(answer.sources),
+            ports=ports_from_wire(answer.ports),
             busy_with=answer.busy_with,
             run_id=answer.run_id,
             elapsed_ns=answer.elapsed_ns,
@@ -245,7 +176,7 @@ class Target(Node):
         answer = await self.first(self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS))
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
-        ports = wire.ports_from_wire(answer.ports)
+        ports = ports_from_wire(answer.ports)
         return TargetDescription(
             host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources
         )
@@ -261,7 +192,7 @@ class Target(Node):
             lease_seconds=settings.lease,
             push_rate=push_rate,
             nonce=settings.nonce,
-            sources=[block for pool in sources for block in wire.pool_to_wire(pool)],
+            sources=[block for pool in sources for block in pool_to_wire(pool)],
         )
         with sentences(self.name):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
@@ -300,14 +231,14 @@ def prepare_request(
 ) -> worker_pb2.PrepareRequest:
     shards = []
     for shard in plan.shards:
-        routes = [wire.route_to_wire(route) for route in shard.resolve(destinations)]
+        routes = [route_to_wire(route) for route in shard.resolve(destinations)]
         shards.append(worker_pb2.ShardAssignment(routes=routes, first_point=first_point))
         first_point += shard.planned
     return worker_pb2.PrepareRequest(
         run_id=run_id,
         shards=shards,
-        sources=wire.pool_to_wire(plan.space.sources),
-        ports=wire.ports_to_wire(plan.space.ports),
+        sources=pool_to_wire(plan.space.sources),
+        ports=ports_to_wire(plan.space.ports),
         most_in_flight=settings.most_in_flight,
         connect_timeout_seconds=settings.connect_timeout,
         lease_seconds=settings.lease,

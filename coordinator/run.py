@@ -11,25 +11,22 @@ import secrets
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError
 from c1m.phase import Phase
-from c1m.proof import NONCE_BYTES
-from c1m.routes import Address
 from c1m.schedule import NANOSECONDS, Arrival, Schedule
 from c1m.storm import TARGET
 
 from .closing import Closing
 from .comparison import Comparison, compare
-from .fleet import ShardSettings, Target, Worker
+from .fleet import Target, Worker
 from .journal import Journal
 from .ledger import Entry, Ledger
 from .lookout import Lookout
-from .muster import Muster, muster
+from .nodes import Nodes
 from .outcome import Outcome, Probed
-from .plan import Plan
+from .preparation import Preparation
 from .scribe import Scribe
 from .spec import RunSpec
 from .stages import Rest, rests, retarget_sentence
@@ -54,19 +51,13 @@ class Run:
         journal: Journal | None = None,
     ) -> None:
         self.spec = spec
-        self.workers = {worker.name: worker for worker in workers}
-        self.target = target
-        self.nodes: dict[str, Worker | Target] = {**self.workers, **({target.name: target} if target else {})}
-        self.run_id = run_id
+        self.nodes = Nodes(run_id, workers, target)
         self.outcome = Outcome(run_id, spec, datetime.now(UTC), seed=seed_of(spec))
-        self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
         self.scribe = Scribe(self.outcome, journal)
         self.watch = Watch(view, self.scribe)
-        self.engaged: list[str] = []  # nodes that were asked to prepare
         self.started = False
         self.began = 0.0  # when the workers were told to start
         self.storms = TargetStorms()
-        self.data_host = ""
         self.lookout: Lookout | None = None  # from the start on
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
@@ -95,10 +86,7 @@ class Run:
         return outcome
 
     async def steps(self) -> None:
-        mustered = await self.muster()
-        self.data_host = mustered.data_host
-        plan = self.plan(mustered)
-        await self.prepare(plan)
+        await Preparation(self.nodes, self.outcome, self.watch).prepare()
         await self.start()
         while True:
             await self.follow_schedule()
@@ -111,88 +99,9 @@ class Run:
         if self.spec.probe_ghosts:
             self.outcome.probed = await self.probe()
 
-    # -- before anything is opened
-
-    async def muster(self) -> Muster:
-        """Ask every node what it is and can do. Raises C1mError when one cannot be asked, or is busy."""
-        found = await muster(self.spec, list(self.workers.values()), self.target)
-        self.outcome.mustered(found)
-        self.scribe.mustered(found)
-        found.check_free()
-        return found
-
-    def plan(self, mustered: Muster) -> Plan:
-        """Raises RefusedError when the total cannot fit."""
-        outcome = self.outcome
-        refused = outcome.make_plan(mustered)
-        self.scribe.planned()
-        if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
-            raise RefusedError(*refused)
-        for found in outcome.preflight.tight:
-            self.watch.say(f"tight: {found.sentence()}")
-        self.watch.gauges, self.watch.ledger = outcome.gauges, outcome.ledger
-        return outcome.plan
-
-    async def prepare(self, plan: Plan) -> None:
-        """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
-
-        Raises C1mError when a node cannot.
-        """
-        destinations = await self.prepare_target(plan)
-        settings = self.shard_settings()
-        self.engaged += [worker.name for worker in plan.workers]
-        points = accumulate((worker.planned for worker in plan.workers), initial=0)
-        await asyncio.gather(
-            *(
-                self.workers[worker.name].prepare(self.run_id, worker, destinations, settings, point)
-                for worker, point in zip(plan.workers, points, strict=False)
-            )
-        )
-        for entry in self.ledger.workers:
-            self.follow(entry)
-
-    def shard_settings(self) -> ShardSettings:
-        spec = self.spec
-        return ShardSettings(
-            schedule=spec.schedule,
-            arrival=Arrival.RUSH if spec.rushes else spec.arrival,
-            peak=spec.total,
-            close=spec.close,
-            close_order=spec.close_order,
-            seed=self.outcome.seed,
-            most_in_flight=spec.in_flight,
-            connect_timeout=spec.connect_timeout,
-            lease=spec.lease,
-            heartbeat=spec.beating,
-            turnover=spec.turnover,
-            slow=spec.slow,
-            nonce=b"" if spec.endpoint else self.nonce,
-            keepalive=int(spec.keepalive),
-            pushed=bool(spec.server_push),
-        )
-
-    async def prepare_target(self, plan: Plan) -> list[Address]:
-        """The address of each destination of the plan."""
-        listening: Sequence[int] = ()
-        if self.target and self.ledger.target:
-            self.engaged.append(self.target.name)
-            wanted = self.outcome.target and self.outcome.target.only_run_sources
-            sources = [worker.space.sources for worker in plan.workers] if wanted else []
-            listening = await self.target.prepare(
-                self.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources
-            )
-            self.follow(self.ledger.target)
-        if endpoint := self.spec.endpoint:
-            listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
-        return [(self.data_host, port) for port in dict.fromkeys(listening)]
-
     @property
     def ledger(self) -> Ledger:
         return self.watch.ledger
-
-    def follow(self, entry: Entry) -> None:
-        """Take in a node's samples, for as long as they come."""
-        self.watch.follow(entry, self.nodes[entry.name], self.run_id)
 
     # -- while connections are open
 
@@ -205,8 +114,8 @@ class Run:
         arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
         asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
         self.lookout = Lookout(self.ledger, self.outcome.host_of, arrival, self.began, asked_to_drop=asked_to_drop)
-        await asyncio.gather(*(self.workers[entry.name].start(self.run_id) for entry in self.ledger.workers))
-        self.storms.begin(self.spec.storm, self.target, self.run_id)
+        await asyncio.gather(*(self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in self.ledger.workers))
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id)
 
     @property
     def doing(self) -> str:
@@ -304,7 +213,7 @@ class Run:
             return
         self.outcome.troubles += await self.storms.end()
         entries = [entry for entry in self.ledger.workers if not entry.lost]
-        calming = (self.workers[entry.name].calm(self.run_id) for entry in entries)
+        calming = (self.nodes.workers[entry.name].calm(self.nodes.run_id) for entry in entries)
         for entry, answer in zip(entries, await asyncio.gather(*calming, return_exceptions=True), strict=True):
             if isinstance(answer, C1mError):
                 self.watch.lose(entry, str(answer))
@@ -320,12 +229,12 @@ class Run:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.spec.turnover:  # who came and went in between is in no count of those who are open
                 await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
-        return await compare(self.run_id, self.ledger, self.nodes, self.watch.read)
+        return await compare(self.nodes, self.ledger, self.watch.read)
 
     async def probe(self) -> Probed:
         names = [entry.name for entry in self.ledger.workers if not entry.lost]
         most = -(-PROBE_SAMPLE // max(len(names), 1))
-        answers = await asyncio.gather(*(self.workers[name].probe(self.run_id, most) for name in names))
+        answers = await asyncio.gather(*(self.nodes.workers[name].probe(self.nodes.run_id, most) for name in names))
         return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
 
     @property
@@ -338,8 +247,7 @@ class Run:
         self.outcome.findings = self.outcome.found()
         if self.lookout:
             self.outcome.diagnosis = self.lookout.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
-        closing = Closing(self.run_id, self.watch, self.outcome, self.workers, self.target, self.engaged)
-        await closing.close(started=self.started)
+        await Closing(self.nodes, self.watch, self.outcome).close(started=self.started)
 
 
 def seed_of(spec: RunSpec) -> int:

@@ -13,7 +13,8 @@ from c1m.node import Change, Host
 from c1m.v1 import target_pb2, worker_pb2
 
 from .advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
-from .fleet import Target, Worker, sentences
+from .channel import sentences
+from .fleet import Target, Worker
 from .muster import muster, preflight_of
 from .session import fleet
 from .spec import RunSpec

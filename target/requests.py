@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from c1m import bounds, wire
+from c1m import bounds
 from c1m.phase import Close
 from c1m.proof import nonce_of
 from c1m.v1 import target_pb2 as pb
+from c1m.wire_routes import pool_from_wire
 
 from .node import Preparation
 
@@ -19,6 +20,6 @@ def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> Prepa
         close=bounds.member(Close, request.close or Close.RESET),
         lease_seconds=request.lease_seconds,
         nonce=nonce_of(request.nonce),
-        sources=wire.pool_from_wire(request.sources),
+        sources=pool_from_wire(request.sources),
         push_rate=bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES),
     )

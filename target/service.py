@@ -11,6 +11,7 @@ from c1m.gate import operator
 from c1m.seam import Seam, refusals
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
+from c1m.wire_routes import ports_to_wire
 
 from .node import TargetNode
 from .observer import Observer
@@ -27,7 +28,7 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         return pb.TargetServiceDescribeResponse(
             host=wire.host_to_wire(described.host),
             bind=described.bind.host,
-            ports=wire.ports_to_wire(described.bind.ports),
+            ports=ports_to_wire(described.bind.ports),
             single_port=described.bind.single_port,
             busy_with=described.busy_with,
             observes=described.observes,

@@ -19,6 +19,7 @@ from c1m.proof import nonce_of
 from c1m.routes import Route, TupleSpace
 from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 from c1m.v1 import worker_pb2 as pb
+from c1m.wire_routes import pool_from_wire, ports_from_wire, route_from_wire
 from c1m.wire_schedule import stages_from_wire
 from c1m.wire_turnover import turnover_from_wire
 
@@ -57,7 +58,7 @@ def closing_of(request: pb.StopRequest) -> tuple[Close, float]:
 def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
     """``operator``: whose run it is; empty: unknown."""
     check_sizes(request)
-    space = TupleSpace(wire.pool_from_wire(request.sources), wire.ports_from_wire(request.ports))
+    space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
     version = version_in(space)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     heartbeat = wire.heartbeat_from_wire(request.heartbeat) if request.HasField("heartbeat") else None
@@ -68,7 +69,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
         ShardAssignment(
             index=index,
             space=space,
-            routes=tuple(route_within(space, version, wire.route_from_wire(route)) for route in shard.routes),
+            routes=tuple(route_within(space, version, route_from_wire(route)) for route in shard.routes),
             share=share_within(soft, request.peak, shard),
             schedule=following.revision.schedule,
             rushes=following.arrival is Arrival.RUSH,

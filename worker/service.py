@@ -11,6 +11,7 @@ from c1m.gate import operator
 from c1m.seam import Seam, refusals
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
+from c1m.wire_routes import pool_to_wire, ports_to_wire
 from c1m.wire_schedule import revision_to_wire
 
 from .node import WorkerNode
@@ -28,8 +29,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         described = self.seam.call(context, self.node.describe, destinations)
         return pb.DescribeResponse(
             host=wire.host_to_wire(described.host),
-            sources=wire.pool_to_wire(described.sources),
-            ports=wire.ports_to_wire(described.ports),
+            sources=pool_to_wire(described.sources),
+            ports=ports_to_wire(described.ports),
             busy_with=described.busy_with,
             run_id=described.run_id,
             elapsed_ns=described.elapsed_ns,

@@ -11,6 +11,7 @@ from c1m import wire
 from c1m.errors import UsageError
 from c1m.node import Sample
 from c1m.v1 import node_pb2, worker_pb2
+from c1m.wire_routes import pool_from_wire, ports_from_wire
 from c1m.wire_schedule import revision_from_wire
 from chance import fill
 from fuzzed import Target, tried
@@ -21,7 +22,7 @@ REFUSALS = (UsageError, DecodeError)
 def described(data: bytes) -> object:
     answer = worker_pb2.DescribeResponse.FromString(data)
     revision = revision_from_wire(answer.schedule) if answer.HasField("schedule") else None
-    return wire.host_from_wire(answer.host), wire.pool_from_wire(answer.sources), wire.ports_from_wire(answer.ports), revision
+    return wire.host_from_wire(answer.host), pool_from_wire(answer.sources), ports_from_wire(answer.ports), revision
 
 
 def sampled(data: bytes) -> Sample:

@@ -1,0 +1,111 @@
+"""The preparation of a run: every node asked, everything planned, and all processes ready before anything is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from itertools import accumulate
+
+from c1m.errors import RefusedError
+from c1m.proof import NONCE_BYTES
+from c1m.routes import Address
+from c1m.schedule import Arrival
+
+from .fleet import ShardSettings, Target
+from .muster import Muster, muster
+from .nodes import Nodes
+from .outcome import Outcome
+from .plan import Plan
+from .watch import Watch
+
+
+class Preparation:
+    """``prepare`` is the way in."""
+
+    def __init__(self, nodes: Nodes, outcome: Outcome, watch: Watch) -> None:
+        self.nodes = nodes
+        self.outcome = outcome
+        self.spec = outcome.spec
+        self.watch = watch
+        self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
+
+    async def prepare(self) -> None:
+        """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
+
+        Raises C1mError when a node cannot, or is busy, and RefusedError when the total cannot fit.
+        """
+        mustered = await self.muster()
+        plan = self.plan(mustered)
+        destinations = await self.prepare_target(plan, mustered.data_host)
+        await self.prepare_workers(plan, destinations)
+
+    async def muster(self) -> Muster:
+        """Ask every node what it is and can do."""
+        found = await muster(self.spec, list(self.nodes.workers.values()), self.nodes.target)
+        self.outcome.mustered(found)
+        self.watch.scribe.mustered(found)
+        found.check_free()
+        return found
+
+    def plan(self, mustered: Muster) -> Plan:
+        outcome = self.outcome
+        refused = outcome.make_plan(mustered)
+        self.watch.scribe.planned()
+        if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
+            raise RefusedError(*refused)
+        for found in outcome.preflight.tight:
+            self.watch.say(f"tight: {found.sentence()}")
+        self.watch.gauges, self.watch.ledger = outcome.gauges, outcome.ledger
+        return outcome.plan
+
+    async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
+        """The address of each destination of the plan."""
+        listening: Sequence[int] = ()
+        target, entry = self.nodes.target, self.watch.ledger.target
+        if target and entry:
+            self.nodes.engaged.append(target.name)
+            listening = await self.listen(target, plan)
+            self.watch.follow(entry, target, self.nodes.run_id)
+        if endpoint := self.spec.endpoint:
+            listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
+        return [(data_host, port) for port in dict.fromkeys(listening)]
+
+    async def listen(self, target: Target, plan: Plan) -> list[int]:
+        """The target's acceptors made ready, and the port of each."""
+        wanted = self.outcome.target and self.outcome.target.only_run_sources
+        sources = [worker.space.sources for worker in plan.workers] if wanted else []
+        return await target.prepare(self.nodes.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources)
+
+    async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
+        settings, run_id = self.shard_settings(), self.nodes.run_id
+        self.nodes.engaged += [worker.name for worker in plan.workers]
+        points = accumulate((worker.planned for worker in plan.workers), initial=0)
+        await asyncio.gather(
+            *(
+                self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point)
+                for worker, point in zip(plan.workers, points, strict=False)
+            )
+        )
+        for entry in self.watch.ledger.workers:
+            self.watch.follow(entry, self.nodes[entry.name], run_id)
+
+    def shard_settings(self) -> ShardSettings:
+        spec = self.spec
+        return ShardSettings(
+            schedule=spec.schedule,
+            arrival=Arrival.RUSH if spec.rushes else spec.arrival,
+            peak=spec.total,
+            close=spec.close,
+            close_order=spec.close_order,
+            seed=self.outcome.seed,
+            most_in_flight=spec.in_flight,
+            connect_timeout=spec.connect_timeout,
+            lease=spec.lease,
+            heartbeat=spec.beating,
+            turnover=spec.turnover,
+            slow=spec.slow,
+            nonce=b"" if spec.endpoint else self.nonce,
+            keepalive=int(spec.keepalive),
+            pushed=bool(spec.server_push),
+        )
