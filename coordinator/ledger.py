@@ -11,11 +11,12 @@ from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.schedule import Revision, Schedule, straight
-from c1m.tally import Tally, total
+from c1m.tally import Tally
 from c1m.turnover import Wave, joined_waves
 
 from .evidence import Trail
 from .history import History
+from .sums import Sums
 from .timeline import HostState, Moment, NodeState, Timeline
 
 LATENCIES = ("connect_latency_us", "heartbeat_rtt_us")  # those of the time line
@@ -79,6 +80,12 @@ class Ledger:
         self.peak = 0
         self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
         self.timeline = Timeline()
+        self.there, self.gone = Sums(), Sums()  # what the newest samples of the workers count, and of those that are lost
+        for entry in self.workers:
+            self.sums_of(entry).replace(Tally(), entry.sample.tally)
+
+    def sums_of(self, entry: Entry) -> Sums:
+        return self.gone if entry.lost else self.there
 
     @property
     def entries(self) -> list[Entry]:
@@ -89,7 +96,16 @@ class Ledger:
         """The target, if it is one that counts what it accepts, and is not lost."""
         return self.target if self.target and self.accepts and not self.target.lost else None
 
+    def lose(self, entry: Entry, reason: str) -> None:
+        """Nothing more comes from the node, and what it has open is not known any more."""
+        if entry is not self.target and not entry.lost:
+            self.there.replace(entry.sample.tally, Tally())
+            self.gone.replace(Tally(), entry.sample.tally)
+        entry.lost = reason
+
     def take(self, entry: Entry, sample: Sample) -> None:
+        if entry is not self.target:
+            self.sums_of(entry).replace(entry.sample.tally, sample.tally)
         entry.take(sample)
         if sample.revision and sample.revision.version > self.revisions[-1].version:
             self.revisions.append(sample.revision)
@@ -187,17 +203,18 @@ class Ledger:
     @property
     def established(self) -> int:
         """Connections that the workers have open; a lost worker's are not known, and so not counted."""
-        return sum(entry.sample.tally.open for entry in self.workers if not entry.lost)
+        return self.there.open
 
     @property
     def in_use(self) -> int:
         """Connections that the workers have open, wholly or on their side alone, or are opening."""
-        tallies = [entry.sample.tally for entry in self.workers if not entry.lost]
-        return sum(tally.open + tally.half_closed + tally.in_flight for tally in tallies)
+        tally = self.there.tally
+        return tally.open + tally.half_closed + tally.in_flight
 
     @property
     def tally(self) -> Tally:
-        return total(entry.sample.tally for entry in self.workers)
+        """Of all workers, as far as they told."""
+        return self.there.tally + self.gone.tally
 
     @property
     def waves(self) -> tuple[Wave, ...]:

@@ -7,7 +7,6 @@ from math import isqrt
 
 from c1m.node import Host, Sample
 from c1m.schedule import Arrival
-from c1m.tally import total
 
 from .diagnosis import Diagnosis, Finding
 from .evidence import Evidence
@@ -46,7 +45,7 @@ class Lookout:
     def moment(self, now: float) -> Moment:
         """Of the workers that can still tell; what a lost one was to open, nobody asks for any more."""
         entries = [entry for entry in self.ledger.workers if not entry.lost]
-        tally = total(entry.sample.tally for entry in entries)
+        tally = self.ledger.there.tally
         return Moment(
             at=now - self.began,
             scheduled=sum(self.scheduled(entry.sample) for entry in entries),

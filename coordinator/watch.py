@@ -72,7 +72,7 @@ class Watch:
         self.ledger.read(entry, reading, now)
 
     def lose(self, entry: Entry, reason: str) -> None:
-        entry.lost = reason
+        self.ledger.lose(entry, reason)
         self.scribe.lost(entry.name, reason)
         self.say(f"lost: {reason}")
         self.news.set()

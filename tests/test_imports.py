@@ -87,6 +87,7 @@ PURE = (
     "coordinator/signs.py",
     "coordinator/stall.py",
     "coordinator/storms.py",
+    "coordinator/sums.py",
     "coordinator/timeline.py",
     "target/guests.py",
     "worker/absences.py",

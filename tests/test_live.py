@@ -24,7 +24,7 @@ def ledger() -> Ledger:
     dropped = {"peer_reset": 7}
     made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_500, opened=1_234, failed={"ETIMEDOUT": 5}, dropped=dropped)))
     made.take(entries[1], Sample(Phase.OPENING, Tally(attempted=600, opened=600)))
-    entries[1].lost = "worker b:7100 is gone"
+    made.lose(entries[1], "worker b:7100 is gone")
     made.take(entries[2], Sample(Phase.HOLDING, Tally(opened=1_200)))
     return made
 

@@ -85,7 +85,7 @@ def interrupted() -> Outcome:
 def lost() -> Outcome:
     outcome = finished()
     assert outcome.ledger
-    outcome.ledger.workers[0].lost = f"{WORKER} did not answer for 10 s"
+    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer for 10 s")
     return outcome
 
 
