@@ -65,10 +65,16 @@ class Control(ABC):
             raise UsageError(f"{run_id[: bounds.LONGEST_RUN_ID]!r} names no run; send 1 to {bounds.LONGEST_RUN_ID} characters")
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
-        self.engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
-        self.engagement.operator = operator
-        await self.nursery.start(self.engagement.run, self.zygote)
-        return self.engagement
+        engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
+        engagement.operator = operator
+        self.engagement = engagement
+        await self.nursery.start(engagement.run, self.zygote)
+        return engagement
+
+    def owner_of(self, run_id: str) -> str:
+        """Whose a run is; empty: the node is not on it, or without TLS. Any thread may ask: it looks at the engagement once."""
+        run = self.engagement
+        return run.operator if run and run.run_id == run_id and not run.over.is_set() else ""
 
     async def find(self, run_id: str) -> Engagement:
         """Raises RefusedError when the node knows no such run."""

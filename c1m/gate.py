@@ -1,10 +1,14 @@
-"""The gate of a node: every command passes it, is told in the node's log, and is refused where its caller may not command."""
+"""The gate of a node: every command passes it, is told in the node's log, and is refused where its caller may not command.
+
+With TLS a run is its operator's: whatever names it is refused to others, watching included, since that is its lease. What
+names no run (Describe, Tune) and what would make another one (Prepare) the node answers: it says with whose run it is busy.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
 import grpc
@@ -15,6 +19,8 @@ from c1m.roles import Bearer, Role, bearer_of
 
 Request: TypeAlias = Any  # of whichever call it is
 Answer: TypeAlias = Any
+
+BEGINS: Final = "Prepare"  # names a run that is not yet, whatever its name
 
 
 def bearer(context: grpc.ServicerContext) -> Bearer | None:
@@ -41,10 +47,14 @@ def named(run_id: str) -> str:
 
 
 class Gate(grpc.ServerInterceptor):
-    """``secured``: whether callers have to be operators by their certificates. ``says``: whether there is a log."""
+    """``secured``: whether callers have to be operators by their certificates. ``says``: whether there is a log.
 
-    def __init__(self, name: str, *, secured: bool, says: bool) -> None:
+    ``owner_of``: a run's id -> whose it is; empty: nobody's that is known.
+    """
+
+    def __init__(self, name: str, owner_of: Callable[[str], str], *, secured: bool, says: bool) -> None:
         self.name = name
+        self.owner_of = owner_of
         self.secured = secured
         self.says = says
 
@@ -69,21 +79,37 @@ class Gate(grpc.ServerInterceptor):
         self, command: str, behaviour: Callable[[Request, grpc.ServicerContext], Answer]
     ) -> Callable[[Request, grpc.ServicerContext], Answer]:
         def call(request: Request, context: grpc.ServicerContext) -> Answer:
-            self.admit(command, named(getattr(request, "run_id", "")), context)
+            self.admit(command, getattr(request, "run_id", ""), context)
             return behaviour(request, context)
 
         return call
 
     def admit(self, command: str, run_id: str, context: grpc.ServicerContext) -> None:
-        """Aborts the call of whoever may not command."""
+        """Aborts the call of whoever may not command, or not this run."""
         found = bearer(context)
         who = f"{found or ('somebody of no role' if self.secured else 'somebody without TLS')} at {address(context)}"
-        what = f"{command} of run {run_id}" if run_id else command
-        if self.secured and (found is None or found.role is not Role.OPERATOR):
-            sentence = f"{found or 'the certificate'} is no operator's certificate, and only operators command nodes"
-            self.say(f"refused {what} by {who}: {sentence}")
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, f"{sentence}; issue one with c1m-coord pki issue operator NAME")
+        what = f"{command} of run {named(run_id)}" if run_id else command
+        if why := self.instead(found, command, run_id):
+            self.say(f"refused {what} by {who}: {why}")
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, why)
         self.say(f"{what} by {who}")
+
+    def instead(self, found: Bearer | None, command: str, run_id: str) -> str:
+        """Why it may not; empty where it may."""
+        if not self.secured:
+            return ""
+        if found is None or found.role is not Role.OPERATOR:
+            return (
+                f"{found or 'the certificate'} is no operator's certificate, and only operators command nodes; issue one with "
+                f"c1m-coord pki issue operator NAME"
+            )
+        owner = self.owner_of(run_id)
+        if owner in ("", found.name) or command == BEGINS:
+            return ""
+        return (
+            f"run {named(run_id)} is of operator {owner}, who alone may command it; ask {owner} to end it, or wait until the "
+            f"node is free"
+        )
 
     def say(self, sentence: str) -> None:
         if self.says or sentence.startswith("refused"):

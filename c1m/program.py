@@ -44,9 +44,9 @@ async def serve(
     """
     raise_to_hard()  # children inherit it
     credentials = server_credentials(name, tls) if tls else None
-    gate = Gate(name, secured=bool(tls), says=not with_parent)
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
         control = make(made, nursery)
+        gate = Gate(name, control.owner_of, secured=bool(tls), says=not with_parent)
         seam = Seam()
         with told(name):  # not before there is a zygote, whose children keep their stderr
             async with serving(str(listen), lambda server: add(control, seam, server), gate, credentials) as port:
