@@ -191,14 +191,16 @@ class Crew:
         self.on_change = on_change
         self.children: list[Child] = []
         self.obituaries: list[str] = []
-        self.complete = False  # nobody else will be hired
+        self.complete = False  # all that the run begins with are there; others may join them
+        self.closing = False  # nobody else is hired
         self.dismissed = False  # from here on, an end is what we asked for
 
-    async def hire(self, recruits: Sequence[Recruit]) -> None:
-        """Fork children, give each its assignment and listen to it. Once for a run; nobody, for one that only observes.
+    async def hire(self, recruits: Sequence[Recruit]) -> list[Child]:
+        """Fork children, give each its assignment and listen to it. Nobody, for a run that only observes.
 
-        Raises RefusedError for an assignment that no link takes, before anybody is forked.
+        Raises RefusedError for an assignment that no link takes, before anybody is forked, and if the run is closed meanwhile.
         """
+        hired: list[Child] = []
         for recruit in recruits:
             try:
                 link.encode(recruit.assignment)
@@ -210,7 +212,7 @@ class Crew:
         for start in range(0, len(recruits), AT_ONCE):
             some = recruits[start : start + AT_ONCE]
             children = await self.zygote.fork([each.name for each in some], [each.descriptors for each in some])
-            if self.dismissed:  # while the zygote forked
+            if self.closing:  # while the zygote forked
                 for child in children:
                     child.end.close()
                 raise RefusedError("the run was closed while its processes were being made")
@@ -218,8 +220,10 @@ class Crew:
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
                 await child.send(recruit.assignment)
+            hired += children
         self.complete = True
         self.on_change()
+        return hired
 
     async def listen(self, child: Child) -> None:
         """Take in what a child says until it is gone."""
@@ -241,9 +245,14 @@ class Crew:
         for child in self.children:
             await child.send(order)
 
+    async def close(self, order: link.Message) -> None:
+        """The last order. Whoever is being forked now will not get it, and is not taken any more."""
+        self.closing = True
+        await self.order(order)
+
     async def dismiss(self) -> None:
         """Close every link, which ends every child, and wait until all have ended and their last tallies were read."""
-        self.dismissed = True
+        self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
                 child.end.shutdown(1)  # SHUT_WR: the child reads an end, we still read its last tally
@@ -251,7 +260,7 @@ class Crew:
 
     async def cut_off(self) -> None:
         """As ``dismiss``, where nobody listens to them any more: what they say last is lost."""
-        self.dismissed = True
+        self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
                 child.gone.set()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import trio
 
 from c1m import link
-from c1m.crew import Crew, Zygote
+from c1m.crew import Crew, Recruit, Zygote
 from c1m.errors import C1mError
 from c1m.following import Following
 from c1m.kernel.reader import Reader
@@ -49,6 +49,7 @@ class Engagement:
         self.start = 0.0
         self.halted = ""
         self.following: Following | None = None  # a worker's schedule
+        self.settling = False  # it comes to its end: nothing takes the place of anything any more
         self.stopping = False
         self.over = trio.Event()
         self.ready = trio.Event()
@@ -106,8 +107,18 @@ class Engagement:
         """Begin to close; the last sample tells when all is closed. Saying it twice changes nothing."""
         if not self.stopping:
             self.stopping = True
-            await self.crew.order(order)
+            await self.crew.close(order)
             self.touch()
+
+    async def join(self, recruits: Sequence[Recruit]) -> None:
+        """More children for a run that has started; they go on from where it is now.
+
+        Raises RefusedError as ``Crew.hire``.
+        """
+        reached = self.crew.reached_ns()
+        for child in await self.crew.hire(recruits):
+            child.reached_ns = reached
+            await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
 
     async def end_with_lease(self) -> None:
         while not self.lease_ended():
@@ -170,7 +181,8 @@ class Engagement:
     def phase(self) -> Phase:
         if not self.crew.children:  # and none to come: an observer's run
             return Phase.CLOSED if self.stopping else Phase.HOLDING
-        return slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
+        phase = slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
+        return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
 
     def sample(self, read: int) -> Sample:
         """With the reading if it is newer, and only then with histograms: those of fifty children take 10 ms to add up."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from c1m.dealing import Share
+from c1m.errors import UsageError
 from c1m.schedule import Arrival, Revision, Stage
 
 
@@ -18,15 +20,34 @@ def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    share: Share
+    shares: tuple[Share, ...]  # arcs of one ring
     revision: Revision
     arrival: Arrival
+
+    @property
+    def peak(self) -> int:
+        """Of the run, which all nodes have in common."""
+        return self.shares[0].peak
+
+    @property
+    def size(self) -> int:
+        """Connections of the node when the run is at its peak."""
+        return sum(share.size for share in self.shares)
+
+    def joined_by(self, more: Iterable[Share]) -> Following:
+        """With other arcs besides. Raises UsageError where two of them have points in common: a connection is one shard's."""
+        joined = replace(self, shares=(*self.shares, *more))
+        for share, after in pairwise(sorted(joined.shares, key=lambda share: share.first)):
+            if share.first + share.size > after.first:
+                raise UsageError(f"{share} and {after} have connections in common; send arcs that nobody has here")
+        return joined
 
     def retargeted(self, at_ns: int, stages: Iterable[Stage]) -> Following:
         """Other stages from then on; what was opened as fast as it went is closed and opened on the clock from there."""
         arrival = Arrival.CONSTANT if self.arrival is Arrival.RUSH else self.arrival
-        return Following(self.share, self.revision.next(at_ns, stages), arrival)
+        return Following(self.shares, self.revision.next(at_ns, stages), arrival)
 
     def scheduled(self, elapsed_ns: int) -> int:
         """How many connections the node should have open by the line."""
-        return self.share.count(self.revision.schedule.at(elapsed_ns))
+        number = self.revision.schedule.at(elapsed_ns)
+        return sum(share.count(number) for share in self.shares)

@@ -28,7 +28,7 @@ from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wi
 from c1m.wire_turnover import turnover_to_wire
 
 from .channel import CALL_SECONDS, Node, check_protocol, sentences
-from .plan import WorkerPlan
+from .plan import ShardPlan, WorkerPlan
 
 if TYPE_CHECKING:
     from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
@@ -135,6 +135,14 @@ class Worker(Node):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
+    async def reinforce(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
+        """More shards for a run that goes on: of each the first point of its arc, and its plan in this worker's tuple space."""
+        request = worker_pb2.ReinforceRequest(
+            run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
+        )
+        with sentences(self.name):
+            await self.stub.Reinforce(request, timeout=PREPARE_SECONDS)
+
     async def watch(self, run_id: str) -> AsyncIterator[Told]:
         with sentences(self.name):
             async for answer in self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id)):
@@ -231,8 +239,7 @@ def prepare_request(
 ) -> worker_pb2.PrepareRequest:
     shards = []
     for shard in plan.shards:
-        routes = [route_to_wire(route) for route in shard.resolve(destinations)]
-        shards.append(worker_pb2.ShardAssignment(routes=routes, first_point=first_point))
+        shards.append(shard_to_wire(shard, destinations, first_point))
         first_point += shard.planned
     return worker_pb2.PrepareRequest(
         run_id=run_id,
@@ -255,6 +262,11 @@ def prepare_request(
         nonce=settings.nonce,
         turnover=turnover_to_wire(settings.turnover) if settings.turnover else None,
     )
+
+
+def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point: int) -> worker_pb2.ShardAssignment:
+    routes = [route_to_wire(route) for route in shard.resolve(destinations)]
+    return worker_pb2.ShardAssignment(routes=routes, first_point=first_point)
 
 
 async def resolve(host: str) -> str:

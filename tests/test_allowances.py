@@ -104,7 +104,7 @@ def test_named_is_allowed_and_nothing_else(
 
 
 def following(total: int, seconds: float, share: float = 1.0, arrival: Arrival = Arrival.CONSTANT) -> Following:
-    return Following(Share(total, 0, int(total * share)), Revision(straight(total, seconds)), arrival)
+    return Following((Share(total, 0, int(total * share)),), Revision(straight(total, seconds)), arrival)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,19 @@ def test_where_the_line_turns_it_is_enough_that_everybody_had_their_turn() -> No
     assert milestones.reached == {0: 101, 1: 161, 2: 201}
 
 
+def test_who_joins_has_reached_what_the_others_have_and_misses_what_came_and_went() -> None:
+    """During the fall to 4: it opens what is there at that moment, and a stage is reached by turns where the line turns."""
+    schedule = stages((10, 100), (4, 60), (8, 40))
+    joiner = Milestones(ALONE, schedule)
+    joiner.join(schedule, 130, {0: 101})
+
+    assert (joiner.missed, joiner.reached) == (3, {0: 101})
+    joiner.look(161, opened=8, closed=3, held=5)
+    assert joiner.reached == {0: 101, 1: 161}, "7 that were due, 3 closed; another has opened already"
+    joiner.look(201, opened=11, closed=3, held=8)
+    assert joiner.reached == {0: 101, 1: 161, 2: 201}
+
+
 def test_a_stage_that_lost_connections_is_not_reached() -> None:
     milestones = Milestones(ALONE, UP_REST_DOWN_UP)
 

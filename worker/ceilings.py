@@ -28,7 +28,7 @@ class Ceilings:
 
     def check(self, following: Following, turnover: Turnover | None) -> None:
         """Raises RefusedError for a run that is to go beyond."""
-        size = following.share.size
+        size = following.size
         if self.connections is not None and size > self.connections:
             raise RefusedError(
                 f"is to open {size:,} connections, and may open {self.connections:,} (--most-connections); ask for fewer, or "
@@ -46,7 +46,7 @@ class Ceilings:
 
     def check_rate(self, following: Following, schedule: Schedule) -> None:
         """Raises RefusedError for a schedule that is too steep."""
-        wanted = schedule.steepest * following.share.size / following.share.peak
+        wanted = schedule.steepest * following.size / following.peak
         if self.rate is not None and wanted > self.rate:
             raise RefusedError(
                 f"is to open {wanted:,.0f} connections a second at times, and may open {self.rate:,.0f} (--most-rate); open "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from c1m.dealing import Share
@@ -38,6 +38,7 @@ class Milestones:
         self.reached: dict[int, int] = {}
         self.ahead: list[Goal] = []
         self.next_ns = NEVER  # looking before then finds nothing
+        self.missed = 0  # connections that the schedule opened and closed before the shard came
         self.follow(schedule, 0)
 
     def follow(self, schedule: Schedule, kept: int) -> None:
@@ -47,9 +48,20 @@ class Milestones:
         self.ahead += [goal for goal in goals(self.share, schedule) if goal.index >= kept]
         self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
 
+    def join(self, schedule: Schedule, elapsed_ns: int, reached: Mapping[int, int]) -> None:
+        """Of a run that goes on, and had reached those stages."""
+        self.reached = dict(reached)
+        self.ahead = [goal for goal in self.ahead if goal.index not in reached]
+        self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
+        lines = [line for line in schedule.lines if line.begin_ns <= elapsed_ns]
+        ends = [line.total if line.end_ns <= elapsed_ns else line.at(elapsed_ns) for line in lines]
+        falls = (self.share.count(line.origin) - self.share.count(end) for line, end in zip(lines, ends, strict=True))
+        self.missed = sum(fall for fall in falls if fall > 0)
+
     def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
         """So many were ever opened and closed for the schedule, and are established now."""
         begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
+        opened, closed = opened + self.missed, closed + self.missed
         done = [goal for goal in begun if goal.is_reached(elapsed_ns, opened, closed, held)]
         if done:
             self.reached.update((goal.index, elapsed_ns) for goal in done)

@@ -21,6 +21,7 @@ from c1m.kernel.host import read_host
 from c1m.node import Host, Inspection
 from c1m.phase import Close, Phase
 from c1m.ports import PortRanges, client_ports
+from c1m.routes import Address
 from c1m.schedule import Arrival, Revision, Stage
 from c1m.shapes import MOST_STAGES
 from c1m.units import format_bytes
@@ -90,7 +91,9 @@ class WorkerNode(Control):
         self.wanted_ports = wanted_ports
         self.allowances = allowances
         self.ceilings = ceilings
-        self.shards: Sequence[ShardAssignment] = ()
+        self.preparation: Preparation | None = None  # of the newest run
+        self.shards: Sequence[ShardAssignment] = ()  # of that run, those that joined it included
+        self.turning = trio.Lock()  # held by who changes what shards there are, or what they follow
 
     async def describe(self, destinations: Iterable[str]) -> Description:
         run = self.engagement if self.engagement and not self.engagement.stopping else None
@@ -132,12 +135,11 @@ class WorkerNode(Control):
             self.ceilings.check(preparation.following, shard.turnover)
         closing = closing_order(Close.RESET, 0, 1)
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
-        self.shards = preparation.shards
+        self.preparation, self.shards = preparation, preparation.shards
         engagement.following = preparation.following
         try:
             await self.check_allowed(preparation.shards, preparation.nonce)
-            recruits = [Recruit(f"shard {shard.index}", shard.to_message()) for shard in preparation.shards]
-            await engagement.crew.hire(recruits)
+            await engagement.crew.hire([recruit(shard) for shard in preparation.shards])
             await engagement.all_ready()
         except BaseException:
             await engagement.stop(engagement.closing)
@@ -145,9 +147,10 @@ class WorkerNode(Control):
 
     async def start(self, run_id: str) -> None:
         engagement = await self.find(run_id)
-        check_start(engagement)
-        engagement.start = time.monotonic() + START_DELAY_SECONDS
-        await engagement.crew.order({"start": engagement.start})
+        async with self.turning:
+            check_start(engagement)
+            engagement.start = time.monotonic() + START_DELAY_SECONDS
+            await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
@@ -156,21 +159,50 @@ class WorkerNode(Control):
         Raises RefusedError where the run was not planned for that.
         """
         engagement = await self.find(run_id)
-        following = engagement.following
-        assert following
-        check_retarget(engagement, following, max(stage.total for stage in stages))
-        kept = following.revision.schedule.kept(at_ns)
-        following = following.retargeted(at_ns, stages)
-        self.ceilings.check_rate(following, following.revision.schedule)
-        bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
-        engagement.following = following
-        await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
+        async with self.turning:
+            following = engagement.following
+            assert following
+            check_retarget(engagement, following, max(stage.total for stage in stages))
+            kept = following.revision.schedule.kept(at_ns)
+            following = following.retargeted(at_ns, stages)
+            self.ceilings.check_rate(following, following.revision.schedule)
+            bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
+            engagement.following = following
+            await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
         engagement.touch()
         return following.revision.version
 
+    async def preparation_of(self, run_id: str) -> Preparation:
+        """Raises RefusedError when the node knows no such run, or does not know yet whether it can do it."""
+        await self.find(run_id)
+        if self.preparation is None or self.preparation.run_id != run_id:
+            raise RefusedError(f"run {run_id} is still being prepared; try again once it has started")
+        return self.preparation
+
+    async def reinforce(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
+        """More shards for a run that goes on, with arcs that none of its shards has; as if they had been there from the start.
+
+        Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
+        """
+        engagement = await self.find(run_id)
+        async with self.turning:
+            check_joining(engagement)
+            self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
+            assert engagement.following
+            following = engagement.following.joined_by(shard.share for shard in shards)
+            self.ceilings.check(following, shards[0].turnover)
+            preparation = await self.preparation_of(run_id)
+            await self.check_allowed(shards, preparation.nonce, self.shards)
+            check_joining(engagement)
+            numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
+            await engagement.join([recruit(as_of_now(shard, following)) for shard in numbered])
+            self.shards = (*self.shards, *numbered)
+            engagement.following = following
+        engagement.touch()
+
     def count(self) -> Inspection:
         """Connections from this node's sources and ports toward the run's destinations: others of the namespace have theirs."""
-        destinations = {route.destination for shard in self.shards for route in shard.routes}
+        destinations = destinations_of(self.shards)
         ports = sorted({port for _, port in destinations})
         family: sockdiag.Family = 6 if any(":" in host for host, _ in destinations) else 4
         space = self.shards[0].space
@@ -182,6 +214,7 @@ class WorkerNode(Control):
     async def quiet(self, run_id: str) -> None:
         """Connections are held, and send nothing more; wait for what is under way, not for ever."""
         engagement = await self.find(run_id)
+        engagement.settling = True
         await engagement.crew.order({"quiet": True})
         with trio.move_on_after(QUIET_SECONDS):
             while not all(child.quiet for child in engagement.crew.alive):
@@ -202,9 +235,14 @@ class WorkerNode(Control):
         answers = [child.probed for child in children if child.probed]
         return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
 
-    async def check_allowed(self, shards: Sequence[ShardAssignment], nonce: bytes) -> None:
-        """Raises RefusedError for a server that may not be loaded from here, and is no c1m-target of the run."""
-        destinations = sorted({route.destination for shard in shards for route in shard.routes})
+    async def check_allowed(
+        self, shards: Sequence[ShardAssignment], nonce: bytes, allowed: Sequence[ShardAssignment] = ()
+    ) -> None:
+        """Raises RefusedError for a server that may not be loaded from here, and is no c1m-target of the run.
+
+        What the shards of ``allowed`` connect to has been asked already.
+        """
+        destinations = sorted(destinations_of(shards) - destinations_of(allowed))
         slow = any(shard.slow for shard in shards)
         beyond = await trio.to_thread.run_sync(partial(self.allowances.beyond, destinations, slow=slow))
         if not beyond:
@@ -215,11 +253,26 @@ class WorkerNode(Control):
 
     async def calm(self, run_id: str) -> None:
         """Replace nothing from here on; samples tell when nothing is in flight any more."""
-        await (await self.find(run_id)).crew.order({"calm": True})
+        engagement = await self.find(run_id)
+        engagement.settling = True
+        await engagement.crew.order({"calm": True})
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)
         await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+
+
+def recruit(shard: ShardAssignment) -> Recruit:
+    return Recruit(f"shard {shard.index}", shard.to_message())
+
+
+def as_of_now(shard: ShardAssignment, following: Following) -> ShardAssignment:
+    """By the schedule that is followed now."""
+    return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
+
+
+def destinations_of(shards: Iterable[ShardAssignment]) -> set[Address]:
+    return {route.destination for shard in shards for route in shard.routes}
 
 
 def check_start(engagement: Engagement) -> None:
@@ -244,11 +297,22 @@ def check_retarget(engagement: Engagement, following: Following, most: int) -> N
         raise RefusedError(f"{run} {engagement.halted}")
     if following.arrival is Arrival.RUSH and engagement.phase < Phase.HOLDING:
         raise RefusedError(f"{run} is still opening, as fast as it can; try again once it holds its connections")
-    if most > following.share.peak:
+    if most > following.peak:
         raise RefusedError(
-            f"{run} was planned for {following.share.peak:,} connections at most, and {most:,} are asked for; ask for "
+            f"{run} was planned for {following.peak:,} connections at most, and {most:,} are asked for; ask for "
             f"fewer, or start a run whose --stage or --total reaches that high"
         )
+
+
+def check_joining(engagement: Engagement) -> None:
+    """Raises RefusedError when nobody can join the run: it has not started, or comes to its end."""
+    run = f"run {engagement.run_id}"
+    if not engagement.start:
+        raise RefusedError(f"{run} has not started; try again once it has")
+    if engagement.stopping or engagement.settling:
+        raise RefusedError(f"{run} comes to its end; start another one")
+    if engagement.halted:
+        raise RefusedError(f"{run} {engagement.halted}")
 
 
 def closing_order(close: Close, rate: float, shards: int) -> link.Message:

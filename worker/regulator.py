@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from random import Random
 
@@ -45,6 +45,14 @@ class Regulator:
         """``start`` is the run's, on the monotonic clock; ``succession``, if any, has seats that are the schedule's."""
         self.start = start
         self.succession = succession
+
+    def join(self, elapsed_ns: int, reached: Mapping[int, int]) -> None:
+        """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``Milestones``."""
+        schedule = self.assignment.schedule
+        if not self.assignment.rushes:
+            scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
+            self.course = Course(iter(())).turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
+        self.milestones.join(schedule, elapsed_ns, reached)
 
     # -- what is, and what should be
 

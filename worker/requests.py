@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import resource
 from collections.abc import Sequence
+from dataclasses import replace
 
 from c1m import bounds, wire
 from c1m.dealing import Share
@@ -31,6 +32,8 @@ from .node import Preparation
 SHORTEST_TICK_SECONDS = 0.002
 LONGEST_TICK_SECONDS = 0.01
 WAKES_A_SECOND = 5000  # of all shards of a node together
+
+POINT_BITS = 64  # of a shard's seed: below the run's is where its arc begins
 
 SLOWEST_CLOSE = 1e-6  # connections a second; a run that closes takes no other order
 
@@ -76,7 +79,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
             scattered=following.arrival is Arrival.POISSON,
             oldest_first=bounds.member(CloseOrder, request.close_order or CloseOrder.OLDEST) is CloseOrder.OLDEST,
             reset=bounds.member(Close, request.close or Close.RESET) is Close.RESET,
-            seed=request.seed << 64 | shard.first_point,
+            seed=request.seed << POINT_BITS | shard.first_point,
             descriptors=soft,
             most_in_flight=bounds.within("connects in flight", request.most_in_flight, 1, bounds.MOST_IN_FLIGHT),
             connect_timeout=bounds.within(
@@ -94,7 +97,23 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
     return Preparation(request.run_id, following, shards, request.lease_seconds, nonce_of(request.nonce), operator)
 
 
-def check_sizes(request: pb.PrepareRequest) -> None:
+def reinforcement(request: pb.ReinforceRequest, run: Preparation) -> list[ShardAssignment]:
+    """More shards like those that the run has; which numbers they get, and what schedule they follow, is the node's to say."""
+    check_sizes(request)
+    like = run.shards[0]
+    version = version_in(like.space)
+    return [
+        replace(
+            like,
+            routes=tuple(route_within(like.space, version, route_from_wire(route)) for route in shard.routes),
+            share=share_within(like.descriptors, like.share.peak, shard),
+            seed=like.seed >> POINT_BITS << POINT_BITS | shard.first_point,
+        )
+        for shard in request.shards
+    ]
+
+
+def check_sizes(request: pb.PrepareRequest | pb.ReinforceRequest) -> None:
     """Before anything is made of what is repeated. The number of shards is the node's to refuse."""
     if not request.shards:
         raise UsageError("a run without shards opens nothing; give at least one")
@@ -138,7 +157,7 @@ def following_of(request: pb.PrepareRequest) -> Following:
         raise UsageError(f"the schedule rises to {schedule.peak:,}, and its peak is said to be {request.peak:,}")
     shares = [share_of(request.peak, shard) for shard in request.shards]
     share = Share(request.peak, shares[0].first, sum(each.size for each in shares))
-    return Following(share, Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
+    return Following((share,), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
 
 
 def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Share:

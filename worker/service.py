@@ -15,7 +15,7 @@ from c1m.wire_routes import pool_to_wire, ports_to_wire
 from c1m.wire_schedule import revision_to_wire
 
 from .node import WorkerNode
-from .requests import closing_of, destinations_of, preparation, turn_of
+from .requests import closing_of, destinations_of, preparation, reinforcement, turn_of
 
 
 class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
@@ -52,6 +52,13 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         with refusals(context):
             at_ns, stages = turn_of(request)
         return pb.RetargetResponse(version=self.seam.call(context, self.node.retarget, request.run_id, at_ns, stages))
+
+    def Reinforce(self, request: pb.ReinforceRequest, context: grpc.ServicerContext) -> pb.ReinforceResponse:
+        run = self.seam.call(context, self.node.preparation_of, request.run_id)
+        with refusals(context):
+            shards = reinforcement(request, run)
+        self.seam.call(context, self.node.reinforce, request.run_id, shards)
+        return pb.ReinforceResponse()
 
     def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
         for sample in self.seam.watch(context, lambda: self.node.find(request.run_id)):

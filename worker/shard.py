@@ -14,6 +14,7 @@ import trio
 
 from c1m import link
 from c1m.phase import Phase
+from c1m.schedule import NANOSECONDS
 from c1m.tally import Tally
 
 from .assignment import ShardAssignment, schedule_from_message
@@ -77,7 +78,7 @@ class Shard:
             if order is None:
                 return
             if "start" in order:
-                self.begin(order["start"])
+                self.begin(order["start"], order.get("joined"), order.get("reached"))
             elif "halt" in order:
                 self.driver.halt()
             elif "retarget" in order:
@@ -94,13 +95,17 @@ class Shard:
             elif "close" in order:
                 await self.driver.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
 
-    def begin(self, start: float) -> None:
-        """Make what connections do besides being open, and let the driver go."""
+    def begin(self, start: float, joined: float | None = None, reached: dict[int, int] | None = None) -> None:
+        """Make what connections do besides being open, and let the driver go.
+
+        ``joined``: when the shard was told of a run that had started long before, and had ``reached`` those stages.
+        """
         assignment, connections = self.assignment, self.connections
+        since = start if joined is None else joined
         behaviours: list[Behaviour] = []
         if assignment.heartbeat:
             self.heartbeats = Heartbeats(
-                assignment.heartbeat, connections, assignment.index, start, sum(route.count for route in assignment.routes)
+                assignment.heartbeat, connections, assignment.index, since, sum(route.count for route in assignment.routes)
             )
         if assignment.pushed:
             self.pushes = Pushes(self.heartbeats)
@@ -108,9 +113,9 @@ class Shard:
         elif self.heartbeats:
             behaviours.append(self.heartbeats)
         if assignment.keepalive:
-            behaviours.append(Keepalive(assignment.keepalive, connections, start))
+            behaviours.append(Keepalive(assignment.keepalive, connections, since))
         if assignment.slow and assignment.slow.interval:
-            behaviours.append(Trickle(assignment.slow, connections, start))
+            behaviours.append(Trickle(assignment.slow, connections, since))
         if assignment.turnover:
             self.succession = Succession(
                 assignment.turnover,
@@ -124,6 +129,10 @@ class Shard:
             behaviours.append(self.succession)
         connections.behave(tuple(behaviours))
         self.regulator.begin(start, self.succession)
+        if joined is not None:
+            self.regulator.join(int((joined - start) * NANOSECONDS), reached or {})
+            if self.succession:
+                self.succession.storms.miss(joined - start)
         self.driver.begin(start)
 
     async def quieten(self) -> None:

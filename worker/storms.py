@@ -54,6 +54,11 @@ class Storms:
             self.leaving = None
         return self.next()
 
+    def miss(self, now: float) -> None:
+        """Those that have come by then: whoever joins the run has no part in them."""
+        while self.next() <= now:
+            self.begun += 1
+
     @property
     def present(self) -> Storm:
         return self.storms[self.begun - 1]

@@ -217,6 +217,18 @@ class RetargetResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
+class ReinforceRequest(_message.Message):
+    __slots__ = ("run_id", "shards")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ...) -> None: ...
+
+class ReinforceResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class WatchRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]

@@ -55,6 +55,11 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.FromString,
                 _registered_method=True)
+        self.Reinforce = channel.unary_unary(
+                '/c1m.v1.WorkerService/Reinforce',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.ReinforceRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.ReinforceResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/c1m.v1.WorkerService/Watch',
                 request_serializer=c1m_dot_v1_dot_worker__pb2.WatchRequest.SerializeToString,
@@ -119,6 +124,14 @@ class WorkerServiceServicer(object):
 
     def Retarget(self, request, context):
         """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reinforce(self, request, context):
+        """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
+        what is past is made up for at once. Refused before Start, and once the run comes to its end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +209,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Retarget,
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.SerializeToString,
+            ),
+            'Reinforce': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reinforce,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.ReinforceRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.ReinforceResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -342,6 +360,33 @@ class WorkerService(object):
             '/c1m.v1.WorkerService/Retarget',
             c1m_dot_v1_dot_worker__pb2.RetargetRequest.SerializeToString,
             c1m_dot_v1_dot_worker__pb2.RetargetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reinforce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/c1m.v1.WorkerService/Reinforce',
+            c1m_dot_v1_dot_worker__pb2.ReinforceRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.ReinforceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class WorkerServiceStub:
     """Begin to follow the schedule."""
     Retarget: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]
     """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+    Reinforce: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]
+    """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
+    what is past is made up for at once. Refused before Start, and once the run comes to its end.
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
     when nobody has watched for the lease time, the node closes its connections and is free again.
@@ -71,6 +75,10 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Begin to follow the schedule."""
     Retarget: _aio.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]  # type: ignore[assignment]
     """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+    Reinforce: _aio.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]  # type: ignore[assignment]
+    """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
+    what is past is made up for at once. Refused before Start, and once the run comes to its end.
+    """
     Watch: _aio.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]  # type: ignore[assignment]
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
     when nobody has watched for the lease time, the node closes its connections and is free again.
@@ -122,6 +130,16 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.RetargetResponse, _abc.Awaitable[_worker_pb2.RetargetResponse]]:
         """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+
+    @_abc_1.abstractmethod
+    def Reinforce(
+        self,
+        request: _worker_pb2.ReinforceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.ReinforceResponse, _abc.Awaitable[_worker_pb2.ReinforceResponse]]:
+        """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
+        what is past is made up for at once. Refused before Start, and once the run comes to its end.
+        """
 
     @_abc_1.abstractmethod
     def Watch(

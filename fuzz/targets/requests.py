@@ -16,7 +16,7 @@ from c1m.errors import RefusedError, UsageError
 from c1m.target.requests import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
 from c1m.worker.assignment import ShardAssignment
-from c1m.worker.requests import closing_of, destinations_of, preparation, turn_of
+from c1m.worker.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
 from c1m.worker.shard import Shard
 from chance import fill
 from fuzzed import Target, tried
@@ -50,6 +50,9 @@ def sound_request(chance: Random) -> worker_pb2.PrepareRequest:
     return request
 
 
+SMALLEST = sound_request(Random(0))
+
+
 def disturbed(message: Message, chance: Random) -> bytes:
     """A message with one or two of its parts replaced by others, edges mostly."""
     other = type(message)()
@@ -80,6 +83,14 @@ def prepared(data: bytes) -> object:
     return asked.following.scheduled(LOOK_AHEAD_NS)
 
 
+def joined(data: bytes) -> object:
+    """To the smallest run that there is."""
+    shards = reinforcement(worker_pb2.ReinforceRequest.FromString(data), preparation(SMALLEST, ""))
+    for shard in shards[:3]:
+        begin(shard)
+    return len(shards)
+
+
 def begin(assignment: ShardAssignment) -> None:
     """As in a shard's process."""
     try:
@@ -104,6 +115,7 @@ def begin(assignment: ShardAssignment) -> None:
 ASKED: dict[type[Message], Callable[[bytes], object]] = {
     worker_pb2.DescribeRequest: lambda data: destinations_of(worker_pb2.DescribeRequest.FromString(data)),
     worker_pb2.RetargetRequest: lambda data: turn_of(worker_pb2.RetargetRequest.FromString(data)),
+    worker_pb2.ReinforceRequest: joined,
     worker_pb2.StopRequest: lambda data: closing_of(worker_pb2.StopRequest.FromString(data)),
     target_pb2.TargetServicePrepareRequest: lambda data: of_target(target_pb2.TargetServicePrepareRequest.FromString(data), ""),
 }
