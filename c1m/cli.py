@@ -18,7 +18,7 @@ TLS_HELP = "Directory of this node's certificate (c1m-coord pki issue node ...):
 INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
 WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
 ALLOW_TUNE_HELP = "Let whoever may command this node raise this host's limits, as c1m-coord tune does, and restore them."
-LISTEN_HELP = "Control address, HOST:PORT; port 0 takes any free one and says which."
+LISTEN_HELP = "Control address: HOST:PORT, where port 0 takes any free one and says which, or unix:/PATH, for its owner only."
 
 
 def option(name: str, parse: Callable[[str], T], text: str) -> T:

@@ -45,6 +45,15 @@ class HostPort:
         except ValueError:
             return self.host.lower() == "localhost"
 
+    @property
+    def uri(self) -> str:
+        """As gRPC takes it."""
+        return str(self)
+
+    def bound(self, port: int) -> HostPort:
+        """Where it listens, once the kernel has chosen."""
+        return HostPort(self.host, port)
+
     def __str__(self) -> str:
         return f"{_bracketed(self.host)}:{self.port}"
 

@@ -35,9 +35,10 @@ def operator(context: grpc.ServicerContext) -> str:
     return found.name if found else ""
 
 
-def address(context: grpc.ServicerContext) -> str:
-    """Of the caller, as people write it. gRPC has "ipv4:127.0.0.1:4000" and "ipv6:%5B::1%5D:4000"."""
-    return unquote(context.peer()).partition(":")[2]
+def whence(context: grpc.ServicerContext) -> str:
+    """The caller's address as people write it. gRPC has "ipv4:127.0.0.1:4000", "ipv6:%5B::1%5D:4000", and only "unix:"."""
+    address = unquote(context.peer()).partition(":")[2]
+    return f"at {address}" if address else "over the Unix socket"  # by whose mode it is its owner, or root
 
 
 def named(run_id: str) -> str:
@@ -87,7 +88,7 @@ class Gate(grpc.ServerInterceptor):
     def admit(self, command: str, run_id: str, context: grpc.ServicerContext) -> None:
         """Aborts the call of whoever may not command, or not this run."""
         found = bearer(context)
-        who = f"{found or ('somebody of no role' if self.secured else 'somebody without TLS')} at {address(context)}"
+        who = f"{found or ('somebody of no role' if self.secured else 'somebody')} {whence(context)}"
         what = f"{command} of run {named(run_id)}" if run_id else command
         if why := self.instead(found, command, run_id):
             self.say(f"refused {what} by {who}: {why}")

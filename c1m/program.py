@@ -13,10 +13,10 @@ import grpc
 import trio
 
 from c1m.control import Control
+from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import server_credentials
 from c1m.crew import Zygote, zygote
 from c1m.descriptors import raise_to_hard
-from c1m.endpoints import HostPort
 from c1m.errors import UsageError
 from c1m.gate import Gate
 from c1m.handshakes import told
@@ -31,7 +31,7 @@ N = TypeVar("N", bound=Control)
 async def serve(
     name: str,
     child_module: str,
-    listen: HostPort,
+    listen: ControlAddress,
     tls: Path | None,
     *,
     with_parent: bool,
@@ -49,8 +49,8 @@ async def serve(
         gate = Gate(name, control.owner_of, secured=bool(tls), says=not with_parent)
         seam = Seam()
         with told(name):  # not before there is a zygote, whose children keep their stderr
-            async with serving(str(listen), lambda server: add(control, seam, server), gate, credentials) as port:
-                print(f"{READY}{HostPort(listen.host, port)}", flush=True)
+            async with serving(listen, lambda server: add(control, seam, server), gate, credentials) as address:
+                print(f"{READY}{address}", flush=True)
                 await told_to_leave(with_parent=with_parent)
                 log(f"{name}: leaving")
                 await control.abandon()
@@ -76,10 +76,16 @@ async def end_of_input(scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def check_exposure(listen: HostPort, tls: Path | None, *, insecure: bool) -> None:
+def check_exposure(listen: ControlAddress, tls: Path | None, *, insecure: bool) -> None:
     """Raises UsageError for a control port that strangers could reach and nobody said so."""
     if tls and insecure:
         raise UsageError("--insecure is control without TLS, and --tls is with it; give one of them")
+    if isinstance(listen, SocketPath):
+        if tls:
+            raise UsageError(
+                f"--listen {listen} takes calls of this machine only, by its mode and without TLS; leave --tls out"
+            )
+        return
     if not (tls or insecure or listen.is_loopback):
         raise UsageError(
             f"--listen {listen} is not loopback: without TLS whoever reaches that port can command this node. Give it a "

@@ -9,19 +9,21 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 import grpc
 import trio
 
+from c1m.control_address import ControlAddress, SocketPath
 from c1m.engagement import Engagement
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.gate import Gate
 from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.rpc import SERVER_OPTIONS
+from c1m.socket_file import claimed
 
 T = TypeVar("T")
 
@@ -120,24 +122,26 @@ def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
 
 @asynccontextmanager
 async def serving(
-    address: str, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
-) -> AsyncIterator[int]:
-    """A gRPC server at ``address`` for as long as the block lasts; yields the port that it got. No credentials: no TLS.
+    address: ControlAddress, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
+) -> AsyncIterator[ControlAddress]:
+    """A gRPC server for as long as the block lasts; yields where, with the port that it got. No credentials: no TLS.
 
     Raises UsageError when the address cannot be bound, and RefusedError where there are no threads to serve with.
     """
     pool = started(ThreadPoolExecutor(THREADS, "rpc"))
     server = grpc.server(pool, interceptors=[gate], options=SERVER_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
     add(server)
+    uri = address.uri
     try:
-        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+        with claimed(address.path) if isinstance(address, SocketPath) else nullcontext():
+            port = server.add_secure_port(uri, credentials) if credentials else server.add_insecure_port(uri)
     except RuntimeError:
         raise UsageError(
             f"cannot listen on {address}: the port is taken or the address is not this machine's; give another --listen"
         ) from None
     server.start()
     try:
-        yield port
+        yield address.bound(port)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(server.stop(grace=None).wait)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import grpc
 
+from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import channel_credentials
-from c1m.endpoints import HostPort
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.identity import Identity
 from c1m.node import Host
@@ -59,17 +59,17 @@ def check_protocol(name: str, host: Host) -> None:
 class Node:
     """A channel to one node."""
 
-    def __init__(self, role: str, address: HostPort, identity: Identity | None) -> None:
-        """``identity``: the operator's; None is without TLS."""
+    def __init__(self, role: str, address: ControlAddress, identity: Identity | None) -> None:
+        """``identity``: the operator's; None is without TLS, as is a Unix socket whoever calls."""
         self.name = f"{role} {address}"
         self.address = address
-        self.identity = identity
+        self.identity = None if isinstance(address, SocketPath) else identity
         self.channel = self.open_channel()
 
     def open_channel(self) -> grpc.aio.Channel:
         if self.identity is None:
-            return grpc.aio.insecure_channel(str(self.address), options=CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(str(self.address), channel_credentials(self.identity), options=CHANNEL_OPTIONS)
+            return grpc.aio.insecure_channel(self.address.uri, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(self.address.uri, channel_credentials(self.identity), options=CHANNEL_OPTIONS)
 
     async def first(self, call: Awaitable[T]) -> T:
         """The answer to the first call, or why there can be none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from c1m import wire
 from c1m.addresses import AddressPool
-from c1m.endpoints import HostPort
+from c1m.control_address import ControlAddress
 from c1m.errors import UsageError
 from c1m.heartbeat import Heartbeat
 from c1m.identity import Identity
@@ -91,7 +91,7 @@ class ShardSettings:
 
 
 class Worker(Node):
-    def __init__(self, address: HostPort, identity: Identity | None = None) -> None:
+    def __init__(self, address: ControlAddress, identity: Identity | None = None) -> None:
         super().__init__("worker", address, identity)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
@@ -176,7 +176,7 @@ class Worker(Node):
 
 
 class Target(Node):
-    def __init__(self, address: HostPort, identity: Identity | None = None) -> None:
+    def __init__(self, address: ControlAddress, identity: Identity | None = None) -> None:
         super().__init__("target", address, identity)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 

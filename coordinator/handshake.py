@@ -1,6 +1,7 @@
-"""Why a node cannot be talked to, where gRPC says no more than "Socket closed": a TLS handshake of our own finds it out.
+"""Why a node cannot be talked to, where gRPC says no more than "Socket closed": a call of our own finds it out.
 
-It is made after a first call has failed, and says nothing of a node that is merely not there.
+It is made after a first one has failed: connect() to a Unix socket, and otherwise a TLS handshake, which says nothing of a node
+that is merely not there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import socket
 import ssl
 
+from c1m.control_address import ControlAddress, SocketPath
 from c1m.endpoints import HostPort
 from c1m.identity import Identity
 
@@ -21,17 +23,35 @@ UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 OTHER_NAME = frozenset({62, 64})  # of a host, of an address
 
 
-def cause(address: HostPort, identity: Identity | None) -> str:
-    """What follows the node's name in a sentence; empty where it is no matter of TLS. Blocks for some seconds at most.
+def cause(address: ControlAddress, identity: Identity | None) -> str:
+    """What follows the node's name in a sentence; empty where it is neither TLS nor a socket. Blocks for some seconds at most.
 
     ``identity``: with which the node was called; None: without TLS.
     """
+    if isinstance(address, SocketPath):
+        return of_socket(address.path)
     try:
         if identity is None:
             return without_tls(address)
         return with_tls(address, identity)
     except (OSError, UnicodeError):  # no such host, nobody listens, no answer: gRPC has said that
         return ""
+
+
+def of_socket(path: str) -> str:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(PATIENCE_SECONDS)
+        try:
+            caller.connect(path)
+        except FileNotFoundError:
+            return "is not started: there is no such socket on this machine; start it with that --listen"
+        except ConnectionRefusedError:
+            return "has ended, and left its socket behind; start it again with that --listen"
+        except PermissionError:
+            return f"takes calls of the user who started it, and of root; uid {os.geteuid()} may not call it"
+        except OSError:  # stopped, perhaps: gRPC has said that
+            pass
+    return ""
 
 
 def without_tls(address: HostPort) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from c1m.control_address import SocketPath
 from c1m.errors import RefusedError, UsageError
 from c1m.node import Host
 from c1m.phase import Close
@@ -83,6 +84,11 @@ async def data_host(spec: RunSpec, target: Target | None, described: TargetDescr
     assert described is not None
     if described.bind not in WILDCARDS:
         return described.bind
+    if isinstance(target.address, SocketPath):
+        raise UsageError(
+            f"{target.name} takes connections on all addresses of its machine ({described.bind}), and a Unix socket does not "
+            f"say which of them workers reach; say it with --data-host, or start the target with --bind ADDRESS"
+        )
     host = await resolve(target.address.host)
     if (":" in host) != (":" in described.bind):
         raise UsageError(

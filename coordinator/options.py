@@ -16,8 +16,12 @@ from .settings import PARSERS
 from .spec import RunSpec
 
 Total = Annotated[str | None, typer.Option(help="Connections to open and hold: 1000000, 1M, 250k.")]
-Workers = Annotated[list[str] | None, typer.Option("--worker", help="A worker's control address; repeat. None: one here.")]
-TargetAddress = Annotated[str | None, typer.Option("--target", help="The target's control address. None: one here.")]
+Workers = Annotated[
+    list[str] | None, typer.Option("--worker", help="A worker's control, HOST:PORT or unix:/PATH; repeat. None: one here.")
+]
+TargetAddress = Annotated[
+    str | None, typer.Option("--target", help="The target's control, HOST:PORT or unix:/PATH. None: one here.")
+]
 EndpointAddress = Annotated[
     str | None, typer.Option("--endpoint", help="Any TCP server instead of a target: HOST:PORT or HOST:PORT-PORT.")
 ]

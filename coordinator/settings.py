@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from c1m import bounds
-from c1m.endpoints import parse_endpoint, parse_host_port
+from c1m.control_address import parse_control_address
+from c1m.endpoints import parse_endpoint
 from c1m.errors import UsageError
 from c1m.escapes import parse_hexadecimal, parse_text
 from c1m.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD
@@ -96,8 +97,8 @@ MOST_SEED = 2**32 - 1
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "total": between(1, bounds.MOST_CONNECTIONS),
-    "worker": lambda text: parse_host_port(text, WORKER_PORT),
-    "target": lambda text: parse_host_port(text, TARGET_PORT),
+    "worker": lambda text: parse_control_address(text, WORKER_PORT),
+    "target": lambda text: parse_control_address(text, TARGET_PORT),
     "endpoint": parse_endpoint,
     "tls": Path,
     "data_host": parse_host,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from c1m.backoff import Backoff
+from c1m.control_address import ControlAddress
 from c1m.distribution import AT_ONCE, Distribution
-from c1m.endpoints import Endpoint, HostPort
+from c1m.endpoints import Endpoint
 from c1m.escapes import Hexadecimal, Text
 from c1m.heartbeat import USUAL_PAYLOAD, Expect, Heartbeat
 from c1m.phase import Close, CloseOrder
@@ -31,8 +32,8 @@ class RunSpec:
     """Everything that decides what a run does. Durations are in seconds."""
 
     total: int  # the most that is ever open
-    worker: tuple[HostPort, ...] = ()  # none: one is started here
-    target: HostPort | None = None  # none, and no endpoint: one is started here
+    worker: tuple[ControlAddress, ...] = ()  # none: one is started here
+    target: ControlAddress | None = None  # none, and no endpoint: one is started here
     endpoint: Endpoint | None = None
     tls: Path | None = None  # the directory of the operator's certificate; None: without TLS
     data_host: str | None = None  # where workers connect to; None: the target's own address

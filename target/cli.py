@@ -20,8 +20,8 @@ from c1m.cli import (
     option,
     version_option,
 )
+from c1m.control_address import ControlAddress, parse_control_address
 from c1m.crew import Zygote
-from c1m.endpoints import HostPort, parse_host_port
 from c1m.errors import UsageError
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
@@ -40,6 +40,8 @@ EXAMPLES = """
   c1m-target                                          # control on loopback, data on all IPv4 addresses, ports 9000-9999
 
   c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --tls server
+
+  c1m-target --bind 10.0.0.1 --listen unix:/run/c1m-target/control.sock   # commanded by who started it, and root
 
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
 
@@ -87,7 +89,7 @@ def target(
     if context.invoked_subcommand:
         check_order(context)
         return
-    address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
+    address = option("--listen", lambda text: parse_control_address(text, 7200, allow_zero=True), listen)
     where = Bind(option("--bind", plain_address, bind), option("--ports", parse_ports, ports), single_port)
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-target", tls)
@@ -119,7 +121,7 @@ def observe(
     with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
 ) -> None:
     """Beside a server that is not c1m's: count its connections, and what they cost it and its host."""
-    address = option("--listen", lambda text: parse_host_port(text, 7200, allow_zero=True), listen)
+    address = option("--listen", lambda text: parse_control_address(text, 7200, allow_zero=True), listen)
     ports = option("--port", parse_ports, port)
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-target", tls)
@@ -131,7 +133,7 @@ def observe(
 
 
 async def serve_target(
-    address: HostPort, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]
+    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]
 ) -> None:
     await serve(
         "c1m-target",

@@ -15,6 +15,7 @@ PURE = (
     "c1m/bounds.py",
     "c1m/choice.py",
     "c1m/collector.py",
+    "c1m/control_address.py",
     "c1m/dealing.py",
     "c1m/distribution.py",
     "c1m/endpoints.py",

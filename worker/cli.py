@@ -19,7 +19,7 @@ from c1m.cli import (
     option,
     version_option,
 )
-from c1m.endpoints import parse_host_port
+from c1m.control_address import parse_control_address
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
 from c1m.units import parse_count, parse_rate
@@ -47,6 +47,8 @@ EXAMPLES = """
   c1m-worker --most-connections 50k --most-rate 5k    # whatever it is told
 
   c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
+
+  c1m-worker --listen unix:/run/c1m-worker/control.sock   # commanded by the user who started it, and root
 
   c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --tls client-1
 
@@ -94,7 +96,7 @@ def worker(
     """Open and hold TCP connections, as a c1m-coord run asks."""
     wanted = option("--source", parse_sources, ",".join(source)) if source else ()
     wanted_ports = option("--ports", parse_ports, ports) if ports else None
-    address = option("--listen", lambda text: parse_host_port(text, 7100, allow_zero=True), listen)
+    address = option("--listen", lambda text: parse_control_address(text, 7100, allow_zero=True), listen)
 
     allowed = Allowances(
         [option("--allow", parse_allowance, text) for text in allow or ()],

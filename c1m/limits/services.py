@@ -22,6 +22,8 @@ ExecStart=/usr/local/bin/{program} $OPTIONS
 Restart=on-failure
 # Closing a million connections takes about ten seconds.
 TimeoutStopSec=60
+# For --listen unix:/run/{program}/control.sock.
+RuntimeDirectory={program}
 # Where the record of tuned settings is.
 StateDirectory=c1m
 Environment=XDG_STATE_HOME=%S

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from c1m.endpoints import HostPort
+from c1m.control_address import ControlAddress
 from c1m.errors import UsageError
 from c1m.identity import Identity
 from c1m.schedule import NANOSECONDS
@@ -59,7 +59,7 @@ def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) 
         raise UsageError(f"{'--stage' if stages else '--total, --within'}: {error}") from None
 
 
-def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) -> tuple[Sequence[HostPort], Path | None]:
+def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) -> tuple[Sequence[ControlAddress], Path | None]:
     """The workers and the certificate to call them with, of the flags, or else of the fleet's file. Raises UsageError when
     there are no workers."""
     flags = {name: value for name, value in {"worker": workers, "tls": tls}.items() if value}
@@ -72,7 +72,7 @@ def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) ->
 
 
 async def call(
-    addresses: Sequence[HostPort], identity: Identity | None, run: str | None, shapes: Sequence[Shape]
+    addresses: Sequence[ControlAddress], identity: Identity | None, run: str | None, shapes: Sequence[Shape]
 ) -> Retargeted:
     async with AsyncExitStack() as stack:
         workers = [Worker(address, identity) for address in addresses]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from c1m import addresses, endpoints, escapes, ports, shapes, units
+from c1m.control_address import parse_control_address
 from c1m.coordinator import answer, criteria, phrases
 from c1m.coordinator.settings import PARSERS
 from c1m.worker.allowances import parse_allowance
@@ -33,10 +34,14 @@ def host_port(word: str) -> object:
     return endpoints.parse_host_port(word, 7100, allow_zero=True)
 
 
+def control(word: str) -> object:
+    return parse_control_address(word, 7100, allow_zero=True)
+
+
 UNITS = (units.parse_count, units.parse_duration, units.parse_rate, units.parse_number, units.parse_bytes)
 ADDRESSES = (addresses.parse_sources, lambda word: [str(one) for one in addresses.parse_sources(word)])
 PORTS = (ports.parse_ports, ports.parse_kernel_ports, ports.parse_port_range)
-ENDPOINTS = (endpoints.parse_endpoint, host_port, parse_allowance, PARSERS["data_host"])
+ENDPOINTS = (endpoints.parse_endpoint, host_port, control, parse_allowance, PARSERS["data_host"])
 PHRASES = (phrases.parse_distribution, phrases.parse_lifetime, phrases.parse_backoff, phrases.parse_storm, phrases.parse_share)
 BYTES = (escapes.parse_text, escapes.parse_hexadecimal, answer.parse_answer, lambda word: str(escapes.parse_text(word)))
 
@@ -52,8 +57,8 @@ TARGETS = (
     grammar(
         "endpoints",
         ENDPOINTS,
-        "10.0.0.5 srv : 80 [fd00::1] [ ] :: . - , localhost _a 9000-9010 % / @",
-        "10.0.0.5:80 srv:9000-9010 [fd00::1]:80,443 localhost",
+        "10.0.0.5 srv : 80 [fd00::1] [ ] :: . - , localhost _a 9000-9010 % / @ unix: unix:/ // \0",
+        "10.0.0.5:80 srv:9000-9010 [fd00::1]:80,443 localhost unix:/run/c1m/worker.sock unix:///a",
     ),
     grammar(
         "stages",
