@@ -179,11 +179,18 @@ def reading_to_wire(reading: Reading) -> node_pb2.Reading:
         sockets=reading.sockets,
         slab_bytes=reading.slab_bytes,
         pss_bytes=reading.pss_bytes,
-        caches={name: node_pb2.Cache(**asdict(cache)) for name, cache in reading.caches.items() if cache.page_bytes},
+        caches={name: cache_to_wire(cache) for name, cache in reading.caches.items() if cache.page_bytes},
         counters=reading.counters,
         levels=reading.levels,
         cost_seconds=reading.cost_seconds,
         unknown=reading.unknown,
+    )
+
+
+def cache_to_wire(cache: Cache) -> node_pb2.Cache:
+    """Of a few hundred, once a second: by ``asdict`` it would take ten times as long."""
+    return node_pb2.Cache(
+        objects=cache.objects, object_bytes=cache.object_bytes, full_bytes=cache.full_bytes, page_bytes=cache.page_bytes
     )
 
 

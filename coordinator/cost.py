@@ -114,7 +114,7 @@ def cache_costs(history: History, sockets_per_connection: float, merged: Mapping
     assert history.last is not None
     found = []
     for name, line in history.page_bytes.items():
-        slope, objects = line.slope, history.objects[name].slope
+        slope, objects = line.slope, history.objects[name].slope if name in history.objects else 0.0
         if slope is None or objects is None or abs(slope * sockets_per_connection) < LEAST_BYTES:
             continue
         names = merged.get(name, (name,))

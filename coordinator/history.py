@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 
 from c1m.reading import Cache, Reading
@@ -15,27 +14,38 @@ WITH_ARTEFACT = ("dentry", "lsm_inode_cache")  # one of each for each inode
 
 
 @dataclass(slots=True)
-class Line:
-    """Least squares through the points added so far."""
+class Axis:
+    """What all lines over the same x have in common."""
 
     count: int = 0
     sum_x: float = 0.0
-    sum_y: float = 0.0
     sum_xx: float = 0.0
+
+    def add(self, x: float) -> None:
+        self.count += 1
+        self.sum_x += x
+        self.sum_xx += x * x
+
+
+@dataclass(slots=True)
+class Line:
+    """Least squares through a point for each x of the axis. A y of zero adds nothing, and need not be told."""
+
+    axis: Axis
+    sum_y: float = 0.0
     sum_xy: float = 0.0
 
     def add(self, x: float, y: float) -> None:
-        self.count += 1
-        self.sum_x += x
+        """The y at an x that the axis has, or is about to get."""
         self.sum_y += y
-        self.sum_xx += x * x
         self.sum_xy += x * y
 
     @property
     def slope(self) -> float | None:
         """None while all points have the same x."""
-        spread = self.count * self.sum_xx - self.sum_x * self.sum_x
-        return (self.count * self.sum_xy - self.sum_x * self.sum_y) / spread if spread > 0 else None
+        axis = self.axis
+        spread = axis.count * axis.sum_xx - axis.sum_x * axis.sum_x
+        return (axis.count * self.sum_xy - axis.sum_x * self.sum_y) / spread if spread > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,10 @@ class History:
         self.first: Reading | None = None
         self.base = books({}, None)  # of the first reading
         self.last: Reading | None = None
-        self.slab = Line()
-        self.page_bytes: dict[str, Line] = {}
+        self.slab = Line(Axis())  # on its own: there may be readings without it
+        self.axis = Axis()
+        self.page_bytes: dict[str, Line] = {}  # of caches that have changed since the first reading
         self.objects: dict[str, Line] = {}
-        self.nothing = Line()  # of a cache that was in no reading yet
         self.artefact_bytes = 0.0  # that there are more than at the first reading
 
     def take(self, reading: Reading) -> None:
@@ -88,14 +98,19 @@ class History:
         sockets = reading.sockets - self.first.sockets
         self.artefact_bytes = now.artefact_bytes - then.artefact_bytes
         if now.slab_bytes is not None and then.slab_bytes is not None:
+            self.slab.axis.add(sockets)
             self.slab.add(sockets, now.slab_bytes - then.slab_bytes)
-        # A cache without slabs is left out of a reading: it was at zero until it is seen.
-        for name in self.page_bytes.keys() | now.page_bytes.keys() | then.page_bytes.keys():
-            if name not in self.page_bytes:
-                self.page_bytes[name], self.objects[name] = copy(self.nothing), copy(self.nothing)
-            self.page_bytes[name].add(sockets, now.page_bytes.get(name, 0) - then.page_bytes.get(name, 0))
-            self.objects[name].add(sockets, now.objects.get(name, 0) - then.objects.get(name, 0))
-        self.nothing.add(sockets, 0)
+        self.axis.add(sockets)
+        self.grow(self.page_bytes, sockets, now.page_bytes, then.page_bytes)
+        self.grow(self.objects, sockets, now.objects, then.objects)
+
+    def grow(self, lines: dict[str, Line], sockets: int, now: Mapping[str, float], then: Mapping[str, float]) -> None:
+        """A cache without slabs is left out of a reading: it was at zero until it is seen. Two thirds of them never change."""
+        for name in now.keys() | then.keys():
+            if grown := now.get(name, 0) - then.get(name, 0):
+                if name not in lines:
+                    lines[name] = Line(self.axis)
+                lines[name].add(sockets, grown)
 
     @property
     def sockets(self) -> int | None:

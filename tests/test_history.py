@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c1m.coordinator.cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
-from c1m.coordinator.history import History, Line
+from c1m.coordinator.history import Axis, History, Line
 from c1m.reading import Cache, Reading
 
 # The machine may be busy with anything: an example that takes long says nothing about the code.
@@ -19,8 +19,9 @@ settings.load_profile("unhurried")
 
 
 def line(points: Iterable[tuple[float, float]]) -> Line:
-    made = Line()
+    made = Line(Axis())
     for x, y in points:
+        made.axis.add(x)
         made.add(x, y)
     return made
 
