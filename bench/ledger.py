@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
 
 from c1m import wire
 from c1m.coordinator.gauges import Gauges
@@ -30,7 +31,6 @@ from c1m.reading import Cache, Reading
 from c1m.schedule import Arrival
 from c1m.tally import Tally, total
 from c1m.v1 import node_pb2
-from rich.live import Live
 
 EACH = 1000  # connections of a worker
 A_SECOND = 4  # samples of a worker, and one of them with a reading

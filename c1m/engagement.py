@@ -211,4 +211,5 @@ class Engagement:
             schedule_version=following.revision.version if following else 1,
             revision=following.revision if following else None,
             reached_ns=self.crew.reached_ns(),
+            taken_ns=time.monotonic_ns(),
         )

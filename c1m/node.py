@@ -6,7 +6,7 @@ Protobuf messages stop at ``wire``; everything inside speaks these.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from c1m.phase import Phase
 from c1m.reading import Reading
@@ -37,6 +37,7 @@ class Host:
     levels: Mapping[str, int] = field(default_factory=dict)  # what is used now, by the names of Reading.levels
     unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
     tunable: bool = False  # whoever commands the node may raise settings of its host
+    wall_clock_ns: int = 0  # CLOCK_REALTIME when it answered; 0: not told
 
     @property
     def namespace(self) -> str:
@@ -67,6 +68,16 @@ class Sample:
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it
     waves: tuple[Wave, ...] = ()  # of each storm, as far as they have come
     calm: bool = False  # nothing is replaced any more, and nothing is in flight
+    taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not told
+
+    def superseding(self, older: Sample) -> Sample:
+        """This one, with what only an older one told: nodes tell it once, and all else again."""
+        return replace(
+            self,
+            reading=self.reading or older.reading,
+            histograms=self.histograms or older.histograms,
+            revision=self.revision or older.revision,
+        )
 
 
 @dataclass(frozen=True, slots=True)

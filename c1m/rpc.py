@@ -32,8 +32,16 @@ _SHARED = [
     ("grpc.max_send_message_length", LONGEST_MESSAGE_BYTES),
 ]
 
+# What a node may send before its coordinator has read what came before. Beyond it the node's call waits, and takes its next
+# sample when it goes on: a coordinator that is slow, or a link, finds a few old samples before the new one. gRPC by itself
+# makes this window larger the more is sent (its BDP probe), and 3 MB of samples of each node lay in it. A message that is
+# larger than the window takes a round trip more.
+UNREAD_BYTES = 1024
+
 CHANNEL_OPTIONS = [
     *_SHARED,
+    ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.enable_http_proxy", 0),
     # Control channels of different runs must not share, and so fail with, one connection.
     ("grpc.use_local_subchannel_pool", 1),

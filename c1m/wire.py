@@ -37,6 +37,7 @@ def host_to_wire(host: Host) -> node_pb2.Host:
         levels=host.levels,
         unknown=host.unknown,
         tunable=host.tunable,
+        wall_clock_ns=host.wall_clock_ns,
     )
 
 
@@ -60,6 +61,7 @@ def host_from_wire(host: node_pb2.Host) -> Host:
         levels=dict(host.levels),
         unknown=dict(host.unknown),
         tunable=host.tunable,
+        wall_clock_ns=host.wall_clock_ns,
     )
 
 
@@ -119,6 +121,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         reached_ns=sample.reached_ns,
         waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
         calm=sample.calm,
+        taken_ns=sample.taken_ns,
     )
 
 
@@ -162,6 +165,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         reached_ns=dict(sample.reached_ns),
         waves=tuple(Wave(wave.dropped, wave.returned, wave.recovered_seconds, wave.slowest_seconds) for wave in sample.waves),
         calm=sample.calm,
+        taken_ns=sample.taken_ns,
     )
 
 

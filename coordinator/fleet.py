@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,7 @@ from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wi
 from c1m.wire_turnover import turnover_to_wire
 
 from .channel import CALL_SECONDS, Node, check_protocol, sentences
+from .freshness import Freshness
 from .plan import ShardPlan, WorkerPlan
 
 if TYPE_CHECKING:
@@ -145,8 +147,8 @@ class Worker(Node):
 
     async def watch(self, run_id: str) -> AsyncIterator[Told]:
         with sentences(self.name):
-            async for answer in self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id)):
-                yield Told(wire.sample_from_wire(answer.sample), answer.sample)
+            async for told in fresh(self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id))):
+                yield told
 
     async def inspect(self, run_id: str) -> Inspection:
         with sentences(self.name):
@@ -208,8 +210,8 @@ class Target(Node):
 
     async def watch(self, run_id: str) -> AsyncIterator[Told]:
         with sentences(self.name):
-            async for answer in self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id)):
-                yield Told(wire.sample_from_wire(answer.sample), answer.sample)
+            async for told in fresh(self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id))):
+                yield told
 
     async def inspect(self, run_id: str) -> Inspection:
         request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
@@ -267,6 +269,20 @@ def prepare_request(
 def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point: int) -> worker_pb2.ShardAssignment:
     routes = [route_to_wire(route) for route in shard.resolve(destinations)]
     return worker_pb2.ShardAssignment(routes=routes, first_point=first_point)
+
+
+async def fresh(
+    answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
+) -> AsyncIterator[Told]:
+    """Samples as they come, without those after which newer ones are about to come."""
+    freshness = Freshness()
+    async for answer in answers:
+        came = wire.sample_from_wire(answer.sample)
+        sample = freshness.take(came, time.monotonic())
+        if sample is came:
+            yield Told(came, answer.sample)
+        elif sample is not None:
+            yield Told(sample, wire.sample_to_wire(sample))
 
 
 async def resolve(host: str) -> str:

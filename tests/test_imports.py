@@ -70,6 +70,7 @@ PURE = (
     "coordinator/figures.py",
     "coordinator/findings.py",
     "coordinator/forecast.py",
+    "coordinator/freshness.py",
     "coordinator/gauges.py",
     "coordinator/history.py",
     "coordinator/ledger.py",
