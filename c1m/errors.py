@@ -29,3 +29,9 @@ class UnreachableError(C1mError):
     """A node did not answer, or was lost."""
 
     exit_code = 4
+
+
+class AbandonedError(C1mError):
+    """The operator did not want it any more, before there was anything to tell a summary of."""
+
+    exit_code = 130

@@ -8,7 +8,7 @@ import typer
 
 from c1m.cli import main_of, version_option
 
-from .commands import doctor, explain, pki, plan, retarget, run, runs, show, tune
+from .commands import attach, doctor, explain, pki, plan, retarget, run, runs, show, tune
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -41,6 +41,8 @@ EXAMPLES = """
 
   c1m-coord show                                      # the last run again; show 20261124T0023 that one, runs lists them
 
+  c1m-coord attach                                    # go on with a run whose coordinator is gone, within its lease
+
   c1m-coord plan --total 1M                           # who would open what, and what stops this fleet next
 
   c1m-coord doctor                                    # every limit of every node
@@ -64,6 +66,7 @@ def coord(
 
 
 app.command(epilog=EXAMPLES)(run.run)
+app.command(epilog=attach.EXAMPLES)(attach.attach)
 app.command(epilog=EXAMPLES)(runs.runs)
 app.command(epilog=EXAMPLES)(show.show)
 app.command("plan", epilog=EXAMPLES)(plan.plan)

@@ -30,16 +30,16 @@ class Closing:
     def ledger(self) -> Ledger:
         return self.watch.ledger
 
-    async def close(self, *, started: bool) -> None:
+    async def close(self, *, started: bool, began: float | None = None) -> None:
         """First the clients, so that no close is in the way of another; then the target closes what is left.
 
         It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
-        those of the workers and the target can end at once.
+        those of the workers and the target can end at once. ``began``: when closing did, where another coordinator began it.
         """
         workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
             await self.tell(workers, lambda entry: self.nodes.workers[entry.name].quiet(self.nodes.run_id))
-        began = time.monotonic()
+        began = time.monotonic() if began is None else began
         rate = self.spec.close_rate / max(len(workers), 1)
         target, node = self.ledger.target, self.nodes.target
         resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Contents:
     verdict: str | None = None  # None: it did not come to one
     exit_code: int | None = None
     seconds: float | None = None  # from the first record to the last
+    settings: Mapping[str, Any] = field(default_factory=dict)  # as a person writes them
 
     def to_summary(self) -> dict[str, Any]:
         return {
@@ -66,6 +68,7 @@ def contents_of(path: Path) -> Contents:
         verdict=verdict.get("verdict"),
         exit_code=verdict.get("exit_code"),
         seconds=round(last[0] - first[0], 2),
+        settings=header["settings"],
     )
 
 

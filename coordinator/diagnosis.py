@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,9 +37,10 @@ class Finding:
 
 
 class Diagnosis:
-    def __init__(self) -> None:
+    def __init__(self, found: Iterable[Finding] = ()) -> None:
+        """``found``: what an earlier look at the same run has found."""
         self.growth = Growth()
-        self.found: dict[tuple[str, str], Finding] = {}
+        self.found = {(finding.cause.cause, finding.cause.node): finding for finding in found}
         self.next_look = 0.0
         self.stalled: Moment | None = None  # when a stall was told that is not over
 

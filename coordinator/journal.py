@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -28,10 +28,12 @@ MOST_BEHIND = 50_000  # records: two minutes of a hundred nodes that send four a
 # Of the write-ahead log, after which its pages go into the file: 4 MB.
 CHECKPOINT_PAGES = 1000
 
-TABLES = f"""
+WRITING = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+"""
+TABLES = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 CREATE TABLE records (
@@ -54,8 +56,10 @@ class Record(NamedTuple):
 class Journal:
     """Begins to be written at once. Whoever makes one closes or discards it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: BinaryIO | None = None) -> None:
+        """``lock``: of a journal that is there and goes on (see ``lock_of``); None is a new one."""
         self.path = path
+        self.lock = lock
         self.reason = ""  # why nothing more is written
         self.ends_at: float | None = None  # when what was written last was recorded
         self.records: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
@@ -79,6 +83,8 @@ class Journal:
             self.end(f"the disk did not take what was left within {CLOSE_SECONDS:.0f} s")
         elif not self.is_whole:
             self.end("what writes it has failed, which is a defect of c1m; it said why on stderr")
+        if self.lock and not self.thread.is_alive():
+            self.lock.close()
         return self.reason
 
     def discard(self) -> None:
@@ -93,14 +99,17 @@ class Journal:
 
     def work(self) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Held while the journal is written, and let go by the kernel however this process ends. It is not one of the
-            # locks that SQLite takes, but those would go if the file were closed here: so it stays open for longer.
-            with self.path.open("xb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                with closing(sqlite3.connect(self.path)) as file:
-                    file.executescript(TABLES)
-                    self.write_all(file)
+            is_new = self.lock is None
+            if self.lock is None:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # Held until the run is over, even where nothing can be written any more: nobody else may take the run over
+                # meanwhile. The kernel lets it go however this process ends. It is not one of the locks that SQLite takes,
+                # but those would go if the file were closed here: so it stays open for longer.
+                self.lock = self.path.open("xb")
+                fcntl.flock(self.lock, fcntl.LOCK_EX)
+            with closing(sqlite3.connect(self.path)) as file:
+                file.executescript(WRITING + TABLES if is_new else WRITING)
+                self.write_all(file)
         except (OSError, sqlite3.Error) as error:
             self.end(f"{error}; see to its disk, or give another place with --journal DIR")
 
@@ -146,8 +155,22 @@ def files_of(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))]
 
 
+def lock_of(path: Path) -> BinaryIO | None:
+    """The file, held as the one who writes it holds it; None where a coordinator does already."""
+    file = path.open("rb")
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if is_written(path):
+                file.close()
+                return None
+            continue  # somebody was only asking whether it is written, which takes microseconds
+        return file
+
+
 def is_written(path: Path) -> bool:
-    """Whether a coordinator has the journal open for writing."""
+    """Whether a coordinator has the journal open for writing, or would if its disk let it."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isqrt
 
 from c1m.node import Host, Sample
@@ -25,13 +25,15 @@ class Lookout:
         began: float,
         *,
         asked_to_drop: bool = False,
+        found: Iterable[Finding] = (),
     ) -> None:
+        """``found``: what an earlier coordinator of the run has found."""
         self.ledger = ledger
         self.host_of = host_of
         self.arrival = arrival
         self.began = began
         self.asked_to_drop = asked_to_drop
-        self.diagnosis = Diagnosis()
+        self.diagnosis = Diagnosis(found)
 
     def look(self, now: float) -> list[str]:
         """What there is to tell a person at this moment."""

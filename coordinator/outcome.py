@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from c1m.node import Host
+from c1m.units import format_duration
 
 from .comparison import Comparison, of_samples
 from .criteria import Judgement, Vigil
@@ -27,6 +29,27 @@ class Probed:
 
     connections: int
     ghosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Another coordinator went on with the run. Seconds are since its start; in between nobody took in what nodes told."""
+
+    at: datetime
+    silent_from: float
+    silent_to: float
+
+    @property
+    def sentence(self) -> str:
+        begin, end = format_duration(self.silent_from), format_duration(self.silent_to)
+        return f"taken over from a coordinator that is gone; there are no samples from {begin} to {end} after the start"
+
+    def to_summary(self) -> dict[str, Any]:
+        return {
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "silent_from_seconds": round(self.silent_from, 2),
+            "silent_to_seconds": round(self.silent_to, 2),
+        }
 
 
 @dataclass
@@ -57,6 +80,7 @@ class Outcome:
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
     cut_off: str = ""  # why what is known ends before the run did; empty: it does not
     known_until: datetime | None = None  # by the journal; None: none was kept, or nothing is in it
+    takeovers: list[Takeover] = field(default_factory=list)
     untold: str = ""  # why the journal ends before the run did
     vigil: Vigil = field(init=False)
 

@@ -11,6 +11,7 @@
 | turn | what the run does from then on |
 | said | a sentence that a person was told |
 | state | what of the outcome (outcome.py) is different since the last one |
+| resumed | another coordinator goes on from here, on a clock of its own: when it did, and when the run began on that clock |
 | over | (nothing) nobody tells anything more |
 | verdict | the summary's, with its exit code; the last |
 """
@@ -21,7 +22,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -39,7 +40,7 @@ from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 from .layers import make_spec
 from .ledger import Entry, Ledger
 from .muster import Muster
-from .outcome import Outcome
+from .outcome import Outcome, Takeover
 from .packing import Packing
 from .plain import from_plain
 
@@ -58,9 +59,12 @@ class Written(NamedTuple):
 class Replay:
     """Of one run, whose first record has been read."""
 
-    def __init__(self, header: dict[str, Any]) -> None:
+    def __init__(self, header: dict[str, Any], shift: float = 0.0) -> None:
+        """``shift``: seconds from the clock of the run's first coordinator to the one that all is to be told by."""
         spec = make_spec([("its journal", header["settings"])])
-        self.at, self.at_monotonic = datetime.fromisoformat(header["at"]), header["at_monotonic"]
+        self.shift = shift
+        self.at, self.at_monotonic = datetime.fromisoformat(header["at"]), header["at_monotonic"] + shift
+        self.first_at = self.heard_at = self.at_monotonic
         started_at = datetime.fromisoformat(header["started_at"])
         self.outcome = Outcome(header["run_id"], spec, started_at, seed=header["seed"])
         self.mustered = Muster()
@@ -72,6 +76,9 @@ class Replay:
         return self.at + timedelta(seconds=monotonic - self.at_monotonic)
 
     def take(self, record: Written) -> None:
+        if record.kind == RESUMED:
+            self.change_clocks(plain(record)["began"])
+        record = record._replace(at=record.at + self.shift)
         self.last = record.at
         if handle := HANDLERS.get(record.kind):
             handle(self, record)
@@ -84,6 +91,11 @@ class Replay:
         if outcome.ended_at is None and not outcome.findings:
             outcome.findings = outcome.found()
         return outcome
+
+    def change_clocks(self, began: float | None) -> None:
+        """To one on which the run began then; what is told from here on fits what was told before. None: it had not begun."""
+        if began is not None and self.ledger.timeline.began is not None:
+            self.shift = self.ledger.timeline.began - began
 
     # -- each kind of record
 
@@ -106,7 +118,7 @@ class Replay:
         self.ledger.timeline.begin(record.at, self.ledger.moment)
 
     def sample(self, record: Written) -> None:
-        entry = self.entry(record)
+        entry, self.heard_at = self.entry(record), record.at
         self.ledger.hear(entry, wire.sample_from_wire(node_pb2.Sample.FromString(record.body)), record.at)
         self.outcome.gauges.look(entry.name, entry.history.first, entry.history.last)
 
@@ -123,11 +135,24 @@ class Replay:
         for name, value in plain(record).items():
             setattr(self.outcome, name, from_plain(value, TYPES[name]))
 
+    def resume(self, record: Written) -> None:
+        """Where the record of the beginning was lost, the new coordinator's word stands for it."""
+        told, timeline = plain(record), self.ledger.timeline
+        self.at, self.at_monotonic = datetime.fromisoformat(told["at"]), record.at
+        if told["began"] is None:
+            return
+        if timeline.began is None:
+            timeline.begin(told["began"] + self.shift, self.ledger.moment)
+        assert timeline.began is not None
+        silent_from = max(self.heard_at - timeline.began, 0.0)
+        self.outcome.takeovers.append(Takeover(self.at, silent_from, record.at - timeline.began))
+
     def over(self, record: Written) -> None:
         self.is_over = True
         self.ledger.timeline.end(record.at, self.ledger.moment)
 
 
+RESUMED = "resumed"
 HANDLERS: Mapping[str, Callable[[Replay, Written], None]] = {
     "mustered": Replay.muster,
     "planned": Replay.plan,
@@ -137,6 +162,7 @@ HANDLERS: Mapping[str, Callable[[Replay, Written], None]] = {
     "lost": Replay.lose,
     "turn": Replay.turn,
     "state": Replay.state,
+    RESUMED: Replay.resume,
     "over": Replay.over,
 }
 PACKED = frozenset({"sample", "reading"})
@@ -149,25 +175,61 @@ def plain(record: Written) -> Any:
 def replay(path: Path) -> Outcome:
     """Raises UsageError where it is no journal, or one that cannot be understood."""
     written = is_written(path)
+    replayed = replayed_to_now(path)
+    outcome = replayed.end()
+    if outcome.ended_at is None:
+        outcome.cut_off = cut_off(format_duration(replayed.last - replayed.first_at), written=written)
+    outcome.known_until = outcome.ended_at or replayed.instant(replayed.last)
+    return outcome
+
+
+def replayed_to_now(path: Path, began: float | None = None) -> Replay:
+    """As far as the journal goes. ``began``: when the run began, on a clock that all is to be told by; None: on its own.
+
+    Raises UsageError where it is no journal, or one that cannot be understood.
+    """
+    with broken_told(path), closing(read_only(path)) as file:
+        check(path, file)
+        then = began_at(file)
+        records = records_of(file)
+        replayed = Replay(header_of(path, records), 0.0 if began is None or then is None else began - then)
+        for record in records:
+            replayed.take(record)
+        return replayed
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The run's id, its settings, and when they were written down. Raises UsageError as ``replay`` does."""
+    with broken_told(path), closing(read_only(path)) as file:
+        check(path, file)
+        return header_of(path, records_of(file))
+
+
+def header_of(path: Path, records: Iterator[Written]) -> dict[str, Any]:
+    first = next(records, None)
+    if first is None:
+        raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
+    header: dict[str, Any] = plain(first)
+    return header
+
+
+def began_at(file: sqlite3.Connection) -> float | None:
+    """When the workers were told to start, by the clock of whoever wrote it down first; None: nobody did."""
+    query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
+    for record in map(Written._make, file.execute(query, (RESUMED,))):
+        told: float | None = plain(record)["began"] if record.kind == RESUMED else record.at
+        return told
+    return None
+
+
+@contextmanager
+def broken_told(path: Path) -> Iterator[None]:
     try:
-        with closing(read_only(path)) as file:
-            check(path, file)
-            records = records_of(file)
-            first = next(records, None)
-            if first is None:
-                raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
-            replayed = Replay(plain(first))
-            for record in records:
-                replayed.take(record)
+        yield
     except BROKEN as error:
         raise UsageError(
             f"{path} cannot be read as a journal of this c1m ({error}); it is damaged, or another version's"
         ) from None
-    outcome = replayed.end()
-    if outcome.ended_at is None:
-        outcome.cut_off = cut_off(format_duration(replayed.last - replayed.at_monotonic), written=written)
-    outcome.known_until = outcome.ended_at or replayed.instant(replayed.last)
-    return outcome
 
 
 # What comes of bytes that are not what they should be.
@@ -191,4 +253,6 @@ def check(path: Path, file: sqlite3.Connection) -> None:
 def records_of(file: sqlite3.Connection) -> Iterator[Written]:
     packing = Packing()
     for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
+        if kind == RESUMED:
+            packing = Packing()  # whoever goes on has not seen what was written before
         yield Written(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)

@@ -67,6 +67,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     target = summary["target"] or {}
     result = [
         ("run", summary["run_id"]),
+        *(("taken over", takeover(each)) for each in summary["takeovers"]),
         ("planned", count(summary["planned"])),
         (
             "established",
@@ -108,6 +109,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         )
         result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
     return result + [("required", required(judgement)) for judgement in summary["criteria"]]
+
+
+def takeover(told: dict[str, Any]) -> str:
+    begin, end = duration(told["silent_from_seconds"]), duration(told["silent_to_seconds"])
+    return f"at {told['at']}; no samples from {begin} to {end} after the start"
 
 
 def required(judgement: dict[str, Any]) -> str:

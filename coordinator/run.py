@@ -9,7 +9,7 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,6 @@ from c1m.storm import TARGET
 
 from .closing import Closing
 from .comparison import Comparison, compare
-from .fleet import Target, Worker
 from .journal import Journal
 from .ledger import Entry, Ledger
 from .lookout import Lookout
@@ -30,8 +29,10 @@ from .preparation import Preparation
 from .scribe import Scribe
 from .spec import RunSpec
 from .stages import Rest, rests, retarget_sentence
+from .step import Standing, Step
 from .summary import measured
-from .target_storms import TargetStorms
+from .takeover import Taken
+from .target_storms import TargetStorms, missed
 from .watch import SETTLE_SECONDS, View, Watch
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
@@ -43,20 +44,22 @@ class Run:
 
     def __init__(
         self,
-        run_id: str,
-        spec: RunSpec,
-        workers: Sequence[Worker],
-        target: Target | None,
+        outcome: Outcome,
+        nodes: Nodes,
         view: View,
         journal: Journal | None = None,
+        taken: Taken | None = None,
     ) -> None:
-        self.spec = spec
-        self.nodes = Nodes(run_id, workers, target)
-        self.outcome = Outcome(run_id, spec, datetime.now(UTC), seed=seed_of(spec))
-        self.scribe = Scribe(self.outcome, journal)
+        """``taken``: what there is of a run that another coordinator began; None: it begins here."""
+        self.spec = outcome.spec
+        self.nodes = nodes
+        self.outcome = outcome
+        self.taken = taken
+        self.scribe = Scribe(outcome, journal, taken.record if taken else None)
         self.watch = Watch(view, self.scribe)
         self.started = False
         self.began = 0.0  # when the workers were told to start
+        self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
         self.storms = TargetStorms()
         self.lookout: Lookout | None = None  # from the start on
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
@@ -65,7 +68,7 @@ class Run:
         """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
         outcome = self.outcome
         try:
-            outcome.interrupted = await until(interrupted, self.steps())
+            outcome.interrupted |= await until(interrupted, self.steps())
         except RefusedError as error:
             if self.started:
                 outcome.troubles.append(str(error))
@@ -76,24 +79,31 @@ class Run:
                 raise
             outcome.troubles.append(str(error))
         finally:
-            if outcome.interrupted:
+            if interrupted.is_set():
                 self.watch.say("interrupted: closing what was opened")
             await self.close()
             await self.watch.end()
-        outcome.interrupted = interrupted.is_set()  # while closing, perhaps
+        outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
         outcome.ended_at = datetime.now(UTC)
         self.scribe.notice(time.monotonic(), at_once=True)
         return outcome
 
     async def steps(self) -> None:
-        await Preparation(self.nodes, self.outcome, self.watch).prepare()
-        await self.start()
-        while True:
-            await self.follow_schedule()
-            if self.spec.hold and not self.spec.turnover:
-                self.outcome.ramp_end = await self.compare()
-            if not await self.hold():
-                break
+        if self.taken:
+            await self.resume(self.taken)
+        else:
+            await Preparation(self.nodes, self.outcome, self.watch).prepare()
+            await self.start()
+        step, since = self.standing
+        if step is Step.CLOSE:
+            return
+        while step is not Step.COMPARE:
+            if step is Step.FOLLOW:
+                await self.follow_schedule()
+                if self.spec.hold and not self.spec.turnover:
+                    self.outcome.ramp_end = await self.compare()
+                since = self.elapsed
+            step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
         await self.calm()
         self.outcome.hold_end = await self.compare()
         if self.spec.probe_ghosts:
@@ -111,11 +121,37 @@ class Run:
         self.began = time.monotonic()
         self.scribe.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
+        self.look_out()
+        await asyncio.gather(*(self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in self.ledger.workers))
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
+
+    def look_out(self) -> None:
         arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
         asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
-        self.lookout = Lookout(self.ledger, self.outcome.host_of, arrival, self.began, asked_to_drop=asked_to_drop)
-        await asyncio.gather(*(self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in self.ledger.workers))
-        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id)
+        host_of, found = self.outcome.host_of, self.outcome.diagnosis
+        self.lookout = Lookout(self.ledger, host_of, arrival, self.began, asked_to_drop=asked_to_drop, found=found)
+
+    async def resume(self, taken: Taken) -> None:
+        """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
+        self.watch.ledger, self.watch.gauges = self.outcome.ledger or self.watch.ledger, self.outcome.gauges
+        if taken.began is None:  # and nothing is open
+            self.standing = Standing(Step.CLOSE, 0.0)
+            return
+        self.started, self.began, self.standing = True, taken.began, taken.standing
+        self.nodes.engaged = [entry.name for entry in self.ledger.entries]
+        revisions = len(self.ledger.revisions)
+        for entry in self.ledger.entries:
+            if not entry.lost:
+                taken.follow(entry, self.watch)
+        if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
+            self.standing = Standing(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
+        takeover = self.outcome.takeovers[-1]
+        self.watch.say(takeover.sentence)
+        if self.standing.step is Step.CLOSE:
+            return
+        self.look_out()
+        self.outcome.troubles += missed(self.spec.storm, takeover)
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began, takeover.silent_to)
 
     @property
     def doing(self) -> str:
@@ -160,14 +196,15 @@ class Run:
         if self.elapsed < rest.end and self.ledger.schedule is schedule:
             self.outcome.rests.append((rest, comparison))
 
-    async def hold(self) -> bool:
+    async def hold(self, since: float) -> bool:
         """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up.
 
-        Whether it was cut short by another schedule, which is to be followed now.
+        ``since``: when it began, in seconds from the start. Whether it was cut short by another schedule, which is to be
+        followed now.
         """
         if any(entry.sample.halted for entry in self.ledger.entries):
             return False
-        began, seconds, schedule = time.monotonic(), self.spec.hold, self.ledger.schedule
+        seconds, schedule = self.spec.hold, self.ledger.schedule
 
         def cut_short() -> bool:
             if seconds:
@@ -178,8 +215,8 @@ class Run:
         await self.watch.wait(
             "holding",
             cut_short,
-            lambda: min((time.monotonic() - began) / seconds, 1.0) if seconds else 1.0,
-            seconds,
+            lambda: min((self.elapsed - since) / seconds, 1.0) if seconds else 1.0,
+            since + seconds - self.elapsed,
         )
         if self.outcome.vigil.watching:
             self.judge(time.monotonic())
@@ -244,14 +281,17 @@ class Run:
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
         self.outcome.troubles += await self.storms.end()
-        self.outcome.findings = self.outcome.found()
+        self.outcome.findings = self.outcome.findings or self.outcome.found()
         if self.lookout:
             self.outcome.diagnosis = self.lookout.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
-        await Closing(self.nodes, self.watch, self.outcome).close(started=self.started)
+        step, since = self.standing
+        began = self.began + since if step is Step.CLOSE else None
+        await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)
 
 
-def seed_of(spec: RunSpec) -> int:
-    return secrets.randbits(32) if spec.seed is None else spec.seed
+def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
+    """Of a run that begins now."""
+    return Outcome(run_id, spec, datetime.now(UTC), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
 
 
 async def until(interrupted: asyncio.Event, steps: Coroutine[Any, Any, None]) -> bool:

@@ -44,14 +44,14 @@ NOTICED = (
 class Scribe:
     """``journal``: None is a run that keeps none, and of which nothing is recorded."""
 
-    def __init__(self, outcome: Outcome, journal: Journal | None = None) -> None:
+    def __init__(self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None) -> None:
+        """``resumed``: the first of what is added to the journal of a run that goes on."""
         self.outcome = outcome
         self.journal = journal
         self.noticed = snapshot(outcome)
         self.next_notice = 0.0
         self.told = False  # that the journal ends before the run
-        now = time.monotonic()
-        self.note(now, "run", header(outcome, now))
+        self.record(resumed or header(outcome, time.monotonic()))
 
     # -- what happens, in its order
 
@@ -118,9 +118,9 @@ def snapshot(outcome: Outcome) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def header(outcome: Outcome, now: float) -> dict[str, Any]:
+def header(outcome: Outcome, now: float) -> Record:
     """``at`` and ``at_monotonic`` are one moment: all others are known by the monotonic clock."""
-    return {
+    values = {
         "run_id": outcome.run_id,
         "c1m": __version__,
         "started_at": outcome.started_at,
@@ -130,3 +130,4 @@ def header(outcome: Outcome, now: float) -> dict[str, Any]:
         "settings": outcome.spec.to_settings(),
         "words": outcome.spec.to_words(),
     }
+    return Record(now, "run", "", to_json(values))

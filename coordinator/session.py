@@ -8,24 +8,27 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
 from c1m.identity import Identity, checked_identity
 
 from . import embedded
 from .fleet import Target, Worker
-from .journal import Journal
+from .journal import Journal, lock_of
 from .live import view
 from .muster import muster, preflight_of
+from .nodes import Nodes
 from .outcome import Outcome
 from .preflight import Preflight
-from .run import Run
+from .run import Run, new_outcome, until
 from .shelf import Shelf
 from .spec import RunSpec
+from .takeover import LEASE_GOES_ON, Takeover, read_left
 from .watch import View
 
 
@@ -41,9 +44,36 @@ async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> t
             with view(console) as shown:
                 run_id = new_run_id()
                 journal = journal_on(shelf, run_id, shown)
-                return await recorded(Run(run_id, settings, workers, target, shown, journal), interrupted), journal
+                run = Run(new_outcome(run_id, settings), Nodes(run_id, workers, target), shown, journal)
+                return await recorded(run, interrupted), journal
     except RefusedError as error:  # a node of our own, before there was a run
         return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons), None
+
+
+async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcome, Journal]:
+    """The rest of a run whose coordinator is gone; ``path`` is its journal, which is still to be closed.
+
+    ``tls``: the operator's directory; None: as the run had it. Raises C1mError where it cannot be taken over.
+    """
+    lock = lock_of(path)
+    if lock is None:
+        raise UsageError(
+            f"run {path.stem} has a coordinator, which writes its journal; look at it with c1m-coord show {path.stem}, or end "
+            f"that coordinator first (one that is stopped, by ^Z, still counts)"
+        )
+    interrupted = interruption()
+    left = read_left(path)
+    settings = replace(left.spec, tls=tls or left.spec.tls)
+    async with fleet(settings) as (workers, target):
+        with view(console) as shown:
+            nodes = Nodes(left.run_id, workers, target)
+            takeover = Takeover(path, nodes)
+            if await until(interrupted, takeover.take()):
+                raise AbandonedError(f"run {left.run_id} was not taken over; {LEASE_GOES_ON}")
+            taken = takeover.taken
+            journal = Journal(path, lock)
+            journal.ends_at = taken.known_until
+            return await Run(taken.outcome, nodes, shown, journal, taken).go(interrupted), journal
 
 
 def journal_on(shelf: Shelf | None, run_id: str, shown: View) -> Journal | None:

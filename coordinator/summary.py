@@ -44,6 +44,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "spec": outcome.spec.to_summary(),
         "plan": outcome.plan.to_summary() if outcome.plan else None,
         "seed": outcome.seed,
+        "takeovers": [takeover.to_summary() for takeover in outcome.takeovers],
         "retargets": [retarget_summary(revision) for revision in (outcome.ledger.revisions[1:] if outcome.ledger else ())],
         **figures,
         "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,

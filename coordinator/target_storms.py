@@ -8,19 +8,21 @@ from collections.abc import Sequence
 
 from c1m.errors import C1mError
 from c1m.storm import TARGET, Storm
+from c1m.units import format_duration
 
 from .fleet import Target
+from .outcome import Takeover
 
 
 class TargetStorms:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, storms: Sequence[Storm], target: Target | None, run_id: str) -> None:
-        """From the start of the run, which is now."""
-        began = time.monotonic()
+    def begin(self, storms: Sequence[Storm], target: Target | None, run_id: str, began: float, after: float = 0.0) -> None:
+        """``began``: the start of the run; ``after``: seconds from then, before which nothing is to be made any more."""
         if target:
-            self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in storms if storm.by == TARGET]
+            due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
+            self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in due]
 
     async def end(self) -> list[str]:
         """Those that have not come by now do not come any more. Why others could not be made, a sentence each."""
@@ -32,6 +34,15 @@ class TargetStorms:
             if isinstance(broken, Exception) and not isinstance(broken, C1mError):
                 raise broken
         return [f"a storm could not be made: {error}" for error in ended if isinstance(error, C1mError)]
+
+
+def missed(storms: Sequence[Storm], takeover: Takeover) -> list[str]:
+    """Those of the target that were due while nobody was there to tell it, a sentence each."""
+    due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
+    return [
+        f"a storm could not be made: it was due {format_duration(storm.at)} after the start, without a coordinator"
+        for storm in due
+    ]
 
 
 async def make(storm: Storm, target: Target, run_id: str, began: float) -> None:

@@ -49,22 +49,28 @@ class Watch:
     def follow(self, entry: Entry, node: Worker | Target, run_id: str) -> None:
         """Take in a node's samples, for as long as they come. Saying it twice changes nothing."""
         if entry.name not in self.streams:
-            self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node.watch(run_id)))
+            self.follow_stream(entry, node.watch(run_id))
+
+    def follow_stream(self, entry: Entry, samples: AsyncIterator[Told]) -> None:
+        self.streams[entry.name] = asyncio.create_task(self.take_in(entry, samples))
 
     async def take_in(self, entry: Entry, samples: AsyncIterator[Told]) -> None:
         try:
-            async for sample, message in samples:
-                now = time.monotonic()
-                self.scribe.sample(now, entry.name, message)
-                self.ledger.hear(entry, sample, now)
-                for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
-                    self.say(sentence)
-                self.news.set()
+            async for told in samples:
+                self.hear(entry, told)
         except C1mError as error:
             self.lose(entry, str(error))
         else:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
+
+    def hear(self, entry: Entry, told: Told) -> None:
+        now = time.monotonic()
+        self.scribe.sample(now, entry.name, told.message)
+        self.ledger.hear(entry, told.sample, now)
+        for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
+            self.say(sentence)
+        self.news.set()
 
     def read(self, entry: Entry, reading: Reading) -> None:
         now = time.monotonic()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
-import time
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ..journal import Journal, Record
+from ..ending import tell_end
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -33,14 +30,9 @@ from ..options import (
     check_writable,
     settings,
 )
-from ..outcome import Outcome
-from ..output import publish
-from ..plain import to_json
-from ..report import print_report
 from ..session import conduct
 from ..shelf import shelf_of
 from ..spec import RunSpec
-from ..summary import journal_summary, summarise
 
 
 def run(
@@ -127,24 +119,7 @@ def run(
     print_settings(wanted, console)
     shelf = None if no_journal else shelf_of(journal)
     outcome, kept = asyncio.run(conduct(wanted, console, shelf))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
-    summary = concluded(outcome, kept)
-    publish(summary, lambda console: print_report(summary, console), json_file)
-    raise typer.Exit(summary["exit_code"])
-
-
-def concluded(outcome: Outcome, kept: Journal | None) -> dict[str, Any]:
-    """The summary; its verdict is the journal's last record."""
-    summary = summarise(outcome)
-    if kept is None:
-        return summary
-    judged = {name: summary[name] for name in ("verdict", "exit_code")}
-    kept.record(Record(time.monotonic(), "verdict", "", to_json(judged)))
-    outcome.untold, outcome.known_until = kept.close(), outcome.ended_at
-    if outcome.untold:
-        ago = None if kept.ends_at is None else timedelta(seconds=time.monotonic() - kept.ends_at)
-        outcome.known_until = datetime.now(UTC) - ago if ago else None
-    return {**summary, "journal": journal_summary(outcome)}
+    raise typer.Exit(tell_end(outcome, kept, json_file))
 
 
 def print_settings(wanted: RunSpec, console: Console) -> None:

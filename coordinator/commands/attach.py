@@ -1,0 +1,90 @@
+"""c1m-coord attach."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from c1m.errors import UsageError
+
+from ..contents import ENDED, INCOMPLETE, Contents, contents_of
+from ..ending import tell_end
+from ..journal import files_of
+from ..layers import make_spec
+from ..options import JournalDirectory, JsonFile, TlsDirectory, check_writable
+from ..session import attach as attach_to
+from ..shelf import Shelf, shelf_of
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  c1m-coord attach                                    # the newest run that is without a coordinator before its end
+
+  c1m-coord attach 20261124T0023                      # that one; c1m-coord runs lists them
+
+  c1m-coord attach 20261124T0023 --json whole.json    # one summary, of what was before and of what comes
+
+  c1m-coord attach --tls pki/anna                     # with this operator's certificate, which has to be the run's operator's
+
+[bold]Exit codes[/bold]  as c1m-coord run; 2 also for a run that is over or has a coordinator, 4 where its nodes have let it go.
+"""
+
+
+def attach(
+    run: Annotated[
+        str,
+        typer.Argument(help="The run's id, or as much of its beginning as is its own. Default: the newest unfinished one."),
+    ] = "",
+    tls: TlsDirectory = None,
+    journal: JournalDirectory = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Take over a run whose coordinator is gone, while its nodes are within their lease; go on where it was, and tell it all.
+
+    For runs over nodes that were named with --worker and --target: those that a coordinator starts itself end with it.
+    Without --tls, the operator's certificate is the one that the run had.
+    """
+    check_writable(json_file)
+    path = chosen(shelf_of(journal), run)
+    console = Console(stderr=True, emoji=False)
+    outcome, kept = asyncio.run(attach_to(path, Path(tls) if tls else None, console))
+    raise typer.Exit(tell_end(outcome, kept, json_file))
+
+
+def chosen(shelf: Shelf, prefix: str) -> Path:
+    """Raises UsageError where there is none that could be taken over, or where a person has to say which."""
+    if prefix:
+        found = contents_of(shelf.find(prefix))
+        if found.state == ENDED:
+            raise UsageError(f"run {found.run_id} is over; c1m-coord show {found.run_id} has what came of it")
+        return shelf.path_of(found.run_id)
+    left = [found for path in shelf.journals() if (found := contents_of(path)).state == INCOMPLETE]
+    if not left:
+        raise UsageError(f"no run in {shelf.directory} is without a coordinator before its end; c1m-coord runs lists them all")
+    within = [found for found in left if within_lease(shelf.path_of(found.run_id), found)]
+    if len(within) > 1:
+        raise UsageError(f"{len(within)} runs are without a coordinator: {commands(within)}; say which one")
+    return shelf.path_of((within or left)[0].run_id)
+
+
+def within_lease(path: Path, found: Contents) -> bool:
+    """By when the journal was written last: what is older than the lease has no nodes any more, unless its disk was full."""
+    if not found.settings:
+        return False
+    lease = make_spec([("its journal", dict(found.settings))]).lease
+    written = 0.0
+    for each in files_of(path):
+        with suppress(FileNotFoundError):
+            written = max(written, each.stat().st_mtime)
+    return time.time() - written <= lease
+
+
+def commands(found: Sequence[Contents]) -> str:
+    return ", ".join(f"{each.run_id} ({each.command})" for each in found)

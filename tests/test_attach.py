@@ -1,0 +1,223 @@
+"""Runs that are taken over by another coordinator: real nodes, coordinators that are killed, and one summary of it all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import children_of, coordinator, node
+
+from c1m.coordinator.replay import replay
+from c1m.coordinator.shelf import Shelf
+from c1m.coordinator.summary import summarise
+from c1m.errors import UsageError
+from c1m.kernel import sockdiag
+from test_journal import coord, eventually, shown
+
+WORKER, OTHER, TARGET = "127.0.0.1:24510", "127.0.0.1:24511", "127.0.0.1:24520"
+DATA_PORTS = (24_500, 24_503)
+NODES = ("--worker", WORKER, "--worker", OTHER, "--target", TARGET, "--lease", "15s")
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[list[Process]]:
+    with (
+        node("target", "--bind", "127.0.0.1", "--ports", f"{DATA_PORTS[0]}-{DATA_PORTS[1]}", "--listen", TARGET) as target,
+        node("worker", "--listen", WORKER) as worker,
+        node("worker", "--listen", OTHER) as other,
+    ):
+        yield [worker, other, target]
+
+
+def assert_free(fleet: list[Process]) -> None:
+    """No shard, no acceptor and no connection is left of a run."""
+    for each in fleet:
+        assert eventually(lambda: len(children_of(each.pid)) == 1), children_of(each.pid)  # the zygote
+    ports = [(port, port) for port in range(DATA_PORTS[0], DATA_PORTS[1] + 1)]
+    assert sum(sockdiag.count_by_port(ports, "local", 4).values()) == 0
+
+
+def known(directory: Path) -> dict[str, Any]:
+    """What the journal tells of its only run by now."""
+    with suppress(UsageError):
+        return summarise(replay(Shelf(directory).find("")))
+    return {}
+
+
+def doing(summary: dict[str, Any]) -> str:
+    turns = (summary.get("timeline") or {"turns": []})["turns"]
+    return str(turns[-1]["doing"]) if turns else ""
+
+
+def kill_when(process: Process, directory: Path, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What was known of the run then."""
+    found: dict[str, Any] = {}
+
+    def reached() -> bool:
+        nonlocal found
+        found = known(directory)
+        return bool(found) and true(found)
+
+    assert eventually(reached), found
+    process.kill()
+    process.wait()
+    return found
+
+
+def attach(directory: Path, *words: str) -> tuple[dict[str, Any], subprocess.CompletedProcess[str]]:
+    told = coord("attach", directory, *words, "--json", "-")
+    return (json.loads(told.stdout) if told.stdout else {}), told
+
+
+@contextmanager
+def attached(directory: Path) -> Iterator[Process]:
+    """c1m-coord attach, which goes on."""
+    command = [sys.executable, "-m", "c1m.coordinator", "attach", "--journal", str(directory)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def assert_whole(summary: dict[str, Any], total: int, takeovers: int = 1) -> None:
+    """As if nothing had happened, and nothing was opened twice."""
+    assert (summary["verdict"], summary["exit_code"], summary["reasons"]) == ("passed", 0, [])
+    assert summary["established_peak"] == summary["established_at_hold_end"] == summary["attempted"] == total
+    assert (summary["failed"], summary["dropped"], summary["reopened"]) == ({}, {}, 0)
+    assert (summary["target"]["accepted"], summary["target"]["open_at_hold_end"]) == (total, total)
+    assert summary["closed"] == total
+    assert summary["journal"]["complete"]
+    assert len(summary["takeovers"]) == takeovers
+    ends = [0.0]
+    for each in summary["takeovers"]:
+        ends += [each["silent_from_seconds"], each["silent_to_seconds"]]
+    assert ends == sorted(ends)
+    seconds = summary["timeline"]["seconds"]
+    assert seconds == sorted(seconds)
+
+
+RAMP = ("--total", "1500", "--ramp", "5s", "--hold", "1s")
+HOLD = ("--total", "1500", "--hold", "4s", "--heartbeat", "1s")
+
+
+@pytest.mark.parametrize(
+    ("words", "moment"),
+    [
+        (RAMP, lambda summary: doing(summary) == "opening" and summary["attempted"] > 300),
+        (HOLD, lambda summary: doing(summary) == "holding"),
+        (
+            ("--stage", "1000@1s", "--stage", "1000@5s", "--stage", "1500@1s", "--hold", "1s"),
+            lambda summary: doing(summary) == "following" and summary["attempted"] == 1000,
+        ),
+        (
+            ("--total", "1500", "--hold", "0s", "--close-rate", "500"),
+            lambda summary: doing(summary) == "closing" and summary["closed"],
+        ),
+    ],
+    ids=["ramp", "hold", "stages", "close"],
+)
+def test_it_goes_on_where_it_was(
+    words: tuple[str, ...], moment: Callable[[dict[str, Any]], bool], fleet: list[Process], tmp_path: Path
+) -> None:
+    with coordinator(*NODES, *words, "--journal", str(tmp_path)) as process:
+        before = kill_when(process, tmp_path, moment)
+
+    summary, told = attach(tmp_path)
+
+    assert told.returncode == 0, told.stderr
+    assert "taken over from a coordinator that is gone" in told.stderr
+    assert_whole(summary, 1500)
+    assert summary["plan"] == before["plan"]
+    assert summary["seed"] == before["seed"]
+    assert summary["run_id"] == before["run_id"]
+    assert shown(tmp_path) == summary
+    assert_free(fleet)
+
+
+def test_what_took_it_over_is_killed_as_well(fleet: list[Process], tmp_path: Path) -> None:
+    with coordinator(*NODES, "--total", "1500", "--hold", "12s", "--journal", str(tmp_path)) as process:
+        kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
+    with attached(tmp_path) as process:
+        before = kill_when(process, tmp_path, lambda summary: len(summary["takeovers"]) == 1)
+    assert before["verdict"] == "incomplete"
+
+    summary, _ = attach(tmp_path)
+
+    assert_whole(summary, 1500, takeovers=2)
+    turns = summary["timeline"]["turns"]
+    assert [turn["doing"] for turn in turns] == ["opening", "comparing", "holding", "comparing", "closing"]
+    held = turns[3]["seconds"] - turns[2]["seconds"]
+    assert held >= 12  # no less than was asked for, over three coordinators
+    assert shown(tmp_path) == summary
+    assert_free(fleet)
+
+
+def test_a_coordinator_that_is_there_keeps_its_run(fleet: list[Process], tmp_path: Path) -> None:
+    """Also one that is stopped: whoever watches in its place is served once it is killed, whatever hangs from it."""
+    with coordinator(*NODES, "--total", "500", "--hold", "2s", "--journal", str(tmp_path)) as process:
+        assert eventually(lambda: doing(known(tmp_path)) == "holding")
+        process.send_signal(signal.SIGSTOP)
+        run = Shelf(tmp_path).find("").stem
+
+        _, refused = attach(tmp_path, run)
+        _, none = attach(tmp_path)
+        process.kill()
+        process.wait()
+        summary, _ = attach(tmp_path, run)
+
+    assert (refused.returncode, "has a coordinator" in refused.stderr) == (2, True), refused.stderr
+    assert (none.returncode, "no run in" in none.stderr) == (2, True), none.stderr
+    assert_whole(summary, 500)
+    _, over = attach(tmp_path, run)
+    assert (over.returncode, f"run {run} is over" in over.stderr) == (2, True), over.stderr
+    assert_free(fleet)
+
+
+def test_after_the_lease_there_is_nothing_to_take_over(fleet: list[Process], tmp_path: Path) -> None:
+    words = (*NODES[:-1], "500ms", "--total", "500", "--hold", "60s", "--journal", str(tmp_path))
+    with coordinator(*words) as process:
+        kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
+    assert_free(fleet)
+
+    _, told = attach(tmp_path)
+
+    assert (told.returncode, told.stdout) == (4, "")
+    assert "for the length of their lease" in told.stderr
+    assert "c1m-coord show" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_nodes_that_its_coordinator_started_end_with_it(tmp_path: Path) -> None:
+    with coordinator("--total", "100", "--hold", "60s", "--journal", str(tmp_path)) as process:
+        kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
+
+    _, told = attach(tmp_path)
+
+    assert (told.returncode, "started itself, and those end with it" in told.stderr) == (4, True), told.stderr
+
+
+def test_a_run_that_had_opened_nothing_is_ended(fleet: list[Process], tmp_path: Path) -> None:
+    (zygote,) = children_of(fleet[0].pid)
+    with coordinator(*NODES, "--total", "500", "--journal", str(tmp_path)) as process:
+        subprocess.run(["kill", "-STOP", str(zygote)], check=True)  # it makes no shards, and so nobody is ever ready
+        try:
+            kill_when(process, tmp_path, lambda summary: summary["plan"] is not None and len(children_of(fleet[2].pid)) > 1)
+        finally:
+            subprocess.run(["kill", "-CONT", str(zygote)], check=True)
+
+    summary, told = attach(tmp_path)
+
+    assert (told.returncode, summary["verdict"], summary["attempted"]) == (4, "degraded", 0), told.stderr
+    assert "nothing was opened" in summary["reasons"][0]
+    assert shown(tmp_path) == summary
+    assert_free(fleet)
