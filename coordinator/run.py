@@ -134,7 +134,9 @@ class Run:
     async def resume(self, taken: Taken) -> None:
         """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
         self.watch.ledger, self.watch.gauges = self.outcome.ledger or self.watch.ledger, self.outcome.gauges
-        if taken.began is None:  # and nothing is open
+        if taken.began is None:
+            self.outcome.troubles.append(taken.trouble)
+            self.watch.say(taken.trouble)
             self.standing = Standing(Step.CLOSE, 0.0)
             return
         self.started, self.began, self.standing = True, taken.began, taken.standing

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from c1m.errors import C1mError, UnreachableError, UsageError
-from c1m.phase import Phase
+from c1m.phase import Close, Phase
 from c1m.schedule import NANOSECONDS
 
 from .channel import CALL_SECONDS
@@ -75,6 +75,12 @@ class Heard:
         """Whether it has not begun to close."""
         return self.first.sample.phase < Phase.CLOSING
 
+    async def close(self, run_id: str, by: Close) -> None:
+        """When the node is free again."""
+        await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, Worker) else self.node.stop(run_id))
+        async for _ in self.rest:
+            pass  # its last sample is that all has ended
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -82,7 +88,8 @@ class Taken:
 
     outcome: Outcome
     standing: Standing
-    began: float | None  # on our monotonic clock; None: nothing was opened, and nothing will be
+    began: float | None  # on our monotonic clock; None: it does not go on
+    trouble: str  # why it does not
     known_until: float  # by the journal, on the same clock
     record: Record  # with which the journal goes on
     nodes: Mapping[str, Heard | C1mError]
@@ -130,12 +137,10 @@ class Takeover:
         # In a thread: an hour of a hundred nodes takes minutes, and they have to be watched meanwhile.
         replayed = await asyncio.to_thread(replayed_to_now, self.path, began)
         self.check(replayed, workers)
-        if began is None or replayed.outcome.ledger is None:
-            await self.close(found)
-            sentence = OPENED_NOTHING if began is None else PLAN_IS_LOST
-            replayed.outcome.troubles.append(f"{sentence}; its nodes have been told to close")
-            began = None
-        self.taken = taken_from(replayed, began, found)
+        trouble = OPENED_NOTHING if began is None else PLAN_IS_LOST if replayed.outcome.ledger is None else ""
+        if trouble:
+            await self.close(found, replayed.outcome.spec.close)
+        self.taken = taken_from(replayed, None if trouble else began, trouble, found)
 
     def check(self, replayed: Replay, workers: list[Heard]) -> None:
         if replayed.outcome.ended_at:
@@ -149,25 +154,22 @@ class Takeover:
             f"run {self.run_id} cannot be taken over: {why}; c1m-coord show {self.run_id} has what is known of it"
         )
 
-    async def close(self, found: Mapping[str, Heard | C1mError]) -> None:
-        """What is engaged, of a run that does not go on."""
+    async def close(self, found: Mapping[str, Heard | C1mError], by: Close) -> None:
+        """What is engaged, of a run that does not go on. Raises C1mError where a node does not; its lease ends it."""
         heard = [each for each in found.values() if isinstance(each, Heard)]
-        spec = read_left(self.path).spec
-
-        async def end(each: Heard) -> None:
-            if isinstance(each.node, Worker):
-                await each.node.stop(self.run_id, spec.close, 0.0)
-            else:
-                await each.node.stop(self.run_id)
-            async for _ in each.rest:
-                pass
-
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await asyncio.gather(*(end(each) for each in heard))
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(each.close(self.run_id, by) for each in heard))
+        except TimeoutError:
+            names = ", ".join(each.node.name for each in heard)
+            raise UnreachableError(
+                f"{names} were told to close run {self.run_id}, and did not all within {CLOSE_SECONDS:.0f} s; leases end it"
+            ) from None
 
 
-OPENED_NOTHING = "the run was still being prepared when its coordinator ended, and nothing was opened"
-PLAN_IS_LOST = "the run had only begun when its coordinator ended, before its plan was written down"
+CLOSED = "its nodes have been told to close"
+OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, and nothing was opened; {CLOSED}"
+PLAN_IS_LOST = f"the run had only begun when its coordinator ended, before its plan was written down; {CLOSED}"
 
 
 async def hear(node: Worker | Target, run_id: str) -> Heard | C1mError:
@@ -185,7 +187,7 @@ async def hear(node: Worker | Target, run_id: str) -> Heard | C1mError:
         return error
 
 
-def taken_from(replayed: Replay, began: float | None, found: Mapping[str, Heard | C1mError]) -> Taken:
+def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, Heard | C1mError]) -> Taken:
     """With the record of it, which is folded as it will be when the journal is read again."""
     known_until = replayed.last
     now = time.monotonic()
@@ -195,4 +197,4 @@ def taken_from(replayed: Replay, began: float | None, found: Mapping[str, Heard 
     where = standing(replayed.ledger.timeline.turns)
     if outcome.interrupted and where.step is not Step.CLOSE:
         where = Standing(Step.CLOSE, where.since)
-    return Taken(outcome, where, began, known_until, Record(now, RESUMED, "", body), found)
+    return Taken(outcome, where, began, trouble, known_until, Record(now, RESUMED, "", body), found)

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from programs import children_of, coordinator, node
+from test_journal import coord, eventually, shown
 
 from c1m.coordinator.replay import replay
 from c1m.coordinator.shelf import Shelf
 from c1m.coordinator.summary import summarise
 from c1m.errors import UsageError
 from c1m.kernel import sockdiag
-from test_journal import coord, eventually, shown
 
 WORKER, OTHER, TARGET = "127.0.0.1:24510", "127.0.0.1:24511", "127.0.0.1:24520"
 DATA_PORTS = (24_500, 24_503)
@@ -106,8 +106,8 @@ def assert_whole(summary: dict[str, Any], total: int, takeovers: int = 1) -> Non
     assert seconds == sorted(seconds)
 
 
-RAMP = ("--total", "1500", "--ramp", "5s", "--hold", "1s")
-HOLD = ("--total", "1500", "--hold", "4s", "--heartbeat", "1s")
+RAMP = ("--total", "1500", "--ramp", "4s", "--hold", "1s")
+HOLD = ("--total", "1500", "--hold", "3s", "--heartbeat", "1s")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ HOLD = ("--total", "1500", "--hold", "4s", "--heartbeat", "1s")
         (RAMP, lambda summary: doing(summary) == "opening" and summary["attempted"] > 300),
         (HOLD, lambda summary: doing(summary) == "holding"),
         (
-            ("--stage", "1000@1s", "--stage", "1000@5s", "--stage", "1500@1s", "--hold", "1s"),
+            ("--stage", "1000@1s", "--stage", "1000@3s", "--stage", "1500@1s"),
             lambda summary: doing(summary) == "following" and summary["attempted"] == 1000,
         ),
         (
@@ -145,7 +145,7 @@ def test_it_goes_on_where_it_was(
 
 
 def test_what_took_it_over_is_killed_as_well(fleet: list[Process], tmp_path: Path) -> None:
-    with coordinator(*NODES, "--total", "1500", "--hold", "12s", "--journal", str(tmp_path)) as process:
+    with coordinator(*NODES, "--total", "1500", "--hold", "10s", "--journal", str(tmp_path)) as process:
         kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
     with attached(tmp_path) as process:
         before = kill_when(process, tmp_path, lambda summary: len(summary["takeovers"]) == 1)
@@ -154,10 +154,9 @@ def test_what_took_it_over_is_killed_as_well(fleet: list[Process], tmp_path: Pat
     summary, _ = attach(tmp_path)
 
     assert_whole(summary, 1500, takeovers=2)
-    turns = summary["timeline"]["turns"]
-    assert [turn["doing"] for turn in turns] == ["opening", "comparing", "holding", "comparing", "closing"]
-    held = turns[3]["seconds"] - turns[2]["seconds"]
-    assert held >= 12  # no less than was asked for, over three coordinators
+    turns = {turn["doing"]: turn["seconds"] for turn in summary["timeline"]["turns"] if turn["doing"] != "comparing"}
+    assert list(turns) == ["opening", "holding", "closing"]  # each once
+    assert turns["closing"] - turns["holding"] >= 10  # no less than was asked for, over three coordinators
     assert shown(tmp_path) == summary
     assert_free(fleet)
 
@@ -184,7 +183,7 @@ def test_a_coordinator_that_is_there_keeps_its_run(fleet: list[Process], tmp_pat
 
 
 def test_after_the_lease_there_is_nothing_to_take_over(fleet: list[Process], tmp_path: Path) -> None:
-    words = (*NODES[:-1], "500ms", "--total", "500", "--hold", "60s", "--journal", str(tmp_path))
+    words = (*NODES[:-1], "3s", "--total", "500", "--hold", "60s", "--journal", str(tmp_path))
     with coordinator(*words) as process:
         kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
     assert_free(fleet)

@@ -88,6 +88,7 @@ PURE = (
     "coordinator/shares.py",
     "coordinator/signs.py",
     "coordinator/stall.py",
+    "coordinator/step.py",
     "coordinator/storms.py",
     "coordinator/sums.py",
     "coordinator/timeline.py",
