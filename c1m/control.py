@@ -149,12 +149,11 @@ class Control(ABC):
 
     def pids(self) -> list[int]:
         """The processes of this node."""
-        crew = self.engagement.crew.alive if self.engagement else []
-        return [os.getpid(), self.zygote.process.pid, *(child.pid for child in crew)]
+        return [os.getpid(), self.zygote.process.pid, *self.working()]
 
     def working(self) -> Sequence[int]:
         """The processes that open or accept."""
-        return [child.pid for child in self.engagement.crew.alive] if self.engagement else []
+        return self.engagement.crew.pids if self.engagement else []
 
     def levels(self) -> Mapping[str, int]:
         """What only this kind of node has. Raises OSError when the kernel does not say."""

@@ -43,7 +43,7 @@ class Recruit:
 
 @dataclass(eq=False)
 class Child:
-    """One shard or acceptor."""
+    """One shard or acceptor; others may share its process."""
 
     name: str
     pid: int
@@ -60,6 +60,7 @@ class Child:
     calm: bool = False  # nothing changes hands any more
     quiet: bool = False  # it was told to send nothing more, and nothing is under way
     last_words: str = ""
+    mourned: bool = False  # how it ended is told
     gone: trio.Event = field(default_factory=trio.Event)
 
     async def send(self, order: link.Message) -> None:
@@ -163,18 +164,19 @@ class Zygote:
             f"--pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
         )
 
-    async def obituary(self, child: Child) -> str:
-        """How a child ended, as a sentence part."""
+    async def obituary(self, child: Child, siblings: int = 0) -> str:
+        """How a child ended, as a sentence part; and so many others, if it was with the process that carried them."""
+        if child.last_words:
+            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
         with trio.move_on_after(2):
             await self.ending(child.pid).wait()
         status = self.status.get(child.pid)
-        if child.last_words:
-            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
         if status is None:
             return f"{child.name} (pid {child.pid}) closed its link"
+        who = f"{child.name} and {siblings} more (pid {child.pid})" if siblings else f"{child.name} (pid {child.pid})"
         if os.WIFSIGNALED(status):
-            return f"{child.name} (pid {child.pid}) was killed by {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"{child.name} (pid {child.pid}) exited with status {os.waitstatus_to_exitcode(status)}"
+            return f"{who} {'were' if siblings else 'was'} killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"{who} exited with status {os.waitstatus_to_exitcode(status)}"
 
     def close(self) -> None:
         """The zygote leaves when its link closes; its children, when theirs do."""
@@ -238,8 +240,16 @@ class Crew:
         child.end.close()
         if not self.dismissed:
             child.bury()
-            self.obituaries.append(await self.zygote.obituary(child))
+            await self.mourn(child)
             self.on_change()
+
+    async def mourn(self, child: Child) -> None:
+        """Tell how it ended; once for all whom one process carried and took with it."""
+        siblings = [each for each in self.children if each.pid == child.pid and each is not child and not each.last_words]
+        obituary = await self.zygote.obituary(child, len(siblings))
+        if child.last_words or not any(each.mourned for each in siblings):
+            self.obituaries.append(obituary)
+        child.mourned = True
 
     async def order(self, order: link.Message) -> None:
         for child in self.children:
@@ -286,6 +296,11 @@ class Crew:
     @property
     def alive(self) -> list[Child]:
         return [child for child in self.children if not child.gone.is_set()]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that carry those."""
+        return list(dict.fromkeys(child.pid for child in self.alive))
 
     def tally(self) -> Tally:
         return total(child.tally for child in self.children)

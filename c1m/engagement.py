@@ -197,7 +197,7 @@ class Engagement:
             tally=tally,
             opened_within_ns=int(max(tally.last_opened - self.start, 0) * 1e9) if self.start else 0,
             cpu_seconds=self.crew.cpu_seconds() if self.crew.children else self.reader.activity.cpu_seconds,
-            processes=len(self.crew.alive),
+            processes=len(self.crew.pids),
             obituaries=tuple(self.crew.obituaries),
             halted=self.halted,
             histograms=self.crew.histograms() if newer or phase is Phase.CLOSED else {},

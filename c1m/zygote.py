@@ -1,6 +1,6 @@
-"""The zygote: a process that imported a child's module and nothing else, and forks one child per request.
+"""The zygote: a process that imported a child's module and nothing else, and forks processes that carry children.
 
-A child made here costs a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
+A process made here costs a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
 the module are shared pages. It is safe because gRPC was never imported: forking a process in which gRPC lives hangs.
 Run as ``python -m c1m.zygote MODULE DESCRIPTOR``; ``crew`` is the other side. The module has two
 functions: ``main(link, descriptors)`` is a child's whole life, ``rehearse()`` does once what every child will do.
@@ -17,13 +17,12 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import NoReturn
 
-from c1m import link
-
-ChildMain = Callable[[socket, list[int]], None]
+from c1m import link, tables
+from c1m.carrier import Carrier, ChildMain
 
 
 def main() -> None:
@@ -55,26 +54,29 @@ def serve(control: socket, child_main: ChildMain) -> None:
 
 
 def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: list[int]) -> tuple[list[int], int]:
-    """Fork so many children, the first with the first part of the descriptors, and so on; fewer where fork() says an errno.
+    """Make so many children, the first with the first part of the descriptors, and so on: the process of each, which carries
+    others as well. No more processes than processors run at a time, and each takes an interpreter's memory; where a thread
+    gets no descriptor table of its own, every child is a process. Of fewer children where fork() says an errno.
 
-    All in one go: whatever this process writes between two forks, every child before keeps an old copy of. Forking
-    them request by request cost each child 500 kB more.
+    All in one go: whatever this process writes between two forks, every process before keeps an old copy of. Forking
+    them request by request cost each 500 kB more.
     """
     each = len(descriptors) // count
+    parts = [descriptors[index * each : (index + 1) * each] for index in range(count)]
+    processes = min(len(os.sched_getaffinity(0)) if tables.can_part() else count, count)
     pids: list[int] = []
-    for index in range(count):
+    for first in range(processes):
         try:
             pid = os.fork()
         except OSError as failure:
-            return pids, failure.errno or 0
+            return [pids[index % processes] for index in range(count) if index % processes < len(pids)], failure.errno or 0
         if pid == 0:
             control.close()
-            mine = descriptors[index * each : (index + 1) * each]
-            for descriptor in set(descriptors).difference(mine):
-                os.close(descriptor)  # a sibling's link that stayed open here would never read as closed
+            mine = parts[first::processes]
+            tables.close_all(set(descriptors).difference(*mine))
             become(child_main, mine)
         pids.append(pid)
-    return pids, 0
+    return [pids[index % processes] for index in range(count)], 0
 
 
 def report_ends(control: socket) -> None:
@@ -84,31 +86,11 @@ def report_ends(control: socket) -> None:
             control.send(link.encode({"ended": ended[0], "status": ended[1]}))
 
 
-def become(child_main: ChildMain, descriptors: list[int]) -> None:
-    """Run the child to its end; never returns. A child that breaks sends its last words first."""
-    # ``signal`` makes enums of what it returns, and ``open`` wakes the codecs: 250 kB of copied pages each, a child.
+def become(child_main: ChildMain, parts: Sequence[list[int]]) -> NoReturn:
+    # ``signal`` makes enums of what it returns: 250 kB of copied pages, a process.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGCHLD])
-    end = socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptors[0])
-    status = 0
-    # No collection: it would write to every object of the child, and stop it in the middle of a ramp. The loops that
-    # run here make no cycles.
-    gc.disable()
-    try:
-        child_main(end, descriptors[1:])
-    except BaseException as broken:
-        traceback.print_exc()
-        with contextlib.suppress(OSError, ValueError):
-            end.send(link.encode({"last_words": "".join(traceback.format_exception_only(broken)).strip()}))
-        status = 1
-    os._exit(status)
-
-
-def name_process(name: str) -> None:
-    """What ``ps`` and ``top`` show; the kernel keeps 15 bytes."""
-    descriptor = os.open("/proc/self/comm", os.O_WRONLY)
-    os.write(descriptor, name[:15].encode())
-    os.close(descriptor)
+    Carrier(child_main, parts).run()
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def nodes(summary: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("node", "planned", "held", "processes", "user memory", "a connection", "CPU"):
+    for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU"):
         table.add_column(column, justify="left" if column == "node" else "right")
     for worker in summary["workers"]:
         table.add_row(*node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"]))

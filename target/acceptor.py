@@ -1,4 +1,4 @@
-"""An acceptor: one process, one listener, raw epoll, as many connections as its descriptors allow.
+"""An acceptor: one descriptor table, one listener, raw epoll, as many connections as its descriptors allow.
 
 SO_LINGER is inherited from the listener: a target that dies resets its connections instead of leaving TIME_WAIT behind.
 
@@ -32,7 +32,7 @@ class Acceptor:
     """Owns the loop: gives the queue and the connections their turns, obeys and tells until its link closes."""
 
     def __init__(self, control: socket, listener: socket, descriptors: int, capacity: int, *, shared: bool) -> None:
-        """``descriptors`` is the size of the process's table, ``capacity`` how many of them are for connections."""
+        """``descriptors`` is the size of its table, ``capacity`` how many of them are for connections."""
         self.control = control
         self.epoll = epoll()
         self.queue = AcceptQueue(listener, self.epoll, shared=shared)
@@ -174,7 +174,7 @@ class Acceptor:
             "phase": int(Phase.CLOSED if self.over else Phase.HOLDING),
             "tally": tally.to_message(),
             "full": connections.open >= self.capacity,
-            "cpu_seconds": time.process_time(),
+            "cpu_seconds": time.thread_time(),
             "histograms": {"accept_delay_us": self.queue.accept_delay.news()},
         }
         with suppress(ConnectionError):  # the control process is gone: the loop reads that, too

@@ -1,4 +1,4 @@
-"""An acceptor's process: its whole life, and its rehearsal in the zygote that forks it."""
+"""An acceptor's whole life, and its rehearsal in the zygote that forks the process which carries it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from _socket import AF_INET, SOCK_STREAM, socket
 from contextlib import suppress
 
 from c1m import link
+from c1m.carrier import name_thread
 from c1m.push import Push
-from c1m.zygote import name_process
 
 from .acceptor import Acceptor
 from .guests import Guests
@@ -18,11 +18,11 @@ LOOPBACK = "127.0.0.1"
 
 
 def main(control: socket, listeners: list[int]) -> None:
-    """The whole life of an acceptor process: its assignment, its loop, its last tally."""
+    """The whole life of an acceptor: its assignment, its loop, its last tally."""
     assignment = link.receive(control)
     if assignment is None:
         return
-    name_process(f"c1m-acceptor {assignment['index']}")
+    name_thread(f"c1m-acceptor {assignment['index']}")
     listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
     listener.setblocking(False)
     acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])

@@ -1,4 +1,4 @@
-"""A shard's process: its whole life, and its rehearsal in the zygote that forks it."""
+"""A shard's whole life, and its rehearsal in the zygote that forks the process which carries it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import trio
 
 from c1m import link
 from c1m.addresses import AddressBlock, AddressPool
+from c1m.carrier import name_thread
 from c1m.dealing import Share
 from c1m.phase import Phase
 from c1m.ports import PortRanges
 from c1m.routes import Route, TupleSpace
 from c1m.schedule import Schedule, Stage
-from c1m.zygote import name_process
 
 from .assignment import ShardAssignment
 from .shard import Shard
@@ -25,12 +25,12 @@ PORTS = PortRanges(((1024, 65535),))
 
 
 def main(control: socket, _: list[int]) -> None:
-    """The whole life of a shard process."""
+    """The whole life of a shard."""
     message = link.receive(control)
     if message is None:
         return
     assignment = ShardAssignment.from_message(message)
-    name_process(f"c1m-shard {assignment.index}")
+    name_thread(f"c1m-shard {assignment.index}")
     trio.run(Shard(control, assignment).run)
 
 

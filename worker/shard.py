@@ -1,4 +1,4 @@
-"""A shard: one process that opens its part of a node's assignment and keeps it open. trio, never gRPC.
+"""A shard: one descriptor table, and the loop that opens and keeps open its part of a node's assignment. trio, never gRPC.
 
 Three tasks: the driver's does everything that has to do with connections, the other two listen to the link and report.
 """
@@ -173,7 +173,7 @@ class Shard:
             "phase": int(self.driver.phase),
             "tally": self.tally().to_message(),
             "heard": self.connections.reader.heard,
-            "cpu_seconds": time.process_time(),
+            "cpu_seconds": time.thread_time(),
             "probed": self.probed,
             "reached": self.regulator.milestones.reached,
             "quiet": self.answered,

@@ -38,7 +38,7 @@ PROCESSES: Final = (
         stops=True,
         planned=True,  # a plan fills each process to the brim
         symptom=Symptom(("EMFILE",), pattern="growth ends at a round number, such as 1,024, 65,536 or 1,048,576"),
-        cure="raise the hard limit of whatever starts the node; c1m starts more processes where it is low",
+        cure="raise the hard limit of whatever starts the node; c1m takes more tables where it is low",
         settings=descriptors_setting,
     ),
     Limit(
