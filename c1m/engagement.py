@@ -19,11 +19,13 @@ from c1m.crew import Crew, Recruit, Zygote
 from c1m.errors import C1mError
 from c1m.following import Following
 from c1m.kernel.reader import Reader
+from c1m.log import log
 from c1m.node import Sample
 from c1m.phase import Phase, slowest
 from c1m.reading import Reading
 from c1m.schedule import NANOSECONDS
 from c1m.threads import in_thread
+from c1m.units import format_duration
 
 SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
 SILENCE_SECONDS = 1.0  # ... and no more seldom
@@ -123,6 +125,8 @@ class Engagement:
     async def end_with_lease(self) -> None:
         while not self.lease_ended():
             await trio.sleep(LEASE_CHECK_SECONDS)
+        if not self.stopping:
+            log(f"run {self.run_id}: nobody has watched for {format_duration(self.lease_seconds)}; closing what it opened")
         await self.stop(self.closing)
 
     async def read_host(self) -> None:

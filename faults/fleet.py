@@ -1,0 +1,96 @@
+"""The programs of one cell, each on its machine, with a folder and a clock of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from patience import surely
+from program import Program
+from testbed import CONTROL, COORDINATOR, DATA, TARGET, WORKERS, Testbed, address
+
+DATA_PORTS = range(20_000, 20_008)
+WORKER_PORT, TARGET_PORT = 7100, 7200
+# libfaketime reads the clock's shift in a file, each time; CLOCK_MONOTONIC no step of a real clock moves either.
+FAKE_CLOCK = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKED = {"LD_PRELOAD": FAKE_CLOCK, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1"}
+NO_SHIFT = "+0"
+
+
+class Fleet:
+    """``fake_clocks``: whose clocks can be moved. They cost a process some system calls, so it is not everybody's."""
+
+    def __init__(self, testbed: Testbed, folder: Path, fake_clocks: Sequence[str] = ()) -> None:
+        self.testbed = testbed
+        self.folder = folder
+        self.fake_clocks = fake_clocks
+        self.programs: dict[str, Program] = {}  # by their machines
+        for machine in (COORDINATOR, TARGET, *WORKERS):
+            self.state(machine).mkdir(parents=True, exist_ok=True)  # that may be a disk of its own
+            self.clock(machine).write_text(NO_SHIFT)
+
+    def home(self, machine: str) -> Path:
+        return self.folder / machine
+
+    def state(self, machine: str) -> Path:
+        return self.home(machine) / "state"
+
+    def clock(self, machine: str) -> Path:
+        return self.folder / f"{machine}.clock"
+
+    @property
+    def summary(self) -> Path:
+        return self.home(COORDINATOR) / "summary.json"
+
+    @property
+    def nodes(self) -> dict[str, Program]:
+        return {machine: program for machine, program in self.programs.items() if machine != COORDINATOR}
+
+    @property
+    def coordinator(self) -> Program:
+        return self.programs[COORDINATOR]
+
+    def start(self, machine: str, *words: str, stdout: int = subprocess.PIPE) -> None:
+        environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(self.state(machine)),
+            "TMPDIR": str(self.home(machine)),
+            "HOME": str(self.home(machine)),
+        }
+        if machine in self.fake_clocks:
+            environment |= FAKED | {"FAKETIME_TIMESTAMP_FILE": str(self.clock(machine))}
+        command = self.testbed.command(machine, [sys.executable, "-m", *words])
+        self.programs[machine] = Program(machine, command, self.home(machine), environment, stdout)
+
+    def start_nodes(self) -> None:
+        for worker in WORKERS:
+            words = ["--source", address(worker, DATA), "--listen", f"{address(worker, CONTROL)}:{WORKER_PORT}"]
+            self.start(worker, "c1m.worker", *words, "--insecure")
+        ports = f"{DATA_PORTS[0]}-{DATA_PORTS[-1]}"
+        bound = ["--bind", address(TARGET, DATA), "--ports", ports, "--listen", f"{address(TARGET, CONTROL)}:{TARGET_PORT}"]
+        self.start(TARGET, "c1m.target", *bound, "--insecure")
+        for node in self.nodes.values():
+            surely(partial(node.said, listening), f"{node.name}'s start", node.ended)
+            node.idle = frozenset(node.members())
+
+    def run(self, *words: str) -> None:
+        workers = [word for worker in WORKERS for word in ("--worker", f"{address(worker, CONTROL)}:{WORKER_PORT}")]
+        target = ("--target", f"{address(TARGET, CONTROL)}:{TARGET_PORT}")
+        command = ["c1m.coordinator", "run", *workers, *target, *words, "--json", str(self.summary)]
+        self.start(COORDINATOR, *command, stdout=subprocess.DEVNULL)  # its report is in the summary
+
+    def over(self) -> bool:
+        """Whether the coordinator is."""
+        return self.coordinator.ended()
+
+    def kill(self) -> None:
+        for program in self.programs.values():
+            program.kill()
+
+
+def listening(text: str) -> bool:
+    return text.startswith("listening on ")
