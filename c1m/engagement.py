@@ -123,8 +123,12 @@ class Engagement:
             await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
 
     async def end_with_lease(self) -> None:
-        while not self.lease_ended():
+        """Of a process that was stopped for longer than the lease it is over, too: whoever seems to watch has given it up."""
+        slept = 0.0
+        while not self.lease_ended() and slept <= self.lease_seconds + LEASE_CHECK_SECONDS:
+            began = trio.current_time()
             await trio.sleep(LEASE_CHECK_SECONDS)
+            slept = trio.current_time() - began
         if not self.stopping:
             log(f"run {self.run_id}: nobody has watched for {format_duration(self.lease_seconds)}; closing what it opened")
         await self.stop(self.closing)

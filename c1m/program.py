@@ -22,6 +22,7 @@ from c1m.gate import Gate
 from c1m.handshakes import told
 from c1m.identity import checked_identity
 from c1m.log import log
+from c1m.priority import before_children
 from c1m.rpc import READY
 from c1m.seam import Seam, serving
 
@@ -45,6 +46,7 @@ async def serve(
     raise_to_hard()  # children inherit it
     credentials = server_credentials(name, tls) if tls else None
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
+        before_children()  # the zygote is there by now, and keeps its place; gRPC's threads are not, and follow this one
         control = make(made, nursery)
         gate = Gate(name, control.owner_of, secured=bool(tls), says=not with_parent)
         seam = Seam()

@@ -34,7 +34,7 @@ class Comparison:
 
 async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading], None]) -> Comparison:
     """``read`` takes what a node's host said when it was asked."""
-    established, tally, accepting = ledger.established, ledger.tally, ledger.accepting
+    established, tally, there, accepting = ledger.established, ledger.tally, ledger.there.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]
     answers = await asyncio.gather(*(inspect(nodes[entry.name], nodes.run_id) for entry in entries))
@@ -55,8 +55,10 @@ async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading],
         in_accept_queues=at_target.in_accept_queues,
         half_closed=at_target.half_closed,
         acceptors_full=accepting.sample.full if accepting else 0,
+        lost=sum(entry.sample.tally.open for entry in ledger.workers if entry.lost),
     )
     unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
+    unknown += [loss.sentence() for loss in ledger.losses.values()]
     full = accepting.sample.full if accepting else None
     found_out = reconcile(counts, unknown)
     return Comparison(
@@ -67,9 +69,9 @@ async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading],
         found,
         found_out,
         tally.closed,
-        tally.away,
-        tally.waiting,
-        tally.half_closed,
+        there.away,
+        there.waiting,
+        there.half_closed,
     )
 
 

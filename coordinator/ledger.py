@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from c1m.following import reached_by_all
 from c1m.latency import coarser, joined
 from c1m.node import Sample
 from c1m.phase import Phase
@@ -16,6 +17,7 @@ from c1m.turnover import Wave, joined_waves
 
 from .evidence import Trail
 from .history import History
+from .loss import Loss
 from .sums import Sums
 from .timeline import HostState, Moment, NodeState, Timeline
 
@@ -35,7 +37,7 @@ class Entry:
     peak: int = 0  # most connections open at once, of the moments that were seen
     ramp_opened: int = 0  # connections opened until they were as many as planned; what is opened after that is no ramp
     ramp_ns: int = 0  # ... and within how long
-    lost: str = ""  # why nothing more will come from it; empty while something does
+    lost: str = ""  # why nothing more will come from it; empty while something does. Final: see loss.py
     history: History = field(default_factory=History)
     trail: Trail = field(default_factory=Trail)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
@@ -80,6 +82,7 @@ class Ledger:
         self.peak = 0
         self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
         self.timeline = Timeline()
+        self.losses: dict[str, Loss] = {}  # by node, in their order
         self.there, self.gone = Sums(), Sums()  # what the newest samples of the workers count, and of those that are lost
         for entry in self.workers:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
@@ -95,13 +98,6 @@ class Ledger:
     def accepting(self) -> Entry | None:
         """The target, if it is one that counts what it accepts, and is not lost."""
         return self.target if self.target and self.accepts and not self.target.lost else None
-
-    def lose(self, entry: Entry, reason: str) -> None:
-        """Nothing more comes from the node, and what it has open is not known any more."""
-        if entry is not self.target and not entry.lost:
-            self.there.replace(entry.sample.tally, Tally())
-            self.gone.replace(Tally(), entry.sample.tally)
-        entry.lost = reason
 
     def take(self, entry: Entry, sample: Sample) -> None:
         if entry is not self.target:
@@ -121,6 +117,19 @@ class Ledger:
         """A reading that came by itself, when it was asked for."""
         entry.history.take(reading)
         entry.trail.read(reading, now)
+
+    def lose(self, entry: Entry, reason: str, now: float) -> Loss:
+        """From here on it is neither heard nor counted, once and for good. ``reason``: a sentence that names it."""
+        if entry.lost:
+            return self.losses[entry.name]
+        began = self.timeline.began
+        share = None if entry is self.target else entry.planned
+        loss = Loss(entry.name, reason, None if began is None else now - began, share)
+        if entry is not self.target:
+            self.there.replace(entry.sample.tally, Tally())
+            self.gone.replace(Tally(), entry.sample.tally)
+        entry.lost, self.losses[entry.name] = reason, loss
+        return loss
 
     def moment(self) -> Moment:
         """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
@@ -188,8 +197,8 @@ class Ledger:
     @property
     def off_schedule(self) -> int | None:
         """By how many connections, away ones included, the workers miss their schedules now; in flight are as many at least."""
-        tally = self.tally
-        return None if self.scheduled is None else abs(self.established + tally.away + tally.waiting - self.scheduled)
+        there = self.there.tally
+        return None if self.scheduled is None else abs(there.open + there.away + there.waiting - self.scheduled)
 
     @property
     def due(self) -> int:
@@ -213,8 +222,14 @@ class Ledger:
 
     @property
     def tally(self) -> Tally:
-        """Of all workers, as far as they told."""
+        """All that was ever told: what has happened has happened, whoever was lost since."""
         return self.there.tally + self.gone.tally
+
+    @property
+    def reached_ns(self) -> Mapping[int, int]:
+        """Stage, by its place in the schedule -> when all had reached it that are there, or whose share nobody took over."""
+        made_good = {loss.node for loss in self.losses.values() if loss.made_good}
+        return reached_by_all(entry.sample.reached_ns for entry in self.workers if entry.name not in made_good)
 
     @property
     def waves(self) -> tuple[Wave, ...]:
@@ -253,7 +268,7 @@ class Ledger:
     def troubles(self) -> list[str]:
         """What ended that should not have, and what was given up: a sentence each."""
         obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.sample.obituaries]
-        lost = [entry.lost for entry in self.entries if entry.lost]  # sentences that name their node
+        lost = [loss.sentence() for loss in self.losses.values() if not loss.made_good]
         newest = self.revisions[-1].version
         astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]
         if astray:

@@ -106,10 +106,10 @@ class Terminal:
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
             f"{entry.planned:,}",
-            *([told(entry.sample.scheduled)] if following else []),
-            f"{tally.open:,}",
-            format_rate(self.rates.look(entry.name, tally.opened, now)),
-            f"{tally.in_flight:,}",
+            *([told(None if entry.lost else entry.sample.scheduled)] if following else []),
+            f"was {tally.open:,}" if entry.lost else f"{tally.open:,}",
+            "" if entry.lost else format_rate(self.rates.look(entry.name, tally.opened, now)),
+            "" if entry.lost else f"{tally.in_flight:,}",
             f"{sum(tally.failed.values()):,}",
             f"{sum(tally.dropped.values()):,}",
         ]
@@ -142,6 +142,7 @@ class Lines:
             f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
+            f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
             *turnover(tally),
             format_rate(rate) if doing == "opening" else "",
             time_left(self.since, now, progress),

@@ -14,6 +14,10 @@ LOST = (
     "were lost on the way: the server has closed them, and neither FIN nor RST of it reached the clients; look for dropped "
     "packets (raise net.core.netdev_max_backlog)"
 )
+OF_LOST = (
+    "on the server's port may be those of workers that were lost: nobody knows which, and as many ghosts would not show "
+    "beside them"
+)
 NOT_OURS = "on the server's port are not c1m's own: no worker has them"
 QUEUED = "wait in accept queues: the server has not accepted them yet"
 FULL = "; {count} of its acceptors have no descriptor left (raise ulimit -Hn there)"
@@ -33,6 +37,7 @@ class Counts:
     accepted: int | None = None  # ever, by the acceptors
     half_closed: int | None = None  # by the target's kernel: the client has closed, the server has not
     acceptors_full: int = 0  # acceptors that take no more
+    lost: int = 0  # open on workers that were lost, when they were last heard: some may still be
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +119,23 @@ def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
     if counts.target_kernel is None:
         return None, None, None
     missing = max(counts.client - counts.target_kernel, 0)
-    others = max(counts.target_kernel - counts.client, 0)
+    others = max(counts.target_kernel - counts.client - of_lost(counts), 0)
     never = never_accepted(counts)
     if never is None:
         return missing, 0, others
     return min(missing, never), missing - min(missing, never), others
 
 
+def of_lost(counts: Counts) -> int:
+    """Connections that the server's kernel has beyond the clients', as far as lost workers may have them."""
+    return min(max((counts.target_kernel or 0) - counts.client, 0), counts.lost)
+
+
 def sentences(ghosts: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
     queued = counts.in_accept_queues
     waiting = QUEUED + (FULL.format(count=counts.acceptors_full) if counts.acceptors_full else "")
-    named = ((ghosts, GHOSTS), (lost, LOST), (others, NOT_OURS), (queued, waiting), (counts.half_closed, HALF_CLOSED))
+    beyond = (of_lost(counts), OF_LOST)
+    named = ((ghosts, GHOSTS), (lost, LOST), beyond, (others, NOT_OURS), (queued, waiting), (counts.half_closed, HALF_CLOSED))
     return [f"{count:,} connections {says}" for count, says in named if count]
 
 

@@ -126,7 +126,7 @@ class Replay:
         self.ledger.read(self.entry(record), wire.reading_from_wire(node_pb2.Reading.FromString(record.body)), record.at)
 
     def lose(self, record: Written) -> None:
-        self.ledger.lose(self.entry(record), plain(record))
+        self.ledger.lose(self.entry(record), plain(record), record.at)
 
     def turn(self, record: Written) -> None:
         self.ledger.timeline.turn(record.at, plain(record))

@@ -73,6 +73,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             "established",
             f"{count(summary['established_peak'])}, at the end of the hold {count(summary['established_at_hold_end'])}",
         ),
+        *(("lost", told) for told in losses(summary)),
         *turnover(summary),
         ("failed", counts(summary["failed"])),
         *troubled(summary),
@@ -163,6 +164,16 @@ def storm_told(storm: dict[str, Any]) -> str:
     if queues:
         told += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
     return ", ".join(told)
+
+
+def losses(summary: dict[str, Any]) -> list[str]:
+    """Each node that was lost, and who took over what it had."""
+    return [
+        f"{loss['node']}, {'before the start' if loss['at_seconds'] is None else 'after ' + duration(loss['at_seconds'])}"
+        + ("" if loss["share"] is None else f", with a share of {count(loss['share'])}")
+        + "".join(f", {count(taken)} of it taken over by {name}" for name, taken in loss["taken_by"].items())
+        for loss in summary["losses"]
+    ]
 
 
 def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:

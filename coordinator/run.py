@@ -9,7 +9,7 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from .comparison import Comparison, compare
 from .journal import Journal
 from .ledger import Entry, Ledger
 from .lookout import Lookout
+from .losses import Losses
 from .nodes import Nodes
 from .outcome import Outcome, Probed
 from .preparation import Preparation
@@ -57,6 +58,7 @@ class Run:
         self.taken = taken
         self.scribe = Scribe(outcome, journal, taken.record if taken else None)
         self.watch = Watch(view, self.scribe)
+        self.losses = Losses(self.nodes, self.watch, self.outcome)
         self.started = False
         self.began = 0.0  # when the workers were told to start
         self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
@@ -68,7 +70,9 @@ class Run:
         """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
         outcome = self.outcome
         try:
-            outcome.interrupted |= await until(interrupted, self.steps())
+            await until(self.steps(), interrupted, self.losses.over)
+            outcome.interrupted |= interrupted.is_set()
+            self.losses.check()
         except RefusedError as error:
             if self.started:
                 outcome.troubles.append(str(error))
@@ -82,6 +86,7 @@ class Run:
             if interrupted.is_set():
                 self.watch.say("interrupted: closing what was opened")
             await self.close()
+            await self.losses.end()
             await self.watch.end()
         outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
         outcome.ended_at = datetime.now(UTC)
@@ -122,7 +127,9 @@ class Run:
         self.scribe.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
         self.look_out()
-        await asyncio.gather(*(self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in self.ledger.workers))
+        entries = self.ledger.workers
+        starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
+        self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
     def look_out(self) -> None:
@@ -142,6 +149,7 @@ class Run:
         self.started, self.began, self.standing = True, taken.began, taken.standing
         self.nodes.engaged = [entry.name for entry in self.ledger.entries]
         revisions = len(self.ledger.revisions)
+        self.losses.closing = self.standing.step is Step.CLOSE
         for entry in self.ledger.entries:
             if not entry.lost:
                 taken.follow(entry, self.watch)
@@ -235,7 +243,7 @@ class Run:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
         if (off := self.ledger.off_schedule) is not None:
             self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
-        if target := self.accepting:
+        if (target := self.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
         if self.outcome.vigil.watching and time.monotonic() >= self.judge_next:
@@ -253,15 +261,19 @@ class Run:
         self.outcome.troubles += await self.storms.end()
         entries = [entry for entry in self.ledger.workers if not entry.lost]
         calming = (self.nodes.workers[entry.name].calm(self.nodes.run_id) for entry in entries)
-        for entry, answer in zip(entries, await asyncio.gather(*calming, return_exceptions=True), strict=True):
-            if isinstance(answer, C1mError):
-                self.watch.lose(entry, str(answer))
-            elif answer is not None:
-                raise answer
+        self.lose_silent(entries, await asyncio.gather(*calming, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
             "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: 0.0, patience
         )
+
+    def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:
+        """Those that did not do as they were told."""
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(answer, C1mError):
+                self.watch.lose(entry, str(answer))
+            elif answer is not None:
+                raise answer
 
     async def compare(self) -> Comparison:
         if accepting := self.accepting:
@@ -282,6 +294,7 @@ class Run:
 
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
+        self.losses.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
         if self.lookout:
@@ -296,12 +309,13 @@ def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
     return Outcome(run_id, spec, datetime.now(UTC), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
 
 
-async def until(interrupted: asyncio.Event, steps: Coroutine[Any, Any, None]) -> bool:
-    """Run the steps to their end, or cancel them when interrupted; whether they were. Raises what they raise."""
+async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
+    """Run the steps to their end, or cancel them when something happens; whether they were. Raises what they raise."""
     work = asyncio.create_task(steps)
-    watch = asyncio.create_task(interrupted.wait())
-    await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-    watch.cancel()
+    watches = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait({work, *watches}, return_when=asyncio.FIRST_COMPLETED)
+    for watch in watches:
+        watch.cancel()
     if work.done():
         work.result()
         return False

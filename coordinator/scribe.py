@@ -74,8 +74,8 @@ class Scribe:
         if self.journal:
             self.record(Record(now, "reading", node, wire.reading_to_wire(reading)))
 
-    def lost(self, node: str, reason: str) -> None:
-        self.note(time.monotonic(), "lost", reason, node)
+    def lost(self, now: float, node: str, reason: str) -> None:
+        self.note(now, "lost", reason, node)
 
     def turn(self, now: float, doing: str) -> None:
         self.note(now, "turn", doing)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
 from c1m.identity import Identity, checked_identity
+from c1m.priority import before_children
 
 from . import embedded
 from .fleet import Target, Worker
@@ -41,6 +42,7 @@ async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> t
     started_at = datetime.now(UTC)
     try:
         async with fleet(settings) as (workers, target):
+            before_children()
             with view(console) as shown:
                 run_id = new_run_id()
                 journal = journal_on(shelf, run_id, shown)
@@ -68,7 +70,7 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
         with view(console) as shown:
             nodes = Nodes(left.run_id, workers, target)
             takeover = Takeover(path, nodes)
-            if await until(interrupted, takeover.take()):
+            if await until(takeover.take(), interrupted):
                 raise AbandonedError(f"run {left.run_id} was not taken over; {LEASE_GOES_ON}")
             taken = takeover.taken
             journal = Journal(path, lock)

@@ -22,6 +22,7 @@ from c1m.units import parse_count, parse_duration, parse_rate
 
 from .answer import parse_answer
 from .criteria import parse
+from .loss import OnLoss
 from .phrases import parse_backoff, parse_distribution, parse_lifetime, parse_storm
 from .spec import LISTS, WORDS, RunSpec, name_of
 
@@ -130,6 +131,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "storm": parse_storm,
     "trickle": at_most(at_least(parse_rate, 0.001), bounds.MOST_TRICKLE),
     "half_open": parse_flag,
+    "on_loss": one_of(OnLoss, "what can be done about a loss"),
 }
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}

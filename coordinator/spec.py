@@ -23,6 +23,7 @@ from c1m.turnover import Turnover
 
 from .answer import Answer
 from .criteria import Criterion
+from .loss import OnLoss
 
 USUAL_BACKOFF = Backoff(0.1, 30.0)
 
@@ -65,6 +66,7 @@ class RunSpec:
     storm: tuple[Storm, ...] = ()
     trickle: float = 0.0  # bytes a second that each connection sends of its request; 0: none
     half_open: bool = False  # stay when the server has closed its side
+    on_loss: OnLoss = OnLoss.CONTINUE  # what becomes of the run, and of a lost worker's share
 
     @property
     def rushes(self) -> bool:
@@ -166,6 +168,7 @@ class RunSpec:
             "storm": [str(storm) for storm in self.storm],
             "trickle_bytes_per_second": self.trickle or None,
             "half_open": self.half_open,
+            "on_loss": word_of(self.on_loss),
         }
 
 
@@ -176,8 +179,9 @@ WORDS: Mapping[str, enum.Enum] = {
     "random": CloseOrder.RANDOM,
     "constant": Arrival.CONSTANT,
     "poisson": Arrival.POISSON,
+    **{each.value: each for each in OnLoss},
 }
-UNUSUAL = frozenset({"arrival", "close_order"})  # told only when they are not the default
+UNUSUAL = frozenset({"arrival", "close_order", "on_loss"})  # told only when they are not the default
 
 
 def word_of(value: Any) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from c1m import histogram
-from c1m.following import reached_by_all
 from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import FROM_ELSEWHERE, Tally
@@ -46,6 +45,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "seed": outcome.seed,
         "takeovers": [takeover.to_summary() for takeover in outcome.takeovers],
         "retargets": [retarget_summary(revision) for revision in (outcome.ledger.revisions[1:] if outcome.ledger else ())],
+        "losses": [loss.to_summary() for loss in (outcome.ledger.losses.values() if outcome.ledger else ())],
         **figures,
         "timeline": outcome.ledger.timeline.to_summary() if outcome.ledger else None,
         "limits": limits(outcome),
@@ -67,7 +67,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
     ledger = outcome.ledger or Ledger((), None)
     tally, hold_end = ledger.tally, outcome.hold_end
     return {
-        "stages": stages_summary(ledger.schedule, reached_by_all(entry.sample.reached_ns for entry in ledger.workers)),
+        "stages": stages_summary(ledger.schedule, ledger.reached_ns),
         "planned": outcome.plan.total if outcome.plan else None,
         "established_peak": ledger.peak,
         "established_at_hold_end": hold_end.established if hold_end else None,
@@ -187,8 +187,18 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
-        "lost": entry.lost or None,
+        **lost(outcome, entry),
     }
+
+
+def lost(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+    """Why and since when a node is; what it said last stands apart, for it is no count of anything that is now."""
+    loss = outcome.ledger.losses.get(entry.name) if outcome.ledger else None
+    if loss is None:
+        return {"lost": entry.lost or None, "lost_at_seconds": None, "last_known": None}
+    tally = entry.sample.tally
+    last_known = {"opened": tally.opened, "open": tally.open, "in_flight": tally.in_flight}
+    return {"lost": loss.reason, "lost_at_seconds": loss.at_seconds, "last_known": last_known}
 
 
 def troubled_sources(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
@@ -208,7 +218,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     open_then = hold_end.target_open if hold_end else None
     return {
         "node": entry.name,
-        "accepted": None if outcome.spec.endpoint else tally.opened,
+        "accepted": None if outcome.spec.endpoint or entry.lost else tally.opened,
         "from_elsewhere": None if outcome.spec.endpoint else tally.errors.get(FROM_ELSEWHERE, 0),
         "open_at_hold_end": open_then,
         "dropped": dict(tally.dropped),
@@ -221,7 +231,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "acceptors_full": hold_end.acceptors_full if hold_end else None,
         **footprint(inspection, held(outcome) if outcome.spec.endpoint else open_then),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
-        "lost": entry.lost or None,
+        **lost(outcome, entry),
     }
 
 

@@ -102,7 +102,7 @@ class Taken:
             watch.lose(entry, f"{entry.name} {why}")
         else:
             watch.hear(entry, found.first)
-            watch.follow_stream(entry, found.rest)
+            watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
     def out_of_step(self, heard: Heard) -> str:
         """Why a node cannot go on with the others; empty: it can. It closes by itself, since nobody watches it then."""

@@ -24,7 +24,8 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
     causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
-    reasons = tuple(dict.fromkeys([*troubles, *criteria, *causes, *outcome.gauges.sentences]))
+    made_good = [loss.sentence() for loss in (ledger.losses.values() if ledger else ()) if loss.made_good]
+    reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *causes, *outcome.gauges.sentences]))
     if outcome.cut_off:
         return Verdict("incomplete", 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:
@@ -47,11 +48,13 @@ def failed_criteria(outcome: Outcome) -> list[str]:
     if outcome.spec.turnover:
         told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
         told += storms.failures(outcome.spec.storm, ledger.waves)
+    elif ledger.losses:  # what was opened where nobody looks any more is not established
+        told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
     elif ledger.tally.opened < ledger.due:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
         told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
     left_open = ledger.tally.opened - outcome.hold_end.closed
-    if outcome.hold_end.established < left_open and not outcome.spec.turnover:
+    if outcome.hold_end.established < left_open and not (outcome.spec.turnover or ledger.losses):
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
         told.append(
             f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "
@@ -71,6 +74,6 @@ def failed_criteria(outcome: Outcome) -> list[str]:
         told += liveness.complaints(ledger.tally.heartbeats, wanted)
     if wanted or outcome.spec.server_push:
         told += liveness.push_complaints(ledger.tally.pushes)
-        if ledger.target and not outcome.spec.endpoint:
-            told += liveness.bytes_differ(ledger.tally, ledger.target.sample.tally)
+        if ledger.accepting and not ledger.losses:  # both sides have to have told all
+            told += liveness.bytes_differ(ledger.tally, ledger.accepting.sample.tally)
     return told

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from c1m.errors import C1mError
+from c1m.errors import C1mError, UnreachableError
 from c1m.phase import Phase
 from c1m.reading import Reading
 
@@ -15,6 +15,7 @@ from .fleet import Target, Told, Worker
 from .gauges import Gauges
 from .ledger import Entry, Ledger
 from .scribe import Scribe
+from .vitality import SILENCE_SECONDS, TICK_SECONDS, Vitality
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
 SHOW_SECONDS = 0.25
@@ -40,29 +41,66 @@ class Watch:
         self.gauges = Gauges()
         self.news = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
+        self.vitality = Vitality()
+        self.pulse: asyncio.Task[None] | None = None
+        self.on_loss: Callable[[Entry], None] = lambda _: None
 
     def say(self, sentence: str) -> None:
         """To a person, and to the journal."""
         self.scribe.said(sentence)
         self.view.say(sentence)
 
-    def follow(self, entry: Entry, node: Worker | Target, run_id: str) -> None:
-        """Take in a node's samples, for as long as they come. Saying it twice changes nothing."""
-        if entry.name not in self.streams:
-            self.follow_stream(entry, node.watch(run_id))
+    def follow(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncIterator[Told] | None = None) -> None:
+        """Take in a node's samples, for as long as they come. Saying it twice changes nothing.
 
-    def follow_stream(self, entry: Entry, samples: AsyncIterator[Told]) -> None:
-        self.streams[entry.name] = asyncio.create_task(self.take_in(entry, samples))
+        ``samples``: where it is being watched already.
+        """
+        if entry.name not in self.streams and not entry.lost:
+            self.vitality.hear(entry.name)
+            self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node, run_id, samples))
+            self.pulse = self.pulse or asyncio.create_task(self.feel())
 
-    async def take_in(self, entry: Entry, samples: AsyncIterator[Told]) -> None:
+    async def take_in(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncIterator[Told] | None) -> None:
         try:
-            async for told in samples:
-                self.hear(entry, told)
+            while await self.broke(entry, samples or node.watch(run_id)):
+                samples = None
         except C1mError as error:
             self.lose(entry, str(error))
         else:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
+        finally:
+            self.vitality.forget(entry.name)
+
+    async def broke(self, entry: Entry, samples: AsyncIterator[Told]) -> bool:
+        """A stream to its end; whether it broke after it had said something, and another one is worth a try.
+
+        A connection breaks where the network hiccups, and where this coordinator stood still for longer than keepalive
+        (c1m/rpc.py) lets it; the node is none the worse for it. One that is gone refuses the next, or does not answer it.
+        """
+        heard = False
+        try:
+            async for told in samples:
+                heard = True
+                self.vitality.hear(entry.name)
+                self.hear(entry, told)
+        except UnreachableError:
+            if not heard:
+                raise
+            return entry.sample.phase is not Phase.CLOSED
+        return False
+
+    async def feel(self) -> None:
+        """Who has been silent for too long is lost."""
+        while True:
+            for name in self.vitality.tick(time.monotonic()):
+                entry = next(each for each in self.ledger.entries if each.name == name)
+                self.lose(
+                    entry,
+                    f"{name} has said nothing for {SILENCE_SECONDS:g} s; is it stopped, its machine overloaded or off, or "
+                    f"the network between cut?",
+                )
+            await asyncio.sleep(TICK_SECONDS)
 
     def hear(self, entry: Entry, told: Told) -> None:
         now = time.monotonic()
@@ -78,9 +116,17 @@ class Watch:
         self.ledger.read(entry, reading, now)
 
     def lose(self, entry: Entry, reason: str) -> None:
-        self.ledger.lose(entry, reason)
-        self.scribe.lost(entry.name, reason)
+        """For good; saying it twice changes nothing."""
+        if entry.lost:
+            return
+        now = time.monotonic()
+        self.ledger.lose(entry, reason, now)
+        self.scribe.lost(now, entry.name, reason)
         self.say(f"lost: {reason}")
+        stream = self.streams.get(entry.name)
+        if stream and stream is not asyncio.current_task():
+            stream.cancel()
+        self.on_loss(entry)
         self.news.set()
 
     async def wait(
@@ -118,9 +164,10 @@ class Watch:
         now = time.monotonic()
         self.scribe.over(now)
         self.ledger.timeline.end(now, self.ledger.moment)
-        for stream in self.streams.values():
-            stream.cancel()
-        await asyncio.gather(*self.streams.values(), return_exceptions=True)
+        tasks = [*self.streams.values(), *([self.pulse] if self.pulse else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:

@@ -24,7 +24,7 @@ def ledger() -> Ledger:
     dropped = {"peer_reset": 7}
     made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_500, opened=1_234, failed={"ETIMEDOUT": 5}, dropped=dropped)))
     made.take(entries[1], Sample(Phase.OPENING, Tally(attempted=600, opened=600)))
-    made.lose(entries[1], "worker b:7100 is gone")
+    made.lose(entries[1], "worker b:7100 is gone", 0.0)
     made.take(entries[2], Sample(Phase.HOLDING, Tally(opened=1_200)))
     return made
 
@@ -41,7 +41,7 @@ def lines(*shown: tuple[str, float]) -> list[str]:
 
 
 def test_a_line_says_what_is_done_and_what_the_workers_that_are_left_hold() -> None:
-    assert lines(("holding", 1.0)) == ["holding 100%, 1,227 of 3,000 established, 5 failed, 7 dropped"]
+    assert lines(("holding", 1.0)) == ["holding 100%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
 
 
 def test_a_line_about_opening_tells_the_rate_too() -> None:
@@ -102,7 +102,7 @@ def test_a_terminal_shows_every_node_with_its_numbers() -> None:
     rows = {line[:25].strip(): line[25:].split() for line in told.replace("\r", "").splitlines()}
     assert f"found {IPV6}" in told
     assert rows[IPV6] == ["2,000", "1,227", "0/s", "261", "5", "7"]
-    assert rows["worker b:7100 lost"][:2] == ["1,000", "600"]
+    assert rows["worker b:7100 lost"][:3] == ["1,000", "was", "600"]
     assert rows["target t:7200"][:2] == ["3,000", "1,200"]
     assert "opening" in told
 

@@ -85,7 +85,7 @@ def interrupted() -> Outcome:
 def lost() -> Outcome:
     outcome = finished()
     assert outcome.ledger
-    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer for 10 s")
+    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer for 10 s", 0.0)
     return outcome
 
 

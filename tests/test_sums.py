@@ -44,7 +44,7 @@ def test_after_any_samples_and_losses_the_running_sums_are_the_plain_ones(steps:
     for node, tally in steps:
         entry = made.entries[node]
         if tally is None:
-            made.lose(entry, "gone")
+            made.lose(entry, "gone", 0.0)
         else:
             made.take(entry, Sample(Phase.OPENING, tally))
         there = total(worker.sample.tally for worker in made.workers if not worker.lost)

@@ -199,7 +199,7 @@ def test_latencies_of_a_fleet_are_added_up_unless_it_is_large(workers: int, kind
 def test_a_lost_node_has_no_more_moments() -> None:
     made = ledger(1, str)
     for entry in made.entries:
-        made.lose(entry, "gone")
+        made.lose(entry, "gone", 0.0)
 
     there = made.moment()
     assert (there.hosts, there.nodes, there.accepted, there.opened) == ({}, {}, None, 9)

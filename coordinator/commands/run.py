@@ -53,6 +53,10 @@ def run(
     in_flight: InFlight = None,
     connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
     lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
+    on_loss: Annotated[
+        str | None,
+        typer.Option(help="When a node is lost: continue without its share, redistribute it, or abort. Default: continue."),
+    ] = None,
     close: CloseBy = None,
     close_order: Annotated[
         str | None, typer.Option(help="Which leave when stages go down: oldest or random. Default: oldest.")

@@ -1,0 +1,82 @@
+"""What a run does about lost nodes: it goes on without them, or ends; and they are told to close when they can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from c1m.errors import C1mError, UnreachableError
+
+from .ledger import Entry
+from .loss import OnLoss
+from .nodes import Nodes
+from .outcome import Outcome
+from .watch import Watch
+
+AGAIN_SECONDS = 0.5  # between two tries to reach a lost worker
+BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the lease is over
+
+
+class Losses:
+    """``end`` ends it. Until ``closing`` is set, ``over`` is set when a loss ends the run."""
+
+    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
+        self.nodes = nodes
+        self.watch = watch
+        self.outcome = outcome
+        self.over = asyncio.Event()
+        self.closing = False
+        self.farewells: list[asyncio.Task[None]] = []
+        watch.on_loss = self.take
+
+    def take(self, entry: Entry) -> None:
+        """Called once for each node that is lost."""
+        if entry is not self.watch.ledger.target:
+            self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+        if self.closing:
+            return
+        if not self.started:
+            self.over.set()
+        elif all(worker.lost for worker in self.watch.ledger.workers):
+            self.end_run("no worker is left: the run ends here")
+        elif self.outcome.spec.on_loss is OnLoss.ABORT:
+            self.end_run("aborted: a node was lost, and the run was started with --on-loss abort")
+
+    def end_run(self, reason: str) -> None:
+        self.outcome.troubles.append(reason)
+        self.watch.say(reason)
+        self.over.set()
+
+    @property
+    def started(self) -> bool:
+        return self.watch.ledger.timeline.began is not None
+
+    def check(self) -> None:
+        """Raises UnreachableError for a node that was lost before the run started."""
+        if not self.started:
+            for entry in self.watch.ledger.entries:
+                if entry.lost:
+                    raise UnreachableError(entry.lost)
+
+    async def tell_to_close(self, entry: Entry) -> None:
+        """A worker that comes back must not go on with what nobody counts. It is tried until its lease has ended it.
+
+        Not a target: its connections are its clients', who go on without its word for as long as it keeps them.
+        """
+        deadline = time.monotonic() + self.outcome.spec.lease + BEYOND_SECONDS
+        node = self.nodes.workers[entry.name]
+        while time.monotonic() < deadline:
+            try:
+                await node.stop(self.nodes.run_id, self.outcome.spec.close, 0)
+            except UnreachableError:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except C1mError:
+                return  # it knows no such run any more
+            else:
+                self.watch.say(f"{entry.name} could be reached again, and closes what it had of the run")
+                return
+
+    async def end(self) -> None:
+        for task in self.farewells:
+            task.cancel()
+        await asyncio.gather(*self.farewells, return_exceptions=True)

@@ -1,0 +1,46 @@
+"""Whether nodes are still there, by their silence. Pure.
+
+A node says something at least once a second (c1m/engagement.py), so that silence is the one sign of all that can happen to
+it: killed, stopped, cut off, out of power. Phi-accrual detectors (Hayashibara et al., 2004; Akka, Cassandra) learn how long
+a peer is usually silent; here that is known, and a number is easier to understand at night.
+"""
+
+from __future__ import annotations
+
+TICK_SECONDS = 0.25
+# A machine that was full of work (a million heartbeats on two cores) once said nothing for 3 s, and was well. From the last
+# word to the loss it takes a tick more at most, and people wait for 5 s.
+SILENCE_SECONDS = 4.5
+
+
+class Vitality:
+    """How long each node has been silent, counted only while the coordinator itself was awake.
+
+    A coordinator that was stopped, or got no processor, has heard nobody and must not take all for lost when it wakes up:
+    between two of its ticks no more than ``most`` is counted, however long it was (the rule that Cassandra calls a local
+    pause). What came meanwhile is then read before silence can grow on.
+    """
+
+    def __init__(self, most: float = 2 * TICK_SECONDS) -> None:
+        self.most = most
+        self.awake = 0.0  # seconds of the coordinator's that count
+        self.ticked: float | None = None
+        self.heard: dict[str, float] = {}  # node -> ``awake`` when it was last heard
+
+    def tick(self, now: float) -> list[str]:
+        """Those that have been silent for too long; each is told once."""
+        if self.ticked is not None:
+            self.awake += min(now - self.ticked, self.most)
+        self.ticked = now
+        silent = [name for name, heard in self.heard.items() if self.awake - heard >= SILENCE_SECONDS]
+        for name in silent:
+            self.forget(name)
+        return silent
+
+    def hear(self, name: str) -> None:
+        """Something from a node, or that from here on something has to come."""
+        self.heard[name] = self.awake
+
+    def forget(self, name: str) -> None:
+        """Nothing more has to come from it."""
+        self.heard.pop(name, None)
