@@ -37,6 +37,8 @@ EXAMPLES = """
 
   c1m-coord run --total 200k --lifetime exp:40s --storm at=60s,drop=100%,return=5s      # see docs/shapes.md
 
+  c1m-coord run --total 1M --on-loss abort             # when a node is lost, close everything at once
+
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
   c1m-coord show                                      # the last run again; show 20261124T0023 that one, runs lists them

@@ -219,7 +219,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     return {
         "node": entry.name,
         "accepted": None if outcome.spec.endpoint or entry.lost else tally.opened,
-        "from_elsewhere": None if outcome.spec.endpoint else tally.errors.get(FROM_ELSEWHERE, 0),
+        "from_elsewhere": None if outcome.spec.endpoint or entry.lost else tally.errors.get(FROM_ELSEWHERE, 0),
         "open_at_hold_end": open_then,
         "dropped": dict(tally.dropped),
         "closed": tally.closed,

@@ -45,7 +45,7 @@ def test_a_line_says_what_is_done_and_what_the_workers_that_are_left_hold() -> N
 
 
 def test_a_line_about_opening_tells_the_rate_too() -> None:
-    assert lines(("opening", 0.0)) == ["opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 0/s"]
+    assert lines(("opening", 0.0)) == ["opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost, 0/s"]
 
 
 def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> None:
