@@ -23,6 +23,7 @@ COUNT_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 2G"
 DURATION_FORMS: Final = "write 30s, 5m, 1h30m, 500ms, 250us, or plain seconds such as 2.5"
 BYTES_FORMS: Final = "write 4500, 512 B, 4.2kB, 1.5GB or 2GiB"
 NUMBER_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 0.25"
+BITS_FORMS: Final = "write 100M, 1G or 2.5Gbit/s; bits a second, not bytes"
 RATE_FORMS: Final = "write 50k, 50k/s, 100/s or 600/m"
 
 MULTIPLES: Final = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
@@ -46,6 +47,7 @@ UNIT_SECONDS: Final = (
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?"
 _COUNT = re.compile(rf"({_NUMBER})([kKmMgG]?)")
 _RATE = re.compile(rf"({_NUMBER})([kKmMgG]?)(?:/(s|m|min|h))?")
+_BITS = re.compile(rf"({_NUMBER}) ?([kKMG]?)(?:bit(?:/s)?)?")
 _BYTES = re.compile(rf"({_NUMBER}) ?((?:[kKMGTP]i?)?B|)")
 _SECONDS = re.compile(_NUMBER)
 _DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNIT_SECONDS))
@@ -104,6 +106,14 @@ def parse_bytes(text: str) -> float:
     return float(_fraction(match[1]) * UNIT_BYTES[match[2].lower()])
 
 
+def parse_bits(text: str) -> float:
+    """Bits a second, zero or more, from "100M", "2.5Gbit/s", "64 kbit". Raises ValueError."""
+    match = _matched(_BITS, text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a bandwidth; {BITS_FORMS}")
+    return float(_fraction(match[1]) * MULTIPLES[match[2].lower()])
+
+
 def format_count(count: int) -> str:
     """Every digit, grouped: "1,000,000"."""
     return f"{count:,}"
@@ -114,6 +124,11 @@ def format_bytes(size: float) -> str:
     if size < 0:
         return "-" + format_bytes(-size)
     return _scaled(size, ("B", "kB", "MB", "GB", "TB", "PB"))
+
+
+def format_bits(per_second: float) -> str:
+    """Three digits in a decimal unit: "100 Mbit/s", "52 bit/s"."""
+    return _scaled(per_second, ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"))
 
 
 def format_duration(seconds: float) -> str:

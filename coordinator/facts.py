@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from c1m.bandwidth import Talk, bits_each
 from c1m.endpoints import Endpoint
 from c1m.errors import UsageError
 from c1m.limits.budget import budgets_of
@@ -25,11 +26,25 @@ def resting(spec: RunSpec) -> float:
     return TIME_WAIT_SECONDS / (spec.lifetime.mean + (spec.downtime.mean if spec.downtime else 0.0))
 
 
+def bandwidth_of(spec: RunSpec, data_host: str) -> float:
+    """Bits a second that each connection makes its worker send; 0 where nobody can say, and a ceiling would refuse the run."""
+    talk = Talk(spec.beating, spec.slow, spec.keepalive, spec.server_push)
+    reset, version = spec.close is Close.RESET, 6 if ":" in data_host else 4
+    bits = bits_each(spec.schedule, spec.total, spec.turnover, talk, reset=reset, version=version)
+    return bits if math.isfinite(bits) and not spec.rushes else 0.0
+
+
 def worker_facts(
-    name: str, described: WorkerDescription, listening: PortRanges, resting: float, rate: float = 0.0
+    name: str,
+    described: WorkerDescription,
+    listening: PortRanges,
+    resting: float,
+    rate: float = 0.0,
+    bandwidth: float = 0.0,
 ) -> WorkerFacts:
     """``listening``: where the target listens. A client never uses such a port, so that what a kernel counts on it is
-    the target's, even where both are on one host. ``rate``: connections a second that one of them stands for."""
+    the target's, even where both are on one host. ``rate`` and ``bandwidth``: connections and bits a second that one of
+    them stands for."""
     host = described.host
     return WorkerFacts(
         name=name,
@@ -38,7 +53,7 @@ def worker_facts(
         connections_per_process=host.connections_per_process,
         sources=described.sources,
         ports=described.ports.without(listening),
-        budgets=budgets_of(name, host, Role.WORKER, rate),
+        budgets=budgets_of(name, host, Role.WORKER, rate, bandwidth),
         resting=resting,
         sources_on_link=described.sources_on_link,
     )

@@ -89,7 +89,7 @@ class ShardSettings:
     slow: Slow | None = None
     nonce: bytes = b""  # that the run's c1m-target knows, too; empty: there is none
     keepalive: int = 0  # seconds
-    pushed: bool = False
+    push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
 class Worker(Node):
@@ -253,7 +253,8 @@ def prepare_request(
         lease_seconds=settings.lease,
         heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
         keepalive_seconds=settings.keepalive,
-        pushed=settings.pushed,
+        pushed=bool(settings.push_rate),
+        push_rate=settings.push_rate,
         schedule=revision_to_wire(Revision(settings.schedule)),
         peak=settings.peak,
         arrival=schedule_pb2.Arrival.Name(settings.arrival),

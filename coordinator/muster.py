@@ -13,8 +13,8 @@ from c1m.phase import Close
 from c1m.ports import PortRanges
 from c1m.schedule import NANOSECONDS
 
-from .capacity import TargetFacts, WorkerFacts
-from .facts import check_role, endpoint_facts, resting, target_facts, worker_facts
+from .capacity import TargetFacts
+from .facts import bandwidth_of, check_role, endpoint_facts, resting, target_facts, worker_facts
 from .fleet import Target, TargetDescription, Worker, WorkerDescription, resolve
 from .preflight import Fleet, Manner, Preflight
 from .spec import RunSpec
@@ -51,10 +51,11 @@ class Muster:
         goal = self.goal(spec)
         # Where the target listens no client may be; a server that is not ours listens where it is told to.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
-        return Fleet(self.worker_facts(listening, resting(spec), spec.effective_rate / spec.total), goal, self.hosts)
-
-    def worker_facts(self, listening: PortRanges, resting: float, rate: float) -> list[WorkerFacts]:
-        return [worker_facts(name, described, listening, resting, rate) for name, described in self.workers.items()]
+        rate, bandwidth = spec.effective_rate / spec.total, bandwidth_of(spec, self.data_host)
+        workers = [
+            worker_facts(name, described, listening, resting(spec), rate, bandwidth) for name, described in self.workers.items()
+        ]
+        return Fleet(workers, goal, self.hosts)
 
     def goal(self, spec: RunSpec) -> TargetFacts:
         if spec.endpoint:
@@ -99,10 +100,11 @@ async def data_host(spec: RunSpec, target: Target | None, described: TargetDescr
 
 
 def preflight_of(spec: RunSpec, mustered: Muster) -> Preflight:
-    return Preflight(spec.total, mustered.fleet(spec), manner_of(spec))
+    return Preflight(spec.total, mustered.fleet(spec), manner_of(spec, mustered.data_host))
 
 
-def manner_of(spec: RunSpec) -> Manner:
+def manner_of(spec: RunSpec, data_host: str) -> Manner:
     """A connection that sends nothing may be silent from the moment it is opened to the end of the hold."""
     silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
-    return Manner(spec.in_flight, spec.effective_rate, silent, fin=spec.close is Close.FIN)
+    bandwidth = bandwidth_of(spec, data_host) * spec.total
+    return Manner(spec.in_flight, spec.effective_rate, silent, bandwidth, fin=spec.close is Close.FIN)

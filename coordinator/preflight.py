@@ -43,6 +43,7 @@ class Manner:
     in_flight: int = 512  # connects that one shard may have in flight
     rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
     silent_seconds: float = 0.0  # that a connection says nothing
+    bandwidth: float = 0.0  # bits a second that all workers send; 0: nobody can say
     fin: bool = False  # closed with FINs
 
 
@@ -75,6 +76,7 @@ class Preflight:
             processes=worker.shards_for(share),
             space=worker.capacity(self.fleet.target.most_destinations),
             rate=self.manner.rate * share / self.total,
+            bandwidth=self.manner.bandwidth * share / self.total,
             silent_seconds=silent_seconds,
         )
         return Member(worker.name, self.fleet.hosts[worker.name], ask)

@@ -107,5 +107,5 @@ class Preparation:
             slow=spec.slow,
             nonce=b"" if spec.endpoint else self.nonce,
             keepalive=int(spec.keepalive),
-            pushed=bool(spec.server_push),
+            push_rate=spec.server_push,
         )

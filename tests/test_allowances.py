@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import subprocess
 from pathlib import Path
@@ -122,14 +123,15 @@ def following(total: int, seconds: float, share: float = 1.0, arrival: Arrival =
         (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 5.0),)), ""),
         (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 4.0),)), "125 connections a second"),
         (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0),)), "inf connections a second"),
+        (Ceilings(rate=100), following(1000, 0), None, "is to open connections at once, and may open 100 a second"),
     ],
 )
 def test_ceilings(ceilings: Ceilings, asked: Following, turnover: Turnover | None, said: str) -> None:
     if not said:
-        ceilings.check(asked, turnover)
+        ceilings.check(asked, turnover, math.inf)  # which only a ceiling of bandwidth minds
         return
     with pytest.raises(RefusedError, match=said.replace("(", r"\(")):
-        ceilings.check(asked, turnover)
+        ceilings.check(asked, turnover, 0)
 
 
 # -- proofs
@@ -249,6 +251,7 @@ def test_a_target_proves_itself_and_slow_clients_may_hold_it_up() -> None:
         (("--most-connections", "100"), ("--total", "101"), "(--most-connections)"),
         (("--most-rate", "50"), ("--total", "100", "--ramp", "1s"), "(--most-rate)"),
         (("--most-rate", "50"), ("--total", "100"), "give it --rate or --ramp"),
+        (("--most-bandwidth", "100k"), ("--total", "100"), "nobody can say before what a run sends"),
     ],
 )
 def test_no_command_exceeds_a_ceiling(ceiling: tuple[str, ...], words: tuple[str, ...], said: str) -> None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PURE = (
     "c1m/addresses.py",
     "c1m/backoff.py",
+    "c1m/bandwidth.py",
     "c1m/bounds.py",
     "c1m/choice.py",
     "c1m/collector.py",
@@ -96,6 +97,7 @@ PURE = (
     "coordinator/vitality.py",
     "target/guests.py",
     "worker/absences.py",
+    "worker/assignment.py",
     "worker/ceilings.py",
     "worker/freed.py",
     "worker/wheel.py",

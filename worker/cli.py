@@ -22,7 +22,7 @@ from c1m.cli import (
 from c1m.control_address import parse_control_address
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
-from c1m.units import parse_count, parse_rate
+from c1m.units import parse_bits, parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 
 from . import sources
@@ -44,7 +44,7 @@ EXAMPLES = """
 
   c1m-worker --allow-slow 10.0.0.5:80                 # and this one held up by slow clients
 
-  c1m-worker --most-connections 50k --most-rate 5k    # whatever it is told
+  c1m-worker --most-connections 50k --most-rate 5k --most-bandwidth 100M    # whatever it is told; bits a second
 
   c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
 
@@ -86,6 +86,10 @@ def worker(
     most_rate: Annotated[
         str | None, typer.Option(help="Connections a second that no run may exceed here. Default: no such limit.")
     ] = None,
+    most_bandwidth: Annotated[
+        str | None,
+        typer.Option(help="Bits a second that no run may send from here: 100M, 1Gbit/s. Default: no such limit."),
+    ] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
@@ -105,6 +109,7 @@ def worker(
     ceilings = Ceilings(
         option("--most-connections", parse_count, most_connections) if most_connections else None,
         option("--most-rate", parse_rate, most_rate) if most_rate else None,
+        option("--most-bandwidth", parse_bits, most_bandwidth) if most_bandwidth else None,
     )
 
     check_exposure(address, tls, insecure=insecure)

@@ -29,7 +29,7 @@ from c1m.units import format_bytes
 from . import sources
 from .allowances import Allowances, refusal
 from .assignment import ShardAssignment, schedule_to_message
-from .ceilings import Ceilings
+from .ceilings import Ceilings, bits_of
 from .proofs import unproved
 from .regulator import CLOSE_CHUNK
 
@@ -67,6 +67,7 @@ class Preparation:
     lease_seconds: float
     nonce: bytes  # that the run's c1m-target knows, too; empty: there is none
     operator: str = ""  # whose run it is; empty: unknown
+    push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
 class WorkerNode(Control):
@@ -132,8 +133,9 @@ class WorkerNode(Control):
         self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
-            self.ceilings.check(preparation.following, shard.turnover)
-        closing = closing_order(Close.RESET, 0, 1)
+            bits = bits_of(preparation.following, shard, preparation.push_rate)
+            self.ceilings.check(preparation.following, shard.turnover, bits)
+        closing = closing_order(Close.RESET, self.close_rate(Close.RESET, 0, preparation.shards), len(preparation.shards))
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
         self.preparation, self.shards = preparation, preparation.shards
         engagement.following = preparation.following
@@ -166,6 +168,8 @@ class WorkerNode(Control):
             kept = following.revision.schedule.kept(at_ns)
             following = following.retargeted(at_ns, stages)
             self.ceilings.check_rate(following, following.revision.schedule)
+            push_rate = (await self.preparation_of(run_id)).push_rate
+            self.ceilings.check_bandwidth(bits_of(following, self.shards[0], push_rate))
             bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
             engagement.following = following
             await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
@@ -190,8 +194,8 @@ class WorkerNode(Control):
             self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
             assert engagement.following
             following = engagement.following.joined_by(shard.share for shard in shards)
-            self.ceilings.check(following, shards[0].turnover)
             preparation = await self.preparation_of(run_id)
+            self.ceilings.check(following, shards[0].turnover, bits_of(following, shards[0], preparation.push_rate))
             await self.check_allowed(shards, preparation.nonce, self.shards)
             check_joining(engagement)
             numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
@@ -259,7 +263,12 @@ class WorkerNode(Control):
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)
+        rate = self.close_rate(close, rate, self.shards)
         await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+
+    def close_rate(self, close: Close, wanted: float, shards: Sequence[ShardAssignment]) -> float:
+        version = next((shard.space.sources.version for shard in shards), None)
+        return self.ceilings.close_rate(wanted, reset=close is Close.RESET, version=version or 4)
 
 
 def recruit(shard: ShardAssignment) -> Recruit:

@@ -94,7 +94,9 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
         )
         for index, shard in enumerate(request.shards)
     ]
-    return Preparation(request.run_id, following, shards, request.lease_seconds, nonce_of(request.nonce), operator)
+    push_rate = bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES)
+    nonce = nonce_of(request.nonce)
+    return Preparation(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
 
 
 def reinforcement(request: pb.ReinforceRequest, run: Preparation) -> list[ShardAssignment]:

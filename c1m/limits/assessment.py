@@ -9,7 +9,7 @@ from typing import Final
 
 from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing, nothing
 from c1m.node import Host
-from c1m.units import format_bytes
+from c1m.units import format_bits, format_bytes
 
 TIGHT_SHARE: Final = 0.8  # of what was left
 
@@ -64,7 +64,8 @@ def several(nodes: Sequence[str], most: int = 2) -> str:
 
 def amount(number: float, limit: Limit) -> str:
     """In the limit's unit, as people read it."""
-    return format_bytes(number) if limit.unit == "B" else f"{number:,.0f} {limit.unit}".strip()
+    formats = {"B": format_bytes, "bit/s": format_bits}
+    return formats[limit.unit](number) if limit.unit in formats else f"{number:,.0f} {limit.unit}".strip()
 
 
 def left(limit: Limit, value: int | None, used: int | None) -> float | None:

@@ -22,12 +22,12 @@ class Budget:
     each: float  # that one connection's end on this node takes of it
 
 
-def budgets_of(name: str, host: Host, role: Role, rate: float = 0.0) -> tuple[Budget, ...]:
+def budgets_of(name: str, host: Host, role: Role, rate: float = 0.0, bandwidth: float = 0.0) -> tuple[Budget, ...]:
     """Of every limit that stops c1m on this host, is known, and is not the plan's own affair; smaller places first.
 
-    ``rate``: connections a second for which one that is held stands.
+    ``rate`` and ``bandwidth``: connections and bits a second for which one that is held stands.
     """
-    one = Member(name, host, Ask(role, 1, rate=rate))
+    one = Member(name, host, Ask(role, 1, rate=rate, bandwidth=bandwidth))
     found = []
     for limit in BINDING:
         value, each = limit.value(host, one.ask), limit.need(one.ask, host)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from c1m.limits.limit import Limit, Role, Scope, Symptom
-from c1m.limits.terms import by, ceiling, openings
+from c1m.limits.terms import by, ceiling, openings, sending
 
 CEILINGS: Final = (
     Limit(
@@ -29,6 +29,19 @@ CEILINGS: Final = (
         stops=True,
         unit="/s",
         cure="open more slowly (--rate, --ramp), start the worker with a higher --most-rate, or add workers",
+        symptom=Symptom(pattern="the worker refuses the run"),
+    ),
+    Limit(
+        "most-bandwidth",
+        "bits a second that the worker's operator lets it send (--most-bandwidth)",
+        Scope.NODE,
+        "most_bandwidth",
+        value=ceiling("most_bandwidth"),
+        need=sending,
+        stops=True,
+        unit="bit/s",
+        cure="speak more seldom (--heartbeat), open more slowly (--rate, --ramp), start the worker with a higher "
+        "--most-bandwidth, or add workers",
         symptom=Symptom(pattern="the worker refuses the run"),
     ),
 )

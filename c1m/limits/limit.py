@@ -54,6 +54,7 @@ class Ask:
     in_queue: int = 0  # handshakes toward one listener that may be under way at once
     neighbours: int = 0  # addresses on its own link that it speaks with
     rate: float = 0.0  # connections a second that the node opens at most; 0: as fast as they go
+    bandwidth: float = 0.0  # bits a second that the node sends at most; 0: nobody can say
     silent_seconds: float = 0.0  # that a connection is idle, with something in between that may forget it; 0: nothing is
     fin: bool = False  # closed with FINs
 
@@ -101,7 +102,7 @@ class Limit:
     symptom: Symptom = field(default_factory=Symptom)
     used: Callable[[Mapping[str, int], Host], int | None] = nobody_says  # of Reading.levels or Host.levels
     stops: bool = False
-    unit: str = ""  # "B", "s" or "pages"; "" is a count
+    unit: str = ""  # "B", "bit/s", "s" or "pages"; "" is a count
     margin: float = 0.0  # share of what is left that stays with others
     reserve: int = 0  # that nodes take beside what connections make necessary
     once: bool = False  # a connection counts once where both of its ends are in the place

@@ -137,6 +137,10 @@ def openings(ask: Ask, _host: Host) -> float | None:
     return ask.rate or None if ask.role is Role.WORKER else None
 
 
+def sending(ask: Ask, _host: Host) -> float | None:
+    return ask.bandwidth or None if ask.role is Role.WORKER else None
+
+
 def in_queue(ask: Ask, _host: Host) -> float | None:
     return ask.in_queue or None
 

@@ -97,7 +97,7 @@ def ask(spec: RunSpec) -> None:
         turnover=spec.turnover,
         slow=spec.slow,
         keepalive=int(spec.keepalive),
-        pushed=bool(spec.server_push),
+        push_rate=spec.server_push,
     )
     plan = WorkerPlan("worker", SPACE, (ShardPlan((PlannedRoute(0, 0, 1, 1),)),))
     try:
