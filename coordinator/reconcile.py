@@ -81,7 +81,7 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
     ghosts, lost, others = across(counts)
     told += sentences(ghosts, lost, others, counts)
     if counts.target_kernel is not None and counts.target_open is not None:
-        gap = counts.target_kernel - counts.target_open - (counts.in_accept_queues or 0)
+        gap = beyond_queues(counts.target_kernel - counts.target_open, counts.in_accept_queues or 0, counts.half_closed or 0)
         gaps.append(abs(gap))
         if gap:
             told.append(
@@ -101,6 +101,14 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         unexplained=sum(gaps) if gaps else None,
         explanation=tuple(told) or (agreement(counts),),
     )
+
+
+def beyond_queues(more: int, queued: int, half_closed: int) -> int:
+    """What accept queues do not explain of how many more the kernel has established than acceptors have open.
+
+    One that its client closed while it waited is in the queue, and not established.
+    """
+    return max(more - queued, 0) + min(more - max(queued - half_closed, 0), 0)
 
 
 def never_accepted(counts: Counts) -> int | None:

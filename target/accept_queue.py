@@ -28,6 +28,7 @@ from .guests import Guests
 
 WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
+CROWD = 512  # strangers that are closed in a row
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
 LAST_DATA_RECV = 52  # where linux/tcp.h has tcpi_last_data_recv in a struct tcp_info
 
@@ -60,14 +61,15 @@ class AcceptQueue:
         self.accept = self.accept_guest
 
     def accept_guest(self) -> tuple[int, object]:
-        """As the listener's own accept."""
+        """As the listener's own accept; after a crowd from elsewhere as if nobody waited, so that others have their turn."""
         assert self.guests is not None
-        while True:
+        for _ in range(CROWD):
             descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
             if peer[0] in self.guests:
                 return descriptor, peer
             os.close(descriptor)
             self.errors[FROM_ELSEWHERE] = self.errors.get(FROM_ELSEWHERE, 0) + 1
+        raise BlockingIOError
 
     def listen(self) -> None:
         if not self.listening:

@@ -7,6 +7,7 @@ Nothing here imports trio, asyncio, selectors (nor ``socket``, which imports sel
 
 from __future__ import annotations
 
+import math
 import time
 from _socket import socket
 from contextlib import suppress
@@ -66,6 +67,8 @@ class Acceptor:
             if self.queue.resume_at and now >= self.queue.resume_at:
                 self.queue.resume_at = 0.0
                 self.listen()
+            if self.connections.askers.next_end <= now:
+                self.connections.dismiss_over(now)
             if self.pusher and now >= self.push_at:
                 self.push_at = self.pusher.act(now, self.connections.open)
 
@@ -88,14 +91,15 @@ class Acceptor:
 
     def timeout(self, next_report: float) -> float:
         """Seconds to sleep: for ever, unless something is still to be told or to be tried again."""
-        waits = []
+        waits = [self.connections.askers.next_end]
         if self.marker() != self.reported:
             waits.append(next_report)
         if self.queue.resume_at:
             waits.append(self.queue.resume_at)
         if self.pusher:
             waits.append(self.push_at)
-        return max(min(waits) - time.monotonic(), 0) if waits else -1
+        earliest = min(waits)
+        return -1 if earliest == math.inf else max(earliest - time.monotonic(), 0)
 
     def obey(self, order: link.Message | None) -> None:
         if order is None:

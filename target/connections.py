@@ -7,6 +7,7 @@ ioctl that makes them non-blocking waits until the first byte arrives.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
@@ -16,6 +17,7 @@ from c1m.push import MESSAGE
 from c1m.tally import PEER_CLOSED, cause_of
 
 from .accept_queue import AcceptQueue
+from .askers import Askers
 
 READABLE = EPOLLIN | EPOLLRDHUP
 BROKEN = EPOLLERR | EPOLLHUP
@@ -39,6 +41,7 @@ class Connections:
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
         self.nonce = b""  # to prove that we are on a run; empty: nobody asks
+        self.askers = Askers()
         self.stray_pushes = 0  # messages that were pushed to those who only asked
 
     def admit(self, accepted: Sequence[int]) -> None:
@@ -88,6 +91,7 @@ class Connections:
         self.opened -= 1
         self.open -= 1
         os.write(descriptor, answer(self.nonce, challenge))
+        self.askers.add(descriptor, time.monotonic())
 
     def begin_talking(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -135,6 +139,12 @@ class Connections:
         """One that is none of the run's."""
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
+        self.askers.remove(descriptor)
+
+    def dismiss_over(self, now: float) -> None:
+        """Those that asked and stay. Not amid events, of which there may be some for them."""
+        for descriptor in self.askers.over(now):
+            self.dismiss(descriptor)
 
     def forget(self, descriptor: int) -> None:
         os.close(descriptor)  # which also takes it out of the epoll
@@ -162,3 +172,4 @@ class Connections:
         self.closed += self.open
         self.open = 0
         self.unsent.clear()
+        self.askers = Askers()

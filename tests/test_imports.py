@@ -97,6 +97,7 @@ PURE = (
     "coordinator/vitality.py",
     "target/guests.py",
     "worker/absences.py",
+    "target/askers.py",
     "worker/assignment.py",
     "worker/ceilings.py",
     "worker/freed.py",

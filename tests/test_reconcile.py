@@ -21,6 +21,9 @@ from c1m.coordinator.reconcile import Counts, reconcile
         (Counts(9, 9, 6, 6, 0, client_opened=10, accepted=8), 2, 0, "1 connections were lost on the way"),
         (Counts(9, 9, 7, 9, 2), 0, 0, "2 connections wait in accept queues"),
         (Counts(9, 9, 9, 9, 0, half_closed=4), 0, 0, "4 connections are half closed"),
+        (Counts(9, 9, 9, 11, 6, half_closed=4), 0, 0, "6 connections wait in accept queues"),  # four were closed meanwhile
+        (Counts(9, 9, 9, 10, 6, half_closed=4), 0, 1, "the acceptors hold 9 open, the target's kernel 10 established"),
+        (Counts(9, 9, 9, 16, 6, half_closed=4), 0, 1, "the acceptors hold 9 open, the target's kernel 16 established"),
         (Counts(9, 8, 9, 9, 0), 0, 1, "the workers count 9"),
         (Counts(9, 9, 8, 9, 0), 0, 1, "the acceptors hold 8"),
         (Counts(9, 9, 11, 11, 0), 0, 0, "2 connections on the server's port are not c1m's own"),
