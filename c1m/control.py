@@ -97,8 +97,10 @@ class Control(ABC):
             )
 
     async def abandon(self) -> None:
-        """Close whatever run there is and wait until it is over."""
+        """Close whatever run there is and wait until it is over; one that was closing already is not waited for."""
         if self.engagement is not None:
+            if self.engagement.stopping:
+                await self.engagement.crew.dismiss()
             await self.engagement.stop(self.engagement.closing)
             await self.engagement.over.wait()
 

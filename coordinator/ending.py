@@ -17,7 +17,8 @@ from .summary import journal_summary, summarise
 
 def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> int:
     """The exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
     summary = concluded(outcome, kept)
     publish(summary, lambda console: print_report(summary, console), json_file)
     exit_code: int = summary["exit_code"]

@@ -20,6 +20,7 @@ from c1m.priority import before_children
 
 from . import embedded
 from .fleet import Target, Worker
+from .hangup import leave_terminal
 from .journal import Journal, lock_of
 from .live import view
 from .muster import muster, preflight_of
@@ -107,7 +108,8 @@ async def look(settings: RunSpec) -> Preflight:
 
 
 def interruption() -> asyncio.Event:
-    """Set by the first ^C or SIGTERM; from then on they do what they do by default, for whoever cannot wait."""
+    """Set by the first ^C, SIGTERM or, when its terminal is closed, SIGHUP. From then on ^C and SIGTERM do what they do by
+    default, for whoever cannot wait; that the terminal is closed may well be said twice, by a shell and by the kernel."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -116,8 +118,16 @@ def interruption() -> asyncio.Event:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
+    def hang_up() -> None:
+        leave_terminal()
+        interrupted.set()
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) has it, for runs that outlive their terminals
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
     return interrupted
 
 

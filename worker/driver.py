@@ -71,7 +71,7 @@ class Driver:
             self.enter(Phase.OPENING)
         self.wake()
 
-    async def close(self, *, reset: bool, seconds_a_chunk: float) -> None:
+    async def close(self, reset: bool, seconds_a_chunk: float) -> None:
         """Close everything, a chunk at a time, never faster than the node asked."""
         self.regulator.course.halt()
         self.enter(Phase.CLOSING)

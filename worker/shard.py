@@ -64,14 +64,14 @@ class Shard:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.report)
             nursery.start_soon(self.driver.run)
-            await self.obey()
+            await self.obey(nursery)
             nursery.cancel_scope.cancel()
         self.close_everything()
 
     # -- obeying
 
-    async def obey(self) -> None:
-        """Until the control process is gone."""
+    async def obey(self, nursery: trio.Nursery) -> None:
+        """Until the control process is gone, also while everything is being closed, and that slowly."""
         while True:
             await trio.lowlevel.wait_readable(self.control)
             order = link.receive(self.control)
@@ -93,7 +93,7 @@ class Shard:
                 self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
                 self.bell.ring()
             elif "close" in order:
-                await self.driver.close(reset=order["close"] == "rst", seconds_a_chunk=order["seconds_a_chunk"])
+                nursery.start_soon(self.driver.close, order["close"] == "rst", order["seconds_a_chunk"])
 
     def begin(self, start: float, joined: float | None = None, reached: dict[int, int] | None = None) -> None:
         """Make what connections do besides being open, and let the driver go.

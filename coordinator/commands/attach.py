@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from c1m.errors import UsageError
 
 from ..contents import ENDED, INCOMPLETE, Contents, contents_of
 from ..ending import tell_end
+from ..hangup import stderr_console
 from ..journal import files_of
 from ..layers import make_spec
 from ..options import JournalDirectory, JsonFile, TlsDirectory, check_writable
@@ -53,7 +53,7 @@ def attach(
     """
     check_writable(json_file)
     path = chosen(shelf_of(journal), run)
-    console = Console(stderr=True, emoji=False)
+    console = stderr_console()
     outcome, kept = asyncio.run(attach_to(path, Path(tls) if tls else None, console))
     raise typer.Exit(tell_end(outcome, kept, json_file))
 

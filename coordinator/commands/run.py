@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from ..ending import tell_end
+from ..hangup import stderr_console
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -119,7 +120,7 @@ def run(
     """Open, hold, count, reconcile and close connections; say whether it all held."""
     wanted = settings(context, spec, config)
     check_writable(json_file)
-    console = Console(stderr=True, emoji=False)  # ":ab:" in an IPv6 address is no picture
+    console = stderr_console()
     print_settings(wanted, console)
     shelf = None if no_journal else shelf_of(journal)
     outcome, kept = asyncio.run(conduct(wanted, console, shelf))
