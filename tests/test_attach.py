@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ import pytest
 from programs import children_of, coordinator, node
 from test_journal import coord, eventually, shown
 
+from c1m.coordinator.authority import found_authority
 from c1m.coordinator.replay import replay
 from c1m.coordinator.shelf import Shelf
 from c1m.coordinator.summary import summarise
 from c1m.errors import UsageError
 from c1m.kernel import sockdiag
+from c1m.roles import Bearer, Role
 
 WORKER, OTHER, TARGET = "127.0.0.1:24510", "127.0.0.1:24511", "127.0.0.1:24520"
 DATA_PORTS = (24_500, 24_503)
-NODES = ("--worker", WORKER, "--worker", OTHER, "--target", TARGET, "--lease", "15s")
+NODES = ("--worker", WORKER, "--worker", OTHER, "--target", TARGET, "--lease", "30s")
 
 Process = subprocess.Popen[str]
 
@@ -220,3 +223,34 @@ def test_a_run_that_had_opened_nothing_is_ended(fleet: list[Process], tmp_path: 
     assert "nothing was opened" in summary["reasons"][0]
     assert shown(tmp_path) == summary
     assert_free(fleet)
+
+
+def test_with_certificates_only_its_operator_takes_it_over(tmp_path: Path) -> None:
+    authority = found_authority(tmp_path / "pki", datetime.now(UTC), 10)
+    anna, bob = (authority.issue(Bearer(Role.OPERATOR, name), [], datetime.now(UTC), 5) for name in ("anna", "bob"))
+    tls = ("--tls", str(authority.issue(Bearer(Role.NODE, "a"), ["127.0.0.1"], datetime.now(UTC), 5)))
+    with (
+        node("target", "--bind", "127.0.0.1", "--ports", "24504", "--listen", "127.0.0.1:24521", *tls),
+        node("worker", "--listen", "127.0.0.1:24512", *tls),
+    ):
+        words = (
+            "--worker",
+            "127.0.0.1:24512",
+            "--target",
+            "127.0.0.1:24521",
+            "--total",
+            "300",
+            "--hold",
+            "1s",
+            "--lease",
+            "30s",
+        )
+        journals = tmp_path / "journals"
+        with coordinator(*words, "--tls", str(anna), "--journal", str(journals)) as process:
+            kill_when(process, journals, lambda summary: doing(summary) == "holding")
+
+        _, refused = attach(journals, "--tls", str(bob))
+        summary, _ = attach(journals)
+
+    assert (refused.returncode, "is of operator anna, who alone may command it" in refused.stderr) == (4, True), refused.stderr
+    assert_whole(summary, 300)
