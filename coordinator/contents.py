@@ -29,7 +29,7 @@ class Contents:
     command: str | None = None
     verdict: str | None = None  # None: it did not come to one
     exit_code: int | None = None
-    seconds: float | None = None  # from the first record to the last
+    seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, by other clocks
     settings: Mapping[str, Any] = field(default_factory=dict)  # as a person writes them
 
     def to_summary(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def contents_of(path: Path) -> Contents:
         command=shlex.join(["c1m-coord", "run", *header["words"]]),
         verdict=verdict.get("verdict"),
         exit_code=verdict.get("exit_code"),
-        seconds=round(last[0] - first[0], 2),
+        seconds=round(last[0] - first[0], 2) if last[0] >= first[0] else None,
         settings=header["settings"],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -145,7 +145,7 @@ class Worker(Node):
         with sentences(self.name):
             await self.stub.Reinforce(request, timeout=PREPARE_SECONDS)
 
-    async def watch(self, run_id: str) -> AsyncIterator[Told]:
+    async def watch(self, run_id: str) -> AsyncGenerator[Told]:
         with sentences(self.name):
             async for told in fresh(self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id))):
                 yield told
@@ -208,7 +208,7 @@ class Target(Node):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
         return list(answer.ports)
 
-    async def watch(self, run_id: str) -> AsyncIterator[Told]:
+    async def watch(self, run_id: str) -> AsyncGenerator[Told]:
         with sentences(self.name):
             async for told in fresh(self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id))):
                 yield told
@@ -274,7 +274,7 @@ def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point
 
 async def fresh(
     answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Told]:
     """Samples as they come, without those after which newer ones are about to come."""
     freshness = Freshness()
     async for answer in answers:

@@ -151,8 +151,7 @@ class Run:
         revisions = len(self.ledger.revisions)
         self.losses.closing = self.standing.step is Step.CLOSE
         for entry in self.ledger.entries:
-            if not entry.lost:
-                taken.follow(entry, self.watch)
+            await taken.follow(entry, self.watch)
         if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
             self.standing = Standing(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
         takeover = self.outcome.takeovers[-1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ class Heard:
     node: Worker | Target
     at: float
     first: Told
-    rest: AsyncIterator[Told]
+    rest: AsyncGenerator[Told]
 
     @property
     def began(self) -> float | None:
@@ -94,13 +94,15 @@ class Taken:
     record: Record  # with which the journal goes on
     nodes: Mapping[str, Heard | C1mError]
 
-    def follow(self, entry: Entry, watch: Watch) -> None:
+    async def follow(self, entry: Entry, watch: Watch) -> None:
+        """Or watch it no longer: whom the run has lost, it has lost for good."""
         found = self.nodes[entry.name]
-        if isinstance(found, C1mError):
-            watch.lose(entry, str(found))
-        elif why := self.out_of_step(found):
-            watch.lose(entry, f"{entry.name} {why}")
-        else:
+        why = str(found) if isinstance(found, C1mError) else self.out_of_step(found)
+        if why and not entry.lost:
+            watch.lose(entry, why)
+        if isinstance(found, Heard) and entry.lost:
+            await found.rest.aclose()
+        elif isinstance(found, Heard):
             watch.hear(entry, found.first)
             watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
@@ -109,9 +111,9 @@ class Taken:
         if self.standing.step is Step.CLOSE:
             return ""
         if not heard.open:
-            return "has closed: nobody had watched it for the length of its lease"
+            return f"{heard.node.name} has closed: nobody had watched it for the length of its lease"
         if isinstance(heard.node, Worker) and heard.began is None:
-            return "had not been told to start when the coordinator of the run ended"
+            return f"{heard.node.name} had not been told to start when the coordinator of the run ended"
         return ""
 
 

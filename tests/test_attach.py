@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,21 @@ def test_what_took_it_over_is_killed_as_well(fleet: list[Process], tmp_path: Pat
     assert list(turns) == ["opening", "holding", "closing"]  # each once
     assert turns["closing"] - turns["holding"] >= 10  # no less than was asked for, over three coordinators
     assert shown(tmp_path) == summary
+    for uptime in (1e6, -1e6):  # as if the second one had been on another machine, and the third where the first was
+        write_by_another_clock(tmp_path, uptime)
+        assert shown(tmp_path) == summary
     assert_free(fleet)
+
+
+def write_by_another_clock(directory: Path, uptime: float) -> None:
+    """What the second coordinator wrote."""
+    query = "SELECT number, CAST(body AS TEXT) FROM records WHERE kind = 'resumed' ORDER BY number"
+    with closing(sqlite3.connect(Shelf(directory).find(""))) as file, file:
+        (second, body), (third, _) = file.execute(query)
+        told = json.loads(body)
+        told["began"] += uptime
+        file.execute("UPDATE records SET at = at + ? WHERE number >= ? AND number < ?", (uptime, second, third))
+        file.execute("UPDATE records SET body = ? WHERE number = ?", (json.dumps(told).encode(), second))
 
 
 def test_a_coordinator_that_is_there_keeps_its_run(fleet: list[Process], tmp_path: Path) -> None:
@@ -254,3 +269,23 @@ def test_with_certificates_only_its_operator_takes_it_over(tmp_path: Path) -> No
 
     assert (refused.returncode, "is of operator anna, who alone may command it" in refused.stderr) == (4, True), refused.stderr
     assert_whole(summary, 300)
+
+
+def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_path: Path) -> None:
+    """A worker that was stopped, and so lost, is there again when the run is taken over: it closes when its lease is over."""
+    words = (*NODES[:-1], "10s", "--total", "600", "--hold", "10s", "--journal", str(tmp_path))
+    with coordinator(*words) as process:
+        assert eventually(lambda: doing(known(tmp_path)) == "holding")
+        fleet[1].send_signal(signal.SIGSTOP)
+        try:
+            kill_when(process, tmp_path, lambda summary: summary["workers"][1]["lost"] is not None)
+        finally:
+            fleet[1].send_signal(signal.SIGCONT)
+
+    summary, told = attach(tmp_path)
+
+    assert (told.returncode, summary["verdict"]) == (4, "degraded"), told.stderr
+    assert [bool(worker["lost"]) for worker in summary["workers"]] == [False, True]
+    assert summary["established_at_hold_end"] == 300
+    assert shown(tmp_path) == summary
+    assert_free(fleet)
