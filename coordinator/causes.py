@@ -11,7 +11,8 @@ from c1m.limits.table import LIMITS
 from c1m.sysctls import SYSCTLS
 
 from .evidence import Evidence
-from .rules import RULES, Rule
+from .rule import Rule
+from .rules import RULES
 from .stall import Trouble
 
 CURES: Final = {limit.name: limit for limit in LIMITS}

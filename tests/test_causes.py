@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from c1m.coordinator.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
 from c1m.coordinator.diagnosis import Diagnosis, sentences
 from c1m.coordinator.evidence import Evidence, Trail
-from c1m.coordinator.rules import RULES, Rule
+from c1m.coordinator.rule import Rule
+from c1m.coordinator.rules import RULES
 from c1m.coordinator.signs import AtLeast, Dropped, Error, Full, Lost, Overflowing, Rose, Sign, Silent, Told
 from c1m.coordinator.stall import Moment, Trouble
 from c1m.kernel.reader import TCP_EXT
