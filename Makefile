@@ -10,8 +10,10 @@ TOTAL ?= 100000
 run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
 
+# Side by side, and then those that need the machine to themselves. Plain pytest runs all of them one after another.
 test: $(VENV)/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal -m "not alone"
+	$(BIN)/pytest -m alone
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -106,19 +106,11 @@ WRONG = [
 ]
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[subprocess.CompletedProcess[str]]:
-    """To all of WRONG, asked side by side: an answer takes half a second, and most of that is Python's start."""
-    here = tmp_path_factory.mktemp("here")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda row: ask(row[0], *row[1], here=here), WRONG))
-
-
-@pytest.mark.parametrize("row", range(len(WRONG)), ids=[" ".join((program, *words))[:100] for program, words, _, _ in WRONG])
-def test_wrong_words_are_named(row: int, answers: list[subprocess.CompletedProcess[str]]) -> None:
-    _, _, code, named = WRONG[row]
-
-    assert_told_once(answers[row], code, named)
+@pytest.mark.parametrize(
+    ("program", "words", "code", "named"), WRONG, ids=[" ".join((program, *words))[:100] for program, words, _, _ in WRONG]
+)
+def test_wrong_words_are_named(program: str, words: tuple[str, ...], code: int, named: str, tmp_path: Path) -> None:
+    assert_told_once(ask(program, *words, here=tmp_path), code, named)
 
 
 @pytest.mark.parametrize(

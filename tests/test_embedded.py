@@ -87,6 +87,7 @@ def test_without_slabinfo_the_total_is_known_and_the_caches_are_not() -> None:
     assert any("needs root" in reason for reason in memory["unknown"])
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo takes root")
 def test_a_connection_is_billed_by_cache() -> None:
     memory = summary_of("--total", "6000", "--hold", "2s")["target"]["memory"]

@@ -358,6 +358,7 @@ while True: pass
 """
 
 
+@pytest.mark.alone
 def test_shards_that_get_no_cpu(fleet: Fleet, tmp_path: Path) -> None:
     shards: list[int] = []
 
@@ -651,6 +652,7 @@ def test_a_server_that_hangs_up(fleet: Fleet, tmp_path: Path) -> None:
 # -- and nothing at all
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "words", [("--total", "20000"), ("--total", "24", "--rate", "8"), ("--total", "4000", "--ramp", "2s")], ids=" ".join
 )

@@ -98,10 +98,12 @@ def count_as(sockets: int, opened: Callable[[], AbstractContextManager[None]]) -
     return False
 
 
+@pytest.mark.alone
 def test_500_connections_are_1000_sockets() -> None:
     assert count_as(1_000, lambda: connections(500))
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here")
 def test_ipv6_sockets_are_sockets_too() -> None:
     assert count_as(400, lambda: ipv6_listeners(400))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from programs import coordinator, node, run_coord
 
+from c1m.coordinator.commands.retarget import call
 from c1m.coordinator.fleet import Worker
 from c1m.dealing import Share
 from c1m.endpoints import parse_host_port
@@ -172,9 +173,13 @@ async def watched() -> list[list[Sample]]:
 UP_AND_DOWN = ("1200@1s", "1200@500ms", "100@1s", "sine:100-900/500ms@1s")
 
 
+@pytest.mark.alone
 def test_every_sample_of_every_node_is_on_the_line(tmp_path: Path) -> None:
     """Each node's share at the moment of the sample, to the connection; and its part of the line within 0.1 % of the total
-    and the one connection by which a whole number may be off."""
+    and the one connection by which a whole number may be off.
+
+    Alone, for the sake of the crests: what a shard without a CPU has not opened when the line falls again is never opened.
+    """
     told = tmp_path / "summary.json"
     schedule = schedule_of(parse_shape(word) for word in UP_AND_DOWN)
     with coordinator(*WORKER_FLAGS, "--target", TARGET, *stages(*UP_AND_DOWN), "--json", str(told)) as coord:
@@ -232,10 +237,12 @@ def test_a_run_on_its_schedule_is_retargeted_down_and_up(tmp_path: Path) -> None
 
 
 def test_a_closed_loop_that_holds_is_retargeted_and_holds_again(tmp_path: Path) -> None:
+    """From here: on a busy machine a command of its own might take longer to start than the hold is long."""
     told = tmp_path / "summary.json"
     with running(told, "--total", "1000", "--hold", "3s", until="holding"):
         for total in ("100", "1000"):
-            assert retarget(*WORKER_FLAGS, "--total", total, "--within", "300ms").returncode == 0
+            shapes = [parse_shape(f"{total}@300ms")]
+            asyncio.run(call([parse_host_port(worker, 0) for worker in WORKERS], None, None, shapes))
 
     summary = json.loads(told.read_text())
     assert summary["verdict"] == "passed", summary["reasons"]
