@@ -20,6 +20,7 @@ from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
 from c1m.latency import joined, microseconds
 from c1m.phase import Phase
+from c1m.source_latency import SourceLatency, joined_rows, source_latencies
 from c1m.tally import PROCESS_DIED, Tally, name_of, total
 from c1m.turnover import Wave, joined_waves
 
@@ -59,6 +60,7 @@ class Child:
     waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
     calm: bool = False  # nothing changes hands any more
     quiet: bool = False  # it was told to send nothing more, and nothing is under way
+    sources: tuple[Sequence[str], bytes] = ((), b"")  # names and rows of ``c1m.source_latency``
     last_words: str = ""
     mourned: bool = False  # how it ended is told
     gone: trio.Event = field(default_factory=trio.Event)
@@ -89,6 +91,7 @@ class Child:
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
         self.calm = message.get("calm", False)
         self.quiet = message.get("quiet", False)
+        self.sources = message.get("sources", self.sources)
         for name, news in message.get("histograms", {}).items():
             self.histograms.setdefault(name, {}).update(news)
 
@@ -309,6 +312,9 @@ class Crew:
         """Of all children: name -> microseconds -> how many, since the beginning."""
         names = dict.fromkeys(name for child in self.children for name in child.histograms)
         return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
+
+    def sources(self) -> tuple[SourceLatency, ...]:
+        return source_latencies(joined_rows(child.sources for child in self.children))
 
     def reached_ns(self) -> dict[int, int]:
         return reached_by_all(child.reached_ns for child in self.children)

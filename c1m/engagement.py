@@ -30,6 +30,7 @@ from c1m.units import format_duration
 SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
 SILENCE_SECONDS = 1.0  # ... and no more seldom
 READING_SECONDS = 1.0  # between two looks at the host
+SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
 
@@ -199,7 +200,8 @@ class Engagement:
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
         elapsed_ns, following = self.elapsed_ns, self.following
-        newer = self.reading is not None and self.reading.number != read
+        reading = self.reading if self.reading is not None and self.reading.number != read else None
+        with_sources = phase is Phase.CLOSED or (reading is not None and reading.number % SOURCES_READINGS == 0)
         return Sample(
             phase=phase,
             tally=tally,
@@ -208,9 +210,10 @@ class Engagement:
             processes=len(self.crew.pids),
             obituaries=tuple(self.crew.obituaries),
             halted=self.halted,
-            histograms=self.crew.histograms() if newer or phase is Phase.CLOSED else {},
+            histograms=self.crew.histograms() if reading or phase is Phase.CLOSED else {},
+            sources=self.crew.sources() if with_sources else (),
             full=sum(child.full for child in self.crew.alive),
-            reading=self.reading if newer else None,
+            reading=reading,
             waves=self.crew.waves(),
             calm=all(child.calm for child in self.crew.alive),
             heard=next((child.heard for child in self.crew.children if child.heard), b""),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.schedule import Revision
+from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
 from c1m.turnover import Wave
 
@@ -58,6 +59,8 @@ class Sample:
     halted: str = ""
     # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    # Connect latencies by source address, cumulative; empty where there is nothing newer to tell
+    sources: tuple[SourceLatency, ...] = ()
     full: int = 0
     reading: Reading | None = None  # when there is a new one
     heard: bytes = b""  # the beginning of the first that a server said to one of its connections

@@ -11,6 +11,7 @@ from c1m.node import Change, Host, Inspection, Sample
 from c1m.phase import Phase
 from c1m.reading import Cache, Reading
 from c1m.slow import LONGEST_REQUEST, Slow
+from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
 from c1m.turnover import Wave
 from c1m.v1 import node_pb2, worker_pb2
@@ -111,6 +112,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
             name: node_pb2.Histogram(values_us=counts.keys(), counts=counts.values())
             for name, counts in sample.histograms.items()
         },
+        sources=[node_pb2.SourceLatency(**asdict(source)) for source in sample.sources],
         full=sample.full,
         reading=reading_to_wire(sample.reading) if sample.reading else None,
         heard=sample.heard,
@@ -155,6 +157,10 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         obituaries=tuple(sample.obituaries),
         halted=sample.halted,
         histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
+        sources=tuple(
+            SourceLatency(source.source, source.established, source.p50_us, source.p99_us, source.max_us)
+            for source in sample.sources
+        ),
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
         heard=sample.heard,

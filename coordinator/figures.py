@@ -77,6 +77,7 @@ SECTIONS = {
     "heartbeat_rtt_us alive_after_us half_closed_after_us syn_retransmissions.took_1_seconds "
     "syn_retransmissions.took_3_seconds syn_retransmissions.took_7_seconds bytes_sent bytes_received",
     "heartbeats": HEARTBEATS,
+    "sources": "connect_p99_us",
     "stages": "total within_seconds due_seconds reached_seconds",
     "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",

@@ -12,6 +12,7 @@ from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.schedule import Revision, Schedule, straight
+from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
 from c1m.turnover import Wave, joined_waves
 
@@ -41,6 +42,8 @@ class Entry:
     history: History = field(default_factory=History)
     trail: Trail = field(default_factory=Trail)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
+    sources: Sequence[SourceLatency] = ()  # ... as well
+    slowest: SourceLatency | None = None  # of those
 
     @property
     def heard(self) -> str:
@@ -54,6 +57,9 @@ class Entry:
         if sample.reading:
             self.history.take(sample.reading)
         self.histograms = sample.histograms or self.histograms
+        if sample.sources:
+            self.sources = sample.sources
+            self.slowest = max(sample.sources, key=lambda source: source.p99_us)
         self.peak = max(self.peak, sample.tally.open)
 
     @property

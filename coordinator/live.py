@@ -52,6 +52,14 @@ def turnover(tally: Tally) -> list[str]:
     return [f"{count:,} {name}" for name, count in told.items() if count]
 
 
+def slowest_source(ledger: Ledger) -> list[str]:
+    """The source address with the highest p99, where connections come from several."""
+    slowest = max((entry.slowest for entry in ledger.workers if entry.slowest), key=lambda found: found.p99_us, default=None)
+    if slowest is None or sum(len(entry.sources) for entry in ledger.workers) == 1:
+        return []
+    return [f"slowest source {slowest.source} p99 {format_duration(slowest.p99_us / 1e6)}"]
+
+
 class Picture:
     """The time line so far. It is drawn again when it has a new row, and that takes no more than a share of the time."""
 
@@ -97,7 +105,8 @@ class Terminal:
             table.add_row(*self.row(entry, now, following=following))
         bar = Table.grid(padding=(0, 1))
         left = time_left(self.since, now, progress)
-        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), left, ", ".join(turnover(ledger.tally)))
+        more = ", ".join([*turnover(ledger.tally), *slowest_source(ledger)])
+        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), left, more)
         self.live.update(Group(table, bar, self.picture.of(ledger.timeline)))
 
     def row(self, entry: Entry, now: float, *, following: bool) -> list[str]:

@@ -87,6 +87,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"] or followed(summary):
         # Where nothing paces the openings, a connect is due when it is called.
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
+    result += by_source(summary["sources"])
     if beats := summary["heartbeats"]:
         result += [("heartbeats", heartbeats(beats)), ("heartbeat RTT", percentiles(summary["heartbeat_rtt_us"]))]
     if probing := summary["keepalive"]:
@@ -181,6 +182,24 @@ def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
     found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
     told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
     return [("... from", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
+
+
+def by_source(sources: dict[str, Any]) -> list[tuple[str, str]]:
+    """How the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
+    spread = sources["connect_p99_us"]
+    if spread["count"] < 2:
+        return []
+    low, middle, high = (format_duration(spread[name] / 1e6) for name in ("min", "p50", "max"))
+    told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, of half of them at most {middle}")]
+    slowest = [source for source in sources["slowest"] if source["established"]][:SOURCES_TOLD]
+    of_nodes = len({source["node"] for source in sources["slowest"]}) > 1
+    named = [source_told(source) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
+    return [*told, ("slowest sources", ", ".join(named))] if low != high else told
+
+
+def source_told(source: dict[str, Any]) -> str:
+    failed = f", {source['failed']:,} failed" if source["failed"] else ""
+    return f"{source['source']} (p99 {format_duration(source['connect_p99_us'] / 1e6)} of {source['established']:,}{failed})"
 
 
 def nodes(summary: dict[str, Any]) -> Table:

@@ -18,12 +18,12 @@ from .findings import Findings
 from .forecast import limits_document
 from .ledger import Entry, Ledger
 from .outcome import Outcome
+from .sources import slowest_sources, sources_summary, troubled_sources
 from .stages import retarget_summary, stages_summary
 from .verdict import verdict
 
 SCHEMA = "c1m.summary/1"
 SYN_STEPS = (1, 3, 7)  # seconds
-SOURCES_TOLD = 20
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
@@ -91,6 +91,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "teardown_seconds": outcome.teardown_seconds,
         "connect_latency_us": histogram.figures(ledger.histogram("connect_latency_us")),
         "connect_latency_from_due_us": histogram.figures(ledger.histogram("connect_latency_from_due_us")),
+        "sources": sources_summary(ledger.workers),
         "first_byte_us": histogram.figures(ledger.histogram("first_byte_us")),
         "heartbeat_rtt_us": histogram.figures(ledger.histogram("heartbeat_rtt_us")),
         "alive_after_us": histogram.figures(ledger.histogram("alive_after_us")),
@@ -179,6 +180,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "bytes_sent": tally.bytes_sent,
         "bytes_received": tally.bytes_received,
         "troubled_sources": troubled_sources(tally.sources),
+        "slowest_sources": slowest_sources(entry),
         "server_said_first": entry.heard or None,
         "connect_latency_us": histogram.figures(entry.histograms.get("connect_latency_us", {})),
         "heartbeat_rtt_us": histogram.figures(entry.histograms.get("heartbeat_rtt_us", {})),
@@ -199,16 +201,6 @@ def lost(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     tally = entry.sample.tally
     last_known = {"opened": tally.opened, "open": tally.open, "in_flight": tally.in_flight}
     return {"lost": loss.reason, "lost_at_seconds": loss.at_seconds, "last_known": last_known}
-
-
-def troubled_sources(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Address -> slow and failed handshakes; the worst, and no more than people look at."""
-    found: dict[str, dict[str, int]] = {}
-    for name, count in counts.items():
-        source, _, what = name.rpartition(" ")
-        found.setdefault(source, {"slow": 0, "failed": 0})[what] = count
-    worst = sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    return dict(worst[:SOURCES_TOLD])
 
 
 def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:

@@ -52,6 +52,7 @@ PURE = (
     "c1m/schedule.py",
     "c1m/shapes.py",
     "c1m/slow.py",
+    "c1m/source_latency.py",
     "c1m/state.py",
     "c1m/storm.py",
     "c1m/sysctls.py",

@@ -12,6 +12,7 @@ from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
 from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.shapes import parse_shape, schedule_of
+from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
 
 IPV6 = "worker [fd00::1]:7100"  # looks like markup
@@ -105,6 +106,20 @@ def test_a_terminal_shows_every_node_with_its_numbers() -> None:
     assert rows["worker b:7100 lost"][:3] == ["1,000", "was", "600"]
     assert rows["target t:7200"][:2] == ["3,000", "1,200"]
     assert "opening" in told
+
+
+def test_a_terminal_names_the_slowest_of_several_sources() -> None:
+    made, console = ledger(), Console(file=StringIO(), force_terminal=True, width=140, color_system=None, emoji=False)
+    sources = (SourceLatency("10.0.0.1", 900, 500, 900, 1_200), SourceLatency("10.0.0.7", 100, 600, 12_000, 30_000))
+    with view(console) as shown:
+        for number in (1, 2):
+            made.take(made.workers[0], Sample(Phase.OPENING, sources=sources[:number]))
+            shown.show(made, f"doing {number}", 0.5)
+
+    assert isinstance(console.file, StringIO)
+    first, second = console.file.getvalue().split("doing 2", 1)
+    assert "slowest source" not in first
+    assert "slowest source 10.0.0.7 p99 12 ms" in second
 
 
 def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:

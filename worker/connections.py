@@ -25,6 +25,7 @@ from .behaviour import Behaviour
 from .itinerary import Place
 from .outbox import Outbox
 from .reader import Reader
+from .source_latencies import SourceLatencies
 from .troubles import Troubles, source_of
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
@@ -39,16 +40,17 @@ class Connections:
     them without making integers.
     """
 
-    def __init__(self, family: int, most: int, *, paced: bool) -> None:
-        """``most`` is the size of the descriptor table; in a paced shard connections are due, and have successors."""
+    def __init__(self, family: int, most: int, *, paced: bool, sources: int = 1) -> None:
+        """``most`` is the size of the descriptor table, ``sources`` how many addresses there are to connect from; in a paced
+        shard connections are due, and have successors."""
         self.family = family
         self.paced = paced
         self.epoll = epoll()
         self.state = bytearray(most)
         self.called = array("d", (0.0,)) * most
         self.due = array("d", (0.0,)) * (most if paced else 0)
-        self.connect_latency = Latencies()
-        self.connect_latency_from_due = Latencies() if paced else self.connect_latency
+        self.connect_latency = SourceLatencies(most, sources)
+        self.connect_latency_from_due: Latencies = Latencies() if paced else self.connect_latency
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
         self.errand = bytearray(most if paced else 0)  # of whoever opened it

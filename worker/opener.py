@@ -75,8 +75,8 @@ class Opener:
             self.skip(leg)
         return connections.attempted - before
 
-    def bound(self, sources: Sequence[Address], leg: Leg, errand: int) -> list[socket]:
-        """A socket at each source that is free."""
+    def bound(self, sources: Sequence[Address], leg: Leg, errand: int) -> list[tuple[socket, int]]:
+        """A socket at each source that is free, and the number of its address."""
         made: list[socket] = []
         error = None
         for _ in sources:
@@ -89,6 +89,7 @@ class Opener:
         for connection in made:
             for option in self.options:
                 connection.setsockopt(*option)
+        number_of = self.connections.connect_latency.number_of
         bound = []
         for connection, source in zip(made, sources, strict=False):
             try:
@@ -96,24 +97,25 @@ class Opener:
             except OSError as failure:
                 self.refused("bind", failure.errno, (leg.number, source, errand))
             else:
-                bound.append(connection)
+                bound.append((connection, number_of[source[0]]))
         return bound
 
-    def start(self, bound: Sequence[socket], leg: Leg, due: Iterator[float], errand: int) -> None:
+    def start(self, bound: Sequence[tuple[socket, int]], leg: Leg, due: Iterator[float], errand: int) -> None:
         connections = self.connections
         state, called, register, clock = connections.state, connections.called, connections.epoll.register, time.monotonic
-        destination = leg.destination
+        source_of, destination = connections.connect_latency.of, leg.destination
         started = []
-        for connection in bound:
+        for connection, source in bound:
             now = clock()
             outcome = connection.connect_ex(destination)
             if outcome == IN_PROGRESS or outcome == 0:
-                started.append((connection.detach(), now))
+                started.append((connection.detach(), now, source))
             else:
                 self.refused("connect", outcome, (leg.number, connection.getsockname()[:2], errand))
-        for descriptor, now in started:
+        for descriptor, now, source in started:
             state[descriptor] = CONNECTING
             called[descriptor] = now
+            source_of[descriptor] = source
             register(descriptor, WATCHED)
             if connections.paced:
                 connections.due[descriptor] = next(due)

@@ -38,7 +38,8 @@ class Reactor:
     def drain(self, seconds: float = 0.0) -> None:
         """Take what the kernel has to say about any of the connections; wait so long for the first of it."""
         connections = self.connections
-        state, called, took = connections.state, connections.called, connections.connect_latency.raw.append
+        state, called, latency = connections.state, connections.called, connections.connect_latency
+        took, whose, number_of = latency.raw.append, latency.numbers.append, latency.of
         behaviours = connections.behaviours
         poll = connections.epoll.poll
         events = poll(seconds, EVENTS)
@@ -49,6 +50,7 @@ class Reactor:
                 if what == WRITABLE and state[descriptor] == CONNECTING:
                     state[descriptor] = ESTABLISHED
                     took(now - called[descriptor])
+                    whose(number_of[descriptor])
                     if connections.paced:
                         connections.connect_latency_from_due.raw.append(now - connections.due[descriptor])
                     established += 1
@@ -84,7 +86,9 @@ class Reactor:
             return 0
         # Established, and possibly more since: a reset during the handshake would have been ECONNREFUSED.
         connections.state[descriptor] = ESTABLISHED
-        connections.connect_latency.raw.append(now - connections.called[descriptor])
+        latency = connections.connect_latency
+        latency.raw.append(now - connections.called[descriptor])
+        latency.numbers.append(latency.of[descriptor])
         if connections.paced:
             connections.connect_latency_from_due.raw.append(now - connections.due[descriptor])
         if connections.behaviours:

@@ -33,6 +33,7 @@ from .succession import Succession
 from .trickle import Trickle
 
 REPORT_SECONDS = 0.5
+SOURCES_SECONDS = 2.0  # between two reports of latencies by source, which may be 88 KiB
 LAST_ANSWERS_SECONDS = 2.0  # for which they are waited for,
 LOOK_SECONDS = 0.01  # ... between two looks whether they have come
 
@@ -47,7 +48,7 @@ class Shard:
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
         paced = not assignment.rushes or assignment.turnover is not None
         self.chance = Random(assignment.seed)
-        self.connections = Connections(family, assignment.descriptors, paced=paced)
+        self.connections = Connections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
         self.connections.half_open = bool(assignment.slow and assignment.slow.half_open)
         self.opener = Opener(self.connections)
         reactor = Reactor(self.connections)
@@ -58,6 +59,7 @@ class Shard:
         self.succession: Succession | None = None
         self.pushes: Pushes | None = None
         self.answered = False  # quiet, and what behaviours had begun is over
+        self.told_sources: tuple[Phase, float] = (Phase.PREPARED, 0.0)  # in which phase latencies by source were told, and when
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
 
     async def run(self) -> None:
@@ -163,7 +165,7 @@ class Shard:
                 self.calm,
                 self.answered,
             )
-            if news != told:
+            if news != told or self.sources_due():
                 told = news
                 await self.tell()
             await self.bell.wait(REPORT_SECONDS if self.driver.phase is not Phase.HOLDING else 2 * REPORT_SECONDS)
@@ -181,6 +183,9 @@ class Shard:
             "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
             "calm": self.calm,
         }
+        if self.sources_due():
+            self.told_sources = self.driver.phase, time.monotonic()
+            message["sources"] = self.connections.connect_latency.rows_news()
         packet = link.encode(message)
         while True:
             try:
@@ -191,6 +196,12 @@ class Shard:
                 return  # the control process is gone; ``obey`` reads that, too
             else:
                 return
+
+    def sources_due(self) -> bool:
+        """Whether latencies by source are told again: where there are news, in a new phase at once, and else now and then."""
+        phase, at = self.told_sources
+        late = phase is not self.driver.phase or time.monotonic() - at >= SOURCES_SECONDS
+        return late and self.connections.connect_latency.has_rows_news
 
     def tally(self) -> Tally:
         tally = replace(
