@@ -34,6 +34,8 @@ REASONS = (
     ("WRONG_VERSION_NUMBER", "it spoke without TLS; give it --tls"),
     ("HTTP_REQUEST", "it spoke without TLS; give it --tls"),
     ("ALERT_UNKNOWN_CA", "it does not trust the authority of this node's certificate"),
+    # What BoringSSL makes of OpenSSL's alert in TLS 1.3, where that does not take the certificate.
+    ("BAD_PACKET_LENGTH", "it broke off, as one does that does not trust this node's certificate, or finds no such name in it"),
 )
 
 

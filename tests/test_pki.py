@@ -7,7 +7,9 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from pathlib import Path
 import grpc
 import pytest
 from programs import node, run_coord
+from test_data_plane import holding_at
 from typer.testing import CliRunner
 
 from c1m.coordinator.authority import Authority, found_authority, make_private, replace
@@ -30,6 +33,7 @@ from c1m.pki import Pair, hosts_of, issue, make_authority, names_of, read_pair, 
 from c1m.roles import IDENTITY_FILE, Bearer, Role, Term, bearer_of, parse_name
 from c1m.rpc import CHANNEL_OPTIONS
 from c1m.v1 import target_pb2, worker_pb2
+from c1m.v1.target_pb2_grpc import TargetServiceStub
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -200,6 +204,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     authority.issue(Bearer(Role.NODE, "a"), ["127.0.0.1"], NOW, 365)
     authority.issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 365)
     authority.issue(Bearer(Role.OPERATOR, "late"), [], NOW - 400 * DAY, 365)
+    authority.issue(Bearer(Role.OPERATOR, "early"), [], NOW + 2 * DAY, 365)
     rogue.issue(Bearer(Role.OPERATOR, "rogue"), [], NOW, 365)
     (here / "ours" / "rogue").mkdir(0o700)
     foreign = rogue.directory / "rogue"
@@ -234,6 +239,7 @@ REFUSED = [
     ("no certificate", grpc.StatusCode.UNAVAILABLE, "", "it showed no certificate"),
     ("rogue", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator rogue", "that this node does not trust"),
     ("late", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator late", "has expired"),
+    ("early", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator early", "is not valid yet"),
     ("a", grpc.StatusCode.PERMISSION_DENIED, "", "node a is no operator's certificate"),
 ]
 
@@ -279,6 +285,16 @@ def test_every_command_is_refused_to_whoever_is_no_operator(world: World, progra
         )
 
 
+def says(log: Path, sentence: str) -> bool:
+    """Whether a node does within ten seconds: it hears of handshakes from another thread."""
+    deadline = time.monotonic() + 10
+    while sentence not in log.read_text():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # a bounded poll, as of /proc
+    return True
+
+
 @pytest.mark.parametrize("who", [who for who, *_ in REFUSED])
 def test_both_sides_say_why(world: World, who: str) -> None:
     _, _, said, logged = next(row for row in REFUSED if row[0] == who)
@@ -288,7 +304,7 @@ def test_both_sides_say_why(world: World, who: str) -> None:
     with channel(world, who, WORKER) as opened:
         call(opened, COMMANDS[0][1], streams=False)
 
-    assert logged in world.logs["worker"].read_text()
+    assert says(world.logs["worker"], logged)
 
 
 def test_the_cause_of_what_the_node_shows(world: World, tmp_path: Path) -> None:
@@ -299,9 +315,61 @@ def test_the_cause_of_what_the_node_shows(world: World, tmp_path: Path) -> None:
     theirs = world.directory.parent / "theirs" / "rogue"
     assert "of an authority that --tls here does not trust" in cause(WORKER, read_identity(theirs))
     assert cause(HostPort("127.0.0.1", 1), alice) == ""  # nobody is there: no matter of TLS
+    assert says(world.logs["worker"], "a peer called this node localhost, a name that its certificate has not")
+    assert says(world.logs["worker"], "refused a peer: it broke off, as one does that does not trust this node's certificate")
     with node("worker", "--listen", "127.0.0.1:24320"):
         assert "speaks without" in cause(HostPort("127.0.0.1", 24_320), alice)
         assert cause(HostPort("127.0.0.1", 24_320), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [(-400 * DAY, "shows a certificate that has expired; renew it"), (2 * DAY, "is not valid yet; set the clocks")],
+)
+def test_the_cause_of_a_node_that_has_outlived_its_certificate_or_is_early(world: World, begins: timedelta, said: str) -> None:
+    """No node of ours starts with one, but it may run for longer than that."""
+    own = issue(world.authority.pair, Bearer(Role.NODE, "b"), ["127.0.0.1"], NOW + begins, 365).pem
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(own, own)]))
+    server.start()
+    try:
+        assert said in cause(HostPort("127.0.0.1", port), world.identity("alice"))
+    finally:
+        server.stop(None).wait()
+
+
+def test_a_run_outlives_the_certificates_that_it_began_with(tmp_path: Path) -> None:
+    """Those are looked at when a channel is opened: what comes to be of them later, another authority even, ends no run."""
+    first, second = (found_authority(tmp_path / name, NOW, 100) for name in ("first", "second"))
+    for authority in (first, second):
+        authority.issue(Bearer(Role.NODE, "a"), ["127.0.0.1"], NOW, 90)
+        authority.issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 90)
+    tls, worker, target = ("--tls", str(tmp_path / "first" / "a")), HostPort("127.0.0.1", 24_330), HostPort("127.0.0.1", 24_331)
+    told = tmp_path / "summary.json"
+    before, after = (read_identity(tmp_path / name / "alice") for name in ("first", "second"))
+    words = ("--total", "100", "--hold", "5s", "--tls", str(tmp_path / "first" / "alice"), "--json", str(told))
+    with (
+        node("worker", "--listen", str(worker), *tls),
+        node("target", "--bind", "127.0.0.1", "--ports", "24332-24339", "--listen", str(target), *tls),
+        holding_at(("--worker", str(worker), "--target", str(target)), *words),
+    ):
+        for name, mode in (("ca.crt", 0o644), (IDENTITY_FILE, 0o600)):
+            replace(tmp_path / "first" / "a" / name, (tmp_path / "second" / "a" / name).read_bytes(), mode)
+        assert busy_with(target, before) is None
+        assert "of alice since" in (busy_with(target, after) or "")
+
+    summary = json.loads(told.read_text())
+    assert (summary["verdict"], summary["established_at_hold_end"]) == ("passed", 100), summary["reasons"]
+
+
+def busy_with(address: HostPort, identity: Identity) -> str | None:
+    """What a target says of itself; None: it does not speak with whoever has this certificate."""
+    with grpc.secure_channel(str(address), channel_credentials(identity), options=CHANNEL_OPTIONS) as opened:
+        try:
+            return TargetServiceStub(opened).Describe(target_pb2.TargetServiceDescribeRequest(), timeout=30).busy_with
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+            return None
 
 
 @pytest.mark.parametrize(
