@@ -37,7 +37,7 @@ EXAMPLES = """
 
   c1m-coord run --total 200k --lifetime exp:40s --storm at=60s,drop=100%,return=5s      # see docs/shapes.md
 
-  c1m-coord run --total 1M --on-loss abort             # when a node is lost, close everything at once
+  c1m-coord run --total 1M --on-loss redistribute      # when a worker is lost, the others open its share; or abort
 
   c1m-coord run --total 100k --json - > summary.json  # the summary alone on stdout
 
@@ -55,8 +55,9 @@ EXAMPLES = """
 
   c1m-coord pki --help                                # who may command the nodes
 
-[bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it cannot
-fit; 4 a node was unreachable or lost; 5 shown from a journal that ends before its run did; 130 interrupted.
+[bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; 3 refused, because it
+cannot fit; 4 a node was unreachable, or lost and not made up for; 5 shown from a journal that ends before its run did;
+130 interrupted.
 """
 
 

@@ -86,9 +86,9 @@ class Ledger:
         self.target = target
         self.accepts = accepting
         self.peak = 0
+        self.losses: dict[str, Loss] = {}  # by node, in their order
         self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
         self.timeline = Timeline()
-        self.losses: dict[str, Loss] = {}  # by node, in their order
         self.there, self.gone = Sums(), Sums()  # what the newest samples of the workers count, and of those that are lost
         for entry in self.workers:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
@@ -136,6 +136,16 @@ class Ledger:
             self.gone.replace(Tally(), entry.sample.tally)
         entry.lost, self.losses[entry.name] = reason, loss
         return loss
+
+    def move(self, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
+        """What of a lost worker's share others have from here on; ``not_taken``: why not all of it."""
+        loss = self.losses[node]
+        loss.taken_by, loss.not_taken = dict(taken_by), not_taken
+        for entry in self.workers:
+            if count := taken_by.get(entry.name, 0):
+                entry.planned += count
+                if taker := self.losses.get(entry.name):  # lost itself before this was known
+                    taker.share = (taker.share or 0) + count
 
     def moment(self) -> Moment:
         """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
@@ -213,7 +223,8 @@ class Ledger:
 
     @property
     def planned(self) -> int:
-        return sum(entry.planned for entry in self.workers)
+        """Of all workers; what was taken over is counted once."""
+        return sum(entry.planned for entry in self.workers) - sum(loss.taken for loss in self.losses.values())
 
     @property
     def established(self) -> int:

@@ -30,9 +30,14 @@ class Loss:
     not_taken: str = ""  # why some of them were not taken over; empty: nobody tried, or all were
 
     @property
+    def taken(self) -> int:
+        """Connections that others have taken over."""
+        return sum(self.taken_by.values())
+
+    @property
     def made_good(self) -> bool:
         """Whether others have all of its share."""
-        return self.share is not None and sum(self.taken_by.values()) == self.share
+        return self.share == self.taken
 
     @property
     def when(self) -> str:

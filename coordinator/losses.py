@@ -1,4 +1,5 @@
-"""What a run does about lost nodes: it goes on without them, or ends; and they are told to close when they can be reached."""
+"""What a run does about lost nodes: others take over, or it goes on without, or ends; and they are told to close when they can
+be reached."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from c1m.errors import C1mError, UnreachableError
 
 from .ledger import Entry
 from .loss import OnLoss
+from .mover import Mover
 from .nodes import Nodes
 from .outcome import Outcome
 from .watch import Watch
@@ -26,6 +28,9 @@ class Losses:
         self.outcome = outcome
         self.over = asyncio.Event()
         self.closing = False
+        self.settled = False  # what is open is about to be compared, and no share is moved any more
+        self.mover = Mover(nodes, watch, outcome)
+        self.moves: list[asyncio.Task[None]] = []
         self.farewells: list[asyncio.Task[None]] = []
         watch.on_loss = self.take
 
@@ -41,11 +46,21 @@ class Losses:
             self.end_run("no worker is left: the run ends here")
         elif self.outcome.spec.on_loss is OnLoss.ABORT:
             self.end_run("aborted: a node was lost, and the run was started with --on-loss abort")
+        elif self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and entry is not self.watch.ledger.target and not self.settled:
+            self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def end_run(self, reason: str) -> None:
         self.outcome.troubles.append(reason)
         self.watch.say(reason)
         self.over.set()
+
+    @property
+    def moving(self) -> bool:
+        """Whether others are about to take over. What went wrong in that is raised here."""
+        for done in [move for move in self.moves if move.done()]:
+            self.moves.remove(done)
+            done.result()
+        return bool(self.moves)
 
     @property
     def started(self) -> bool:
@@ -77,6 +92,6 @@ class Losses:
                 return
 
     async def end(self) -> None:
-        for task in self.farewells:
+        for task in (*self.farewells, *self.moves):
             task.cancel()
-        await asyncio.gather(*self.farewells, return_exceptions=True)
+        await asyncio.gather(*self.farewells, *self.moves, return_exceptions=True)

@@ -8,6 +8,7 @@
 | began | (nothing) the workers are told to start |
 | sample, reading | of the node: a Sample, a Reading of c1m.v1 |
 | lost | of the node: why nothing more comes from it |
+| moved | of a lost node: who took over how much of its share, and why not all |
 | turn | what the run does from then on |
 | said | a sentence that a person was told |
 | state | what of the outcome (outcome.py) is different since the last one |
@@ -128,6 +129,9 @@ class Replay:
     def lose(self, record: Written) -> None:
         self.ledger.lose(self.entry(record), plain(record), record.at)
 
+    def move(self, record: Written) -> None:
+        self.ledger.move(record.node, **plain(record))
+
     def turn(self, record: Written) -> None:
         self.ledger.timeline.turn(record.at, plain(record))
 
@@ -160,6 +164,7 @@ HANDLERS: Mapping[str, Callable[[Replay, Written], None]] = {
     "sample": Replay.sample,
     "reading": Replay.reading,
     "lost": Replay.lose,
+    "moved": Replay.move,
     "turn": Replay.turn,
     "state": Replay.state,
     RESUMED: Replay.resume,

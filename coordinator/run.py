@@ -109,6 +109,7 @@ class Run:
                     self.outcome.ramp_end = await self.compare()
                 since = self.elapsed
             step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
+        await self.made_good()
         await self.calm()
         self.outcome.hold_end = await self.compare()
         if self.spec.probe_ghosts:
@@ -130,6 +131,7 @@ class Run:
         entries = self.ledger.workers
         starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
         self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
+        self.losses.mover.ready.set()
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
     def look_out(self) -> None:
@@ -150,6 +152,7 @@ class Run:
         self.nodes.engaged = [entry.name for entry in self.ledger.entries]
         revisions = len(self.ledger.revisions)
         self.losses.closing = self.standing.step is Step.CLOSE
+        self.losses.mover.ready.set()
         for entry in self.ledger.entries:
             await taken.follow(entry, self.watch)
         if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
@@ -194,7 +197,8 @@ class Run:
 
         def over() -> bool:
             self.tell_causes()
-            return self.ledger.all_at(Phase.HOLDING, self.ledger.workers) or self.ledger.schedule is not schedule
+            there = self.ledger.all_at(Phase.HOLDING, self.ledger.workers) and not self.losses.moving
+            return there or self.ledger.schedule is not schedule
 
         seconds = None if math.isinf(moment) else moment - self.elapsed
         return not await self.watch.wait(self.doing, over, share, seconds)
@@ -230,6 +234,16 @@ class Run:
         if self.outcome.vigil.watching:
             self.judge(time.monotonic())
         return self.ledger.schedule is not schedule
+
+    async def made_good(self) -> None:
+        """Until all is open that others have taken over from lost workers; from here on nothing is moved any more."""
+
+        def done() -> bool:
+            return not self.losses.moving and self.ledger.all_at(Phase.HOLDING, self.ledger.workers)
+
+        if self.ledger.losses:
+            await self.watch.wait("holding", done, lambda: 1.0)
+        self.losses.settled = True
 
     def tell_causes(self) -> None:
         """Why connections do not come, or go, as soon as the evidence shows it."""

@@ -7,6 +7,7 @@ All else that an outcome holds is compared, a few times a second, with what was 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +77,9 @@ class Scribe:
 
     def lost(self, now: float, node: str, reason: str) -> None:
         self.note(now, "lost", reason, node)
+
+    def moved(self, now: float, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
+        self.note(now, "moved", {"taken_by": dict(taken_by), "not_taken": not_taken}, node)
 
     def turn(self, now: float, doing: str) -> None:
         self.note(now, "turn", doing)

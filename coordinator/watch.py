@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from c1m.errors import C1mError, UnreachableError
@@ -127,6 +127,13 @@ class Watch:
         if stream and stream is not asyncio.current_task():
             stream.cancel()
         self.on_loss(entry)
+        self.news.set()
+
+    def move(self, entry: Entry, taken_by: Mapping[str, int], not_taken: str) -> None:
+        """What of a lost worker's share others have taken over, and why not all of it."""
+        self.ledger.move(entry.name, taken_by, not_taken)
+        self.scribe.moved(time.monotonic(), entry.name, taken_by, not_taken)
+        self.say(self.ledger.losses[entry.name].sentence())
         self.news.set()
 
     async def wait(

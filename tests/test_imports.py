@@ -87,6 +87,7 @@ PURE = (
     "coordinator/preflight.py",
     "coordinator/reach.py",
     "coordinator/reconcile.py",
+    "coordinator/redistribution.py",
     "coordinator/room.py",
     "coordinator/rule.py",
     "coordinator/rules.py",

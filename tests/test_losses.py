@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -209,6 +210,14 @@ def test_a_control_process_runs_before_its_children() -> None:
     assert own == (theirs - 10 if may_raise() else theirs)
 
 
+def shown(journals: Path) -> dict[str, Any]:
+    """The last run there, out of its journal."""
+    command = [sys.executable, "-m", "c1m.coordinator", "show", "--journal", str(journals), "--json", "-"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found: dict[str, Any] = json.loads(told.stdout)
+    return found
+
+
 def niceness(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
 
@@ -216,3 +225,44 @@ def niceness(pid: int) -> int:
 def may_raise() -> bool:
     probe = "import os; os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) - 10)"
     return subprocess.run(["python3", "-c", probe], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(("when", "number"), [("opening", signal.SIGKILL), ("holding", signal.SIGSTOP)])
+def test_a_lost_share_is_taken_over_and_the_run_passes(when: str, number: int, tmp_path: Path) -> None:
+    words = ("--on-loss", "redistribute", "--hold", "9s", *(("--ramp", "6s") if when == "opening" else ()))
+    with fleet() as nodes:
+        with running(tmp_path, *words, "--journal", str(tmp_path)) as coord:
+            coord.until(when)
+            nodes.workers[0].send_signal(number)
+            code, summary = coord.end()
+        counted = summary["reconciliation"]
+        if number == signal.SIGSTOP:  # its shards go on, and the target has their connections besides
+            assert counted["target_open"] == TOTAL + EACH
+            assert any("may be those of workers that were lost" in told for told in counted["explanation"])
+            nodes.workers[0].send_signal(signal.SIGCONT)
+            assert all_gone([pid for pid, name in children_of(nodes.workers[0].pid).items() if "shard" in name], 30)
+        else:
+            assert counted["target_open"] == TOTAL
+
+        (loss,) = summary["losses"]
+        assert (code, summary["verdict"]) == (0, "passed"), summary["reasons"]
+        assert summary["established_at_hold_end"] == TOTAL
+        assert loss["taken_by"] == {f"worker {control}": EACH // 2 for control in CONTROL[1:]}
+        assert [worker["planned"] for worker in summary["workers"]] == [EACH, EACH * 3 // 2, EACH * 3 // 2]
+        assert any("others have taken over" in reason for reason in summary["reasons"])
+        assert shown(tmp_path)["losses"] == summary["losses"]
+        assert established() == 0
+
+
+def test_a_worker_that_took_a_share_may_be_lost_with_it(tmp_path: Path) -> None:
+    with fleet() as nodes:
+        with running(tmp_path, "--on-loss", "redistribute", "--hold", "8s") as coord:
+            coord.until("holding")
+            for worker in nodes.workers[:2]:
+                worker.kill()
+                coord.until("lost ")  # its sentence, when others have it
+            code, summary = coord.end()
+
+        assert (code, summary["established_at_hold_end"]) == (0, TOTAL), summary["reasons"]
+        assert [loss["share"] for loss in summary["losses"]] == [EACH, EACH * 3 // 2]
+        assert [worker["planned"] for worker in summary["workers"]] == [EACH, EACH * 3 // 2, TOTAL]
