@@ -146,7 +146,6 @@ class Control(ABC):
             levels=read_levels(),
             unknown=unknown_limits(),
             tunable=self.tunable,
-            wall_clock_ns=time.time_ns(),  # last: reading the rest takes a while
         )
 
     def pids(self) -> list[int]:

@@ -39,6 +39,7 @@ class Host:
     unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
     tunable: bool = False  # whoever commands the node may raise settings of its host
     wall_clock_ns: int = 0  # CLOCK_REALTIME when it answered; 0: not told
+    answered_within_ns: int = 0  # what it took for that
 
     @property
     def namespace(self) -> str:

@@ -7,6 +7,7 @@ already knows, and leaves. A Watch keeps its thread for as long as it lasts.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -20,7 +21,7 @@ from c1m.control_address import ControlAddress, SocketPath
 from c1m.engagement import Engagement
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.gate import Gate
-from c1m.node import Sample
+from c1m.node import Host, Sample
 from c1m.phase import Phase
 from c1m.rpc import SERVER_OPTIONS
 from c1m.socket_file import claimed
@@ -79,6 +80,11 @@ class Seam:
                     return
         finally:
             trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
+
+
+def stamped(host: Host, began_ns: int) -> Host:
+    """With what the clock says now. ``began_ns``: when the call came in, by the monotonic one."""
+    return replace(host, wall_clock_ns=time.time_ns(), answered_within_ns=time.monotonic_ns() - began_ns)
 
 
 async def _synchronously(function: Callable[[], T]) -> T:

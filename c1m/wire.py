@@ -39,6 +39,7 @@ def host_to_wire(host: Host) -> node_pb2.Host:
         unknown=host.unknown,
         tunable=host.tunable,
         wall_clock_ns=host.wall_clock_ns,
+        answered_within_ns=host.answered_within_ns,
     )
 
 
@@ -63,6 +64,7 @@ def host_from_wire(host: node_pb2.Host) -> Host:
         unknown=dict(host.unknown),
         tunable=host.tunable,
         wall_clock_ns=host.wall_clock_ns,
+        answered_within_ns=host.answered_within_ns,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 
@@ -15,12 +16,25 @@ from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.identity import Identity
 from c1m.node import Host
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
+from c1m.v1 import node_pb2
 
+from .clocks import NEAR_SECONDS, Clock, best, clock_of
 from .handshake import cause
 
 T = TypeVar("T")
 
 CALL_SECONDS = 10.0  # for an answer to what takes no time
+CLOCK_CALLS = 3
+
+
+class Description(Protocol):
+    """Whatever a node answers that tells of its host."""
+
+    @property
+    def host(self) -> node_pb2.Host: ...
+
+
+D = TypeVar("D", bound=Description)
 
 
 @contextmanager
@@ -81,5 +95,22 @@ class Node:
                 raise UnreachableError(f"{self.name} {why}") from None
             raise
 
+    async def clocked(self, ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
+        """The answer to the first call, and the node's clock by the quickest of a few: the first has to connect."""
+        answer, clock = await timed(lambda: self.first(ask()))
+        for _ in range(CLOCK_CALLS - 1):
+            if clock is None or clock.uncertainty_seconds <= NEAR_SECONDS:
+                break
+            _, again = await timed(lambda: self.first(ask()))
+            clock = best((clock, again))
+        return answer, clock
+
     async def close(self) -> None:
         await self.channel.close()
+
+
+async def timed(ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
+    sent_ns, began_ns = time.time_ns(), time.monotonic_ns()
+    answer = await ask()
+    round_trip_ns, host = time.monotonic_ns() - began_ns, answer.host
+    return answer, clock_of(sent_ns, round_trip_ns, host.wall_clock_ns, host.answered_within_ns)

@@ -29,6 +29,7 @@ from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wi
 from c1m.wire_turnover import turnover_to_wire
 
 from .channel import CALL_SECONDS, Node, check_protocol, sentences
+from .clocks import Clock
 from .freshness import Freshness
 from .plan import ShardPlan, WorkerPlan
 
@@ -58,6 +59,7 @@ class WorkerDescription:
     elapsed_ns: int = 0  # since the run's start there
     revision: Revision | None = None  # of the schedule that the run follows
     sources_on_link: int = 0  # with a destination: its host has to know each as a neighbour
+    clock: Clock | None = None  # None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class TargetDescription:
     busy_with: str
     observes: bool = False  # a server that is not c1m's: nobody counts its accepts
     only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
+    clock: Clock | None = None  # None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Worker(Node):
 
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
         request = worker_pb2.DescribeRequest(destinations=destinations)
-        answer = await self.first(self.stub.Describe(request, timeout=CALL_SECONDS))
+        answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         return WorkerDescription(
@@ -111,6 +114,7 @@ class Worker(Node):
             elapsed_ns=answer.elapsed_ns,
             revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
             sources_on_link=answer.sources_on_link,
+            clock=clock,
         )
 
     async def prepare(
@@ -183,12 +187,13 @@ class Target(Node):
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
     async def describe(self) -> TargetDescription:
-        answer = await self.first(self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS))
+        request = target_pb2.TargetServiceDescribeRequest()
+        answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         host = wire.host_from_wire(answer.host)
         check_protocol(self.name, host)
         ports = ports_from_wire(answer.ports)
         return TargetDescription(
-            host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources
+            host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
         )
 
     async def prepare(

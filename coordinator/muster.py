@@ -14,6 +14,7 @@ from c1m.ports import PortRanges
 from c1m.schedule import NANOSECONDS
 
 from .capacity import TargetFacts
+from .clocks import Clock
 from .facts import bandwidth_of, check_role, endpoint_facts, resting, target_facts, worker_facts
 from .fleet import Target, TargetDescription, Worker, WorkerDescription, resolve
 from .preflight import Fleet, Manner, Preflight
@@ -36,6 +37,17 @@ class Muster:
         """By node."""
         hosts = {name: described.host for name, described in self.workers.items()}
         return {**hosts, self.target_name: self.target.host} if self.target else hosts
+
+    @property
+    def clocks(self) -> dict[str, Clock | None]:
+        """Of each node, beside ours."""
+        clocks = {name: described.clock for name, described in self.workers.items()}
+        return {**clocks, self.target_name: self.target.clock} if self.target else clocks
+
+    @property
+    def far_clocks(self) -> list[str]:
+        """A sentence for each clock that people should know of."""
+        return [told for name, clock in self.clocks.items() if clock and (told := clock.sentence(name))]
 
     def check_free(self) -> None:
         """Raises RefusedError for a node that has a run already."""

@@ -46,6 +46,8 @@ class Preparation:
         found = await muster(self.spec, list(self.nodes.workers.values()), self.nodes.target)
         self.outcome.mustered(found)
         self.watch.scribe.mustered(found)
+        for sentence in found.far_clocks:
+            self.watch.say(sentence)
         found.check_free()
         return found
 

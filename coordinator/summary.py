@@ -13,6 +13,7 @@ from c1m.node import Host, Inspection
 from c1m.tally import FROM_ELSEWHERE, Tally
 
 from . import liveness, storms
+from .clocks import Clock
 from .criteria import judge_all
 from .findings import Findings
 from .forecast import limits_document
@@ -258,13 +259,13 @@ def footprint(inspection: Inspection, connections: int | None) -> dict[str, Any]
 
 
 def environment(outcome: Outcome) -> dict[str, Any]:
-    hosts = {name: described.host for name, described in outcome.workers.items()}
+    told = {name: (described.host, described.clock) for name, described in outcome.workers.items()}
     if outcome.target and outcome.ledger and outcome.ledger.target:
-        hosts[outcome.ledger.target.name] = outcome.target.host
-    return {name: host_summary(host) for name, host in hosts.items()}
+        told[outcome.ledger.target.name] = outcome.target.host, outcome.target.clock
+    return {name: host_summary(host, clock) for name, (host, clock) in told.items()}
 
 
-def host_summary(host: Host) -> dict[str, Any]:
+def host_summary(host: Host, clock: Clock | None) -> dict[str, Any]:
     return {
         "hostname": host.hostname,
         "kernel": host.kernel,
@@ -275,6 +276,8 @@ def host_summary(host: Host) -> dict[str, Any]:
         "machine": dict(host.machine),
         "sysctls": dict(host.facts),
         "versions": {"c1m": host.version, "protocol": host.protocol},
+        "clock_offset_seconds": clock.offset_seconds if clock else None,
+        "clock_uncertainty_seconds": clock.uncertainty_seconds if clock else None,
     }
 
 

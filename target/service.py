@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import grpc
 
 from c1m import wire
 from c1m.gate import operator
-from c1m.seam import Seam, refusals
+from c1m.seam import Seam, refusals, stamped
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
 from c1m.wire_routes import ports_to_wire
@@ -24,9 +25,10 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         self.node = node
 
     def Describe(self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext) -> pb.TargetServiceDescribeResponse:
+        began_ns = time.monotonic_ns()
         described = self.seam.call(context, self.node.describe)
         return pb.TargetServiceDescribeResponse(
-            host=wire.host_to_wire(described.host),
+            host=wire.host_to_wire(stamped(described.host, began_ns)),
             bind=described.bind.host,
             ports=ports_to_wire(described.bind.ports),
             single_port=described.bind.single_port,

@@ -63,6 +63,7 @@ PURE = (
     "coordinator/answer.py",
     "coordinator/capacity.py",
     "coordinator/causes.py",
+    "coordinator/clocks.py",
     "coordinator/cost.py",
     "coordinator/diagnosis.py",
     "coordinator/evidence.py",

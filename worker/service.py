@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import grpc
 
 from c1m import wire
 from c1m.gate import operator
-from c1m.seam import Seam, refusals
+from c1m.seam import Seam, refusals, stamped
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
 from c1m.wire_routes import pool_to_wire, ports_to_wire
@@ -24,11 +25,12 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self.node = node
 
     def Describe(self, request: pb.DescribeRequest, context: grpc.ServicerContext) -> pb.DescribeResponse:
+        began_ns = time.monotonic_ns()
         with refusals(context):
             destinations = destinations_of(request)
         described = self.seam.call(context, self.node.describe, destinations)
         return pb.DescribeResponse(
-            host=wire.host_to_wire(described.host),
+            host=wire.host_to_wire(stamped(described.host, began_ns)),
             sources=pool_to_wire(described.sources),
             ports=ports_to_wire(described.ports),
             busy_with=described.busy_with,

@@ -33,7 +33,7 @@ CLOSE_RESET: Close
 CLOSE_FIN: Close
 
 class Host(_message.Message):
-    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches", "limits", "levels", "unknown", "tunable", "wall_clock_ns")
+    __slots__ = ("protocol", "version", "boot_id", "hostname", "kernel", "cores", "memory_total_bytes", "memory_available_bytes", "descriptors_per_process", "connections_per_process", "network_namespace", "facts", "machine", "merged_caches", "limits", "levels", "unknown", "tunable", "wall_clock_ns", "answered_within_ns")
     class FactsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class Host(_message.Message):
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     TUNABLE_FIELD_NUMBER: _ClassVar[int]
     WALL_CLOCK_NS_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_WITHIN_NS_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     version: str
     boot_id: str
@@ -114,7 +115,8 @@ class Host(_message.Message):
     unknown: _containers.ScalarMap[str, str]
     tunable: bool
     wall_clock_ns: int
-    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., unknown: _Optional[_Mapping[str, str]] = ..., tunable: bool = ..., wall_clock_ns: _Optional[int] = ...) -> None: ...
+    answered_within_ns: int
+    def __init__(self, protocol: _Optional[int] = ..., version: _Optional[str] = ..., boot_id: _Optional[str] = ..., hostname: _Optional[str] = ..., kernel: _Optional[str] = ..., cores: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., descriptors_per_process: _Optional[int] = ..., connections_per_process: _Optional[int] = ..., network_namespace: _Optional[int] = ..., facts: _Optional[_Mapping[str, str]] = ..., machine: _Optional[_Mapping[str, str]] = ..., merged_caches: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., levels: _Optional[_Mapping[str, int]] = ..., unknown: _Optional[_Mapping[str, str]] = ..., tunable: bool = ..., wall_clock_ns: _Optional[int] = ..., answered_within_ns: _Optional[int] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("name", "before", "wanted", "after", "reason")
