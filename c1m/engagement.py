@@ -21,14 +21,13 @@ from c1m.following import Following
 from c1m.kernel.reader import Reader
 from c1m.log import log
 from c1m.node import Sample
+from c1m.pace import SILENCE_SECONDS, Pace
 from c1m.phase import Phase, slowest
 from c1m.reading import Reading
 from c1m.schedule import NANOSECONDS
 from c1m.threads import in_thread
 from c1m.units import format_duration
 
-SAMPLE_SECONDS = 0.25  # watchers are told no more often than this ...
-SILENCE_SECONDS = 1.0  # ... and no more seldom
 READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
@@ -167,17 +166,17 @@ class Engagement:
         """Seconds until the node is free if nobody watches; infinite while somebody does."""
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
-    async def news(self, seen: int, read: int) -> tuple[int, Sample]:
+    async def news(self, seen: int, read: int, pace: Pace) -> tuple[int, Sample]:
         """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence.
 
         The watcher has the reading of number ``read``.
         """
         if not self.over.is_set():
-            await trio.sleep(SAMPLE_SECONDS if self.version > seen else 0)
+            await trio.sleep(pace.sample_seconds if self.version > seen else 0)
             with trio.move_on_after(SILENCE_SECONDS):
                 while self.version == seen:
                     await self.changed.wait()
-        return self.version, self.sample(read)
+        return self.version, self.sample(read, pace)
 
     # -- what it tells
 
@@ -193,15 +192,16 @@ class Engagement:
         phase = slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
         return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
 
-    def sample(self, read: int) -> Sample:
-        """With the reading if it is newer, and only then with histograms: those of fifty children take 10 ms to add up."""
+    def sample(self, read: int, pace: Pace) -> Sample:
+        """With the reading if it is due, and only then with histograms: those of fifty children take 10 ms to add up."""
         tally = self.crew.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
         elapsed_ns, following = self.elapsed_ns, self.following
-        reading = self.reading if self.reading is not None and self.reading.number != read else None
-        with_sources = phase is Phase.CLOSED or (reading is not None and reading.number % SOURCES_READINGS == 0)
+        reading = self.reading if self.reading is not None and self.reading.number - read >= pace.reading_every else None
+        due = reading is not None and reading.number // SOURCES_READINGS != read // SOURCES_READINGS
+        with_sources = due or phase is Phase.CLOSED
         return Sample(
             phase=phase,
             tally=tally,

@@ -80,6 +80,7 @@ class Sample:
             self,
             reading=self.reading or older.reading,
             histograms=self.histograms or older.histograms,
+            sources=self.sources or older.sources,
             revision=self.revision or older.revision,
         )
 

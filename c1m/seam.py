@@ -22,6 +22,7 @@ from c1m.engagement import Engagement
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.gate import Gate
 from c1m.node import Host, Sample
+from c1m.pace import Pace
 from c1m.phase import Phase
 from c1m.rpc import SERVER_OPTIONS
 from c1m.socket_file import claimed
@@ -51,7 +52,7 @@ class Seam:
         with refusals(context):
             return trio.from_thread.run(function, *args, trio_token=self.token)
 
-    def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
+    def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
         """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does.
 
         Refuses those for whom there is no seat.
@@ -60,18 +61,18 @@ class Seam:
             sentence = f"{MOST_WATCHERS} watch already, and more are not served; watch when one of them has left"
             refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, sentence)
         try:
-            yield from self.samples(context, find)
+            yield from self.samples(context, find, pace)
         finally:
             self.seats.release()
 
-    def samples(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]]) -> Iterator[Sample]:
+    def samples(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
         engagement = self.call(context, find)
         manager = engagement.watching()
         self.call(context, _synchronously, manager.__enter__)
         try:
-            seen, read, told = -1, -1, 1
+            seen, read, told = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always told
             while context.is_active():
-                seen, sample = self.call(context, engagement.news, seen, read)
+                seen, sample = self.call(context, engagement.news, seen, read, pace)
                 read = sample.reading.number if sample.reading else read
                 version = sample.schedule_version
                 yield sample if version != told else replace(sample, revision=None)

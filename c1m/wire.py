@@ -8,13 +8,14 @@ from c1m import bounds
 from c1m.errors import UsageError
 from c1m.heartbeat import Expect, Heartbeat
 from c1m.node import Change, Host, Inspection, Sample
+from c1m.pace import SAMPLE_SECONDS, SILENCE_SECONDS, Pace
 from c1m.phase import Phase
 from c1m.reading import Cache, Reading
 from c1m.slow import LONGEST_REQUEST, Slow
 from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
 from c1m.turnover import Wave
-from c1m.v1 import node_pb2, worker_pb2
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.wire_schedule import revision_from_wire, revision_to_wire
 
 
@@ -175,6 +176,12 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         calm=sample.calm,
         taken_ns=sample.taken_ns,
     )
+
+
+def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> Pace:
+    """Raises UsageError for what makes no sense."""
+    seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
+    return Pace(seconds or SAMPLE_SECONDS, request.reading_every or 1)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:

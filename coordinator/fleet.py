@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from c1m import wire
@@ -15,6 +15,7 @@ from c1m.errors import UsageError
 from c1m.heartbeat import Heartbeat
 from c1m.identity import Identity
 from c1m.node import Host, Inspection, Sample
+from c1m.pace import OFTEN, Pace
 from c1m.phase import Close, CloseOrder
 from c1m.ports import PortRanges
 from c1m.routes import Address
@@ -149,9 +150,10 @@ class Worker(Node):
         with sentences(self.name):
             await self.stub.Reinforce(request, timeout=PREPARE_SECONDS)
 
-    async def watch(self, run_id: str) -> AsyncGenerator[Told]:
+    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
         with sentences(self.name):
-            async for told in fresh(self.stub.Watch(worker_pb2.WatchRequest(run_id=run_id))):
+            request = worker_pb2.WatchRequest(run_id=run_id, **asdict(pace))
+            async for told in fresh(self.stub.Watch(request)):
                 yield told
 
     async def inspect(self, run_id: str) -> Inspection:
@@ -213,9 +215,10 @@ class Target(Node):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
         return list(answer.ports)
 
-    async def watch(self, run_id: str) -> AsyncGenerator[Told]:
+    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
         with sentences(self.name):
-            async for told in fresh(self.stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=run_id))):
+            request = target_pb2.TargetServiceWatchRequest(run_id=run_id, **asdict(pace))
+            async for told in fresh(self.stub.Watch(request)):
                 yield told
 
     async def inspect(self, run_id: str) -> Inspection:

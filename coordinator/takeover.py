@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from c1m.errors import C1mError, UnreachableError, UsageError
+from c1m.pace import Pace, pace_of
 from c1m.phase import Close, Phase
 from c1m.schedule import NANOSECONDS
 
@@ -130,7 +131,7 @@ class Takeover:
         """Raises C1mError where the run is over, and where no worker is on it any more."""
         target = self.nodes.target
         every: list[Worker | Target] = [*self.nodes.workers.values(), *([target] if target else [])]
-        answers = await asyncio.gather(*(hear(node, self.run_id) for node in every))
+        answers = await asyncio.gather(*(hear(node, self.run_id, pace_of(len(every))) for node in every))
         found = dict(zip((node.name for node in every), answers, strict=True))
         workers = [heard for name in self.nodes.workers if isinstance(heard := found[name], Heard)]
         if not workers:
@@ -174,11 +175,11 @@ OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, 
 PLAN_IS_LOST = f"the run had only begun when its coordinator ended, before its plan was written down; {CLOSED}"
 
 
-async def hear(node: Worker | Target, run_id: str) -> Heard | C1mError:
+async def hear(node: Worker | Target, run_id: str, pace: Pace) -> Heard | C1mError:
     """The node's word that it is on the run, which it is watched on from then."""
     try:
         await (node.describe([]) if isinstance(node, Worker) else node.describe())
-        samples = node.watch(run_id)
+        samples = node.watch(run_id, pace)
         async with asyncio.timeout(CALL_SECONDS):
             return Heard(node, time.monotonic(), await anext(samples), samples)
     except TimeoutError:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from c1m.errors import C1mError, UnreachableError
+from c1m.pace import pace_of
 from c1m.phase import Phase
 from c1m.reading import Reading
 
@@ -61,8 +62,9 @@ class Watch:
             self.pulse = self.pulse or asyncio.create_task(self.feel())
 
     async def take_in(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncIterator[Told] | None) -> None:
+        pace = pace_of(len(self.ledger.entries))
         try:
-            while await self.broke(entry, samples or node.watch(run_id)):
+            while await self.broke(entry, samples or node.watch(run_id, pace)):
                 samples = None
         except C1mError as error:
             self.lose(entry, str(error))

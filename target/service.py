@@ -47,7 +47,9 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     def Watch(
         self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.TargetServiceWatchResponse]:
-        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id)):
+        with refusals(context):
+            pace = wire.pace_from_wire(request)
+        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id), pace):
             yield pb.TargetServiceWatchResponse(sample=wire.sample_to_wire(sample))
 
     def Inspect(

@@ -30,7 +30,7 @@ BY_THE_WALL = {
     "c1m/program.py",  # certificates
     "c1m/seam.py",  # what a node tells of its clock
     "coordinator/channel.py",  # what it is compared with
-    "coordinator/commands/attach.py",  # certificates
+    "coordinator/commands/attach.py",  # how old a file is
     "coordinator/commands/pki.py",
     "coordinator/ending.py",  # until when the journal goes
     "coordinator/run.py",  # began, ended

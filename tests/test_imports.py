@@ -42,6 +42,7 @@ PURE = (
     "c1m/limits/tuning.py",
     "c1m/limits/tuples.py",
     "c1m/node.py",
+    "c1m/pace.py",
     "c1m/phase.py",
     "c1m/ports.py",
     "c1m/proof.py",

@@ -7,14 +7,18 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from programs import node
 
 from c1m.coordinator.fleet import Target, Told
 from c1m.endpoints import parse_host_port
+from c1m.pace import OFTEN, READINGS_A_SECOND, SAMPLE_SECONDS, SAMPLES_A_SECOND, SILENCE_SECONDS, pace_of
 from c1m.rpc import CHANNEL_OPTIONS, SERVER_OPTIONS
 from c1m.v1 import target_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
@@ -71,12 +75,42 @@ def test_a_node_whose_coordinator_does_not_read_waits_with_its_next_sample(size:
         asyncio.run(listen(address))
 
 
-def test_a_coordinator_that_was_away_goes_on_with_a_recent_sample() -> None:
+@given(st.integers(0, 100_000))
+def test_of_more_nodes_each_tells_less_often_and_never_less_than_once_a_second(nodes: int) -> None:
+    pace = pace_of(nodes)
+
+    assert SAMPLE_SECONDS <= pace.sample_seconds <= SILENCE_SECONDS
+    assert nodes <= READINGS_A_SECOND or nodes / pace.reading_every <= READINGS_A_SECOND
+    assert nodes >= READINGS_A_SECOND or pace == OFTEN
+    assert nodes >= SAMPLES_A_SECOND or nodes / pace.sample_seconds <= SAMPLES_A_SECOND + 1e-6
+
+
+@pytest.fixture
+def engaged() -> Iterator[grpc.Channel]:
+    with node("target", "--bind", "127.0.0.1", "--ports", "24950-24953", "--listen", TARGET):
+        with grpc.insecure_channel(TARGET, options=CHANNEL_OPTIONS) as channel:
+            request = target_pb2.TargetServicePrepareRequest(run_id=RUN, acceptors=1, lease_seconds=30)
+            TargetServiceStub(channel).Prepare(request, timeout=30)
+            yield channel
+
+
+def test_a_watcher_has_samples_and_readings_as_often_as_it_asked(engaged: grpc.Channel) -> None:
+    stub = TargetServiceStub(engaged)
+    samples = stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=RUN, sample_seconds=1.0, reading_every=2))
+    readings = (answer.sample.reading.number for answer in samples if answer.sample.HasField("reading"))
+    numbers = [next(readings) for _ in range(3)]
+    samples.cancel()
+    with pytest.raises(grpc.RpcError, match="2.0 makes no sense"):
+        next(stub.Watch(target_pb2.TargetServiceWatchRequest(run_id=RUN, sample_seconds=2.0)))
+
+    assert all(later - earlier >= 2 for earlier, later in pairwise(numbers))
+
+
+def test_a_coordinator_that_was_away_goes_on_with_a_recent_sample(engaged: grpc.Channel) -> None:
     async def away(samples: AsyncIterator[Told]) -> tuple[list[target_pb2.TargetServiceWatchResponse], Told]:
         first = (await anext(samples)).sample
         assert first.reading
-        with grpc.insecure_channel(TARGET, options=CHANNEL_OPTIONS) as channel:
-            missed = readings_until(channel, first.reading.number + 6)  # nothing else happens in this loop meanwhile
+        missed = readings_until(engaged, first.reading.number + 6)  # nothing else happens in this loop meanwhile
         return missed, await anext(samples)
 
     async def watch() -> tuple[list[target_pb2.TargetServiceWatchResponse], Told]:
@@ -86,11 +120,7 @@ def test_a_coordinator_that_was_away_goes_on_with_a_recent_sample() -> None:
         finally:
             await target.close()
 
-    with node("target", "--bind", "127.0.0.1", "--ports", "24950-24953", "--listen", TARGET):
-        with grpc.insecure_channel(TARGET, options=CHANNEL_OPTIONS) as channel:
-            request = target_pb2.TargetServicePrepareRequest(run_id=RUN, acceptors=1, lease_seconds=30)
-            TargetServiceStub(channel).Prepare(request, timeout=30)
-        missed, next_one = asyncio.run(watch())
+    missed, next_one = asyncio.run(watch())
 
     assert next_one.sample.taken_ns > missed[-4].sample.taken_ns, "some seconds old"
     assert next_one.sample.reading

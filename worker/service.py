@@ -63,7 +63,9 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         return pb.ReinforceResponse()
 
     def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
-        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id)):
+        with refusals(context):
+            pace = wire.pace_from_wire(request)
+        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id), pace):
             yield pb.WatchResponse(sample=wire.sample_to_wire(sample))
 
     def Inspect(self, request: pb.InspectRequest, context: grpc.ServicerContext) -> pb.InspectResponse:

@@ -26,7 +26,7 @@ from c1m.v1 import node_pb2 as c1m_dot_v1_dot_node__pb2
 from c1m.v1 import schedule_pb2 as c1m_dot_v1_dot_schedule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xeb\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x17\n\x0fsources_on_link\x18\x1e \x01(\x04\"\xc4\x04\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\x19\n\x11keepalive_seconds\x18\x10 \x01(\r\x12\x0e\n\x06pushed\x18\x11 \x01(\x08\x12\x11\n\tpush_rate\x18\x12 \x01(\x01\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\x12\"\n\x08turnover\x18\x1e \x01(\x0b\x32\x10.c1m.v1.Turnover\x12\x1a\n\x04slow\x18\x1f \x01(\x0b\x32\x0c.c1m.v1.Slow\x12\r\n\x05nonce\x18( \x01(\x0cJ\x04\x08 \x10!\"D\n\x04Slow\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x11\n\thalf_open\x18\x03 \x01(\x08\"\x9b\x01\n\x08Turnover\x12&\n\x08lifetime\x18\x01 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12&\n\x08\x64owntime\x18\x02 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12 \n\x07\x62\x61\x63koff\x18\x03 \x01(\x0b\x32\x0f.c1m.v1.Backoff\x12\x1d\n\x06storms\x18\x04 \x03(\x0b\x32\r.c1m.v1.Storm\"a\n\x0c\x44istribution\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.c1m.v1.DistributionKind\x12\x13\n\x0blow_seconds\x18\x02 \x01(\x01\x12\x14\n\x0chigh_seconds\x18\x03 \x01(\x01\"5\n\x07\x42\x61\x63koff\x12\x15\n\rfirst_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x63\x61p_seconds\x18\x02 \x01(\x01\"U\n\x05Storm\x12\x12\n\nat_seconds\x18\x01 \x01(\x01\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x16\n\x0ereturn_seconds\x18\x03 \x01(\x01\x12\x11\n\tby_target\x18\x04 \x01(\x08\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"K\n\x10ReinforceRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\"\x13\n\x11ReinforceResponse\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"\x1d\n\x0b\x43\x61lmRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0e\n\x0c\x43\x61lmResponse\"\x1e\n\x0cQuietRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rQuietResponse\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse\"\x81\x01\n\x0bTuneRequest\x12\x33\n\x08settings\x18\x01 \x03(\x0b\x32!.c1m.v1.TuneRequest.SettingsEntry\x12\x0c\n\x04undo\x18\x02 \x01(\x08\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\x0cTuneResponse\x12\x1f\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x0e.c1m.v1.Change*\x94\x01\n\x10\x44istributionKind\x12!\n\x1d\x44ISTRIBUTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISTRIBUTION_KIND_FIXED\x10\x01\x12\x1d\n\x19\x44ISTRIBUTION_KIND_UNIFORM\x10\x02\x12!\n\x1d\x44ISTRIBUTION_KIND_EXPONENTIAL\x10\x03*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\xba\x05\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12@\n\tReinforce\x12\x18.c1m.v1.ReinforceRequest\x1a\x19.c1m.v1.ReinforceResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04\x43\x61lm\x12\x13.c1m.v1.CalmRequest\x1a\x14.c1m.v1.CalmResponse\x12\x34\n\x05Quiet\x12\x14.c1m.v1.QuietRequest\x1a\x15.c1m.v1.QuietResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponse\x12\x31\n\x04Tune\x12\x13.c1m.v1.TuneRequest\x1a\x14.c1m.v1.TuneResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/worker.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\x1a\x15\x63\x31m/v1/schedule.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0c\x64\x65stinations\x18\x01 \x03(\t\"\xeb\x01\n\x10\x44\x65scribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12%\n\x07sources\x18\x02 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x11\n\tbusy_with\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x14 \x01(\t\x12\x12\n\nelapsed_ns\x18\x15 \x01(\x04\x12\"\n\x08schedule\x18\x16 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x17\n\x0fsources_on_link\x18\x1e \x01(\x04\"\xc4\x04\n\x0ePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\x12%\n\x07sources\x18\x03 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\x12 \n\x05ports\x18\x04 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x16\n\x0emost_in_flight\x18\x05 \x01(\r\x12\x1f\n\x17\x63onnect_timeout_seconds\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12$\n\theartbeat\x18\x0f \x01(\x0b\x32\x11.c1m.v1.Heartbeat\x12\x19\n\x11keepalive_seconds\x18\x10 \x01(\r\x12\x0e\n\x06pushed\x18\x11 \x01(\x08\x12\x11\n\tpush_rate\x18\x12 \x01(\x01\x12\"\n\x08schedule\x18\x14 \x01(\x0b\x32\x10.c1m.v1.Schedule\x12\x0c\n\x04peak\x18\x15 \x01(\x04\x12 \n\x07\x61rrival\x18\x16 \x01(\x0e\x32\x0f.c1m.v1.Arrival\x12\'\n\x0b\x63lose_order\x18\x17 \x01(\x0e\x32\x12.c1m.v1.CloseOrder\x12\x1c\n\x05\x63lose\x18\x18 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04seed\x18\x19 \x01(\x04\x12\"\n\x08turnover\x18\x1e \x01(\x0b\x32\x10.c1m.v1.Turnover\x12\x1a\n\x04slow\x18\x1f \x01(\x0b\x32\x0c.c1m.v1.Slow\x12\r\n\x05nonce\x18( \x01(\x0cJ\x04\x08 \x10!\"D\n\x04Slow\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x11\n\thalf_open\x18\x03 \x01(\x08\"\x9b\x01\n\x08Turnover\x12&\n\x08lifetime\x18\x01 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12&\n\x08\x64owntime\x18\x02 \x01(\x0b\x32\x14.c1m.v1.Distribution\x12 \n\x07\x62\x61\x63koff\x18\x03 \x01(\x0b\x32\x0f.c1m.v1.Backoff\x12\x1d\n\x06storms\x18\x04 \x03(\x0b\x32\r.c1m.v1.Storm\"a\n\x0c\x44istribution\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.c1m.v1.DistributionKind\x12\x13\n\x0blow_seconds\x18\x02 \x01(\x01\x12\x14\n\x0chigh_seconds\x18\x03 \x01(\x01\"5\n\x07\x42\x61\x63koff\x12\x15\n\rfirst_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x63\x61p_seconds\x18\x02 \x01(\x01\"U\n\x05Storm\x12\x12\n\nat_seconds\x18\x01 \x01(\x01\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x16\n\x0ereturn_seconds\x18\x03 \x01(\x01\x12\x11\n\tby_target\x18\x04 \x01(\x08\"z\n\tHeartbeat\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\x12\x15\n\rpayload_bytes\x18\x02 \x01(\r\x12\x0c\n\x04send\x18\x03 \x01(\x0c\x12\x1e\n\x06\x65xpect\x18\x04 \x01(\x0e\x32\x0e.c1m.v1.Expect\x12\x0e\n\x06prefix\x18\x05 \x01(\x0c\"Q\n\x0fShardAssignment\x12\x1d\n\x06routes\x18\x01 \x03(\x0b\x32\r.c1m.v1.Route\x12\x13\n\x0b\x66irst_point\x18\x04 \x01(\x04J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04\"Y\n\x05Route\x12$\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x0f.c1m.v1.Address\x12\r\n\x05\x66irst\x18\x02 \x01(\x04\x12\x0c\n\x04span\x18\x03 \x01(\x04\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"\x11\n\x0fPrepareResponse\"\x1e\n\x0cStartRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rStartResponse\"O\n\x0fRetargetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ns\x18\x02 \x01(\x04\x12\x1d\n\x06stages\x18\x03 \x03(\x0b\x32\r.c1m.v1.Stage\"#\n\x10RetargetResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\"K\n\x10ReinforceRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x06shards\x18\x02 \x03(\x0b\x32\x17.c1m.v1.ShardAssignment\"\x13\n\x11ReinforceResponse\"M\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0esample_seconds\x18\x02 \x01(\x01\x12\x15\n\rreading_every\x18\x03 \x01(\r\"/\n\rWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\" \n\x0eInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x0fInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n\x0cProbeRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\x04\"/\n\rProbeResponse\x12\x0e\n\x06probed\x18\x01 \x01(\x04\x12\x0e\n\x06ghosts\x18\x02 \x01(\x04\"\x1d\n\x0b\x43\x61lmRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0e\n\x0c\x43\x61lmResponse\"\x1e\n\x0cQuietRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x0f\n\rQuietResponse\"I\n\x0bStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x1c\n\x05\x63lose\x18\x02 \x01(\x0e\x32\r.c1m.v1.Close\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"\x0e\n\x0cStopResponse\"\x81\x01\n\x0bTuneRequest\x12\x33\n\x08settings\x18\x01 \x03(\x0b\x32!.c1m.v1.TuneRequest.SettingsEntry\x12\x0c\n\x04undo\x18\x02 \x01(\x08\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\x0cTuneResponse\x12\x1f\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x0e.c1m.v1.Change*\x94\x01\n\x10\x44istributionKind\x12!\n\x1d\x44ISTRIBUTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISTRIBUTION_KIND_FIXED\x10\x01\x12\x1d\n\x19\x44ISTRIBUTION_KIND_UNIFORM\x10\x02\x12!\n\x1d\x44ISTRIBUTION_KIND_EXPONENTIAL\x10\x03*e\n\x06\x45xpect\x12\x16\n\x12\x45XPECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XPECT_ECHO\x10\x01\x12\x0f\n\x0b\x45XPECT_NONE\x10\x02\x12\x0e\n\nEXPECT_ANY\x10\x03\x12\x11\n\rEXPECT_PREFIX\x10\x04\x32\xba\x05\n\rWorkerService\x12=\n\x08\x44\x65scribe\x12\x17.c1m.v1.DescribeRequest\x1a\x18.c1m.v1.DescribeResponse\x12:\n\x07Prepare\x12\x16.c1m.v1.PrepareRequest\x1a\x17.c1m.v1.PrepareResponse\x12\x34\n\x05Start\x12\x14.c1m.v1.StartRequest\x1a\x15.c1m.v1.StartResponse\x12=\n\x08Retarget\x12\x17.c1m.v1.RetargetRequest\x1a\x18.c1m.v1.RetargetResponse\x12@\n\tReinforce\x12\x18.c1m.v1.ReinforceRequest\x1a\x19.c1m.v1.ReinforceResponse\x12\x36\n\x05Watch\x12\x14.c1m.v1.WatchRequest\x1a\x15.c1m.v1.WatchResponse0\x01\x12:\n\x07Inspect\x12\x16.c1m.v1.InspectRequest\x1a\x17.c1m.v1.InspectResponse\x12\x34\n\x05Probe\x12\x14.c1m.v1.ProbeRequest\x1a\x15.c1m.v1.ProbeResponse\x12\x31\n\x04\x43\x61lm\x12\x13.c1m.v1.CalmRequest\x1a\x14.c1m.v1.CalmResponse\x12\x34\n\x05Quiet\x12\x14.c1m.v1.QuietRequest\x1a\x15.c1m.v1.QuietResponse\x12\x31\n\x04Stop\x12\x13.c1m.v1.StopRequest\x1a\x14.c1m.v1.StopResponse\x12\x31\n\x04Tune\x12\x13.c1m.v1.TuneRequest\x1a\x14.c1m.v1.TuneResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TUNEREQUEST_SETTINGSENTRY']._loaded_options = None
   _globals['_TUNEREQUEST_SETTINGSENTRY']._serialized_options = b'8\001'
-  _globals['_DISTRIBUTIONKIND']._serialized_start=2631
-  _globals['_DISTRIBUTIONKIND']._serialized_end=2779
-  _globals['_EXPECT']._serialized_start=2781
-  _globals['_EXPECT']._serialized_end=2882
+  _globals['_DISTRIBUTIONKIND']._serialized_start=2678
+  _globals['_DISTRIBUTIONKIND']._serialized_end=2826
+  _globals['_EXPECT']._serialized_start=2828
+  _globals['_EXPECT']._serialized_end=2929
   _globals['_DESCRIBEREQUEST']._serialized_start=73
   _globals['_DESCRIBEREQUEST']._serialized_end=112
   _globals['_DESCRIBERESPONSE']._serialized_start=115
@@ -76,35 +76,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REINFORCERESPONSE']._serialized_start=1965
   _globals['_REINFORCERESPONSE']._serialized_end=1984
   _globals['_WATCHREQUEST']._serialized_start=1986
-  _globals['_WATCHREQUEST']._serialized_end=2016
-  _globals['_WATCHRESPONSE']._serialized_start=2018
-  _globals['_WATCHRESPONSE']._serialized_end=2065
-  _globals['_INSPECTREQUEST']._serialized_start=2067
-  _globals['_INSPECTREQUEST']._serialized_end=2099
-  _globals['_INSPECTRESPONSE']._serialized_start=2101
-  _globals['_INSPECTRESPONSE']._serialized_end=2158
-  _globals['_PROBEREQUEST']._serialized_start=2160
-  _globals['_PROBEREQUEST']._serialized_end=2211
-  _globals['_PROBERESPONSE']._serialized_start=2213
-  _globals['_PROBERESPONSE']._serialized_end=2260
-  _globals['_CALMREQUEST']._serialized_start=2262
-  _globals['_CALMREQUEST']._serialized_end=2291
-  _globals['_CALMRESPONSE']._serialized_start=2293
-  _globals['_CALMRESPONSE']._serialized_end=2307
-  _globals['_QUIETREQUEST']._serialized_start=2309
-  _globals['_QUIETREQUEST']._serialized_end=2339
-  _globals['_QUIETRESPONSE']._serialized_start=2341
-  _globals['_QUIETRESPONSE']._serialized_end=2356
-  _globals['_STOPREQUEST']._serialized_start=2358
-  _globals['_STOPREQUEST']._serialized_end=2431
-  _globals['_STOPRESPONSE']._serialized_start=2433
-  _globals['_STOPRESPONSE']._serialized_end=2447
-  _globals['_TUNEREQUEST']._serialized_start=2450
-  _globals['_TUNEREQUEST']._serialized_end=2579
-  _globals['_TUNEREQUEST_SETTINGSENTRY']._serialized_start=2532
-  _globals['_TUNEREQUEST_SETTINGSENTRY']._serialized_end=2579
-  _globals['_TUNERESPONSE']._serialized_start=2581
-  _globals['_TUNERESPONSE']._serialized_end=2628
-  _globals['_WORKERSERVICE']._serialized_start=2885
-  _globals['_WORKERSERVICE']._serialized_end=3583
+  _globals['_WATCHREQUEST']._serialized_end=2063
+  _globals['_WATCHRESPONSE']._serialized_start=2065
+  _globals['_WATCHRESPONSE']._serialized_end=2112
+  _globals['_INSPECTREQUEST']._serialized_start=2114
+  _globals['_INSPECTREQUEST']._serialized_end=2146
+  _globals['_INSPECTRESPONSE']._serialized_start=2148
+  _globals['_INSPECTRESPONSE']._serialized_end=2205
+  _globals['_PROBEREQUEST']._serialized_start=2207
+  _globals['_PROBEREQUEST']._serialized_end=2258
+  _globals['_PROBERESPONSE']._serialized_start=2260
+  _globals['_PROBERESPONSE']._serialized_end=2307
+  _globals['_CALMREQUEST']._serialized_start=2309
+  _globals['_CALMREQUEST']._serialized_end=2338
+  _globals['_CALMRESPONSE']._serialized_start=2340
+  _globals['_CALMRESPONSE']._serialized_end=2354
+  _globals['_QUIETREQUEST']._serialized_start=2356
+  _globals['_QUIETREQUEST']._serialized_end=2386
+  _globals['_QUIETRESPONSE']._serialized_start=2388
+  _globals['_QUIETRESPONSE']._serialized_end=2403
+  _globals['_STOPREQUEST']._serialized_start=2405
+  _globals['_STOPREQUEST']._serialized_end=2478
+  _globals['_STOPRESPONSE']._serialized_start=2480
+  _globals['_STOPRESPONSE']._serialized_end=2494
+  _globals['_TUNEREQUEST']._serialized_start=2497
+  _globals['_TUNEREQUEST']._serialized_end=2626
+  _globals['_TUNEREQUEST_SETTINGSENTRY']._serialized_start=2579
+  _globals['_TUNEREQUEST_SETTINGSENTRY']._serialized_end=2626
+  _globals['_TUNERESPONSE']._serialized_start=2628
+  _globals['_TUNERESPONSE']._serialized_end=2675
+  _globals['_WORKERSERVICE']._serialized_start=2932
+  _globals['_WORKERSERVICE']._serialized_end=3630
 # @@protoc_insertion_point(module_scope)

@@ -232,10 +232,14 @@ class ReinforceResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class WatchRequest(_message.Message):
-    __slots__ = ("run_id",)
+    __slots__ = ("run_id", "sample_seconds", "reading_every")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    READING_EVERY_FIELD_NUMBER: _ClassVar[int]
     run_id: str
-    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+    sample_seconds: float
+    reading_every: int
+    def __init__(self, run_id: _Optional[str] = ..., sample_seconds: _Optional[float] = ..., reading_every: _Optional[int] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
     __slots__ = ("sample",)
