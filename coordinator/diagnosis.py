@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from c1m.pace import pace_of
 from c1m.units import format_duration
 
 from .causes import Cause, diagnose, remaining, ruled_out, telling
 from .evidence import Evidence
 from .stall import Growth, Moment, Trouble
 
-LOOK_SECONDS = 1.0  # between two looks for causes: readings come no more often
+LOOK_SECONDS = 1.0  # between two looks for causes: readings come no more often ...
 NODES_NAMED = 3  # in a sentence; the summary has them all
 UNEXPLAINED_SECONDS = 8.0  # that growth may stall before it is said that nothing explains it
 
@@ -50,9 +51,11 @@ class Diagnosis:
         troubles = self.growth.troubles()
         told = self.begin_or_end(troubles.get(Trouble.STALLED), planned)
         if troubles and now.at >= self.next_look:
-            self.next_look = now.at + LOOK_SECONDS
             for trouble, since in troubles.items():
-                causes = diagnose(scene(since), {trouble})
+                evidence = scene(since)
+                # ... and of many nodes more seldom (c1m/pace.py).
+                self.next_look = now.at + max(LOOK_SECONDS, pace_of(len(evidence)).reading_every)
+                causes = diagnose(evidence, {trouble})
                 if trouble is Trouble.STALLED and not causes and now.at - since >= UNEXPLAINED_SECONDS:
                     causes = self.wonder(scene(since))
                 told += self.add(causes, now.at)

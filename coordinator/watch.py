@@ -20,6 +20,7 @@ from .vitality import SILENCE_SECONDS, TICK_SECONDS, Vitality
 
 SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
 SHOW_SECONDS = 0.25
+LOOK_SHARE = 0.2  # of the coordinator's time, for looking whether what is waited for has come, and showing it
 
 
 class View(Protocol):
@@ -145,11 +146,12 @@ class Watch:
         progress: Callable[[], float],
         seconds: float | None = None,
     ) -> bool:
-        """Until ``done``, looking at every sample; False when the time was over first."""
+        """Until ``done``, looking whenever samples have come; False when the time was over first."""
         now = time.monotonic()
         self.scribe.turn(now, doing)
         self.ledger.timeline.turn(now, doing)
         deadline = None if seconds is None else time.monotonic() + seconds
+        began = now
         while not done():
             if trouble := self.scribe.notice(time.monotonic()):
                 self.view.say(trouble)
@@ -157,7 +159,11 @@ class Watch:
             left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 return False
-            await event_within(self.news, left)
+            # Of a thousand nodes a look takes milliseconds, and there is news all the time.
+            rest = min((time.monotonic() - began) * (1 / LOOK_SHARE - 1), left)
+            await asyncio.sleep(rest)
+            await event_within(self.news, left - rest)
+            began = time.monotonic()
         self.view.show(self.ledger, doing, progress())
         return True
 
