@@ -19,6 +19,7 @@ from c1m.turnover import Wave, joined_waves
 from .evidence import Trail
 from .history import History
 from .loss import Loss
+from .saturation import Saturation
 from .sums import Sums
 from .timeline import HostState, Moment, NodeState, Timeline
 
@@ -41,6 +42,7 @@ class Entry:
     lost: str = ""  # why nothing more will come from it; empty while something does. Final: see loss.py
     history: History = field(default_factory=History)
     trail: Trail = field(default_factory=Trail)
+    saturation: Saturation = field(default_factory=Saturation)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
     sources: Sequence[SourceLatency] = ()  # ... as well
     slowest: SourceLatency | None = None  # of those
@@ -56,6 +58,8 @@ class Entry:
             self.ramp_opened, self.ramp_ns = sample.tally.opened, sample.opened_within_ns
         if sample.reading:
             self.history.take(sample.reading)
+            if sample.scheduled is not None and sample.phase in (Phase.OPENING, Phase.HOLDING):  # a worker's
+                self.saturation.take(sample.reading.levels)
         self.histograms = sample.histograms or self.histograms
         if sample.sources:
             self.sources = sample.sources

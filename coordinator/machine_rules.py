@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .rule import ANY, BOTH, GROWTH, TARGET, UNACCEPTED, Rule
+from .saturation import ALL_OF_A_CPU_PERCENT, WAITING_PERCENT
 from .signs import AtLeast, Error, Full, Lost, Overflowing, Rose, Silent, Told
 from .stall import PATIENCE_SECONDS
 
@@ -113,7 +114,7 @@ MACHINE_RULES: Final = (
         "CPU",
         BOTH,
         GROWTH,
-        (AtLeast("longest_cpu_wait_percent", 40, "a process waits for a CPU {value} % of the time"),),
+        (AtLeast("longest_cpu_wait_percent", WAITING_PERCENT, "a process waits for a CPU {value} % of the time"),),
         "its processes are ready to work and get no CPU",
         "look what else runs there (top) and on which CPUs they may run (taskset -p), or add workers, or lower --rate",
         also=(AtLeast("busiest_cpu_percent", 1, "and runs {value} % of it"),),
@@ -123,7 +124,7 @@ MACHINE_RULES: Final = (
         "CPU",
         BOTH,
         GROWTH,
-        (AtLeast("busiest_cpu_percent", 90, "its busiest process uses {value} % of a CPU"),),
+        (AtLeast("busiest_cpu_percent", ALL_OF_A_CPU_PERCENT, "its busiest process uses {value} % of a CPU"),),
         "a process of it has all of a CPU, and would need more",
         "add workers or cores, or lower --rate",
         instead_of=UNACCEPTED,

@@ -41,6 +41,7 @@ def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
         *shown,
         verdict_line(summary),
         *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
+        *(f"  note: {escape(note)}" for note in summary["notes"]),
     ]
 
 

@@ -39,6 +39,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "verdict": judged.name,
         "exit_code": judged.exit_code,
         "reasons": list(judged.reasons),
+        "notes": list(judged.notes),
         "diagnosis": [finding.to_summary() for finding in outcome.diagnosis],
         "criteria": [judgement.to_summary() for judgement in required],
         "spec": outcome.spec.to_summary(),

@@ -15,17 +15,23 @@ from .outcome import Outcome
 class Verdict:
     name: str
     exit_code: int
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...]  # what went wrong, and why
+    notes: tuple[str, ...] = ()  # what a person should hear of all the same
 
 
 def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
-    """The gravest thing that happened decides the exit code; every reason is kept."""
+    """The gravest thing that happened decides the exit code; every reason is kept.
+
+    A cause is a reason where it had an effect. Where growth has stalled and gone on, and the run passed, it is a note.
+    """
     ledger = outcome.ledger
     criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
     causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
     made_good = [loss.sentence() for loss in (ledger.losses.values() if ledger else ()) if loss.made_good]
-    reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *causes, *outcome.gauges.sentences]))
+    seen = [*causes, *outcome.gauges.sentences]
+    reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *seen]))
+    notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
     if outcome.cut_off:
         return Verdict("incomplete", 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:
@@ -33,10 +39,10 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     if outcome.interrupted:
         return Verdict("interrupted", 130, ("interrupted by the operator", *troubles, *causes))
     if troubles:
-        return Verdict("degraded", 4, reasons)
+        return Verdict("degraded", 4, reasons, tuple(notes))
     if criteria:
-        return Verdict("failed", 1, reasons)
-    return Verdict("passed", 0, reasons)
+        return Verdict("failed", 1, reasons, tuple(notes))
+    return Verdict("passed", 0, tuple(made_good), tuple(dict.fromkeys([*seen, *notes])))
 
 
 def failed_criteria(outcome: Outcome) -> list[str]:

@@ -93,6 +93,7 @@ PURE = (
     "coordinator/room.py",
     "coordinator/rule.py",
     "coordinator/rules.py",
+    "coordinator/saturation.py",
     "coordinator/shares.py",
     "coordinator/signs.py",
     "coordinator/stall.py",

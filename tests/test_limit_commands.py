@@ -318,7 +318,7 @@ def test_a_limit_that_becomes_tight_while_running_is_told_once_and_stands_in_the
     assert (taken["limit"], taken["standing"], taken["value"]) == ("pids", "tight", before["used"] + 38 + 16)
     told = "processes and threads of a cgroup (pids.max) is nearly used up"
     assert ended.stderr.count(told) == 1
-    assert sum(told in reason for reason in summary["reasons"]) == 1
+    assert (summary["reasons"], sum(told in note for note in summary["notes"])) == ([], 1)
 
 
 # -- explain

@@ -8,17 +8,21 @@ import pytest
 
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.causes import Cause
 from c1m.coordinator.comparison import Comparison
+from c1m.coordinator.diagnosis import Finding
 from c1m.coordinator.ledger import Entry, Ledger
 from c1m.coordinator.outcome import Outcome
 from c1m.coordinator.plan import make_plan
 from c1m.coordinator.reconcile import Counts, reconcile
+from c1m.coordinator.saturation import Saturation
 from c1m.coordinator.spec import RunSpec
 from c1m.coordinator.summary import summarise
 from c1m.coordinator.verdict import verdict
 from c1m.node import Inspection, Sample
 from c1m.phase import Phase
 from c1m.ports import PortRanges
+from c1m.reading import Reading
 from c1m.tally import Tally
 
 TOTAL = 2_000
@@ -161,6 +165,52 @@ def test_the_verdict_names_what_happened_with_its_numbers(make: Make, name: str,
 
     assert (judged.name, judged.exit_code) == (name, exit_code)
     assert any(told in reason for reason in judged.reasons) if told else judged.reasons == ()
+
+
+def reading(number: int, levels: dict[str, int]) -> Reading:
+    return Reading(number, None, None, None, levels=levels)
+
+
+CPU = Finding(Cause("CPU", WORKER, "its processes get no CPU", ("a process waits 60 % of the time",), "add workers"), 3.0)
+
+
+@pytest.mark.parametrize(("make", "is_reason"), [(finished, False), (not_reached, True), (not_held, True), (lost, True)])
+def test_a_cause_is_a_reason_where_it_had_an_effect_and_a_note_where_all_was_reached(make: Make, is_reason: bool) -> None:
+    outcome = make()
+    outcome.diagnosis = [CPU]
+
+    judged = verdict(outcome)
+
+    assert (CPU.cause.sentence in judged.reasons, CPU.cause.sentence in judged.notes) == (is_reason, not is_reason)
+    assert bool(judged.reasons) == (judged.name != "passed")
+
+
+@pytest.mark.parametrize(
+    ("busy", "waited", "saturated"),
+    [(95, 0, True), (20, 40, True), (89, 39, False), (20, None, False)],
+)
+def test_a_worker_without_idle_cpu_is_told_as_a_note(busy: int, waited: int | None, saturated: bool) -> None:
+    outcome = finished()
+    assert outcome.ledger
+    levels = {"busiest_cpu_percent": busy} | ({} if waited is None else {"longest_cpu_wait_percent": waited})
+    for number, phase in enumerate([Phase.OPENING] * 2 + [Phase.HOLDING] * 2 + [Phase.CLOSING] * 5):
+        sample = Sample(phase, Tally(attempted=TOTAL, opened=TOTAL), reading=reading(number, levels), scheduled=TOTAL)
+        outcome.ledger.take(outcome.ledger.workers[0], sample)
+
+    judged = verdict(outcome)
+
+    assert (judged.name, judged.reasons) == ("passed", ())
+    assert [f"{WORKER}: in 4 of 4 seconds" in note for note in judged.notes] == [True] * saturated
+
+
+@pytest.mark.parametrize(("saturated", "idle", "told"), [(2, 0, False), (3, 27, True), (3, 28, False), (0, 0, False)])
+def test_saturation_is_worth_a_word_from_three_seconds_and_a_tenth_on(saturated: int, idle: int, told: bool) -> None:
+    found = Saturation()
+    for busy in [100] * saturated + [10] * idle:
+        found.take({"busiest_cpu_percent": busy})
+    found.take({})  # not known
+
+    assert bool(found.sentence) == told
 
 
 @pytest.mark.parametrize(
