@@ -59,6 +59,8 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
         return UnreachableError(f"{name} is unreachable ({details}); is it started, and its port open?")
+    if code is grpc.StatusCode.INTERNAL:  # what c1m.seam makes of a node that could not go on: its own words
+        return UnreachableError(f"{name}: {details}")
     return C1mError(f"{name}: {details} ({code.name})")
 
 

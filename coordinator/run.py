@@ -10,7 +10,7 @@ import math
 import secrets
 import time
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from c1m.errors import C1mError, RefusedError
@@ -59,6 +59,7 @@ class Run:
         self.scribe = Scribe(outcome, journal, taken.record if taken else None)
         self.watch = Watch(view, self.scribe)
         self.losses = Losses(self.nodes, self.watch, self.outcome)
+        self.made_at, self.made = datetime.now(UTC), time.monotonic()  # one moment
         self.started = False
         self.began = 0.0  # when the workers were told to start
         self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
@@ -89,7 +90,8 @@ class Run:
             await self.losses.end()
             await self.watch.end()
         outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
-        outcome.ended_at = datetime.now(UTC)
+        # Not by the wall clock, which may have been set meanwhile: a run would end before it started.
+        outcome.ended_at = self.made_at + timedelta(seconds=time.monotonic() - self.made)
         self.scribe.notice(time.monotonic(), at_once=True)
         return outcome
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from counts import differences, unexplained
+from counts import differences, misdated, unexplained
 from fault import DISK_BYTES, FAULTS, Fault
 from fleet import TARGET_PORT, WORKER_PORT, Fleet
 from moment import MOMENTS, Moment
@@ -41,18 +41,20 @@ class Cell:
     ramp_seconds: float = 5.0
     hold_seconds: float = 7.0
     close_rate: float = 2000.0
+    connect_timeout: float = 3.0
 
     @property
     def words(self) -> list[str]:
         """Of the run."""
         words = ["--total", f"{self.total}", "--ramp", f"{self.ramp_seconds:g}s", "--hold", f"{self.hold_seconds:g}s"]
-        words += ["--close-rate", f"{self.close_rate:g}", "--lease", f"{self.lease_seconds:g}s"]
+        words += ["--close-rate", f"{self.close_rate:g}", "--connect-timeout", f"{self.connect_timeout:g}s"]
+        words += ["--lease", f"{self.lease_seconds:g}s"]
         return words + (["--on-loss", self.on_loss] if self.on_loss else [])
 
     @property
     def seconds(self) -> float:
-        """Of the run, from its first connection on, if nothing happens to it."""
-        return self.ramp_seconds + self.hold_seconds + self.total / self.close_rate
+        """Of the run, from its first connection on: until the last has come or failed, and then held, and closed."""
+        return self.ramp_seconds + self.connect_timeout + self.hold_seconds + self.total / self.close_rate
 
     def unseen(self) -> Observation:
         names = self.victim.name, self.fault.name, self.moment.name
@@ -60,7 +62,8 @@ class Cell:
 
 
 def cell(victim: str, fault: str, moment: str) -> Cell:
-    return Cell(VICTIMS[victim], FAULTS[fault], MOMENTS[moment], fault_seconds=FAULTS[fault].seconds)
+    what = FAULTS[fault]
+    return Cell(VICTIMS[victim], what, MOMENTS[moment], what.lease_seconds, what.seconds)
 
 
 def observe(cell: Cell, name: str) -> Observation:
@@ -127,7 +130,7 @@ def overdue(cell: Cell, fleet: Fleet, struck: float) -> float:
 
     Who is stopped can do nothing about it until he goes on.
     """
-    opened = fleet.coordinator.said(lambda text: text.startswith("opening"))
+    opened = fleet.opening()
     goes_on = opened and fleet.coordinator.process.returncode in (None, *CODES)
     due = opened.at + cell.seconds if opened and goes_on else struck
     awake = struck + (cell.fault_seconds or 0) if cell.fault.name == "SIGSTOP" else struck
@@ -155,7 +158,8 @@ def tell(fleet: Fleet, struck: float, seen: Observation) -> None:
     if text := fleet.summary.exists() and fleet.summary.read_text():  # it is made at once, and empty until the end
         summary = json.loads(text)
         seen.verdict, seen.reasons = summary["verdict"], summary["reasons"]
-        seen.unexplained = unexplained(summary)
+        began = (fleet.former or coordinator).began
+        seen.unexplained = unexplained(summary) + misdated(summary, time.monotonic() - began)
 
 
 def look_after(fleet: Fleet, seen: Observation) -> None:

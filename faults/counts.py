@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 SAME = ("verdict", "exit_code", "reasons", "planned", "attempted", "failed", "dropped", "closed", "established_peak", "workers")
@@ -24,6 +25,13 @@ def unexplained(summary: Mapping[str, Any]) -> list[str]:
     if compared and compared["unexplained"] and not summary["reasons"]:
         told.append(f"{compared['unexplained']:,} connections are unexplained, and nothing is said about it")
     return told
+
+
+def misdated(summary: Mapping[str, Any], seconds: float) -> list[str]:
+    """``seconds``: that the coordinators of the run were there, by a clock that nothing happened to."""
+    began, ended = (datetime.fromisoformat(summary[name]) for name in ("started_at", "ended_at"))
+    lasted = (ended - began).total_seconds()
+    return [] if 0 <= lasted <= seconds else [f"by its summary the run lasted {lasted:.1f} s, and it was {seconds:.1f} s"]
 
 
 def differences(summary: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from fleet import Fleet
+from patience import surely
 from testbed import COORDINATOR
 from victim import Victim
 
@@ -22,13 +23,23 @@ class Fault:
     act: Callable[[Fleet, Victim], AbstractContextManager[None]]
     seconds: float | None = None  # that it lasts in the matrix; None: until everything else is over
     ends: bool = False  # whether it can be over before everything else
+    lease_seconds: float = 5.0  # of the run in the matrix
     moves_clock: bool = False
     fills_disk: bool = False
+    attaches: bool = False  # another coordinator takes over
 
 
 @contextmanager
 def killed(fleet: Fleet, victim: Victim) -> Iterator[None]:
     send(victim.pids(fleet), signal.SIGKILL)
+    yield
+
+
+@contextmanager
+def taken_over(fleet: Fleet, victim: Victim) -> Iterator[None]:
+    send(victim.pids(fleet), signal.SIGKILL)
+    surely(fleet.coordinator.ended, "the coordinator's end")
+    fleet.take_over()
     yield
 
 
@@ -98,6 +109,7 @@ FAULTS = {
     fault.name: fault
     for fault in (
         Fault("SIGKILL", killed),
+        Fault("SIGKILL, attach", taken_over, lease_seconds=15, attaches=True),
         Fault("SIGSTOP", stopped, seconds=8, ends=True),
         Fault("link cut", cut, seconds=8, ends=True),
         Fault("blackhole", swallowed, ends=True),

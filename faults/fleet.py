@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from patience import surely
-from program import Program
+from program import Line, Program
 from testbed import CONTROL, COORDINATOR, DATA, TARGET, WORKERS, Testbed, address
 
 DATA_PORTS = range(20_000, 20_008)
@@ -29,6 +29,7 @@ class Fleet:
         self.folder = folder
         self.fake_clocks = fake_clocks
         self.programs: dict[str, Program] = {}  # by their machines
+        self.former: Program | None = None  # the coordinator before the one that took over
         for machine in (COORDINATOR, TARGET, *WORKERS):
             self.state(machine).mkdir(parents=True, exist_ok=True)  # that may be a disk of its own
             self.clock(machine).write_text(NO_SHIFT)
@@ -83,12 +84,21 @@ class Fleet:
         command = ["c1m.coordinator", "run", *workers, *target, *words, "--json", str(self.summary)]
         self.start(COORDINATOR, *command, stdout=subprocess.DEVNULL)  # its report is in the summary
 
+    def take_over(self) -> None:
+        """Another coordinator in place of the one that is gone."""
+        self.former = self.coordinator
+        self.start(COORDINATOR, "c1m.coordinator", "attach", "--json", str(self.summary), stdout=subprocess.DEVNULL)
+
+    def opening(self) -> Line | None:
+        """Where a coordinator said that it began to open connections."""
+        return (self.former or self.coordinator).said(lambda text: text.startswith("opening"))
+
     def over(self) -> bool:
         """Whether the coordinator is."""
         return self.coordinator.ended()
 
     def kill(self) -> None:
-        for program in self.programs.values():
+        for program in [*self.programs.values(), *([self.former] if self.former else [])]:
             program.kill()
 
 

@@ -39,6 +39,8 @@ def judging(seen: Observation) -> list[str]:
     if seen.victim == "coordinator" and seen.fault == "SIGKILL":
         return [] if seen.journal in ("incomplete", "none") else [f"the journal of the killed coordinator is {seen.journal!r}"]
     told = []
+    if seen.fault == "SIGKILL, attach" and seen.moment != "prepare" and seen.exit_code != 0:
+        told.append(f"was taken over, and ended with {seen.exit_code}: {'; '.join(seen.reasons)}")
     if seen.exit_code not in CODES:
         told.append(f"the coordinator ended with {seen.exit_code}")
     journals = {seen.verdict or "none"}  # a run that never was leaves none

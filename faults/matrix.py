@@ -22,8 +22,8 @@ RESULTS = Path(__file__).with_name("matrix.jsonl")
 
 
 def happens(victim: Victim, fault: Fault) -> bool:
-    """Only the coordinator keeps a journal, and a machine has one clock, which its children share with the control process."""
-    if fault.fills_disk:
+    """Only a coordinator keeps a journal and has a successor; a machine has one clock, which all of its processes share."""
+    if fault.fills_disk or fault.attaches:
         return victim.name == "coordinator"
     return not fault.moves_clock or victim.name in ("coordinator", "worker control", "target control")
 

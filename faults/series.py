@@ -28,7 +28,7 @@ def chosen(chance: Random) -> Cell:
     fault = chance.choice([fault for fault in FAULTS.values() if happens(victim, fault)])
     moment = chance.choice(list(MOMENTS.values()))
     seconds = round(chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS), 1) if fault.ends else None
-    return Cell(victim, fault, moment, chance.choice(LEASES), seconds)
+    return Cell(victim, fault, moment, chance.choice(LEASES) if not fault.attaches else fault.lease_seconds, seconds)
 
 
 def some(runs: int, seed: int) -> list[Cell]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cell import Cell, cell
-from counts import differences, unexplained
+from counts import differences, misdated, unexplained
 from judgement import complaints
 from matrix import cells
 from observation import Observation
@@ -79,6 +79,13 @@ def test_of_a_lost_worker_nobody_knows_what_its_connections_came_to() -> None:
     workers = [SUMMARY["workers"][0], {**SUMMARY["workers"][1], "lost": "since 3 s"}]  # type: ignore[index]
 
     assert unexplained({**SUMMARY, "closed": 1, "workers": workers}) == []
+
+
+@pytest.mark.parametrize(("ended", "right"), [("20:00:09", True), ("20:00:11", False), ("19:59:59", False)])
+def test_a_run_lasted_no_longer_than_its_coordinator_was_there(ended: str, right: bool) -> None:
+    summary = {"started_at": "2026-11-24T20:00:00.000+00:00", "ended_at": f"2026-11-24T{ended}.000+00:00"}
+
+    assert (misdated(summary, 10) == []) is right
 
 
 def test_a_journal_that_tells_another_story_is_told() -> None:
