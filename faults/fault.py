@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
+from clock import set_clock
 from fleet import Fleet
 from patience import surely
 from testbed import COORDINATOR
@@ -91,9 +92,7 @@ def filled(fleet: Fleet, _victim: Victim) -> Iterator[None]:
 def jumped(seconds: int) -> Callable[[Fleet, Victim], AbstractContextManager[None]]:
     @contextmanager
     def jump(fleet: Fleet, victim: Victim) -> Iterator[None]:
-        written = fleet.clock(victim.machine).with_suffix(".next")
-        written.write_text(f"{seconds:+d}")
-        written.rename(fleet.clock(victim.machine))  # at once: half a number would be another
+        set_clock(fleet.clock(victim.machine), seconds)
         yield
 
     return jump

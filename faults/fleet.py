@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from clock import built, set_clock
 from patience import surely
 from program import Line, Program
 from testbed import CONTROL, COORDINATOR, DATA, TARGET, WORKERS, Testbed, address
 
 DATA_PORTS = range(20_000, 20_008)
 WORKER_PORT, TARGET_PORT = 7100, 7200
-# libfaketime reads the clock's shift in a file, each time; CLOCK_MONOTONIC no step of a real clock moves either.
-FAKE_CLOCK = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-FAKED = {"LD_PRELOAD": FAKE_CLOCK, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1"}
-NO_SHIFT = "+0"
 
 
 class Fleet:
-    """``fake_clocks``: whose clocks can be moved. They cost a process some system calls, so it is not everybody's."""
+    """``fake_clocks``: whose clocks can be moved. It costs a system call for each look, so it is not everybody's."""
 
     def __init__(self, testbed: Testbed, folder: Path, fake_clocks: Sequence[str] = ()) -> None:
         self.testbed = testbed
@@ -32,7 +29,7 @@ class Fleet:
         self.former: Program | None = None  # the coordinator before the one that took over
         for machine in (COORDINATOR, TARGET, *WORKERS):
             self.state(machine).mkdir(parents=True, exist_ok=True)  # that may be a disk of its own
-            self.clock(machine).write_text(NO_SHIFT)
+            set_clock(self.clock(machine), 0)
 
     def home(self, machine: str) -> Path:
         return self.folder / machine
@@ -63,7 +60,7 @@ class Fleet:
             "HOME": str(self.home(machine)),
         }
         if machine in self.fake_clocks:
-            environment |= FAKED | {"FAKETIME_TIMESTAMP_FILE": str(self.clock(machine))}
+            environment |= {"LD_PRELOAD": str(built(self.folder)), "C1M_CLOCK": str(self.clock(machine))}
         command = self.testbed.command(machine, [sys.executable, "-m", *words])
         self.programs[machine] = Program(machine, command, self.home(machine), environment, stdout)
 

@@ -1,7 +1,7 @@
 """Try the fault matrix: python faults/matrix.py [--at-once N] [--again] [--page docs/faults.md] [WORD...]
 
 Tried is every cell that is not in the results yet, or those whose names have all the words: worker SIGKILL hold. Needs root and
-iproute2, nftables, faketime (by apt-get install; the last for clocks that jump). Exit code 1 when a cell has complaints.
+iproute2, nftables, and a C compiler for clocks that jump. Exit code 1 when a cell has complaints.
 """
 
 from __future__ import annotations
