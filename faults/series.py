@@ -20,6 +20,7 @@ from trial import attempt
 from victim import VICTIMS
 
 LEASES = (3.0, 5.0, 8.0)
+ON_LOSS = ("continue", "redistribute", "abort")
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 12.0  # that a fault lasts which can end: shorter than any lease, and longer
 
 
@@ -28,7 +29,8 @@ def chosen(chance: Random) -> Cell:
     fault = chance.choice([fault for fault in FAULTS.values() if happens(victim, fault)])
     moment = chance.choice(list(MOMENTS.values()))
     seconds = round(chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS), 1) if fault.ends else None
-    return Cell(victim, fault, moment, chance.choice(LEASES) if not fault.attaches else fault.lease_seconds, seconds)
+    lease = fault.lease_seconds if fault.attaches else chance.choice(LEASES)
+    return Cell(victim, fault, moment, lease, seconds, chance.choice(ON_LOSS))
 
 
 def some(runs: int, seed: int) -> list[Cell]:
