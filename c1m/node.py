@@ -92,6 +92,7 @@ class Inspection:
     established: int | None = None
     in_accept_queues: int | None = None
     half_closed: int | None = None  # the client has closed, the server has not
+    in_syn_queues: int | None = None  # the server waits for the last ACK of the handshake
     rss_bytes: int | None = None
     pss_bytes: int | None = None
     cpu_seconds: float | None = None

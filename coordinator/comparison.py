@@ -54,6 +54,7 @@ async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading],
         target_kernel=at_target.established,
         in_accept_queues=at_target.in_accept_queues,
         half_closed=at_target.half_closed,
+        in_syn_queues=at_target.in_syn_queues,
         acceptors_full=accepting.sample.full if accepting else 0,
         lost=sum(entry.sample.tally.open for entry in ledger.workers if entry.lost),
     )

@@ -64,8 +64,8 @@ NODE = (
     "observing.readings observing.cpu_seconds observing.slab_bytes_of_descriptor_listings"
 )
 COUNTED = (
-    "client_established client_kernel_established target_open kernel_established in_accept_queues half_closed ghosts "
-    "lost_on_the_way not_ours never_accepted unexplained"
+    "client_established client_kernel_established target_open kernel_established in_accept_queues in_syn_queues half_closed "
+    "ghosts lost_on_the_way not_ours never_accepted unexplained"
 )
 HEARTBEATS = "sent answered late missing recovered wrong cut_off unasked_bytes under_way"
 # In the order in which a short name is looked for.

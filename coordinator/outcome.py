@@ -118,7 +118,7 @@ class Outcome:
         """Whether clients held, when last compared, what the server had not accepted or did not know."""
         compared = self.hold_end or self.ramp_end
         found = compared.reconciliation if compared else None
-        return bool(found and (found.ghosts or found.in_accept_queues))
+        return bool(found and (found.ghosts or found.in_syn_queues or found.in_accept_queues))
 
     def host_of(self, name: str) -> Host | None:
         """The host of a node that was described."""

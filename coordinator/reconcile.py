@@ -10,6 +10,10 @@ GHOSTS = (
     "are ghosts: established for the clients, without a socket on the server; its accept queues were too short "
     "(raise net.core.somaxconn and the listener's backlog) or it accepted too slowly"
 )
+UNFINISHED = (
+    "wait in SYN queues: established for the clients, whose last ACK the server's kernel dropped, since its accept queues were "
+    "full (raise net.core.somaxconn and the listener's backlog); it sends its SYN-ACK again, after 1, 3, 7, 15 and 31 s"
+)
 LOST = (
     "were lost on the way: the server has closed them, and neither FIN nor RST of it reached the clients; look for dropped "
     "packets (raise net.core.netdev_max_backlog)"
@@ -36,15 +40,17 @@ class Counts:
     client_opened: int | None = None  # ever established, by the workers
     accepted: int | None = None  # ever, by the acceptors
     half_closed: int | None = None  # by the target's kernel: the client has closed, the server has not
+    in_syn_queues: int | None = None  # by the target's kernel, which waits for the last ACK of the handshake
     acceptors_full: int = 0  # acceptors that take no more
     lost: int = 0  # open on workers that were lost, when they were last heard: some may still be
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """``ghosts`` never had a socket on the server; ``lost_on_the_way`` had one, and its end never reached the client.
+    """``ghosts`` never had a socket on the server, ``in_syn_queues`` have none yet; ``lost_on_the_way`` had one, and its end
+    never reached the client.
 
-    ``not_ours`` are on the server's port, and no worker's. All three are None where nobody can tell.
+    ``not_ours`` are on the server's port, and no worker's. All four are None where nobody can tell.
     """
 
     client_established: int
@@ -52,6 +58,7 @@ class Reconciliation:
     target_open: int | None
     kernel_established: int | None
     in_accept_queues: int | None
+    in_syn_queues: int | None  # of those that clients hold
     half_closed: int | None
     ghosts: int | None
     lost_on_the_way: int | None
@@ -63,7 +70,7 @@ class Reconciliation:
     @property
     def sound(self) -> bool:
         """Whether every connection that a client holds is held by the server too, and every count is accounted for."""
-        return not (self.ghosts or self.lost_on_the_way or self.unexplained)
+        return not (self.ghosts or self.in_syn_queues or self.lost_on_the_way or self.unexplained)
 
     def to_summary(self) -> dict[str, Any]:
         return asdict(self) | {"explanation": list(self.explanation)}
@@ -78,8 +85,8 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         gaps.append(abs(gap))
         if gap:
             told.append(f"the workers count {counts.client:,} established, their kernels {counts.client_kernel:,}")
-    ghosts, lost, others = across(counts)
-    told += sentences(ghosts, lost, others, counts)
+    ghosts, unfinished, lost, others = across(counts)
+    told += sentences(ghosts, unfinished, lost, others, counts)
     if counts.target_kernel is not None and counts.target_open is not None:
         gap = beyond_queues(counts.target_kernel - counts.target_open, counts.in_accept_queues or 0, counts.half_closed or 0)
         gaps.append(abs(gap))
@@ -93,6 +100,7 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         target_open=counts.target_open,
         kernel_established=counts.target_kernel,
         in_accept_queues=counts.in_accept_queues,
+        in_syn_queues=unfinished,
         half_closed=counts.half_closed,
         ghosts=ghosts,
         lost_on_the_way=lost,
@@ -118,20 +126,20 @@ def never_accepted(counts: Counts) -> int | None:
     return max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
 
 
-def across(counts: Counts) -> tuple[int | None, int | None, int | None]:
-    """Ghosts, lost on the way, not ours: the difference between the clients and the server's kernel, told apart.
+def across(counts: Counts) -> tuple[int | None, int | None, int | None, int | None]:
+    """Ghosts, in SYN queues, lost on the way, not ours: the difference between the clients and the server's kernel, told apart.
 
     A connection that was ever accepted is no ghost. An endpoint does not say what it accepted; there all are taken for
     ghosts. Others' connections on the port can hide as many of both, if there are any.
     """
     if counts.target_kernel is None:
-        return None, None, None
+        return None, None, None, None
     missing = max(counts.client - counts.target_kernel, 0)
     others = max(counts.target_kernel - counts.client - of_lost(counts), 0)
     never = never_accepted(counts)
-    if never is None:
-        return missing, 0, others
-    return min(missing, never), missing - min(missing, never), others
+    without = missing if never is None else min(missing, never)
+    unfinished = min(without, counts.in_syn_queues or 0)
+    return without - unfinished, unfinished, missing - without, others
 
 
 def of_lost(counts: Counts) -> int:
@@ -139,11 +147,18 @@ def of_lost(counts: Counts) -> int:
     return min(max((counts.target_kernel or 0) - counts.client, 0), counts.lost)
 
 
-def sentences(ghosts: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
+def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
     queued = counts.in_accept_queues
     waiting = QUEUED + (FULL.format(count=counts.acceptors_full) if counts.acceptors_full else "")
-    beyond = (of_lost(counts), OF_LOST)
-    named = ((ghosts, GHOSTS), (lost, LOST), beyond, (others, NOT_OURS), (queued, waiting), (counts.half_closed, HALF_CLOSED))
+    named = (
+        (ghosts, GHOSTS),
+        (unfinished, UNFINISHED),
+        (lost, LOST),
+        (of_lost(counts), OF_LOST),
+        (others, NOT_OURS),
+        (queued, waiting),
+        (counts.half_closed, HALF_CLOSED),
+    )
     return [f"{count:,} connections {says}" for count, says in named if count]
 
 

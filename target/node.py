@@ -26,6 +26,7 @@ from .listeners import Bind, open_listeners
 RESTING = {"rest": True}
 CLOSING = {"close": True}
 DESCRIPTORS_EACH = 2  # of an acceptor, until all have been made: its listener, and the link to it
+STATES = frozenset({sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT, sockdiag.SYN_RECV})  # of what the kernel has of connections
 SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
 
 
@@ -150,16 +151,18 @@ class TargetNode(Control):
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
-    """Connections of these local ports that the kernel holds: established, of those not yet accepted, and half closed."""
+    """Connections of these local ports that the kernel holds: established, of those not yet accepted, half closed, and not
+    wholly established."""
     states: Counter[int] = Counter()
     queued = 0
     for family in families:
-        states += sockdiag.count_by_state(ports, "local", {sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT}, family)
+        states += sockdiag.count_by_state(ports, "local", STATES, family)
         queued += sum(waiting for waiting, _ in sockdiag.accept_queues(ports, family).values())
     return Inspection(
         established=states[sockdiag.ESTABLISHED],
         half_closed=states[sockdiag.CLOSE_WAIT],
         in_accept_queues=queued,
+        in_syn_queues=states[sockdiag.SYN_RECV],
     )
 
 

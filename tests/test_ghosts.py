@@ -69,7 +69,8 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
     assert acceptors
     assert (code, summary["verdict"]) == (1, "failed")
     assert counted["ghosts"] > 0
-    assert counted["ghosts"] == counted["client_established"] - counted["kernel_established"]
+    known = counted["kernel_established"] + counted["in_syn_queues"]  # whose ACK may still come, when the server asks again
+    assert counted["ghosts"] == counted["client_established"] - known
     assert counted["kernel_established"] == counted["target_open"]
     assert counted["unexplained"] == 0
     assert counted["probed"] == {"connections": counted["client_established"], "ghosts": counted["ghosts"]}

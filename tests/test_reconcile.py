@@ -19,6 +19,8 @@ from c1m.coordinator.reconcile import Counts, reconcile
         (Counts(9, 9, 6, 7, 1, client_opened=9, accepted=6), 2, 0, "2 connections are ghosts"),
         (Counts(9, 9, 6, 6, 0, client_opened=9, accepted=9), 0, 0, "3 connections were lost on the way"),
         (Counts(9, 9, 6, 6, 0, client_opened=10, accepted=8), 2, 0, "1 connections were lost on the way"),
+        (Counts(9, 9, 6, 6, 0, client_opened=9, accepted=6, in_syn_queues=1), 2, 0, "1 connections wait in SYN queues"),
+        (Counts(9, 9, 9, 9, 0, in_syn_queues=3), 0, 0, "agree"),  # handshakes of others, or of clients who do not know either
         (Counts(9, 9, 7, 9, 2), 0, 0, "2 connections wait in accept queues"),
         (Counts(9, 9, 9, 9, 0, half_closed=4), 0, 0, "4 connections are half closed"),
         (Counts(9, 9, 9, 11, 6, half_closed=4), 0, 0, "6 connections wait in accept queues"),  # four were closed meanwhile
@@ -39,7 +41,7 @@ def test_every_difference_has_a_name(counts: Counts, ghosts: int | None, unexpla
 SOME = st.integers(0, 20)
 
 
-@given(st.builds(Counts, SOME, SOME, SOME, SOME, SOME, client_opened=SOME, accepted=SOME, half_closed=SOME))
+@given(st.builds(Counts, SOME, SOME, SOME, SOME, SOME, client_opened=SOME, accepted=SOME, half_closed=SOME, in_syn_queues=SOME))
 def test_what_a_client_has_and_the_server_has_not_is_named_in_full(counts: Counts) -> None:
     found = reconcile(counts, [])
 
@@ -47,4 +49,5 @@ def test_what_a_client_has_and_the_server_has_not_is_named_in_full(counts: Count
     assert found.ghosts is not None
     assert found.lost_on_the_way is not None
     assert found.not_ours is not None
-    assert counts.client - found.ghosts - found.lost_on_the_way + found.not_ours == counts.target_kernel
+    assert found.in_syn_queues is not None
+    assert counts.client - found.ghosts - found.in_syn_queues - found.lost_on_the_way + found.not_ours == counts.target_kernel

@@ -27,6 +27,7 @@ from .socket_filter import Ranges, Side, filter_program
 Family = Literal[4, 6]
 
 ESTABLISHED: Final = 1  # enum tcp_states, include/net/tcp_states.h
+SYN_RECV: Final = 3  # asked for, and told, though the kernel has NEW_SYN_RECV for what waits in a SYN queue
 CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 _HIGHEST_STATE: Final = 12  # NEW_SYN_RECV

@@ -360,7 +360,7 @@ class Histogram(_message.Message):
     def __init__(self, values_us: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Inspection(_message.Message):
-    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown", "reading", "half_closed")
+    __slots__ = ("established", "in_accept_queues", "rss_bytes", "pss_bytes", "cpu_seconds", "unknown", "reading", "half_closed", "in_syn_queues")
     ESTABLISHED_FIELD_NUMBER: _ClassVar[int]
     IN_ACCEPT_QUEUES_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -369,6 +369,7 @@ class Inspection(_message.Message):
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
     HALF_CLOSED_FIELD_NUMBER: _ClassVar[int]
+    IN_SYN_QUEUES_FIELD_NUMBER: _ClassVar[int]
     established: int
     in_accept_queues: int
     rss_bytes: int
@@ -377,7 +378,8 @@ class Inspection(_message.Message):
     unknown: _containers.RepeatedScalarFieldContainer[str]
     reading: Reading
     half_closed: int
-    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., half_closed: _Optional[int] = ...) -> None: ...
+    in_syn_queues: int
+    def __init__(self, established: _Optional[int] = ..., in_accept_queues: _Optional[int] = ..., rss_bytes: _Optional[int] = ..., pss_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., unknown: _Optional[_Iterable[str]] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., half_closed: _Optional[int] = ..., in_syn_queues: _Optional[int] = ...) -> None: ...
 
 class Address(_message.Message):
     __slots__ = ("host", "port")
