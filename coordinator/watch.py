@@ -148,6 +148,9 @@ class Watch:
     ) -> bool:
         """Until ``done``, looking whenever samples have come; False when the time was over first."""
         now = time.monotonic()
+        # What was found out before the turn is written before it: who takes the run over at "closing" can compare no more.
+        if trouble := self.scribe.notice(now, at_once=True):
+            self.view.say(trouble)
         self.scribe.turn(now, doing)
         self.ledger.timeline.turn(now, doing)
         deadline = None if seconds is None else time.monotonic() + seconds
