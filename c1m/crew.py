@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 from _socket import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import trio
 
 from c1m import link
-from c1m.errors import RefusedError
+from c1m.errors import C1mError, RefusedError
 from c1m.following import reached_by_all
+from c1m.kernel import process
 from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
 from c1m.latency import joined, microseconds
@@ -24,9 +25,11 @@ from c1m.source_latency import SourceLatency, joined_rows, source_latencies
 from c1m.tally import PROCESS_DIED, Tally, name_of, total
 from c1m.turnover import Wave, joined_waves
 
-# A child that was told to leave and does not (stopped by a signal, say) is killed after this long. Closing a full
-# descriptor table takes a child about 0.3 s, and fifty of them on two cores about 15 s.
-DISMISSAL_SECONDS = 30.0
+# A child that has an order and neither says anything nor uses the processor for so long is killed: it was stopped by a signal,
+# most likely. To close a full descriptor table takes a child about 0.3 s of that, and fifty of them on two cores about 15 s.
+STUCK_SECONDS = 5.0
+LOOK_SECONDS = 0.5  # between two looks whether it does
+FORK_SECONDS = 20.0  # for the zygote to answer; a hundred children take it a second
 
 
 # Children forked at a time: a link and a listener each, and no more descriptors than fit one message.
@@ -38,7 +41,7 @@ class Recruit:
     """A child to be: its name, its first message, and the descriptors that it gets a copy of."""
 
     name: str
-    assignment: link.Message
+    assignment: link.Message  # with the "index" of its place in the crew
     descriptors: tuple[int, ...] = ()
 
 
@@ -49,6 +52,8 @@ class Child:
     name: str
     pid: int
     end: socket
+    index: int = 0  # of its place in the crew
+    said: int = 0  # messages
     phase: Phase | None = None  # what it last said of itself; None until it did
     full: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -63,12 +68,15 @@ class Child:
     sources: tuple[Sequence[str], bytes] = ((), b"")  # names and rows of ``c1m.source_latency``
     last_words: str = ""
     mourned: bool = False  # how it ended is told
+    killed_for: str = ""  # by us
+    lost: int = 0  # connections that it held when it ended
+    relieved: bool = False  # another one has its place
     gone: trio.Event = field(default_factory=trio.Event)
 
     async def send(self, order: link.Message) -> None:
         """An order to a child that is gone is not an error: its end is told elsewhere."""
         packet = link.encode(order)
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with trio.move_on_after(STUCK_SECONDS) as patience, suppress(BrokenPipeError, ConnectionResetError):
             while not self.gone.is_set():
                 try:
                     self.end.send(packet)
@@ -76,8 +84,16 @@ class Child:
                     await trio.lowlevel.wait_writable(self.end)
                 else:
                     return
+        if patience.cancelled_caught:
+            self.kill(f"took no order for {STUCK_SECONDS:.0f} s")
+
+    def kill(self, reason: str) -> None:
+        self.killed_for = self.killed_for or reason
+        with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
+            os.kill(self.pid, signal.SIGKILL)
 
     def take(self, message: link.Message) -> None:
+        self.said += 1
         if "last_words" in message:
             self.last_words = message["last_words"]
             return
@@ -97,9 +113,10 @@ class Child:
 
     def bury(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""
+        self.lost = self.tally.open
         lost = dict(self.tally.dropped)
-        if self.tally.open:
-            lost[PROCESS_DIED] = lost.get(PROCESS_DIED, 0) + self.tally.open
+        if self.lost:
+            lost[PROCESS_DIED] = lost.get(PROCESS_DIED, 0) + self.lost
         failed = dict(self.tally.failed)
         if self.tally.in_flight:
             failed[PROCESS_DIED] = self.tally.in_flight
@@ -120,6 +137,7 @@ class Zygote:
         )
         theirs.close()
         self.lock = trio.Lock()
+        self.number = 0  # of the newest request
         self.forked_send, self.forked = trio.open_memory_channel[tuple[list[int], int]](1)
         self.endings: dict[int, trio.Event] = {}
         self.status: dict[int, int] = {}
@@ -130,9 +148,10 @@ class Zygote:
             await trio.lowlevel.wait_readable(self.end)
             message = link.receive(self.end)
             if message is None:
-                raise RuntimeError("the zygote ended, and without it this node can start no process; start the node again")
+                raise C1mError("the zygote ended, and without it this node can start no process; start the node again")
             if "forked" in message:
-                await self.forked_send.send((message["forked"], message["error"]))
+                if message["number"] == self.number:  # otherwise nobody waits for it any more, and its links are closed
+                    self.forked_send.send_nowait((message["forked"], message["error"]))
             else:
                 self.status[message["ended"]] = message["status"]
                 self.ending(message["ended"]).set()
@@ -143,21 +162,31 @@ class Zygote:
     async def fork(self, names: Sequence[str], descriptors: Sequence[Sequence[int]]) -> list[Child]:
         """Children with their own copies of the descriptors, as many each, waiting for their first message.
 
-        Raises RefusedError when the kernel does not make as many; those that it has made end.
+        Raises RefusedError when the kernel does not make as many, or the zygote does not answer; those that were made end.
         """
         ends = [link.pair() for _ in names]
         handed = [(theirs.fileno(), *more) for (_, theirs), more in zip(ends, descriptors, strict=True)]
         async with self.lock:
-            link.send_descriptors(self.end, {"fork": len(names)}, [one for each in handed for one in each])
+            self.number += 1
+            request = {"fork": len(names), "number": self.number}
+            link.send_descriptors(self.end, request, [one for each in handed for one in each])
             for ours, theirs in ends:
                 ours.setblocking(False)
                 theirs.close()
-            pids, error = await self.forked.receive()
-        if error:
+            with trio.move_on_after(FORK_SECONDS) as patience:
+                pids, error = await self.forked.receive()
+            self.number += patience.cancelled_caught
+        if patience.cancelled_caught or error:
             for ours, _ in ends:
                 ours.close()
-            raise RefusedError(self.too_few(len(pids), len(names), error))
+            raise RefusedError(self.silent() if patience.cancelled_caught else self.too_few(len(pids), len(names), error))
         return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
+
+    def silent(self) -> str:
+        return (
+            f"could start no process: the zygote (pid {self.process.pid}) has not answered for {FORK_SECONDS:.0f} s; "
+            f"continue it if it was stopped (kill -CONT {self.process.pid}), or start the node again"
+        )
 
     def too_few(self, made: int, wanted: int, error: int) -> str:
         room = tightest_pids(cgroups_of(self.process.pid).pids)
@@ -167,35 +196,56 @@ class Zygote:
             f"--pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
         )
 
-    async def obituary(self, child: Child, siblings: int = 0) -> str:
-        """How a child ended, as a sentence part; and so many others, if it was with the process that carried them."""
-        if child.last_words:
-            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
+    async def has_ended(self, child: Child) -> bool:
+        """Whether the process that carried it did, as far as the zygote says so soon."""
         with trio.move_on_after(2):
             await self.ending(child.pid).wait()
+        return self.ending(child.pid).is_set()
+
+    async def obituary(self, child: Child, siblings: Sequence[Child] = ()) -> str:
+        """How a child ended, as a sentence part; and those others, if it was with the process that carried them."""
+        if child.last_words:
+            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
+        await self.has_ended(child)
         status = self.status.get(child.pid)
+        killed_for = next((each.killed_for for each in (child, *siblings) if each.killed_for), "")
+        if killed_for:
+            return f"{child.name} (pid {child.pid}) {killed_for}, and was killed"
         if status is None:
             return f"{child.name} (pid {child.pid}) closed its link"
-        who = f"{child.name} and {siblings} more (pid {child.pid})" if siblings else f"{child.name} (pid {child.pid})"
+        who = f"{child.name} and {len(siblings)} more (pid {child.pid})" if siblings else f"{child.name} (pid {child.pid})"
         if os.WIFSIGNALED(status):
             return f"{who} {'were' if siblings else 'was'} killed by {signal.Signals(os.WTERMSIG(status)).name}"
         return f"{who} exited with status {os.waitstatus_to_exitcode(status)}"
 
     def close(self) -> None:
-        """The zygote leaves when its link closes; its children, when theirs do."""
+        """The zygote leaves when its link closes, unless it was stopped; its children, when theirs do."""
         self.end.close()
-        self.process.wait()
+        try:
+            self.process.wait(STUCK_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Crew:
     """The children of one run."""
 
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        nursery: trio.Nursery,
+        on_change: Callable[[], None],
+        on_end: Callable[[Sequence[Child], str], Awaitable[None]],
+    ) -> None:
+        """``on_end``: what follows from the end of children that should be there, and how they ended."""
         self.zygote = zygote
         self.nursery = nursery
         self.on_change = on_change
+        self.on_end = on_end
         self.children: list[Child] = []
         self.obituaries: list[str] = []
+        self.mourning = 0  # ends that nothing has followed from yet
         self.complete = False  # all that the run begins with are there; others may join them
         self.closing = False  # nobody else is hired
         self.dismissed = False  # from here on, an end is what we asked for
@@ -222,6 +272,7 @@ class Crew:
                     child.end.close()
                 raise RefusedError("the run was closed while its processes were being made")
             for child, recruit in zip(children, some, strict=True):
+                child.index = recruit.assignment["index"]
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
                 await child.send(recruit.assignment)
@@ -243,16 +294,26 @@ class Crew:
         child.end.close()
         if not self.dismissed:
             child.bury()
+            self.mourning += 1
             await self.mourn(child)
+            self.mourning -= 1
             self.on_change()
 
     async def mourn(self, child: Child) -> None:
-        """Tell how it ended; once for all whom one process carried and took with it."""
-        siblings = [each for each in self.children if each.pid == child.pid and each is not child and not each.last_words]
-        obituary = await self.zygote.obituary(child, len(siblings))
-        if child.last_words or not any(each.mourned for each in siblings):
-            self.obituaries.append(obituary)
-        child.mourned = True
+        """Tell how it ended, and what follows from that; once for all whom one process carried and took with it."""
+        alone = child.last_words or not await self.zygote.has_ended(child)
+        if child.mourned:
+            return
+        carried = [each for each in self.children if each.pid == child.pid and not each.last_words]
+        together = [child] if alone else carried
+        for each in together:
+            each.mourned = True
+        for each in together:
+            await each.gone.wait()
+        obituary = await self.zygote.obituary(together[0], together[1:])
+        self.obituaries.append(obituary)
+        self.on_change()
+        await self.on_end(together, obituary)
 
     async def order(self, order: link.Message) -> None:
         for child in self.children:
@@ -261,6 +322,7 @@ class Crew:
     async def close(self, order: link.Message) -> None:
         """The last order. Whoever is being forked now will not get it, and is not taken any more."""
         self.closing = True
+        self.nursery.start_soon(self.end_the_stuck, STUCK_SECONDS + order.get("seconds_a_chunk", 0.0))
         await self.order(order)
 
     async def dismiss(self) -> None:
@@ -281,20 +343,37 @@ class Crew:
         await self.see_out()
 
     async def see_out(self) -> None:
-        """Wait until all have ended; kill those that take too long."""
-        with trio.move_on_after(DISMISSAL_SECONDS) as patience:
-            await self.all_ended()
-        if patience.cancelled_caught:
+        """Wait until all have ended; kill those that do not go about it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.end_the_stuck, STUCK_SECONDS)
             for child in self.children:
-                if not self.zygote.ending(child.pid).is_set():
-                    with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
-                        os.kill(child.pid, signal.SIGKILL)
-            await self.all_ended()
+                await child.gone.wait()
+                await self.zygote.ending(child.pid).wait()
+            nursery.cancel_scope.cancel()
 
-    async def all_ended(self) -> None:
-        for child in self.children:
-            await child.gone.wait()
-            await self.zygote.ending(child.pid).wait()
+    async def end_the_stuck(self, patience: float) -> None:
+        """Kill children that are to close or to leave, and for so long neither say anything nor use the processor.
+
+        Who has ended has ended, though a zygote that was stopped does not say so.
+        """
+        moved: dict[Child, tuple[object, float]] = {}  # how far each was, and since when
+        while True:
+            for child in self.unfinished():
+                if process.is_over(child.pid):
+                    self.zygote.ending(child.pid).set()
+                    continue
+                far, now = (child.said, process.cpu_seconds(child.pid)), trio.current_time()
+                before, since = moved.setdefault(child, (far, now))
+                if far != before:
+                    moved[child] = far, now
+                elif now - since > patience:
+                    child.kill(f"did nothing for {patience:.0f} s when it was to close")
+            await trio.sleep(LOOK_SECONDS)
+
+    def unfinished(self) -> list[Child]:
+        """Who has to do something before the run is over; whoever has closed everything waits for the others."""
+        there = [child for child in self.children if not self.zygote.ending(child.pid).is_set()]
+        return there if self.dismissed else [child for child in there if child.phase is not Phase.CLOSED]
 
     @property
     def alive(self) -> list[Child]:
@@ -317,7 +396,7 @@ class Crew:
         return source_latencies(joined_rows(child.sources for child in self.children))
 
     def reached_ns(self) -> dict[int, int]:
-        return reached_by_all(child.reached_ns for child in self.children)
+        return reached_by_all(child.reached_ns for child in self.children if not child.relieved)
 
     def waves(self) -> tuple[Wave, ...]:
         return joined_waves([child.waves for child in self.children])

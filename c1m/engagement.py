@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Protocol
 
 import trio
 
 from c1m import link
-from c1m.crew import Crew, Recruit, Zygote
-from c1m.errors import C1mError
+from c1m.crew import Child, Crew, Recruit, Zygote
+from c1m.errors import C1mError, RefusedError
 from c1m.following import Following
 from c1m.kernel.reader import Reader
 from c1m.log import log
-from c1m.node import Sample
+from c1m.node import Replacement, Sample
 from c1m.pace import SILENCE_SECONDS, Pace
 from c1m.phase import Phase, slowest
 from c1m.reading import Reading
@@ -32,6 +34,17 @@ READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
+MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
+
+
+class Heirs(Protocol):
+    """Who takes the place of a process that ended."""
+
+    async def heir(self, child: Child) -> Recruit:
+        """With the same assignment, as it is now."""
+
+    def forsake(self, child: Child) -> None:
+        """Nobody comes in its place."""
 
 
 class Engagement:
@@ -51,6 +64,12 @@ class Engagement:
         self.start = 0.0
         self.halted = ""
         self.following: Following | None = None  # a worker's schedule
+        self.heirs: Heirs | None = None  # None: nobody comes in the place of a process that ends
+        self.turning = trio.Lock()  # held by who changes what processes there are, or what they follow
+        self.belongings = ExitStack()  # closed with the run
+        self.going = False  # prepared, and every process has been there
+        self.replaced = Counter[int]()  # by the place in the crew
+        self.replacements: list[Replacement] = []
         self.settling = False  # it comes to its end: nothing takes the place of anything any more
         self.stopping = False
         self.over = trio.Event()
@@ -67,7 +86,7 @@ class Engagement:
         """Until everything is closed and every child has ended. Cancelling it ends them too."""
         try:
             async with trio.open_nursery() as nursery:
-                self.crew = Crew(zygote, nursery, self.touch)
+                self.crew = Crew(zygote, nursery, self.touch, self.replace)
                 nursery.start_soon(self.end_with_lease)
                 nursery.start_soon(self.read_host)
                 task_status.started()
@@ -76,6 +95,7 @@ class Engagement:
                 await self.crew.dismiss()
                 nursery.cancel_scope.cancel()
         finally:
+            self.belongings.close()
             with trio.CancelScope(shield=True):
                 await self.crew.cut_off()
             self.over.set()
@@ -104,11 +124,13 @@ class Engagement:
         gone = [child for child in self.crew.children if child.gone.is_set()]
         if gone:
             raise C1mError(await self.crew.zygote.obituary(gone[0]))
+        self.going = True
 
     async def stop(self, order: link.Message) -> None:
         """Begin to close; the last sample tells when all is closed. Saying it twice changes nothing."""
         if not self.stopping:
             self.stopping = True
+            self.belongings.close()
             await self.crew.close(order)
             self.touch()
 
@@ -120,7 +142,47 @@ class Engagement:
         reached = self.crew.reached_ns()
         for child in await self.crew.hire(recruits):
             child.reached_ns = reached
-            await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
+            if self.start:
+                await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
+
+    # -- the end of a process
+
+    async def replace(self, dead: Sequence[Child], obituary: str) -> None:
+        """Let others take the places of children that ended, if the run goes on, and tell of it."""
+        ended, elapsed_ns = time.monotonic(), self.elapsed_ns if self.start else None
+        spent = [child for child in dead if self.replaced[child.index] == MOST_REPLACED]
+        dead = [child for child in dead if child not in spent]
+        try:
+            if self.heirs and dead and self.goes_on:
+                await self.hire_heirs(self.heirs, dead)
+        except RefusedError as error:
+            told = self.crew.obituaries
+            told[told.index(obituary)] = f"{obituary}, and no other could take its place: {error}"
+        if any(child.relieved for child in dead):
+            after_ns = int((time.monotonic() - ended) * NANOSECONDS)
+            self.replacements.append(Replacement(obituary, sum(child.lost for child in dead), elapsed_ns, after_ns))
+        if spent and self.goes_on:
+            names = ", ".join(child.name for child in spent)
+            self.crew.obituaries.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
+        for child in (*dead, *spent):
+            if self.heirs and not child.relieved:
+                self.heirs.forsake(child)
+
+    async def hire_heirs(self, heirs: Heirs, dead: Sequence[Child]) -> None:
+        """Raises RefusedError when there are none to have."""
+        self.replaced.update(child.index for child in dead)
+        async with self.turning:
+            recruits = [await heirs.heir(child) for child in dead]
+            if self.goes_on:
+                await self.join(recruits)
+                for child in dead:
+                    child.relieved = True
+
+    @property
+    def goes_on(self) -> bool:
+        return self.going and not (self.settling or self.stopping or self.halted)
+
+    # -- its lease
 
     async def end_with_lease(self) -> None:
         """Of a process that was stopped for longer than the lease it is over, too: whoever seems to watch has given it up."""
@@ -189,7 +251,10 @@ class Engagement:
     def phase(self) -> Phase:
         if not self.crew.children:  # and none to come: an observer's run
             return Phase.CLOSED if self.stopping else Phase.HOLDING
-        phase = slowest(child.phase or Phase.PREPARED for child in self.crew.alive)
+        phases = [child.phase or Phase.PREPARED for child in self.crew.alive]
+        if self.crew.mourning and not self.stopping:
+            phases.append(Phase.OPENING)  # whoever comes in the place of the dead
+        phase = slowest(phases)
         return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
 
     def sample(self, read: int, pace: Pace) -> Sample:
@@ -209,6 +274,7 @@ class Engagement:
             cpu_seconds=self.crew.cpu_seconds() if self.crew.children else self.reader.activity.cpu_seconds,
             processes=len(self.crew.pids),
             obituaries=tuple(self.crew.obituaries),
+            replacements=tuple(self.replacements),
             halted=self.halted,
             histograms=self.crew.histograms() if reading or phase is Phase.CLOSED else {},
             sources=self.crew.sources() if with_sources else (),

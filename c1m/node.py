@@ -48,6 +48,16 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """Another process in the place of one that ended while its run went on."""
+
+    obituary: str  # as among those of the sample
+    connections: int  # that it held
+    ended_ns: int | None  # since the start of the run on this node; None: it has no start of its own
+    after_ns: int  # from its end until the other one was told what to do
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One node at one moment; the tally is cumulative, so only the newest sample matters."""
 
@@ -57,6 +67,7 @@ class Sample:
     cpu_seconds: float = 0.0
     processes: int = 0
     obituaries: tuple[str, ...] = ()
+    replacements: tuple[Replacement, ...] = ()  # of some of those
     halted: str = ""
     # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from c1m import bounds
 from c1m.errors import UsageError
 from c1m.heartbeat import Expect, Heartbeat
-from c1m.node import Change, Host, Inspection, Sample
+from c1m.node import Change, Host, Inspection, Replacement, Sample
 from c1m.pace import SAMPLE_SECONDS, SILENCE_SECONDS, Pace
 from c1m.phase import Phase
 from c1m.reading import Cache, Reading
@@ -110,6 +110,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         cpu_seconds=sample.cpu_seconds,
         processes=sample.processes,
         obituaries=sample.obituaries,
+        replacements=[node_pb2.Replacement(**asdict(each)) for each in sample.replacements],
         halted=sample.halted,
         histograms={
             name: node_pb2.Histogram(values_us=counts.keys(), counts=counts.values())
@@ -158,6 +159,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         cpu_seconds=sample.cpu_seconds,
         processes=sample.processes,
         obituaries=tuple(sample.obituaries),
+        replacements=tuple(map(replacement_from_wire, sample.replacements)),
         halted=sample.halted,
         histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
         sources=tuple(
@@ -182,6 +184,11 @@ def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWa
     """Raises UsageError for what makes no sense."""
     seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
     return Pace(seconds or SAMPLE_SECONDS, request.reading_every or 1)
+
+
+def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
+    ended_ns = message.ended_ns if message.HasField("ended_ns") else None
+    return Replacement(message.obituary, message.connections, ended_ns, message.after_ns)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:

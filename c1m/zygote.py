@@ -47,7 +47,7 @@ def serve(control: socket, child_main: ChildMain) -> None:
         # Blocked, so that no child's end can be reported before its beginning was.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pids, error = fork_all(control, child_main, message["fork"], descriptors)
-        control.send(link.encode({"forked": pids, "error": error}))
+        control.send(link.encode({"forked": pids, "error": error, "number": message["number"]}))
         for descriptor in descriptors:
             os.close(descriptor)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])

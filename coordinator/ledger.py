@@ -52,6 +52,12 @@ class Entry:
         """The beginning of the first that the server said to the node; empty when it said nothing."""
         return self.sample.heard.decode("utf-8", "backslashreplace")
 
+    @property
+    def unreplaced(self) -> list[str]:
+        """How processes ended whose places nobody took."""
+        replaced = {each.obituary for each in self.sample.replacements}
+        return [obituary for obituary in self.sample.obituaries if obituary not in replaced]
+
     def take(self, sample: Sample) -> None:
         self.sample = sample
         if self.ramp_opened < self.planned:
@@ -288,7 +294,7 @@ class Ledger:
     @property
     def troubles(self) -> list[str]:
         """What ended that should not have, and what was given up: a sentence each."""
-        obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.sample.obituaries]
+        obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.unreplaced]
         lost = [loss.sentence() for loss in self.losses.values() if not loss.made_good]
         newest = self.revisions[-1].version
         astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]

@@ -12,7 +12,7 @@ from c1m.latency import at_least
 from c1m.node import Host, Inspection
 from c1m.tally import FROM_ELSEWHERE, Tally
 
-from . import liveness, storms
+from . import liveness, mended, storms
 from .clocks import Clock
 from .criteria import judge_all
 from .findings import Findings
@@ -191,6 +191,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "shards": len(planned[entry.name].shards) if entry.name in planned else None,
         **footprint(inspection, hold_end.by_worker.get(entry.name) if hold_end else None),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
+        "replacements": [mended.to_summary(each) for each in entry.sample.replacements],
         **lost(outcome, entry),
     }
 
@@ -225,6 +226,7 @@ def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "acceptors_full": hold_end.acceptors_full if hold_end else None,
         **footprint(inspection, held(outcome) if outcome.spec.endpoint else open_then),
         **host_findings(outcome.findings.get(entry.name, Findings()), inspection),
+        "replacements": [mended.to_summary(each) for each in entry.sample.replacements],
         **lost(outcome, entry),
     }
 

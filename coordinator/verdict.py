@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from . import liveness, seats, storms
 from .criteria import Judgement
 from .diagnosis import sentences
+from .mended import came_back, mended
 from .outcome import Outcome
 
 
@@ -29,6 +30,10 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
     causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
     made_good = [loss.sentence() for loss in (ledger.losses.values() if ledger else ()) if loss.made_good]
+    if ledger and came_back(ledger, outcome.hold_end):
+        made_good += mended(ledger)
+    elif ledger:
+        troubles += mended(ledger)
     seen = [*causes, *outcome.gauges.sentences]
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *seen]))
     notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
@@ -51,16 +56,17 @@ def failed_criteria(outcome: Outcome) -> list[str]:
     told = []
     if ledger is None or outcome.hold_end is None:
         return ["the run ended before its hold did"]
+    patched = ledger.losses or any(entry.sample.replacements for entry in ledger.entries)
     if outcome.spec.turnover:
         told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
         told += storms.failures(outcome.spec.storm, ledger.waves)
-    elif ledger.losses:  # what was opened where nobody looks any more is not established
+    elif patched:  # what was opened where nobody looks any more is not established, what a dead process had is opened again
         told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
     elif ledger.tally.opened < ledger.due:
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
         told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
     left_open = ledger.tally.opened - outcome.hold_end.closed
-    if outcome.hold_end.established < left_open and not (outcome.spec.turnover or ledger.losses):
+    if outcome.hold_end.established < left_open and not (outcome.spec.turnover or patched):
         causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
         told.append(
             f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "

@@ -13,7 +13,7 @@ import trio
 from c1m import descriptors
 from c1m.addresses import AddressPool
 from c1m.control import Control
-from c1m.crew import Recruit, Zygote
+from c1m.crew import Child, Recruit, Zygote
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
@@ -25,7 +25,7 @@ from .listeners import Bind, open_listeners
 
 RESTING = {"rest": True}
 CLOSING = {"close": True}
-DESCRIPTORS_EACH = 2  # of an acceptor, until all have been made: its listener, and the link to it
+DESCRIPTORS_EACH = 2  # of an acceptor: its listener, and the link to it
 STATES = frozenset({sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT, sockdiag.SYN_RECV})  # of what the kernel has of connections
 SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
 
@@ -61,7 +61,9 @@ class TargetNode(Control):
         super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
         self.only_run_sources = only_run_sources
-        self.listening: Sequence[int] = ()  # the run's ports, one for each acceptor
+        self.wanted: Preparation | None = None  # of the newest run
+        self.listeners: Sequence[socket.socket] = ()  # one for each acceptor, and for the one that comes in its place
+        self.listening: Sequence[int] = ()  # their ports
 
     async def describe(self) -> Description:
         return Description(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
@@ -73,13 +75,11 @@ class TargetNode(Control):
         try:
             listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)
             each = listeners * wanted.acceptors if self.bind.single_port else listeners
+            for listener in listeners:
+                engagement.belongings.callback(listener.close)
             self.listening = [listener.getsockname()[1] for listener in each]
-            try:
-                await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
-            finally:
-                # The acceptors have their own copies; ours would keep a dead acceptor's port listening, unanswered.
-                for listener in listeners:
-                    listener.close()
+            self.wanted, self.listeners, engagement.heirs = wanted, each, self
+            await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
             await engagement.all_ready()
         except BaseException:
             await engagement.stop(CLOSING)
@@ -99,6 +99,17 @@ class TargetNode(Control):
             "guests": self.guests(wanted.sources) if self.only_run_sources else None,
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
+
+    async def heir(self, child: Child) -> Recruit:
+        """Connections that came meanwhile wait for it in the queue of the listener, which is ours as well."""
+        assert self.wanted
+        return self.recruit(child.index, self.listeners[child.index], self.wanted)
+
+    def forsake(self, child: Child) -> None:
+        """Its port would listen on, and nobody would answer. A shared one is closed when the last acceptor is gone."""
+        crew = self.engagement.crew.alive if self.engagement else ()
+        if not (self.bind.single_port and crew):
+            self.listeners[child.index].close()
 
     def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
         """(first, count) of each block, as ``Guests`` takes them."""
@@ -120,7 +131,9 @@ class TargetNode(Control):
 
     async def rest(self, run_id: str) -> None:
         """Look at nothing any more until the end; see ``Acceptor.rest``."""
-        await (await self.find(run_id)).crew.order(RESTING)
+        engagement = await self.find(run_id)
+        engagement.settling = True
+        await engagement.crew.order(RESTING)
 
     async def stop(self, run_id: str) -> int | None:
         """Close everything; how many connections the kernel still had. None: it does not say."""

@@ -87,10 +87,9 @@ def kill_a(name: str) -> Callable[[subprocess.Popen[str], subprocess.Popen[str]]
     [
         (lambda worker, _: worker.kill(), "worker 127.0.0.1:23100"),
         (lambda _, target: target.kill(), "target 127.0.0.1:23200"),
-        (kill_a("c1m-shard 0"), "shard 0 (pid"),
         (kill_a("c1m-acceptor 0"), "acceptor 0 (pid"),
     ],
-    ids=["worker", "target", "shard", "acceptor"],
+    ids=["worker", "target", "acceptor"],
 )
 def test_a_killed_process_degrades_the_run_and_is_named(
     kill: Callable[[subprocess.Popen[str], subprocess.Popen[str]], None], reason: str, tmp_path: Path

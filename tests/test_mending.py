@@ -1,40 +1,52 @@
-"""What becomes of the rest of a run when a part of it is gone: more shards join it."""
+"""What becomes of a run when a part of it is gone: more shards join it, others take the places of processes that end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+import json
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import node
+from programs import children_of, coordinator, node, running
 
 from c1m.coordinator.fleet import ShardSettings, Target, Worker
 from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
+from c1m.crew import STUCK_SECONDS
 from c1m.dealing import Share
 from c1m.endpoints import HostPort
-from c1m.errors import C1mError
+from c1m.engagement import MOST_REPLACED
+from c1m.errors import C1mError, RefusedError
+from c1m.following import Following
 from c1m.node import Sample
 from c1m.phase import Close, CloseOrder, Phase
 from c1m.routes import Address, TupleSpace
-from c1m.schedule import NANOSECONDS, Arrival, Schedule, Stage
+from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
+from c1m.tally import PROCESS_DIED
+from c1m.worker.ceilings import Ceilings
 from c1m.worker.course import Course, steady
 
 # Ports of this file's own, so that nothing else's sockets are counted.
 WORKER, TARGET = ("127.0.0.1", 25_310), ("127.0.0.1", 25_320)
-DATA = ("--bind", "127.0.0.1", "--ports", "25300-25303", "--listen", "127.0.0.1:25320")
+DATA = ("--bind", "127.0.0.1", "--ports", "25300-25302", "--listen", "127.0.0.1:25320")
+FLEET = ("127.0.0.1:25310", "127.0.0.1:25320")
 PEAK, FIRST = 300, 200  # connections of the run, and of the shards that it begins with
 UP = Schedule((Stage(PEAK, 0, named=True),))
 TURNED = (Stage(30, 0, named=True),)
 
 
-@contextmanager
-def fleet(*worker: str) -> Iterator[None]:
-    with node("worker", "--listen", "127.0.0.1:25310", *worker), node("target", *DATA):
-        yield
+@pytest.fixture(scope="module")
+def pids() -> Iterator[tuple[int, int]]:
+    """Of a worker and a target."""
+    with node("worker", "--listen", "127.0.0.1:25310") as worker, node("target", *DATA) as target:
+        yield worker.pid, target.pid
 
 
 def settings(arrival: Arrival = Arrival.RUSH, schedule: Schedule = UP, **others: Any) -> ShardSettings:
@@ -55,8 +67,9 @@ def settings(arrival: Arrival = Arrival.RUSH, schedule: Schedule = UP, **others:
 class Played:
     """A run on a worker and a target, as a coordinator would drive it; the worker begins with the first part of the ring."""
 
-    def __init__(self, wanted: ShardSettings) -> None:
+    def __init__(self, wanted: ShardSettings, worker_pid: int) -> None:
         self.wanted = wanted
+        self.worker_pid = worker_pid
         self.worker, self.target = Worker(HostPort(*WORKER)), Target(HostPort(*TARGET))
         self.sample = Sample(Phase.PREPARED)
         self.accepted = Sample(Phase.PREPARED)
@@ -90,6 +103,10 @@ class Played:
                 self.news.clear()
                 await self.news.wait()
 
+    def pid_of(self, name: str) -> int:
+        """Of a process of the worker, which is there."""
+        return next(pid for pid, called in children_of(self.worker_pid).items() if called == name and running(pid))
+
     async def holding(self, count: int) -> None:
         await self.until(lambda: self.sample.phase is Phase.HOLDING and self.sample.tally.open == count)
 
@@ -103,8 +120,8 @@ LAST = shard(1, FIRST, PEAK - FIRST)  # the part of the ring that the worker doe
 
 
 @asynccontextmanager
-async def played(wanted: ShardSettings) -> AsyncIterator[Played]:
-    run = Played(wanted)
+async def played(wanted: ShardSettings, worker_pid: int) -> AsyncIterator[Played]:
+    run, streams = Played(wanted, worker_pid), list[asyncio.Task[None]]()
     try:
         await run.prepare()
         streams = [asyncio.create_task(run.watch()), asyncio.create_task(run.watch_target())]
@@ -120,20 +137,19 @@ async def played(wanted: ShardSettings) -> AsyncIterator[Played]:
         await run.target.close()
 
 
-def play(steps: Callable[[Played], Coroutine[Any, Any, None]], wanted: ShardSettings, *worker: str) -> None:
+def play(steps: Callable[[Played], Coroutine[Any, Any, None]], wanted: ShardSettings, worker_pid: int) -> None:
     async def go() -> None:
-        async with played(wanted) as run:
+        async with played(wanted, worker_pid) as run:
             await steps(run)
 
-    with fleet(*worker):
-        asyncio.run(go())
+    asyncio.run(go())
 
 
 # -- joining a run
 
 
 @pytest.mark.parametrize("arrival", [Arrival.RUSH, Arrival.CONSTANT])
-def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival) -> None:
+def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival, pids: tuple[int, int]) -> None:
     async def steps(run: Played) -> None:
         await run.worker.start("r")
         await run.holding(FIRST)
@@ -149,10 +165,10 @@ def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival) -
         await run.holding(30)
         assert run.sample.scheduled == 30
 
-    play(steps, settings(arrival))
+    play(steps, settings(arrival), pids[0])
 
 
-def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_then() -> None:
+def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_then(pids: tuple[int, int]) -> None:
     """Up at once, down after half a second, and a person says otherwise: what came and went before is nobody's."""
     wanted = settings(Arrival.CONSTANT, Schedule((Stage(PEAK, 0), Stage(PEAK, NANOSECONDS // 2), Stage(60, NANOSECONDS // 10))))
 
@@ -173,15 +189,14 @@ def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_the
         late = max(run.from_due) * 1000
         assert late < waited_from, "not from when the schedule first had them, before the worker was told"
 
-    play(steps, wanted)
+    play(steps, wanted, pids[0])
 
 
-def test_what_makes_no_sense_or_is_not_allowed_does_not_join() -> None:
+def test_what_makes_no_sense_or_is_not_allowed_does_not_join(pids: tuple[int, int]) -> None:
     refusals: list[tuple[ShardPlan, int, str]] = [
         (LAST, 150, "have connections in common"),
         (shard(1, FIRST, 150), FIRST, "does not lie on the ring"),
         (ShardPlan((PlannedRoute(1, 2**62, 10, 10),)), FIRST, "does not lie within"),
-        (ShardPlan(()), FIRST, "may open 250 connections"),
     ]
 
     async def steps(run: Played) -> None:
@@ -192,16 +207,24 @@ def test_what_makes_no_sense_or_is_not_allowed_does_not_join() -> None:
         await refused("has not started")
         await run.worker.start("r")
         await run.holding(FIRST)
-        for plan, first_point, sentence in refusals[:3]:
+        for plan, first_point, sentence in refusals:
             await refused(sentence, plan, first_point)
-        await refused("is to open 300 connections, and may open 250")
         with pytest.raises(C1mError, match="knows no run 'another'"):
             await run.worker.reinforce("another", [(FIRST, LAST)], run.destinations)
         await run.worker.quiet("r")
         await refused("comes to its end")
         assert (run.sample.tally.open, run.sample.processes) == (FIRST, 2)
 
-    play(steps, settings(), "--most-connections", "250")
+    play(steps, settings(), pids[0])
+
+
+def test_what_joins_counts_for_the_ceiling() -> None:
+    following = Following((Share(PEAK, 0, FIRST),), Revision(UP), Arrival.CONSTANT)
+    joined = following.joined_by([Share(PEAK, FIRST, PEAK - FIRST)])
+
+    Ceilings(connections=250).check(following, None, 0.0)
+    with pytest.raises(RefusedError, match="is to open 300 connections, and may open 250"):
+        Ceilings(connections=250).check(joined, None, 0.0)
 
 
 @given(
@@ -220,3 +243,130 @@ def test_whoever_joins_has_what_it_would_have_had(stages: list[Stage], joined: i
         course.advance(moment)
         assert course.scheduled == share.count(schedule.at(moment))
     assert all(due >= joined for due in course.due)
+
+
+# -- the end of a process
+
+
+def run_and_kill(pids: Iterable[int], name: str, fleet: tuple[str, str], told: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and summary of a run that held when a process of that name, below one of those, was killed.
+
+    ``fleet``: a worker and a target.
+    """
+    nodes = ("--worker", fleet[0], "--target", fleet[1])
+    with coordinator(*nodes, "--total", "2000", "--json", str(told), *words) as coord:
+        assert coord.stderr is not None
+        assert any(line.startswith("holding") for line in coord.stderr)
+        below = {pid: called for node_pid in pids for pid, called in children_of(node_pid).items()}
+        os.kill(next(pid for pid, called in below.items() if called == name), signal.SIGKILL)
+        coord.stderr.read()
+        return coord.wait(60), json.loads(told.read_text())
+
+
+@pytest.mark.parametrize(
+    "words", [("--hold", "4s"), ("--hold", "5s", "--lifetime", "exp:2s", "--heartbeat", "500ms", "--keepalive", "1s")]
+)
+def test_a_killed_shard_is_replaced_and_what_it_held_is_opened_again(
+    words: tuple[str, ...], pids: tuple[int, int], tmp_path: Path
+) -> None:
+    code, summary = run_and_kill(pids, "c1m-shard 0", FLEET, tmp_path / "summary.json", *words)
+
+    assert len(summary["workers"][0]["replacements"]) == 1, summary["reasons"]
+    (replacement,) = summary["workers"][0]["replacements"]
+    assert (code, summary["verdict"], summary["established_at_hold_end"]) == (0, "passed", 2000)
+    assert "shard 0 (pid" in replacement["ended"]
+    assert "was killed by SIGKILL" in replacement["ended"]
+    assert any(replacement["ended"] in reason for reason in summary["reasons"])
+    assert summary["workers"][0]["dropped"] == {"process_died": replacement["connections"]}
+    assert (set(summary["failed"]) - {"process_died"}, summary["reconciliation"]["unexplained"]) == (set(), 0)
+
+
+def test_all_whom_a_killed_process_carried_are_replaced(pids: tuple[int, int], tmp_path: Path) -> None:
+    """Shards of a few hundred descriptors each are threads of as many processes as there are processors."""
+    assert pids
+    few, told = ("prlimit", "--nofile=400"), tmp_path / "summary.json"
+    with node("worker", "--listen", "127.0.0.1:25311", inside=few) as worker:
+        code, summary = run_and_kill([worker.pid], "c1m-shard 0", ("127.0.0.1:25311", FLEET[1]), told, "--hold", "5s")
+
+    assert len(summary["workers"][0]["replacements"]) == 1, summary["reasons"]
+    (replacement,) = summary["workers"][0]["replacements"]
+    assert (code, summary["established_at_hold_end"]) == (0, 2000)
+    assert re.match(r"shard 0 and \d+ more \(pid \d+\) were killed by SIGKILL", replacement["ended"])
+    assert summary["dropped"] == {"process_died": replacement["connections"]}
+    assert replacement["connections"] > 400
+
+
+@pytest.mark.parametrize("ports", [("25303-25306",), ("25303", "--single-port")])
+def test_a_killed_acceptor_is_replaced_on_its_port_and_clients_come_back_when_asked_to(
+    ports: tuple[str, ...], pids: tuple[int, int], tmp_path: Path
+) -> None:
+    assert pids
+    with node("target", "--bind", "127.0.0.1", "--listen", "127.0.0.1:25321", "--ports", *ports) as target:
+        told, words = tmp_path / "summary.json", ("--hold", "4s", "--reopen")
+        code, summary = run_and_kill([target.pid], "c1m-acceptor 0", (FLEET[0], "127.0.0.1:25321"), told, *words)
+
+    assert len(summary["target"]["replacements"]) == 1, summary["reasons"]
+    (replacement,) = summary["target"]["replacements"]
+    assert (code, summary["verdict"], summary["established_at_hold_end"]) == (0, "passed", 2000)
+    assert "acceptor 0 (pid" in replacement["ended"]
+    assert summary["target"]["open_at_hold_end"] == 2000
+    assert set(summary["dropped"]) == {"peer_reset"}
+
+
+def test_what_follows_a_schedule_is_followed_by_whoever_comes_in_its_place(pids: tuple[int, int]) -> None:
+    """Killed while the schedule rises; then a person asks for less."""
+    wanted = settings(Arrival.POISSON, Schedule((Stage(PEAK, NANOSECONDS),)))
+
+    async def steps(run: Played) -> None:
+        await run.worker.start("r")
+        await run.until(lambda: run.sample.tally.open > 20)
+        os.kill(run.pid_of("c1m-shard 1"), signal.SIGKILL)
+        await run.holding(FIRST)
+        (replacement,) = run.sample.replacements
+        assert replacement.ended_ns is not None
+        assert 0 < replacement.ended_ns < replacement.ended_ns + replacement.after_ns < run.sample.elapsed_ns
+        assert set(run.sample.reached_ns) == {0}
+        await run.worker.retarget("r", run.sample.elapsed_ns, TURNED)
+        await run.holding(Share(PEAK, 0, FIRST).count(30))
+
+    play(steps, wanted, pids[0])
+
+
+def test_a_share_whose_processes_end_again_and_again_is_given_up(pids: tuple[int, int]) -> None:
+    async def steps(run: Played) -> None:
+        await run.worker.start("r")
+        await run.holding(FIRST)
+        for ended in range(1, MOST_REPLACED + 1):
+            os.kill(run.pid_of("c1m-shard 1"), signal.SIGKILL)
+            await run.until(lambda: len(run.sample.replacements) == ended)  # noqa: B023
+            await run.holding(FIRST)
+        os.kill(run.pid_of("c1m-shard 1"), signal.SIGKILL)
+        await run.holding(FIRST // 2)
+        await run.until(lambda: "its share is given up" in run.sample.obituaries[-1])
+        assert (len(run.sample.replacements), run.sample.processes) == (MOST_REPLACED, 1)
+        assert run.sample.tally.dropped == {PROCESS_DIED: (MOST_REPLACED + 1) * FIRST // 2}
+
+    play(steps, settings(), pids[0])
+
+
+def test_a_process_that_was_stopped_holds_up_no_end(pids: tuple[int, int]) -> None:
+    """Neither a shard that closes nothing, nor a zygote that does not say who has ended."""
+
+    async def steps(run: Played) -> None:
+        await run.worker.start("r")
+        await run.holding(FIRST)
+        os.kill(run.pid_of("c1m-shard 1"), signal.SIGSTOP)
+        os.kill(zygote_of(run.worker_pid), signal.SIGSTOP)
+        await run.worker.stop("r", Close.RESET, 0.0)
+        await run.until(lambda: run.sample.phase is Phase.CLOSED)
+        os.kill(zygote_of(run.worker_pid), signal.SIGCONT)
+        assert [obituary.partition(") ")[2] for obituary in run.sample.obituaries] == [
+            f"did nothing for {STUCK_SECONDS:.0f} s when it was to close, and was killed"
+        ]
+
+    play(steps, settings(), pids[0])
+
+
+def zygote_of(pid: int) -> int:
+    """The one child of a control process; shards are the zygote's."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])

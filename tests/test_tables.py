@@ -104,10 +104,13 @@ import sys, trio
 from c1m import link
 from c1m.crew import Crew, Recruit, zygote
 
+async def nothing_follows(dead, obituary):
+    pass
+
 async def main():
     async with zygote("crew_of_the_test") as made, trio.open_nursery() as nursery:
-        crew = Crew(made, nursery, lambda: None)
-        recruits = [Recruit(f"child {index}", {"breaks": index == 5}) for index in range(8)]
+        crew = Crew(made, nursery, lambda: None, nothing_follows)
+        recruits = [Recruit(f"child {index}", {"index": index, "breaks": index == 5}) for index in range(8)]
         await crew.hire(recruits)
         with trio.fail_after(20):
             while not crew.obituaries:

@@ -12,7 +12,7 @@ import trio
 from c1m import bounds, link
 from c1m.addresses import AddressBlock, AddressPool, Interface
 from c1m.control import Control
-from c1m.crew import Recruit, Zygote
+from c1m.crew import Child, Recruit, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.following import Following
@@ -24,6 +24,7 @@ from c1m.ports import PortRanges, client_ports
 from c1m.routes import Address
 from c1m.schedule import Arrival, Revision, Stage
 from c1m.shapes import MOST_STAGES
+from c1m.threads import in_thread
 from c1m.units import format_bytes
 
 from . import sources
@@ -38,6 +39,9 @@ DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not sho
 GUARD_SECONDS = 0.25
 PROBE_SECONDS = 20.0  # for all shards to have probed
 QUIET_SECONDS = 5.0  # for all shards to have had their last answers
+FREE_SECONDS = 2.0  # for peers to answer the FINs of a shard that died ...
+LOOK_SECONDS = 0.02  # ... between two looks whether they have
+CLOSING_STATES = frozenset({4, 5, 11})  # FIN_WAIT1, FIN_WAIT2 and CLOSING of enum tcp_states, include/net/tcp_states.h
 DESCRIPTORS_EACH = 1  # of a shard: the link to it
 
 # Below this much free memory a host is no longer a place for experiments: opening stops.
@@ -94,7 +98,6 @@ class WorkerNode(Control):
         self.ceilings = ceilings
         self.preparation: Preparation | None = None  # of the newest run
         self.shards: Sequence[ShardAssignment] = ()  # of that run, those that joined it included
-        self.turning = trio.Lock()  # held by who changes what shards there are, or what they follow
 
     async def describe(self, destinations: Iterable[str]) -> Description:
         run = self.engagement if self.engagement and not self.engagement.stopping else None
@@ -138,7 +141,7 @@ class WorkerNode(Control):
         closing = closing_order(Close.RESET, self.close_rate(Close.RESET, 0, preparation.shards), len(preparation.shards))
         engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
         self.preparation, self.shards = preparation, preparation.shards
-        engagement.following = preparation.following
+        engagement.following, engagement.heirs = preparation.following, self
         try:
             await self.check_allowed(preparation.shards, preparation.nonce)
             await engagement.crew.hire([recruit(shard) for shard in preparation.shards])
@@ -149,7 +152,7 @@ class WorkerNode(Control):
 
     async def start(self, run_id: str) -> None:
         engagement = await self.find(run_id)
-        async with self.turning:
+        async with engagement.turning:
             check_start(engagement)
             engagement.start = time.monotonic() + START_DELAY_SECONDS
             await engagement.crew.order({"start": engagement.start})
@@ -161,7 +164,7 @@ class WorkerNode(Control):
         Raises RefusedError where the run was not planned for that.
         """
         engagement = await self.find(run_id)
-        async with self.turning:
+        async with engagement.turning:
             following = engagement.following
             assert following
             check_retarget(engagement, following, max(stage.total for stage in stages))
@@ -189,7 +192,7 @@ class WorkerNode(Control):
         Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
         """
         engagement = await self.find(run_id)
-        async with self.turning:
+        async with engagement.turning:
             check_joining(engagement)
             self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
             assert engagement.following
@@ -204,15 +207,31 @@ class WorkerNode(Control):
             engagement.following = following
         engagement.touch()
 
+    async def heir(self, child: Child) -> Recruit:
+        """With the 4-tuples of the dead, as soon as the kernel has them back."""
+        with trio.move_on_after(FREE_SECONDS):
+            while await in_thread(self.is_closing):
+                await trio.sleep(LOOK_SECONDS)
+        assert self.engagement
+        assert self.engagement.following
+        return recruit(as_of_now(self.shards[child.index], self.engagement.following))
+
+    def forsake(self, child: Child) -> None:
+        """Its share stays lost; there is nothing else to give up."""
+
+    def is_closing(self) -> bool:
+        """Whether peers have still to answer FINs of ours: those of a process that died. Where nobody can know, they have."""
+        ports, family = ports_of(self.shards)
+        try:
+            return bool(sockdiag.count_by_state(ports, "remote", CLOSING_STATES, family))
+        except OSError:
+            return False
+
     def count(self) -> Inspection:
         """Connections from this node's sources and ports toward the run's destinations: others of the namespace have theirs."""
-        destinations = destinations_of(self.shards)
-        ports = sorted({port for _, port in destinations})
-        family: sockdiag.Family = 6 if any(":" in host for host, _ in destinations) else 4
+        ports, family = ports_of(self.shards)
         space = self.shards[0].space
-        counts = sockdiag.count_by_port(
-            [(port, port) for port in ports], "remote", family, local=space.sources.networks(), local_ports=space.ports.ranges
-        )
+        counts = sockdiag.count_by_port(ports, "remote", family, local=space.sources.networks(), local_ports=space.ports.ranges)
         return Inspection(established=sum(counts.values()))
 
     async def quiet(self, run_id: str) -> None:
@@ -278,6 +297,12 @@ def recruit(shard: ShardAssignment) -> Recruit:
 def as_of_now(shard: ShardAssignment, following: Following) -> ShardAssignment:
     """By the schedule that is followed now."""
     return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
+
+
+def ports_of(shards: Sequence[ShardAssignment]) -> tuple[list[tuple[int, int]], sockdiag.Family]:
+    """That they connect to, and the family of the addresses."""
+    ports = sorted({port for _, port in destinations_of(shards)})
+    return [(port, port) for port in ports], 6 if shards[0].space.sources.version == 6 else 4
 
 
 def destinations_of(shards: Iterable[ShardAssignment]) -> set[Address]:

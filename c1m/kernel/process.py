@@ -52,6 +52,12 @@ def parse_cpu_ticks(stat: str) -> int:
     return sum(map(int, times))
 
 
+def is_over(pid: int) -> bool:
+    """Whether a process has ended, though nobody may have reaped it."""
+    text = read_text(f"/proc/{pid}/stat")
+    return text is None or text.rpartition(")")[2].split()[:1] in (["Z"], ["X"])
+
+
 def cpu_seconds(pid: int) -> float | None:
     """CPU time of a process so far, user and system, in steps of 10 ms; None when it is gone."""
     text = read_text(f"/proc/{pid}/stat")
