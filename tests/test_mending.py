@@ -264,7 +264,7 @@ def run_and_kill(pids: Iterable[int], name: str, fleet: tuple[str, str], told: P
 
 
 @pytest.mark.parametrize(
-    "words", [("--hold", "4s"), ("--hold", "5s", "--lifetime", "exp:2s", "--heartbeat", "500ms", "--keepalive", "1s")]
+    "words", [("--hold", "4s"), ("--hold", "5s", "--lifetime", "exp:2s", "--heartbeat", "2s", "--keepalive", "1s")]
 )
 def test_a_killed_shard_is_replaced_and_what_it_held_is_opened_again(
     words: tuple[str, ...], pids: tuple[int, int], tmp_path: Path
