@@ -28,6 +28,8 @@ def complaints(seen: Observation) -> list[str]:
 def noticing(seen: Observation) -> list[str]:
     if seen.victim not in NODES or seen.fault not in GONE or seen.moment not in ("ramp", "hold"):
         return []
+    if seen.fault_seconds is not None and seen.fault_seconds < NOTICED_WITHIN_SECONDS:
+        return []  # it was over before anybody had to notice
     if seen.noticed_seconds is None:
         return ["nobody noticed"]
     if seen.noticed_seconds > NOTICED_WITHIN_SECONDS:

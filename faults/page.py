@@ -21,26 +21,36 @@ def written(page: str, cells: Sequence[Cell], known: Mapping[str, Observation]) 
     return "\n".join([before + BEGIN, "", HEAD, RULE, *lines, "", END]) + after
 
 
-HEAD = "| to whom | what | when | noticed after | what was said first | verdict | all over after | may take | left |"
-RULE = "|---|---|---|---|---|---|---|---|---|"
+HEAD = "| to whom | what | when | noticed after | what was said first | the summary says | verdict | over after | of | wrong |"
+RULE = "|---|---|---|---|---|---|---|---|---|---|"
 
 
 def row(seen: Observation) -> str:
     if not seen.allowed_seconds and not seen.troubled:
-        return f"| {seen.victim} | {seen.fault} | {seen.moment} | | (not tried) | | | | |"
+        return f"| {seen.victim} | {seen.fault} | {seen.moment} | | (not tried) | | | | | |"
     told = complaints(seen)
     columns = (
         seen.victim,
         seen.fault,
         seen.moment,
         seconds(seen.noticed_seconds),
-        seen.noticed.replace("|", "\\|"),
-        f"{seen.verdict or '(killed)'} {'' if seen.exit_code is None else seen.exit_code}".strip(),
+        cell_text(seen.noticed),
+        cell_text(first(seen.reasons)),
+        f"{seen.verdict or 'no summary'}, {seen.exit_code}",
         seconds(seen.ended_seconds),
         f"{seen.allowed_seconds:.0f} s",
-        "; ".join(told) or "nothing",
+        cell_text("; ".join(told)) or "nothing",
     )
     return f"| {' | '.join(columns)} |"
+
+
+def first(reasons: Sequence[str]) -> str:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return reasons[0] + more if reasons else ""
+
+
+def cell_text(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def seconds(known: float | None) -> str:

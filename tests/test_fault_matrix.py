@@ -102,6 +102,7 @@ def test_a_journal_that_tells_another_story_is_told() -> None:
         ({"ended_seconds": None}, "was not over 15.0 s after the strike"),
         ({"ended_seconds": 15.1}, "was over only 15.1 s after the strike, and had 15.0 s"),
         ({"noticed_seconds": None}, "nobody noticed"),
+        ({"noticed_seconds": None, "fault_seconds": 4.9}, ""),
         ({"noticed_seconds": 5.1}, "was noticed only after 5.1 s"),
         ({"exit_code": -11}, "the coordinator ended with -11"),
         ({"journal": "none"}, "the verdict was 'degraded', and the journal says 'none'"),
