@@ -34,15 +34,16 @@ def sources_of(entry: Entry) -> list[Source]:
     troubled = troubles(entry.sample.tally.sources, {source.source for source in entry.sources})
     found = [with_latency(source, troubled.pop(source.source, {})) for source in entry.sources]
     found += [Source(name, **counts) for name, counts in troubled.items()]
-    return sorted(found, key=slowness, reverse=True)
+    return sorted(found, key=place)
 
 
 def with_latency(told: SourceLatency, troubled: Mapping[str, int]) -> Source:
     return Source(told.source, told.established, told.p50_us, told.p99_us, told.max_us, **troubled)
 
 
-def slowness(source: Source) -> tuple[bool, int, int]:
-    return source.connect_p99_us is None, source.connect_p99_us or 0, source.failed
+def place(source: Source) -> tuple[bool, int, int, str]:
+    """The slowest first; by name where they are alike, so that a run that is shown again is the same."""
+    return source.connect_p99_us is not None, -(source.connect_p99_us or 0), -source.failed, source.source
 
 
 def troubles(counts: Mapping[str, int], told: Set[str] = frozenset()) -> dict[str, dict[str, int]]:
@@ -69,7 +70,7 @@ def slowest_sources(entry: Entry) -> list[dict[str, Any]]:
 def sources_summary(workers: Sequence[Entry]) -> dict[str, Any]:
     """Of all nodes, each source of each node by itself: how their p99 spreads, and which are the slowest."""
     found = [(source, entry.name) for entry in workers for source in sources_of(entry)]
-    found.sort(key=lambda item: slowness(item[0]), reverse=True)
+    found.sort(key=lambda item: place(item[0]))
     p99_us = Counter(source.connect_p99_us for source, _ in found if source.connect_p99_us is not None)
     return {
         "connect_p99_us": histogram.figures(p99_us),
