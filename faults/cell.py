@@ -153,7 +153,7 @@ def tell(fleet: Fleet, struck: float, seen: Observation) -> None:
     said = [coordinator.said(lambda text: bool(text) and not PROGRESS.match(text), after=struck)]
     said += [node.said(lambda text: "nobody has watched" in text, after=struck) for node in fleet.nodes.values()]
     if noticed := min(filter(None, said), default=None):
-        seen.noticed, seen.noticed_seconds = noticed.text, noticed.at - struck
+        seen.noticed, seen.noticed_seconds = noticed.text.replace(f"{fleet.folder}/", ""), noticed.at - struck
     seen.exit_code = coordinator.process.returncode
     if text := fleet.summary.exists() and fleet.summary.read_text():  # it is made at once, and empty until the end
         summary = json.loads(text)
