@@ -106,9 +106,11 @@ class Watch:
             await asyncio.sleep(TICK_SECONDS)
 
     def hear(self, entry: Entry, told: Told) -> None:
-        now = time.monotonic()
+        now, mourned = time.monotonic(), len(entry.sample.obituaries)
         self.scribe.sample(now, entry.name, told.message)
         self.ledger.hear(entry, told.sample, now)
+        for obituary in told.sample.obituaries[mourned:]:
+            self.say(f"{entry.name}: {obituary}")
         for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
             self.say(sentence)
         self.news.set()

@@ -259,7 +259,7 @@ def run_and_kill(pids: Iterable[int], name: str, fleet: tuple[str, str], told: P
         assert any(line.startswith("holding") for line in coord.stderr)
         below = {pid: called for node_pid in pids for pid, called in children_of(node_pid).items()}
         os.kill(next(pid for pid, called in below.items() if called == name), signal.SIGKILL)
-        coord.stderr.read()
+        assert "killed by SIGKILL" in coord.stderr.read()  # at once, and not only in the summary
         return coord.wait(60), json.loads(told.read_text())
 
 
