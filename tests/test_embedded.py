@@ -74,6 +74,7 @@ def test_a_refusing_server_is_counted_by_errno() -> None:
     assert (summary["verdict"], summary["failed"]) == ("failed", {"ECONNREFUSED": 200})
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding a file takes root")
 def test_without_slabinfo_the_total_is_known_and_the_caches_are_not() -> None:
     hide = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /proc/slabinfo && exec "$@"', "sh"]

@@ -21,6 +21,7 @@ CONTROL = "127.0.0.1:23209"
 SORRY = b"-DENIED come back later\r\n"
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.geteuid() != 0 or not NGINX.exists(), reason="needs root and Debian's nginx-light")
 def test_an_observed_server_is_counted_by_its_kernel_and_billed(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"

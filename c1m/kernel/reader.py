@@ -70,7 +70,7 @@ class Reader:
         self.working = working
         self.more = more
         self.activity = Activity()
-        self.cgroups = cgroup_events.Cgroups()  # of the processes that work; all of a node are in the same
+        self.cgroups = cgroup_events.Cgroups()  # of the processes that work, as they began; all of a node are in the same
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
@@ -82,7 +82,8 @@ class Reader:
         began = time.thread_time()
         meminfo = self.known(memory.read_meminfo) or {}
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
-        if working := self.working():  # once they are all killed, their cgroup still tells why
+        # Only the first: once they are killed, their cgroup still tells why, and not that of those who take their places.
+        if (working := self.working()) and self.cgroups == cgroup_events.Cgroups():
             self.cgroups = self.known(lambda: cgroup_events.cgroups_of(working[0])) or self.cgroups
         if walk:
             self.walk(time.monotonic())
