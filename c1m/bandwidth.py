@@ -65,8 +65,7 @@ def close_rate(bandwidth: float, *, reset: bool, version: int) -> float:
 
 def rising(schedule: Schedule) -> float:
     """Connections a second where it rises the fastest; infinite where that is at once."""
-    climbs = [(line.rise, (line.end_ns - line.begin_ns) / NANOSECONDS) for line in schedule.lines if line.rise > 0]
-    return max((rise / seconds if seconds else math.inf for rise, seconds in climbs), default=0.0)
+    return schedule.steepest or (math.inf if schedule.peak else 0.0)
 
 
 def falling(schedule: Schedule) -> float:

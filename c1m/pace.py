@@ -8,8 +8,8 @@ from dataclasses import dataclass
 SAMPLE_SECONDS = 0.25
 SILENCE_SECONDS = 1.0  # a node tells something as often as that, whatever it was asked for: its silence means that it is gone
 
-# What a coordinator takes from all of its nodes together. A sample takes it 0.15 ms, gRPC's part included, one with a reading
-# 0.6 ms: that is a third of a core. A thousand nodes that were asked for nothing would send 4,000 and 1,000.
+# What a coordinator takes from all of its nodes together. 871 samples a second of 250 nodes, through real gRPC, took it 38 % of
+# a core. A thousand nodes that were asked for nothing would send 4,000, and 1,000 of them with readings.
 SAMPLES_A_SECOND = 1000
 READINGS_A_SECOND = 250
 

@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from c1m.errors import C1mError
 from c1m.phase import Close, Phase
 
 from .fleet import Target
 from .ledger import Entry, Ledger
 from .nodes import Nodes
 from .outcome import Outcome
-from .watch import Watch
+from .watch import Watch, silent
 
 CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
 
@@ -72,14 +71,11 @@ class Closing:
     async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
         """Tell nodes to close. What they do not do, their lease does."""
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, C1mError):
-                self.outcome.troubles.append(f"could not be told to close: {answer}")
-                self.watch.lose(entry, str(answer))
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
+        for entry, error in silent(entries, answers):
+            self.outcome.troubles.append(f"could not be told to close: {error}")
+            self.watch.lose(entry, str(error))
+        for entry in entries:  # but for those that are lost
+            self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
     async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
         """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""

@@ -10,7 +10,6 @@ from itertools import accumulate
 from c1m.errors import RefusedError
 from c1m.proof import NONCE_BYTES
 from c1m.routes import Address
-from c1m.schedule import Arrival
 
 from .fleet import ShardSettings, Target
 from .muster import Muster, muster
@@ -97,7 +96,7 @@ class Preparation:
         spec = self.spec
         return ShardSettings(
             schedule=spec.schedule,
-            arrival=Arrival.RUSH if spec.rushes else spec.arrival,
+            arrival=spec.effective_arrival,
             peak=spec.total,
             close=spec.close,
             close_order=spec.close_order,

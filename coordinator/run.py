@@ -15,7 +15,7 @@ from typing import Any
 
 from c1m.errors import C1mError, RefusedError
 from c1m.phase import Phase
-from c1m.schedule import NANOSECONDS, Arrival, Schedule
+from c1m.schedule import NANOSECONDS, Schedule
 from c1m.storm import TARGET
 
 from .closing import Closing
@@ -34,7 +34,7 @@ from .step import Standing, Step
 from .summary import measured
 from .takeover import Taken
 from .target_storms import TargetStorms, missed
-from .watch import SETTLE_SECONDS, View, Watch
+from .watch import SETTLE_SECONDS, View, Watch, silent
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
@@ -137,10 +137,11 @@ class Run:
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
     def look_out(self) -> None:
-        arrival = Arrival.RUSH if self.spec.rushes else self.spec.arrival
         asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
         host_of, found = self.outcome.host_of, self.outcome.diagnosis
-        self.lookout = Lookout(self.ledger, host_of, arrival, self.began, asked_to_drop=asked_to_drop, found=found)
+        self.lookout = Lookout(
+            self.ledger, host_of, self.spec.effective_arrival, self.began, asked_to_drop=asked_to_drop, found=found
+        )
 
     async def resume(self, taken: Taken) -> None:
         """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
@@ -284,11 +285,8 @@ class Run:
 
     def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:
         """Those that did not do as they were told."""
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, C1mError):
-                self.watch.lose(entry, str(answer))
-            elif answer is not None:
-                raise answer
+        for entry, error in silent(entries, answers):
+            self.watch.lose(entry, str(error))
 
     async def compare(self) -> Comparison:
         if accepting := self.accepting:

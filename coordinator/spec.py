@@ -74,6 +74,10 @@ class RunSpec:
         return not (self.stage or self.rate or self.ramp)
 
     @property
+    def effective_arrival(self) -> Arrival:
+        return Arrival.RUSH if self.rushes else self.arrival
+
+    @property
     def effective_rate(self) -> float:
         """The most connections that are due within a second; 0: as fast as they go."""
         return 0.0 if self.rushes else self.schedule.steepest

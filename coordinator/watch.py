@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from c1m.errors import C1mError, UnreachableError
@@ -188,6 +188,15 @@ class Watch:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def silent(entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> list[tuple[Entry, C1mError]]:
+    """Nodes that did not do as they were told, and why. Raises what else went wrong."""
+    failed = [(entry, answer) for entry, answer in zip(entries, answers, strict=True) if answer is not None]
+    for _, answer in failed:
+        if not isinstance(answer, C1mError):
+            raise answer
+    return [(entry, answer) for entry, answer in failed if isinstance(answer, C1mError)]
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:

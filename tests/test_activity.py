@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c1m.kernel import sockdiag
-from c1m.kernel.activity import Activity, look_at, parse_descriptor_limit, parse_run_delay, parse_state
+from c1m.kernel.activity import Activity, look_at, parse_descriptor_limit, parse_run_delay
 from c1m.kernel.cgroup import CgroupPids, tightest_pids
 from c1m.kernel.cgroup_events import Cgroups, cgroups_of, events, number_after
 from c1m.kernel.conntrack import parse_conntrack
+from c1m.kernel.process import parse_state
 
 settings.register_profile("unhurried", settings.default, deadline=None)
 settings.load_profile("unhurried")

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from c1m.kernel.host import read_text
-from c1m.kernel.process import parse_cpu_ticks
+from c1m.kernel.process import GONE, parse_cpu_ticks, parse_state
 
 STOPPED: Final = frozenset("Tt")  # by a signal, or by a debugger
-GONE: Final = frozenset("ZXx")
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,14 +48,6 @@ def tasks_of(pid: int) -> list[str]:
         return [f"{directory}/{thread}" for thread in os.listdir(directory)]
     except OSError:
         return []
-
-
-def parse_state(stat: str) -> str:
-    """The state's letter in /proc/PID/stat. Raises ValueError for text of another form."""
-    fields = stat.rpartition(")")[2].split()  # see parse_cpu_ticks
-    if not fields or not re.fullmatch("[A-Za-z]", fields[0]):
-        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which reads '3404 (cat) R 3396 ...'")
-    return fields[0]
 
 
 def parse_run_delay(schedstat: str) -> float | None:

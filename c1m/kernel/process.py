@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from c1m.kernel.host import read_text
+
+GONE: Final = frozenset("ZXx")  # states of what has ended, though nobody may have reaped it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,18 @@ def parse_cpu_ticks(stat: str) -> int:
     return sum(map(int, times))
 
 
+def parse_state(stat: str) -> str:
+    """The state's letter in /proc/PID/stat. Raises ValueError for text of another form."""
+    fields = stat.rpartition(")")[2].split()  # see parse_cpu_ticks
+    if not fields or not re.fullmatch("[A-Za-z]", fields[0]):
+        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which reads '3404 (cat) R 3396 ...'")
+    return fields[0]
+
+
 def is_over(pid: int) -> bool:
     """Whether a process has ended, though nobody may have reaped it."""
-    text = read_text(f"/proc/{pid}/stat")
-    return text is None or text.rpartition(")")[2].split()[:1] in (["Z"], ["X"])
+    stat = read_text(f"/proc/{pid}/stat")
+    return not stat or parse_state(stat) in GONE
 
 
 def cpu_seconds(pid: int) -> float | None:

@@ -70,7 +70,7 @@ PARSERS = (
     process.parse_descriptor_limit,
     processors.counters,
     owners.parse_parent,
-    activity.parse_state,
+    process.parse_state,
     activity.parse_run_delay,
     activity.parse_descriptor_limit,
     cgroup.parse_cgroups,
