@@ -12,7 +12,6 @@ from dataclasses import replace
 import trio
 
 from c1m import __version__, bounds, descriptors, link, tuning
-from c1m.crew import AT_ONCE, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import memory, process
@@ -28,6 +27,7 @@ from c1m.state import state_directory
 from c1m.sysctls import SYSCTLS
 from c1m.threads import in_thread
 from c1m.tuned import Tuned
+from c1m.zygote_control import AT_ONCE, Zygote
 
 LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
 

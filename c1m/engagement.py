@@ -17,7 +17,8 @@ from typing import Protocol
 import trio
 
 from c1m import link
-from c1m.crew import Child, Crew, Recruit, Zygote
+from c1m.child import Child, Recruit
+from c1m.crew import Crew
 from c1m.errors import C1mError, RefusedError
 from c1m.following import Following
 from c1m.kernel.reader import Reader
@@ -29,6 +30,7 @@ from c1m.reading import Reading
 from c1m.schedule import NANOSECONDS
 from c1m.threads import in_thread
 from c1m.units import format_duration
+from c1m.zygote_control import Zygote
 
 READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources

@@ -15,7 +15,6 @@ import trio
 from c1m.control import Control
 from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import server_credentials
-from c1m.crew import Zygote, zygote
 from c1m.descriptors import raise_to_hard
 from c1m.errors import UsageError
 from c1m.gate import Gate
@@ -25,6 +24,7 @@ from c1m.log import log
 from c1m.priority import before_children
 from c1m.rpc import READY
 from c1m.seam import Seam, serving
+from c1m.zygote_control import Zygote, zygote
 
 N = TypeVar("N", bound=Control)
 

@@ -2,7 +2,7 @@
 
 A process made here costs a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
 the module are shared pages. It is safe because gRPC was never imported: forking a process in which gRPC lives hangs.
-Run as ``python -m c1m.zygote MODULE DESCRIPTOR``; ``crew`` is the other side. The module has two
+Run as ``python -m c1m.zygote MODULE DESCRIPTOR``; ``zygote_control`` is the other side. The module has two
 functions: ``main(link, descriptors)`` is a child's whole life, ``rehearse()`` does once what every child will do.
 
 multiprocessing's forkserver was not taken: it imports the parent's ``__main__`` (our command line, hence gRPC) in every child.

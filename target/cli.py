@@ -21,11 +21,11 @@ from c1m.cli import (
     version_option,
 )
 from c1m.control_address import ControlAddress, parse_control_address
-from c1m.crew import Zygote
 from c1m.errors import UsageError
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
+from c1m.zygote_control import Zygote
 
 from .listeners import Bind
 from .node import TargetNode, check_bind

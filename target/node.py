@@ -12,14 +12,15 @@ import trio
 
 from c1m import descriptors
 from c1m.addresses import AddressPool
+from c1m.child import Child, Recruit
 from c1m.control import Control
-from c1m.crew import Child, Recruit, Zygote
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
 from c1m.node import Host, Inspection
 from c1m.phase import Close
 from c1m.threads import in_thread
+from c1m.zygote_control import Zygote
 
 from .listeners import Bind, open_listeners
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 import trio
 
 from c1m.control import Control
-from c1m.crew import Zygote
 from c1m.errors import RefusedError
 from c1m.kernel import owners, process, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
@@ -17,6 +16,7 @@ from c1m.kernel.reader import listening
 from c1m.node import Host, Inspection
 from c1m.ports import PortRanges
 from c1m.threads import in_thread
+from c1m.zygote_control import Zygote
 
 from .listeners import Bind
 from .node import CLOSING, Description, Preparation, count_local

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import children_of, coordinator, node, running
 
+from c1m.child import STUCK_SECONDS
 from c1m.coordinator.fleet import ShardSettings, Target, Worker
 from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
-from c1m.crew import STUCK_SECONDS
 from c1m.dealing import Share
 from c1m.endpoints import HostPort
 from c1m.engagement import MOST_REPLACED

@@ -102,7 +102,9 @@ def test_where_threads_get_no_table_every_child_is_a_process(tmp_path: Path) -> 
 CREW = """
 import sys, trio
 from c1m import link
-from c1m.crew import Crew, Recruit, zygote
+from c1m.child import Recruit
+from c1m.crew import Crew
+from c1m.zygote_control import zygote
 
 async def nothing_follows(dead, obituary):
     pass

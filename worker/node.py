@@ -11,8 +11,8 @@ import trio
 
 from c1m import bounds, link
 from c1m.addresses import AddressBlock, AddressPool, Interface
+from c1m.child import Child, Recruit
 from c1m.control import Control
-from c1m.crew import Child, Recruit, Zygote
 from c1m.engagement import Engagement
 from c1m.errors import RefusedError
 from c1m.following import Following
@@ -26,6 +26,7 @@ from c1m.schedule import Arrival, Revision, Stage
 from c1m.shapes import MOST_STAGES
 from c1m.threads import in_thread
 from c1m.units import format_bytes
+from c1m.zygote_control import Zygote
 
 from . import sources
 from .allowances import Allowances, refusal
