@@ -118,7 +118,10 @@ async def main():
             while not crew.obituaries:
                 await trio.lowlevel.checkpoint()
         print(len(crew.alive), crew.obituaries)
-        await crew.dismiss()
+        await crew.dismiss()  # sees that they ended; what the zygote says of that comes after it
+        with trio.fail_after(20):
+            while not made.status:
+                await trio.lowlevel.checkpoint()
         print(sorted(set(made.status.values())))
 
 trio.run(main)
