@@ -6,11 +6,6 @@ a proxy from the environment is used, and a stopped or cut-off peer goes unnotic
 
 from __future__ import annotations
 
-import os
-
-# gRPC logs what it does about connections to stderr, where a person reads ours. Its errors reach us as exceptions.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
 PROTOCOL = 1  # raised when nodes and coordinators of different versions would misunderstand each other
 
 READY = "listening on "  # what a node program prints on stdout once it can be called, followed by its address

@@ -2,6 +2,7 @@
 shards never carry gRPC, acceptors neither gRPC, trio, asyncio nor selectors."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,3 +165,29 @@ def test_what_children_carry(module: str, absent: set[str]) -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert absent & set(told.stdout.split()) == set()
+
+
+LOOK = """
+import os, sys
+
+class Look:
+    def find_spec(self, name, path=None, target=None):
+        if name == "grpc":
+            print(os.environ.get("GRPC_VERBOSITY"))
+
+sys.meta_path.insert(0, Look())
+import {module}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "level"), [("c1m.coordinator.channel", "NONE"), ("c1m.worker.__main__", "INFO"), ("c1m.target.__main__", "INFO")]
+)
+def test_what_grpc_logs_is_settled_before_it_is_imported(module: str, level: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+
+    told = subprocess.run(
+        [sys.executable, "-c", LOOK.format(module=module)], capture_output=True, text=True, check=True, env=environment
+    )
+
+    assert told.stdout.split() == [level]
