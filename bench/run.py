@@ -1,4 +1,5 @@
-"""What c1m costs beside the kernel: bench/reference.c and c1m take turns at the same connections, on this machine.
+"""What c1m costs beside the kernel and beside the interpreter: bench/reference.c, bench/bare.py and c1m take turns at the same
+connections, on this machine.
 
 python bench/run.py [--rounds N] [--million] [--json FILE]
 """
@@ -23,6 +24,7 @@ from namespace import inside_namespace
 from c1m.kernel.sockstat import read_sockstat
 
 SOURCE = Path(__file__).with_name("reference.c")
+BARE = Path(__file__).with_name("bare.py")
 RUN_SECONDS = 600  # for one measurement; a million takes about one
 QUIET_SOCKETS = 1000  # open on the machine, or in TIME_WAIT
 QUIET_SECONDS = 90.0  # to wait for that; TIME_WAIT lasts 60 s
@@ -136,10 +138,17 @@ def output_of(command: Sequence[str], directory: Path) -> str:
 
 
 def run_reference(binary: Path, mode: str, shape: tuple[int, int]) -> Measured:
-    pairs, per_pair = shape
-    told = json.loads(output_of([str(binary), mode, str(pairs), str(per_pair)], binary.parent))
+    return run_bench(f"{mode} C", [str(binary), mode], shape, binary.parent)
+
+
+def run_bare(shape: tuple[int, int], directory: Path) -> Measured:
+    return run_bench("bare Py", [sys.executable, str(BARE)], shape, directory)
+
+
+def run_bench(way: str, command: Sequence[str], shape: tuple[int, int], directory: Path) -> Measured:
+    told = json.loads(output_of([*command, *map(str, shape)], directory))
     return Measured(
-        f"{mode} C",
+        way,
         told["connections"],
         told["ramp_seconds"],
         told["connections_per_second"],
@@ -167,6 +176,7 @@ def measure(size: Size, rounds: int, directory: Path) -> list[tuple[Before, Meas
     ways: list[Callable[[], Measured]] = [
         lambda: run_reference(binary, "planned", size.planned),
         lambda: run_reference(binary, "naive", size.naive),
+        lambda: run_bare(size.planned, directory),
         lambda: run_c1m(size.total, directory),
     ]
     results = []
