@@ -101,7 +101,7 @@ class Control(ABC):
         if self.engagement is not None:
             if self.engagement.stopping:
                 await self.engagement.crew.dismiss()
-            await self.engagement.stop(self.engagement.closing)
+            await self.engagement.stop(self.engagement.closing, "it was told to leave")
             await self.engagement.over.wait()
 
     # -- its host's settings

@@ -36,6 +36,8 @@ READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
+ASKED = "it was asked to"  # why it closes, where a Stop was why
+UNPREPARED = "it could not be prepared"
 MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
 
 
@@ -74,6 +76,7 @@ class Engagement:
         self.replacements: list[Replacement] = []
         self.settling = False  # it comes to its end: nothing takes the place of anything any more
         self.stopping = False
+        self.closing_because = ""
         self.over = trio.Event()
         self.ready = trio.Event()
         self.changed = trio.Event()
@@ -128,10 +131,10 @@ class Engagement:
             raise C1mError(await self.crew.zygote.obituary(gone[0]))
         self.going = True
 
-    async def stop(self, order: link.Message) -> None:
-        """Begin to close; the last sample tells when all is closed. Saying it twice changes nothing."""
+    async def stop(self, order: link.Message, because: str) -> None:
+        """Begin to close; samples tell why, and the last one when all is closed. Saying it twice changes nothing."""
         if not self.stopping:
-            self.stopping = True
+            self.stopping, self.closing_because = True, because
             self.belongings.close()
             await self.crew.close(order)
             self.touch()
@@ -193,9 +196,11 @@ class Engagement:
             began = trio.current_time()
             await trio.sleep(LEASE_CHECK_SECONDS)
             slept = trio.current_time() - began
+        lease = format_duration(self.lease_seconds)
         if not self.stopping:
-            log(f"run {self.run_id}: nobody has watched for {format_duration(self.lease_seconds)}; closing what it opened")
-        await self.stop(self.closing)
+            log(f"run {self.run_id}: nobody has watched for {lease}; closing what it opened")
+        stood_still = ", for which it did not run itself" if slept > self.lease_seconds else ""
+        await self.stop(self.closing, f"its lease of {lease} ended{stood_still}")
 
     async def read_host(self) -> None:
         """Once a second, from before anything is opened."""
@@ -291,4 +296,5 @@ class Engagement:
             revision=following.revision if following else None,
             reached_ns=self.crew.reached_ns(),
             taken_ns=time.monotonic_ns(),
+            closing_because=self.closing_because,
         )

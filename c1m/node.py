@@ -84,6 +84,7 @@ class Sample:
     waves: tuple[Wave, ...] = ()  # of each storm, as far as they have come
     calm: bool = False  # nothing is replaced any more, and nothing is in flight
     taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not told
+    closing_because: str = ""  # why the node closes what it opened, or accepted; empty while it does not
 
     def superseding(self, older: Sample) -> Sample:
         """This one, with what only an older one told: nodes tell it once, and all else again."""

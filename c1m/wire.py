@@ -128,6 +128,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
         calm=sample.calm,
         taken_ns=sample.taken_ns,
+        closing_because=sample.closing_because,
     )
 
 
@@ -177,6 +178,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         waves=tuple(Wave(wave.dropped, wave.returned, wave.recovered_seconds, wave.slowest_seconds) for wave in sample.waves),
         calm=sample.calm,
         taken_ns=sample.taken_ns,
+        closing_because=sample.closing_because,
     )
 
 

@@ -40,6 +40,7 @@ class Entry:
     ramp_opened: int = 0  # connections opened until they were as many as planned; what is opened after that is no ramp
     ramp_ns: int = 0  # ... and within how long
     lost: str = ""  # why nothing more will come from it; empty while something does. Final: see loss.py
+    left: bool = False  # lost, and it closes what it had by itself: nobody has to tell it
     history: History = field(default_factory=History)
     trail: Trail = field(default_factory=Trail)
     saturation: Saturation = field(default_factory=Saturation)

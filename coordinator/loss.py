@@ -9,6 +9,8 @@ from typing import Any
 
 from c1m.units import format_duration
 
+LEFT = "closed what it had of the run"  # in the reason, where a node said so itself
+
 
 class OnLoss(enum.Enum):
     """What becomes of the run then."""

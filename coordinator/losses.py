@@ -20,14 +20,13 @@ BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the
 
 
 class Losses:
-    """``end`` ends it. Until ``closing`` is set, ``over`` is set when a loss ends the run."""
+    """``end`` ends it. Until the run closes, ``over`` is set when a loss ends it."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
         self.watch = watch
         self.outcome = outcome
         self.over = asyncio.Event()
-        self.closing = False
         self.settled = False  # what is open is about to be compared, and no share is moved any more
         self.mover = Mover(nodes, watch, outcome)
         self.moves: list[asyncio.Task[None]] = []
@@ -36,9 +35,9 @@ class Losses:
 
     def take(self, entry: Entry) -> None:
         """Called once for each node that is lost."""
-        if entry is not self.watch.ledger.target:
+        if entry is not self.watch.ledger.target and not entry.left:
             self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
-        if self.closing:
+        if self.watch.closing:
             return
         if not self.started:
             self.over.set()
@@ -53,6 +52,11 @@ class Losses:
         self.outcome.troubles.append(reason)
         self.watch.say(reason)
         self.over.set()
+
+    async def unless_over(self) -> None:
+        """Does not return where a loss has ended the run: whoever does its steps is about to be cancelled."""
+        if self.over.is_set():
+            await asyncio.Event().wait()
 
     @property
     def moving(self) -> bool:

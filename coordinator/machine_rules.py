@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from .loss import LEFT
 from .rule import ANY, BOTH, GROWTH, TARGET, UNACCEPTED, Rule
 from .saturation import ALL_OF_A_CPU_PERCENT, WAITING_PERCENT
 from .signs import AtLeast, Error, Full, Lost, Overflowing, Rose, Silent, Told
@@ -12,6 +13,16 @@ from .stall import PATIENCE_SECONDS
 FULLEST: Final = Full("descriptors", "descriptors_limit", "{value} of {limit} in the fullest process", percent=99)
 
 MACHINE_RULES: Final = (
+    Rule(
+        "node silent",
+        BOTH,
+        ANY,
+        (Lost(LEFT),),
+        "it closed its connections itself, and is not heard any more",
+        "let the coordinator run: where it is stopped (^Z, kill -STOP) for longer than --lease, nodes take it for dead; who "
+        "told a node to leave is in its log",
+        instead_of=("refused", *UNACCEPTED),
+    ),
     *(
         Rule(
             "node silent",

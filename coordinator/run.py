@@ -154,7 +154,7 @@ class Run:
         self.started, self.began, self.standing = True, taken.began, taken.standing
         self.nodes.engaged = [entry.name for entry in self.ledger.entries]
         revisions = len(self.ledger.revisions)
-        self.losses.closing = self.standing.step is Step.CLOSE
+        self.watch.closing = self.standing.step is Step.CLOSE
         self.losses.mover.ready.set()
         for entry in self.ledger.entries:
             await taken.follow(entry, self.watch)
@@ -240,6 +240,7 @@ class Run:
 
     async def made_good(self) -> None:
         """Until all is open that others have taken over from lost workers; from here on nothing is moved any more."""
+        await self.watch.heard_again()
 
         def done() -> bool:
             return not self.losses.moving and self.ledger.all_at(Phase.HOLDING, self.ledger.workers)
@@ -250,7 +251,7 @@ class Run:
 
     def tell_causes(self) -> None:
         """Why connections do not come, or go, as soon as the evidence shows it."""
-        if self.lookout:
+        if self.lookout and not self.watch.vitality.unheard:
             for sentence in self.lookout.look(time.monotonic()):
                 self.watch.say(sentence)
             self.outcome.diagnosis = list(self.lookout.diagnosis.found.values())
@@ -289,6 +290,17 @@ class Run:
             self.watch.lose(entry, str(error))
 
     async def compare(self) -> Comparison:
+        """Of what is so now. While a coordinator stands still nodes may close, and what it has heard of them is old."""
+        while True:
+            await self.watch.heard_again()
+            await self.losses.unless_over()
+            pause, found = self.watch.vitality.pause, await self.compare_now()
+            self.watch.vitality.wake(time.monotonic())
+            stood_still = self.watch.vitality.pause
+            if stood_still is pause or stood_still is None or stood_still.seconds < self.spec.lease:
+                return found
+
+    async def compare_now(self) -> Comparison:
         if accepting := self.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.spec.turnover:  # who came and went in between is in no count of those who are open
@@ -307,7 +319,7 @@ class Run:
 
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
-        self.losses.closing = True
+        self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
         if self.lookout:

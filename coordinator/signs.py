@@ -99,10 +99,12 @@ class Overflowing:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The node's connection to the coordinator ended, and this is what it ended of."""
+    """Nothing more comes from the node, for a reason with these words in it."""
+
+    words: str = ""
 
     def shows(self, seen: Evidence) -> str:
-        return seen.lost
+        return seen.lost if self.words in seen.lost else ""
 
     def known(self, _: Evidence) -> bool:
         return True

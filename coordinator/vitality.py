@@ -7,10 +7,24 @@ a peer is usually silent; here that is known, and a number is easier to understa
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TICK_SECONDS = 0.25
 # A machine that was full of work (a million heartbeats on two cores) once said nothing for 3 s, and was well. From the last
 # word to the loss it takes a tick more at most, and people wait for 5 s.
 SILENCE_SECONDS = 4.5
+PAUSE_SECONDS = 1.0  # without a tick, and the coordinator stood still: what it knew of a node before may be so no longer
+
+
+class Pause(NamedTuple):
+    """In which the coordinator did not run: by its clock."""
+
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
 
 
 class Vitality:
@@ -26,9 +40,12 @@ class Vitality:
         self.awake = 0.0  # seconds of the coordinator's that count
         self.ticked: float | None = None
         self.heard: dict[str, float] = {}  # node -> ``awake`` when it was last heard
+        self.pause: Pause | None = None  # the newest
+        self.unheard: set[str] = set()  # since then
 
     def tick(self, now: float) -> list[str]:
         """Those that have been silent for too long; each is told once."""
+        self.wake(now)
         if self.ticked is not None:
             self.awake += min(now - self.ticked, self.most)
         self.ticked = now
@@ -37,10 +54,18 @@ class Vitality:
             self.forget(name)
         return silent
 
+    def wake(self, now: float) -> None:
+        """Whether there was a pause up to now. To be asked before anything is done with what has come meanwhile."""
+        began = self.ticked
+        if began is not None and now - began >= PAUSE_SECONDS and (self.pause is None or self.pause.began != began):
+            self.pause, self.unheard = Pause(began, now), set(self.heard)
+
     def hear(self, name: str) -> None:
         """Something from a node, or that from here on something has to come."""
         self.heard[name] = self.awake
+        self.unheard.discard(name)
 
     def forget(self, name: str) -> None:
         """Nothing more has to come from it."""
         self.heard.pop(name, None)
+        self.unheard.discard(name)

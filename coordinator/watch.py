@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 from c1m.errors import C1mError, UnreachableError
 from c1m.pace import pace_of
 from c1m.phase import Phase
 from c1m.reading import Reading
+from c1m.units import format_duration
 
 from .fleet import Target, Told, Worker
 from .gauges import Gauges
 from .ledger import Entry, Ledger
+from .loss import LEFT
 from .scribe import Scribe
 from .vitality import SILENCE_SECONDS, TICK_SECONDS, Vitality
 
@@ -45,6 +48,7 @@ class Watch:
         self.streams: dict[str, asyncio.Task[None]] = {}
         self.vitality = Vitality()
         self.pulse: asyncio.Task[None] | None = None
+        self.closing = False  # what is open is being closed, or about to be: a node that closes does as it is asked
         self.on_loss: Callable[[Entry], None] = lambda _: None
 
     def say(self, sentence: str) -> None:
@@ -52,7 +56,7 @@ class Watch:
         self.scribe.said(sentence)
         self.view.say(sentence)
 
-    def follow(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncIterator[Told] | None = None) -> None:
+    def follow(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncGenerator[Told] | None = None) -> None:
         """Take in a node's samples, for as long as they come. Saying it twice changes nothing.
 
         ``samples``: where it is being watched already.
@@ -62,20 +66,20 @@ class Watch:
             self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node, run_id, samples))
             self.pulse = self.pulse or asyncio.create_task(self.feel())
 
-    async def take_in(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncIterator[Told] | None) -> None:
+    async def take_in(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncGenerator[Told] | None) -> None:
         pace = pace_of(len(self.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
                 samples = None
         except C1mError as error:
-            self.lose(entry, str(error))
+            self.lose(entry, f"{error}{self.meanwhile(entry.name)}")
         else:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
         finally:
             self.vitality.forget(entry.name)
 
-    async def broke(self, entry: Entry, samples: AsyncIterator[Told]) -> bool:
+    async def broke(self, entry: Entry, samples: AsyncGenerator[Told]) -> bool:
         """A stream to its end; whether it broke after it had said something, and another one is worth a try.
 
         A connection breaks where the network hiccups, and where this coordinator stood still for longer than keepalive
@@ -83,15 +87,34 @@ class Watch:
         """
         heard = False
         try:
-            async for told in samples:
-                heard = True
-                self.vitality.hear(entry.name)
-                self.hear(entry, told)
+            async with aclosing(samples):
+                async for told in samples:
+                    heard = True
+                    if told.sample.closing_because and not self.closing:
+                        self.leave(entry, told.sample.closing_because)
+                        return False
+                    self.vitality.wake(time.monotonic())
+                    self.vitality.hear(entry.name)
+                    self.hear(entry, told)
         except UnreachableError:
             if not heard:
                 raise
             return entry.sample.phase is not Phase.CLOSED
         return False
+
+    def leave(self, entry: Entry, because: str) -> None:
+        """A node closes, though nobody here has asked it to. What it counts from then on is its closing, and nothing else's."""
+        entry.left = True
+        self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry.name)}")
+
+    def meanwhile(self, name: str) -> str:
+        """What this coordinator did since it last heard of a node, if that was to stand still; empty: it did not."""
+        self.vitality.wake(time.monotonic())
+        pause, began = self.vitality.pause, self.ledger.timeline.began
+        if pause is None or name not in self.vitality.unheard:
+            return ""
+        since = "" if began is None else f", from {format_duration(round(pause.began - began, 1))} into the run on"
+        return f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}{since}"
 
     async def feel(self) -> None:
         """Who has been silent for too long is lost."""
@@ -171,6 +194,12 @@ class Watch:
             began = time.monotonic()
         self.view.show(self.ledger, doing, progress())
         return True
+
+    async def heard_again(self) -> None:
+        """Until every node has said how it is since this coordinator last stood still, or is lost."""
+        self.vitality.wake(time.monotonic())
+        if self.vitality.unheard:
+            await self.wait("waking", lambda: not self.vitality.unheard, lambda: 0.0)
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
         """Until a count has reached its goal, or stopped moving."""

@@ -14,6 +14,7 @@ from c1m import descriptors
 from c1m.addresses import AddressPool
 from c1m.child import Child, Recruit
 from c1m.control import Control
+from c1m.engagement import ASKED, UNPREPARED
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
@@ -83,7 +84,7 @@ class TargetNode(Control):
             await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
             await engagement.all_ready()
         except BaseException:
-            await engagement.stop(CLOSING)
+            await engagement.stop(CLOSING, UNPREPARED)
             raise
         return self.listening
 
@@ -140,7 +141,7 @@ class TargetNode(Control):
         """Close everything; how many connections the kernel still had. None: it does not say."""
         engagement = await self.find(run_id)
         left = await self.left()
-        await engagement.stop(CLOSING)
+        await engagement.stop(CLOSING, ASKED)
         return left
 
     async def left(self) -> int | None:

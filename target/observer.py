@@ -9,6 +9,7 @@ from dataclasses import replace
 import trio
 
 from c1m.control import Control
+from c1m.engagement import ASKED
 from c1m.errors import RefusedError
 from c1m.kernel import owners, process, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
@@ -121,7 +122,7 @@ class Observer(Control):
 
     async def stop(self, run_id: str) -> None:
         """What the server has left open is not known to be the run's."""
-        await (await self.find(run_id)).stop(CLOSING)
+        await (await self.find(run_id)).stop(CLOSING, ASKED)
 
 
 def chosen_ports(host: HostFacts) -> dict[str, int]:

@@ -59,7 +59,7 @@ def with_sign(seen: Evidence, sign: Sign) -> Evidence:
         case Silent():
             return replace(seen, silent_seconds=sign.seconds)
         case Lost():
-            return replace(seen, lost="target t:7200 is gone")
+            return replace(seen, lost=f"target t:7200 is gone, {sign.words}")
         case Told():
             return replace(seen, told=(f"it {sign.words}",))
     raise AssertionError(sign)

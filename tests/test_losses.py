@@ -154,6 +154,41 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_is_free_when_it_goe
         assert all_gone([pid for pid in nodes.below() if pid in shards], 10)
 
 
+@pytest.mark.parametrize("hold", ["1s", "60s"])
+def test_a_coordinator_that_was_stopped_until_leases_ended_says_so_and_blames_nobody(hold: str, tmp_path: Path) -> None:
+    """When it goes on, its hold is over, or is not."""
+    with fleet() as nodes:
+        with running(tmp_path, "--hold", hold, "--lease", "2s") as coord:
+            coord.until("holding")
+            below = {pid: name for each in (*nodes.workers, nodes.target) for pid, name in children_of(each.pid).items()}
+            coord.process.send_signal(signal.SIGSTOP)
+            assert all_gone([pid for pid, name in below.items() if name.startswith(("c1m-shard", "c1m-acceptor"))], 30)
+            coord.process.send_signal(signal.SIGCONT)
+            code, summary = coord.end()
+
+    assert (code, summary["verdict"]) == (4, "degraded")
+    assert summary["established_at_hold_end"] is None
+    assert [worker["last_known"]["open"] for worker in summary["workers"]] == [EACH] * 3
+    assert {loss["node"] for loss in summary["losses"]} == {f"worker {each}" for each in CONTROL} | {"target 127.0.0.1:27690"}
+    for loss in summary["losses"]:
+        assert "its lease of 2 s ended; this coordinator did not run meanwhile, for " in loss["reason"]
+    assert summary["diagnosis"] == []
+    assert not any("reached again" in line for line in coord.lines)
+
+
+def test_a_worker_that_is_told_to_leave_says_so_and_is_not_counted(tmp_path: Path) -> None:
+    with fleet() as nodes, running(tmp_path, "--hold", "3s") as coord:
+        coord.until("holding")
+        nodes.workers[2].terminate()
+        code, summary = coord.end()
+
+    assert code == 4
+    assert [loss["reason"] for loss in summary["losses"]] == [
+        f"worker {CONTROL[2]} closed what it had of the run: it was told to leave"
+    ]
+    assert summary["established_at_hold_end"] == TOTAL - EACH
+
+
 @pytest.mark.parametrize("end", ["abort", "every worker"])
 def test_a_run_that_cannot_go_on_ends_at_once_and_says_why(end: str, tmp_path: Path) -> None:
     words = ("--on-loss", "abort") if end == "abort" else ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.vitality import SILENCE_SECONDS, TICK_SECONDS, Vitality
+from c1m.coordinator.vitality import SILENCE_SECONDS, TICK_SECONDS, Pause, Vitality
 
 NODE, OTHER = "worker a:7100", "worker b:7100"
 
@@ -49,6 +49,23 @@ def test_a_coordinator_that_was_stopped_takes_nobody_for_lost_when_it_wakes_up(p
     vitality.hear(NODE)  # what had come meanwhile, once somebody could read it
 
     assert [name for _, name in ticks(vitality, 3.0, 2.0 + pause)] == [OTHER]
+
+
+def test_what_was_known_before_a_pause_is_old_until_each_node_is_heard_again() -> None:
+    vitality = Vitality()
+    for name in (NODE, OTHER):
+        vitality.hear(name)
+    assert not list(ticks(vitality, 2.0))
+    assert (vitality.pause, vitality.unheard) == (None, set())
+
+    vitality.wake(10.0)  # by what has come, before the next tick
+    vitality.hear(NODE)
+    vitality.tick(10.1)
+
+    assert vitality.pause == Pause(2.0, 10.0)
+    assert vitality.unheard == {OTHER}
+    vitality.forget(OTHER)
+    assert not vitality.unheard
 
 
 @given(st.lists(st.floats(0, 1000), max_size=200), st.integers(0, 200))

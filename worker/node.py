@@ -13,7 +13,7 @@ from c1m import bounds, link
 from c1m.addresses import AddressBlock, AddressPool, Interface
 from c1m.child import Child, Recruit
 from c1m.control import Control
-from c1m.engagement import Engagement
+from c1m.engagement import ASKED, UNPREPARED, Engagement
 from c1m.errors import RefusedError
 from c1m.following import Following
 from c1m.kernel import memory, sockdiag
@@ -148,7 +148,7 @@ class WorkerNode(Control):
             await engagement.crew.hire([recruit(shard) for shard in preparation.shards])
             await engagement.all_ready()
         except BaseException:
-            await engagement.stop(engagement.closing)
+            await engagement.stop(engagement.closing, UNPREPARED)
             raise
 
     async def start(self, run_id: str) -> None:
@@ -284,7 +284,7 @@ class WorkerNode(Control):
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         engagement = await self.find(run_id)
         rate = self.close_rate(close, rate, self.shards)
-        await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)))
+        await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)), ASKED)
 
     def close_rate(self, close: Close, wanted: float, shards: Sequence[ShardAssignment]) -> float:
         version = next((shard.space.sources.version for shard in shards), None)

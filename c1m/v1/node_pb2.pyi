@@ -268,7 +268,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., sources: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm", "taken_ns", "replacements")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm", "taken_ns", "replacements", "closing_because")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -304,6 +304,7 @@ class Sample(_message.Message):
     CALM_FIELD_NUMBER: _ClassVar[int]
     TAKEN_NS_FIELD_NUMBER: _ClassVar[int]
     REPLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    CLOSING_BECAUSE_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -325,7 +326,8 @@ class Sample(_message.Message):
     calm: bool
     taken_ns: int
     replacements: _containers.RepeatedCompositeFieldContainer[Replacement]
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., calm: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ...) -> None: ...
+    closing_because: str
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., calm: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_because: _Optional[str] = ...) -> None: ...
 
 class Replacement(_message.Message):
     __slots__ = ("obituary", "connections", "ended_ns", "after_ns")
