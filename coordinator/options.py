@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from c1m.errors import UsageError
-
 from .config import config_layer, read_layer
 from .layers import make_spec
 from .settings import PARSERS
@@ -75,13 +73,3 @@ def settings(context: typer.Context, spec: Path | None, config: Path | None, def
     if default_total:
         layers.append(("default", {"total": default_total}))
     return make_spec(layers)
-
-
-def check_writable(json_file: str | None) -> None:
-    """Before the run, not after it. Raises UsageError."""
-    if json_file in (None, "-"):
-        return
-    try:
-        Path(str(json_file)).touch()
-    except OSError as error:
-        raise UsageError(f"--json: cannot write {json_file}: {error.strerror}") from None

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from .document import written
+from .json_file import STDOUT, write_whole
 
 REPORT_COLUMNS = 160
 
 
 def publish(document: Any, report: Callable[[Console], None], json_file: str | None) -> None:
-    """``json_file`` was found writable before; "-" is stdout, alone."""
+    """``json_file`` was found writable before; "-" is stdout, alone. Raises C1mError when it is so no longer."""
     text = written(document)
-    if json_file == "-":
+    if json_file == STDOUT:
         print(text)
         return
-    if json_file:
-        Path(json_file).write_text(text + "\n")
-    report(stdout_console())
+    try:
+        if json_file:
+            write_whole(json_file, text + "\n")
+    finally:
+        report(stdout_console())
 
 
 def stdout_console() -> Console:

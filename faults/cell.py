@@ -155,8 +155,8 @@ def tell(fleet: Fleet, struck: float, seen: Observation) -> None:
     if noticed := min(filter(None, said), default=None):
         seen.noticed, seen.noticed_seconds = noticed.text.replace(f"{fleet.folder}/", ""), noticed.at - struck
     seen.exit_code = coordinator.process.returncode
-    if text := fleet.summary.exists() and fleet.summary.read_text():  # it is made at once, and empty until the end
-        summary = json.loads(text)
+    if fleet.summary.exists():
+        summary = json.loads(fleet.summary.read_text())
         seen.verdict, seen.reasons = summary["verdict"], summary["reasons"]
         began = (fleet.former or coordinator).began
         seen.unexplained = unexplained(summary) + misdated(summary, time.monotonic() - began)

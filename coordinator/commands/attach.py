@@ -17,8 +17,9 @@ from ..contents import ENDED, INCOMPLETE, Contents, contents_of
 from ..ending import tell_end
 from ..hangup import stderr_console
 from ..journal import files_of
+from ..json_file import check_writable
 from ..layers import make_spec
-from ..options import JournalDirectory, JsonFile, TlsDirectory, check_writable
+from ..options import JournalDirectory, JsonFile, TlsDirectory
 from ..session import attach as attach_to
 from ..shelf import Shelf, shelf_of
 

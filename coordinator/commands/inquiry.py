@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import typer
 
+from ..json_file import check_writable
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -24,7 +25,6 @@ from ..options import (
     TlsDirectory,
     Total,
     Workers,
-    check_writable,
     settings,
 )
 from ..preflight import Preflight

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..ending import tell_end
 from ..hangup import stderr_console
+from ..json_file import check_writable
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -28,7 +29,6 @@ from ..options import (
     TlsDirectory,
     Total,
     Workers,
-    check_writable,
     settings,
 )
 from ..session import conduct

@@ -14,7 +14,8 @@ from c1m.cli import option
 from c1m.units import format_bytes, parse_count
 
 from ..contents import contents_of
-from ..options import JournalDirectory, JsonFile, check_writable
+from ..json_file import check_writable
+from ..options import JournalDirectory, JsonFile
 from ..output import publish
 from ..shelf import Shelf, shelf_of, stems
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..options import JournalDirectory, JsonFile, check_writable
+from ..json_file import check_writable
+from ..options import JournalDirectory, JsonFile
 from ..output import publish
 from ..replay import replay
 from ..report import print_report

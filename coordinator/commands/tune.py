@@ -13,6 +13,7 @@ from c1m.errors import UsageError
 from c1m.limits.files import deploy_files
 
 from ..advice import advice_of, changed, script
+from ..json_file import check_writable
 from ..options import (
     CloseBy,
     ConfigFile,
@@ -30,7 +31,6 @@ from ..options import (
     TlsDirectory,
     Total,
     Workers,
-    check_writable,
     settings,
 )
 from ..output import publish
