@@ -60,7 +60,16 @@ MACHINE_RULES: Final = (
         "the kernel killed processes of its cgroup, which was out of memory",
         limit="cgroup-memory",
         also=(Told("SIGKILL"), Rose("cgroup_memory_hits")),
-        instead_of=("memory", "refused", *UNACCEPTED),
+        instead_of=("memory", "acceptor ended", "refused", *UNACCEPTED),
+    ),
+    Rule(
+        "acceptor ended",
+        TARGET,
+        ANY,
+        (Told("acceptor "),),
+        "processes of it ended, and the kernel closed the connections that they held",
+        "look what ended them: somebody's kill, the kernel (dmesg), or a defect of c1m, which its last words name",
+        instead_of=("refused", *UNACCEPTED),
     ),
     Rule("memory", BOTH, ANY, (Told("of memory left"),), "it was about to run out of memory", limit="memory"),
     Rule(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from itertools import accumulate
 
-from c1m.errors import RefusedError
+from c1m.errors import RefusedError, UnreachableError
 from c1m.proof import NONCE_BYTES
 from c1m.routes import Address
 
@@ -16,7 +17,9 @@ from .muster import Muster, muster
 from .nodes import Nodes
 from .outcome import Outcome
 from .plan import Plan
-from .watch import Watch
+from .watch import Watch, event_within
+
+TARGET_SECONDS = 1.0  # for a target to tell how an acceptor ended: samples come four times as often
 
 
 class Preparation:
@@ -83,14 +86,26 @@ class Preparation:
         settings, run_id = self.shard_settings(), self.nodes.run_id
         self.nodes.engaged += [worker.name for worker in plan.workers]
         points = accumulate((worker.planned for worker in plan.workers), initial=0)
-        await asyncio.gather(
-            *(
-                self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point)
-                for worker, point in zip(plan.workers, points, strict=False)
+        try:
+            await asyncio.gather(
+                *(
+                    self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point)
+                    for worker, point in zip(plan.workers, points, strict=False)
+                )
             )
-        )
+        except RefusedError as refusal:
+            await self.look_at_target(refusal)
+            raise
         for entry in self.watch.ledger.workers:
             self.watch.follow(entry, self.nodes[entry.name], run_id)
+
+    async def look_at_target(self, refusal: RefusedError) -> None:
+        """To whoever asked it, an acceptor that ended is a stranger. Raises UnreachableError with how it ended."""
+        target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
+        while target and not target.sample.obituaries and time.monotonic() < deadline:
+            await event_within(self.watch.news, deadline - time.monotonic())
+        if target and (ended := "; ".join(target.sample.obituaries)):
+            raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:
         spec = self.spec

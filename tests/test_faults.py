@@ -121,6 +121,7 @@ def test_a_killed_acceptors_connections_are_drops_with_a_cause(tmp_path: Path) -
 
     summary = summary_in(told)
     assert sum(summary["dropped"].values()) == TOTAL // 2
+    assert [(each["cause"], each["node"]) for each in summary["diagnosis"]] == [("acceptor ended", "target 127.0.0.1:23200")]
     assert summary["established_at_hold_end"] == TOTAL // 2
 
 
