@@ -31,6 +31,10 @@ class UnreachableError(C1mError):
     exit_code = 4
 
 
+class GoneError(UnreachableError):
+    """Nobody listens where the node did: its machine says so."""
+
+
 class AbandonedError(C1mError):
     """The operator did not want it any more, before there was anything to tell a summary of."""
 

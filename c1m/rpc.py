@@ -13,13 +13,16 @@ READY = "listening on "  # what a node program prints on stdout once it can be c
 # A plan for a node with thousands of shards stays far below this; garbage above it is refused before it is parsed.
 LONGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 
-KEEPALIVE_MS = 2000
+# A peer that has said nothing for the first is asked, and given up after the second. Together that is a second less than a
+# coordinator waits for a node (coordinator/vitality.py), in which it can reach it anew.
+KEEPALIVE_MS = 1500
+ANSWER_MS = 2000
 _SHARED = [
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", ANSWER_MS),
     (
         "grpc.http2.ping_timeout_ms",
-        KEEPALIVE_MS,
+        ANSWER_MS,
     ),  # 60 s by default: a SIGSTOPped peer's kernel still acknowledges
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),

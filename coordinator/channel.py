@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import grpc
 
 from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import channel_credentials
-from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
+from c1m.errors import C1mError, GoneError, RefusedError, UnreachableError, UsageError
 from c1m.identity import Identity
 from c1m.node import Host
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
@@ -25,6 +27,7 @@ T = TypeVar("T")
 
 CALL_SECONDS = 10.0  # for an answer to what takes no time
 CLOCK_CALLS = 3
+NOBODY = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect(), to a port and to a path
 
 
 class Description(Protocol):
@@ -58,7 +61,8 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
-        return UnreachableError(f"{name} is unreachable ({details}); is it started, and its port open?")
+        error = GoneError if any(said in details for said in NOBODY) else UnreachableError
+        return error(f"{name} is unreachable ({details}); is it started, and its port open?")
     if code is grpc.StatusCode.INTERNAL:  # what c1m.seam makes of a node that could not go on: its own words
         return UnreachableError(f"{name}: {details}")
     return C1mError(f"{name}: {details} ({code.name})")

@@ -101,6 +101,10 @@ class Worker(Node):
         super().__init__("worker", address, identity)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
+    def anew(self) -> Worker:
+        """The same node, over a connection of its own."""
+        return Worker(self.address, self.identity)
+
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
@@ -187,6 +191,10 @@ class Target(Node):
     def __init__(self, address: ControlAddress, identity: Identity | None = None) -> None:
         super().__init__("target", address, identity)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
+
+    def anew(self) -> Target:
+        """The same node, over a connection of its own."""
+        return Target(self.address, self.identity)
 
     async def describe(self) -> TargetDescription:
         request = target_pb2.TargetServiceDescribeRequest()

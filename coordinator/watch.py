@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from c1m.errors import C1mError, UnreachableError
+from c1m.errors import C1mError, GoneError, UnreachableError
 from c1m.pace import pace_of
 from c1m.phase import Phase
 from c1m.reading import Reading
@@ -18,6 +18,7 @@ from .fleet import Target, Told, Worker
 from .gauges import Gauges
 from .ledger import Entry, Ledger
 from .loss import LEFT
+from .rejoin import watched_again
 from .scribe import Scribe
 from .vitality import SILENCE_SECONDS, TICK_SECONDS, Vitality
 
@@ -70,7 +71,7 @@ class Watch:
         pace = pace_of(len(self.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
-                samples = None
+                samples = watched_again(node, run_id, pace)
         except C1mError as error:
             self.lose(entry, f"{error}{self.meanwhile(entry.name)}")
         else:
@@ -80,25 +81,23 @@ class Watch:
             self.vitality.forget(entry.name)
 
     async def broke(self, entry: Entry, samples: AsyncGenerator[Told]) -> bool:
-        """A stream to its end; whether it broke after it had said something, and another one is worth a try.
+        """A stream to its end; whether it broke, and another one is worth a try.
 
-        A connection breaks where the network hiccups, and where this coordinator stood still for longer than keepalive
-        (c1m/rpc.py) lets it; the node is none the worse for it. One that is gone refuses the next, or does not answer it.
+        A connection breaks where the network or the node hiccups, and where this coordinator stood still for longer than
+        keepalive (c1m/rpc.py) lets it; the node is none the worse for it. How long it may be silent is for ``feel`` to say.
         """
-        heard = False
         try:
             async with aclosing(samples):
                 async for told in samples:
-                    heard = True
                     if told.sample.closing_because and not self.closing:
                         self.leave(entry, told.sample.closing_because)
                         return False
                     self.vitality.wake(time.monotonic())
                     self.vitality.hear(entry.name)
                     self.hear(entry, told)
+        except GoneError:
+            raise
         except UnreachableError:
-            if not heard:
-                raise
             return entry.sample.phase is not Phase.CLOSED
         return False
 
