@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -269,6 +270,50 @@ def test_with_certificates_only_its_operator_takes_it_over(tmp_path: Path) -> No
 
     assert (refused.returncode, "is of operator anna, who alone may command it" in refused.stderr) == (4, True), refused.stderr
     assert_whole(summary, 300)
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=160k tmpfs "$JOURNAL"
+$COORD run "$@" 2>"$SAID" & coordinator=$!
+until grep -q "its journal does not" "$SAID" || ! kill -0 $coordinator; do sleep 0.05; done
+kill -KILL $coordinator
+wait $coordinator
+$AGAIN
+$COORD attach --journal "$JOURNAL" --json "$TOLD" 2>&1
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+@pytest.mark.parametrize("again", [":", 'mount -o remount,size=10m "$JOURNAL"'], ids=["no room", "room again"])
+def test_the_disk_was_full_when_its_coordinator_was_killed(again: str, fleet: list[Process], tmp_path: Path) -> None:
+    """What the journal had no room for is missing in the summary; the run goes on, whether there is room again or not."""
+    journal, said, told = tmp_path / "journal", tmp_path / "said", tmp_path / "summary.json"
+    journal.mkdir()
+    environment = os.environ | {
+        "COORD": f"{sys.executable} -m c1m.coordinator",
+        "JOURNAL": str(journal),
+        "SAID": str(said),
+        "TOLD": str(told),
+    }
+    words = (*NODES, "--total", "1000", "--hold", "12s", "--journal", str(journal))
+
+    ended = subprocess.run(
+        ["unshare", "-m", "sh", "-c", SMALL_DISK.replace("$AGAIN", again), "sh", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stdout
+    summary = json.loads(told.read_text())
+    assert (summary["verdict"], summary["established_at_hold_end"], summary["closed"]) == ("passed", 1000, 1000)
+    (takeover,) = summary["takeovers"]
+    assert takeover["silent_to_seconds"] > takeover["silent_from_seconds"] > 0
+    assert ("its journal does not" in ended.stdout) is (again == ":")
+    assert summary["journal"]["complete"] is (again != ":")
+    assert_free(fleet)
 
 
 def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_path: Path) -> None:
