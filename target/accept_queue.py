@@ -1,6 +1,6 @@
 """The accept queue of a listener, and when to look into it.
 
-Some facts about accepting that shaped this code (measured; sources in ARCHITECTURE.md):
+Some facts about accepting that shaped this code (measured; sources in docs/internals.md):
 
 * Waking for every SYN costs the connecting CPU about 6 us a connection, a third of ``connect()``, and is worse the
   slower they come. So after a batch the acceptor takes its listener out of the epoll for some milliseconds, in which

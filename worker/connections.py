@@ -1,6 +1,6 @@
 """The connections of one shard: bare descriptors in one epoll, their state in arrays.
 
-Some facts about connections that shaped this code (measured; sources in ARCHITECTURE.md):
+Some facts about connections that shaped this code (measured; sources in docs/internals.md):
 
 * No task, object or timer per connection: a byte of state and two timestamps in arrays indexed by descriptor.
 * A close with SO_LINGER 0 sends a RST and leaves no TIME_WAIT, so the next run can use the same 4-tuples at once.

@@ -1,6 +1,6 @@
 """The opener: starts connections from the places that the plan gives them.
 
-Some facts about connecting that shaped this code (measured; sources in ARCHITECTURE.md):
+Some facts about connecting that shaped this code (measured; sources in docs/internals.md):
 
 * ``_socket.socket`` instead of ``socket.socket`` (a Python subclass with a constructor of its own), ``detach()`` at once:
   nothing that the collector must track survives an opening.
