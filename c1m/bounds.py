@@ -6,6 +6,7 @@ A number that is none (NaN) lies within no bounds. Each function raises UsageErr
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sized
 from typing import TypeVar
 
@@ -34,6 +35,13 @@ def within(what: str, value: N, least: float, most: float) -> N:
     """The value, if it lies between the two, both included."""
     if not least <= value <= most:
         raise UsageError(f"{what} of {value:,} makes no sense; it must be from {least:,} to {most:,}")
+    return value
+
+
+def amount(what: str, value: float) -> float:
+    """The value, if it is a number of zero or more, and not without an end."""
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{what} of {value:g} is no amount")
     return value
 
 

@@ -33,14 +33,12 @@ class Identity:
 def read_identity(directory: Path) -> Identity:
     """Raises UsageError, with what to do, for a directory that is not one of c1m-coord pki issue."""
     # Half a node's commands run without TLS, and cryptography takes 15 MB.
-    from cryptography import x509
-
-    from c1m.pki import names_of, read_pair, term_of
+    from c1m.pki import names_of, read_certificate, read_pair, term_of
 
     authority, own = (read_file(directory / name) for name in (AUTHORITY_FILE, IDENTITY_FILE))
     check_private(directory / IDENTITY_FILE)
     try:
-        trusted, pair = x509.load_pem_x509_certificate(authority), read_pair(own, own)
+        trusted, pair = read_certificate(authority), read_pair(own, own)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--tls {directory}: {error}; issue it again with c1m-coord pki issue, or copy it whole") from None
     bearer = bearer_of(names_of(pair.certificate))

@@ -8,11 +8,13 @@ far as TLS is concerned: a node that calls as an operator is to hear a sentence 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -49,13 +51,36 @@ class Pair:
         return self.key_pem + self.certificate_pem
 
 
+# Of cryptography's errors those that are no ValueError.
+FOREIGN = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+@contextmanager
+def known() -> Iterator[None]:
+    """What cryptography does not know is a ValueError, as is all else that it cannot read."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise ValueError(str(error)) from None
+
+
 def read_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
-    """Raises ValueError for anything but a certificate and an elliptic key that belongs to it."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    key = serialization.load_pem_private_key(key_pem, None)
-    if not isinstance(key, Key) or key.public_key() != certificate.public_key():
-        raise ValueError("the private key is not the certificate's")
+    """Raises ValueError for anything but a certificate and an elliptic key that belongs to it, TypeError for a key that has a
+    password."""
+    certificate = read_certificate(certificate_pem)
+    with known():
+        key = serialization.load_pem_private_key(key_pem, None)
+        if not isinstance(key, Key) or key.public_key() != certificate.public_key():
+            raise ValueError("the private key is not the certificate's")
     return Pair(certificate, key)
+
+
+def read_certificate(pem: bytes) -> x509.Certificate:
+    """Raises ValueError for anything else. Names and dates are parsed when they are asked for, and so are here."""
+    with known():
+        certificate = x509.load_pem_x509_certificate(pem)
+        term_of(certificate)
+    return certificate
 
 
 def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:

@@ -8,6 +8,7 @@ with 0 in both cases, so that whoever writes one has to read it back.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -57,3 +58,8 @@ SYSCTLS: Final[Mapping[str, Home]] = {
 def path_of(sysctl: str) -> str:
     """Where it is read and written. An interface's name may hold dots; none of these has one."""
     return f"/proc/sys/{sysctl.replace('.', '/')}"
+
+
+def whole(text: str) -> int | None:
+    """The number that a sysctl's text is, 0 or more; None for any other text: nodes tell them, and may tell anything."""
+    return int(text) if re.fullmatch("[0-9]{1,20}", text) else None

@@ -157,7 +157,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
             pushes=dict(tally.pushes),
         ),
         opened_within_ns=sample.opened_within_ns,
-        cpu_seconds=sample.cpu_seconds,
+        cpu_seconds=bounds.amount("CPU seconds", sample.cpu_seconds),
         processes=sample.processes,
         obituaries=tuple(sample.obituaries),
         replacements=tuple(map(replacement_from_wire, sample.replacements)),
@@ -175,11 +175,16 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         schedule_version=sample.schedule_version,
         revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
         reached_ns=dict(sample.reached_ns),
-        waves=tuple(Wave(wave.dropped, wave.returned, wave.recovered_seconds, wave.slowest_seconds) for wave in sample.waves),
+        waves=tuple(map(wave_from_wire, sample.waves)),
         calm=sample.calm,
         taken_ns=sample.taken_ns,
         closing_because=sample.closing_because,
     )
+
+
+def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
+    recovered, slowest = (bounds.amount("seconds", told) for told in (wave.recovered_seconds, wave.slowest_seconds))
+    return Wave(wave.dropped, wave.returned, recovered, slowest)
 
 
 def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> Pace:
@@ -234,7 +239,7 @@ def reading_from_wire(reading: node_pb2.Reading) -> Reading:
         },
         counters=dict(reading.counters),
         levels=dict(reading.levels),
-        cost_seconds=reading.cost_seconds,
+        cost_seconds=bounds.amount("seconds", reading.cost_seconds),
         unknown=tuple(reading.unknown),
     )
 
@@ -261,7 +266,7 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
         in_syn_queues=message.in_syn_queues if message.HasField("in_syn_queues") else None,
         rss_bytes=message.rss_bytes if message.HasField("rss_bytes") else None,
         pss_bytes=message.pss_bytes if message.HasField("pss_bytes") else None,
-        cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,
+        cpu_seconds=bounds.amount("CPU seconds", message.cpu_seconds) if message.HasField("cpu_seconds") else None,
         unknown=tuple(message.unknown),
         reading=reading_from_wire(message.reading) if message.HasField("reading") else None,
     )

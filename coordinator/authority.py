@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from c1m import pki
 from c1m.errors import UsageError
 from c1m.identity import check_private, read_file, read_identity
@@ -52,7 +50,7 @@ class Authority:
         made = self.directory / name
         own = read_file(made / IDENTITY_FILE)
         try:
-            self.write(made, pki.renew(self.pair, x509.load_pem_x509_certificate(own), now, days))
+            self.write(made, pki.renew(self.pair, pki.read_certificate(own), now, days))
         except ValueError as error:
             raise UsageError(f"{made}: {error}; issue another one with c1m-coord pki issue") from None
         return made
@@ -70,7 +68,7 @@ class Authority:
         """Of each certificate whose it is, how long it lasts, and the hosts that it names."""
         for name in self.names:
             identity = read_identity(self.directory / name)
-            hosts = pki.hosts_of(x509.load_pem_x509_certificate(identity.own))
+            hosts = pki.hosts_of(pki.read_certificate(identity.own))
             yield identity.bearer, identity.terms[0], hosts
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from c1m.errors import UsageError
 
+from .header import Header, Judged
 from .journal import is_written, read_only
-from .replay import check
+from .plain import from_plain
+from .replay import Written, broken_told, check, plain
 from .shelf import bytes_of
 
 RUNNING, ENDED, INCOMPLETE, UNREADABLE = "running", "ended", "incomplete", "unreadable"
@@ -48,33 +49,33 @@ class Contents:
 def contents_of(path: Path) -> Contents:
     """Of a file that is no journal, that."""
     written, size = is_written(path), bytes_of(path)
+    found = Contents(path.stem, RUNNING if written else INCOMPLETE, size)
     try:
-        with closing(read_only(path)) as file:
+        with broken_told(path), closing(read_only(path)) as file:
             check(path, file)
-            ends = [record(file, order) for order in ("ASC", "DESC")]
-    except (sqlite3.Error, UsageError, OSError):
-        return Contents(path.stem, RUNNING if written else UNREADABLE, size)
-    first, last = ends
-    if first is None or last is None:
-        return Contents(path.stem, RUNNING if written else INCOMPLETE, size)
-    header = json.loads(first[2])
-    verdict = json.loads(last[2]) if last[1] == "verdict" else {}
-    return Contents(
-        run_id=header["run_id"],
-        state=RUNNING if written else ENDED if verdict else INCOMPLETE,
-        journal_bytes=size,
-        started_at=header["started_at"],
-        command=shlex.join(["c1m-coord", "run", *header["words"]]),
-        verdict=verdict.get("verdict"),
-        exit_code=verdict.get("exit_code"),
-        seconds=round(last[0] - first[0], 2) if last[0] >= first[0] else None,
-        settings=header["settings"],
+            first, last = record(file, "ASC"), record(file, "DESC")
+            return told(found, first, last) if first and last else found
+    except (UsageError, OSError):
+        return found if written else replace(found, state=UNREADABLE)
+
+
+def told(found: Contents, first: Written, last: Written) -> Contents:
+    """With what both records say."""
+    header = from_plain(plain(first), Header)
+    judged = from_plain(plain(last), Judged) if last.kind == "verdict" else None
+    return replace(
+        found,
+        state=ENDED if judged and found.state == INCOMPLETE else found.state,
+        started_at=header.started_at.isoformat(),
+        command=shlex.join(["c1m-coord", "run", *header.words]),
+        verdict=judged.verdict if judged else None,
+        exit_code=judged.exit_code if judged else None,
+        seconds=round(last.at - first.at, 2) if last.at >= first.at else None,
+        settings=header.settings,
     )
 
 
-def record(file: sqlite3.Connection, order: str) -> tuple[float, str, bytes] | None:
-    """(at, kind, body) of the first, or of the last."""
-    found: tuple[float, str, bytes] | None = file.execute(
-        f"SELECT at, kind, body FROM records ORDER BY number {order} LIMIT 1"
-    ).fetchone()
-    return found
+def record(file: sqlite3.Connection, order: str) -> Written | None:
+    """The first, or the last."""
+    found = file.execute(f"SELECT at, kind, node, body FROM records ORDER BY number {order} LIMIT 1").fetchone()
+    return Written._make(found) if found else None

@@ -108,19 +108,7 @@ class Worker(Node):
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
-        host = wire.host_from_wire(answer.host)
-        check_protocol(self.name, host)
-        return WorkerDescription(
-            host=host,
-            sources=pool_from_wire(answer.sources),
-            ports=ports_from_wire(answer.ports),
-            busy_with=answer.busy_with,
-            run_id=answer.run_id,
-            elapsed_ns=answer.elapsed_ns,
-            revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
-            sources_on_link=answer.sources_on_link,
-            clock=clock,
-        )
+        return described_worker(self.name, answer, clock)
 
     async def prepare(
         self,
@@ -199,12 +187,7 @@ class Target(Node):
     async def describe(self) -> TargetDescription:
         request = target_pb2.TargetServiceDescribeRequest()
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
-        host = wire.host_from_wire(answer.host)
-        check_protocol(self.name, host)
-        ports = ports_from_wire(answer.ports)
-        return TargetDescription(
-            host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
-        )
+        return described_target(self.name, answer, clock)
 
     async def prepare(
         self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
@@ -221,7 +204,7 @@ class Target(Node):
         )
         with sentences(self.name):
             answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
-        return list(answer.ports)
+        return ports_of_acceptors(self.name, answer, acceptors)
 
     async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
         with sentences(self.name):
@@ -250,6 +233,43 @@ class Target(Node):
         with sentences(self.name):
             answer = await self.stub.Stop(request, timeout=INSPECT_SECONDS)
         return answer.left_established if answer.HasField("left_established") else None
+
+
+def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> WorkerDescription:
+    """Raises UsageError for what no worker of this protocol says."""
+    host = wire.host_from_wire(answer.host)
+    check_protocol(name, host)
+    return WorkerDescription(
+        host=host,
+        sources=pool_from_wire(answer.sources),
+        ports=ports_from_wire(answer.ports),
+        busy_with=answer.busy_with,
+        run_id=answer.run_id,
+        elapsed_ns=answer.elapsed_ns,
+        revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
+        sources_on_link=answer.sources_on_link,
+        clock=clock,
+    )
+
+
+def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> TargetDescription:
+    """Raises UsageError for what no target of this protocol says."""
+    host = wire.host_from_wire(answer.host)
+    check_protocol(name, host)
+    ports = ports_from_wire(answer.ports)
+    return TargetDescription(
+        host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
+    )
+
+
+def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareResponse, acceptors: int) -> list[int]:
+    """Raises UsageError unless there is one for each: the plan goes by them."""
+    ports = list(answer.ports)
+    if len(ports) != acceptors or not all(1 <= port <= 65_535 for port in ports):
+        raise UsageError(
+            f"{name} was asked for {acceptors:,} acceptors, and does not say the port of each; is it a c1m-target?"
+        )
+    return ports
 
 
 def prepare_request(

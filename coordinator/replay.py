@@ -20,6 +20,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,7 @@ from c1m.units import format_duration
 from c1m.v1 import node_pb2
 
 from .criteria import Judgement
+from .header import Header
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 from .layers import make_spec
 from .ledger import Entry, Ledger
@@ -60,14 +62,13 @@ class Written(NamedTuple):
 class Replay:
     """Of one run, whose first record has been read."""
 
-    def __init__(self, header: dict[str, Any], shift: float = 0.0) -> None:
+    def __init__(self, header: Header, shift: float = 0.0) -> None:
         """``shift``: seconds from the clock of the run's first coordinator to the one that all is to be told by."""
-        spec = make_spec([("its journal", header["settings"])])
+        spec = make_spec([("its journal", header.settings)])
         self.shift = shift
-        self.at, self.at_monotonic = datetime.fromisoformat(header["at"]), header["at_monotonic"] + shift
+        self.at, self.at_monotonic = header.at, header.at_monotonic + shift
         self.first_at = self.heard_at = self.at_monotonic
-        started_at = datetime.fromisoformat(header["started_at"])
-        self.outcome = Outcome(header["run_id"], spec, started_at, seed=header["seed"])
+        self.outcome = Outcome(header.run_id, spec, header.started_at, seed=header.seed)
         self.mustered = Muster()
         self.entries: dict[str, Entry] = {}
         self.last = self.at_monotonic  # when the newest record was made
@@ -203,19 +204,18 @@ def replayed_to_now(path: Path, began: float | None = None) -> Replay:
         return replayed
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> Header:
     """The run's id, its settings, and when they were written down. Raises UsageError as ``replay`` does."""
     with broken_told(path), closing(read_only(path)) as file:
         check(path, file)
         return header_of(path, records_of(file))
 
 
-def header_of(path: Path, records: Iterator[Written]) -> dict[str, Any]:
+def header_of(path: Path, records: Iterator[Written]) -> Header:
     first = next(records, None)
     if first is None:
         raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
-    header: dict[str, Any] = plain(first)
-    return header
+    return from_plain(plain(first), Header)
 
 
 def began_at(file: sqlite3.Connection) -> float | None:
@@ -237,8 +237,11 @@ def broken_told(path: Path) -> Iterator[None]:
         ) from None
 
 
-# What comes of bytes that are not what they should be.
-BROKEN = (sqlite3.Error, zlib.error, DecodeError, cattrs.BaseValidationError, LookupError, ValueError, TypeError)
+# What comes of bytes that are not what they should be, and of records that do not fit one another.
+BROKEN = (
+    *(sqlite3.Error, zlib.error, DecodeError, cattrs.BaseValidationError),
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+)
 
 
 def cut_off(after: str, *, written: bool) -> str:
@@ -258,6 +261,8 @@ def check(path: Path, file: sqlite3.Connection) -> None:
 def records_of(file: sqlite3.Connection) -> Iterator[Written]:
     packing = Packing()
     for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
+        if not math.isfinite(at):
+            raise ValueError(f"a record at {at} seconds")
         if kind == RESUMED:
             packing = Packing()  # whoever goes on has not seen what was written before
         yield Written(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from c1m import __version__, wire
 from c1m.reading import Reading
 
+from .header import Header
 from .journal import Journal, Record
 from .muster import Muster
 from .outcome import Outcome
@@ -123,15 +124,14 @@ def snapshot(outcome: Outcome) -> dict[str, Any]:
 
 
 def header(outcome: Outcome, now: float) -> Record:
-    """``at`` and ``at_monotonic`` are one moment: all others are known by the monotonic clock."""
-    values = {
-        "run_id": outcome.run_id,
-        "c1m": __version__,
-        "started_at": outcome.started_at,
-        "at": datetime.now(UTC),
-        "at_monotonic": now,
-        "seed": outcome.seed,
-        "settings": outcome.spec.to_settings(),
-        "words": outcome.spec.to_words(),
-    }
-    return Record(now, "run", "", to_json(values))
+    told = Header(
+        run_id=outcome.run_id,
+        c1m=__version__,
+        started_at=outcome.started_at,
+        at=datetime.now(UTC),
+        at_monotonic=now,
+        seed=outcome.seed,
+        settings=outcome.spec.to_settings(),
+        words=tuple(outcome.spec.to_words()),
+    )
+    return Record(now, "run", "", to_json(told))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from c1m.sysctls import whole
+
 from .evidence import Evidence
 
 
@@ -70,8 +72,7 @@ class Full:
     percent: float = 100.0
 
     def limit_in(self, seen: Evidence) -> int | None:
-        fact = seen.facts.get(self.limit, "")
-        return seen.levels.get(self.limit, int(fact) if fact.isdigit() else None)
+        return seen.levels.get(self.limit, whole(seen.facts.get(self.limit, "")))
 
     def shows(self, seen: Evidence) -> str:
         value, limit = seen.levels.get(self.level), self.limit_in(seen)

@@ -47,7 +47,7 @@ class Left(NamedTuple):
 def read_left(path: Path) -> Left:
     """Raises UsageError for a journal that cannot be read, and UnreachableError where the nodes went with their coordinator."""
     header = read_header(path)
-    left = Left(header["run_id"], make_spec([("its journal", header["settings"])]))
+    left = Left(header.run_id, make_spec([("its journal", header.settings)]))
     if not left.spec.worker or not (left.spec.target or left.spec.endpoint):
         raise UnreachableError(
             f"run {left.run_id} had nodes that its coordinator had started itself, and those end with it; c1m-coord show "

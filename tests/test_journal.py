@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,36 @@ def test_a_damaged_journal_is_a_sentence(damage: Callable[[bytes], bytes], intac
     assert told.stderr.startswith("error: ")
     assert "Traceback" not in told.stderr
     assert coord("runs", tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records SET body = substr(body, 1, 40) WHERE kind = 'run'",
+        "UPDATE records SET body = '[]' WHERE kind = 'run'",
+        "UPDATE records SET body = json_set(body, '$.words', 5, '$.started_at', 'long ago') WHERE kind = 'run'",
+        "UPDATE records SET body = json_set(body, '$.settings', json('{\"totl\": 5}')) WHERE kind = 'run'",
+        "UPDATE records SET at = 1e999 WHERE kind = 'turn'",
+        "UPDATE records SET body = 'null' WHERE kind = 'mustered'",
+        "UPDATE records SET body = json_set(body, '$.hold_end', 5) WHERE kind = 'state'",
+        "UPDATE records SET body = json_set(body, '$.teardown_seconds', 'long') WHERE kind = 'state'",
+        "DELETE FROM records WHERE kind = 'planned'",
+    ],
+)
+def test_a_journal_whose_records_make_no_sense_is_a_sentence(change: str, intact: bytes, tmp_path: Path) -> None:
+    """Such as what a disk has lost, or another version has written; and the others can be listed and taken over."""
+    path = tmp_path / "20261124T120000-dead.journal"
+    path.write_bytes(intact)
+    with closing(sqlite3.connect(path)) as file, file:
+        assert file.execute(change).rowcount
+        file.execute("DELETE FROM records WHERE kind = 'verdict'")
+
+    told = coord("show", tmp_path)
+
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1), told.stderr
+    assert told.stderr.startswith("error: ")
+    assert coord("runs", tmp_path).returncode == 0
+    assert coord("attach", tmp_path).returncode in (2, 4)
 
 
 @pytest.mark.parametrize(

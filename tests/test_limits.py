@@ -99,6 +99,15 @@ def test_what_stops_is_asked_for_in_proportion(limit: Limit, role: Role, connect
         assert many == pytest.approx(one * connections)
 
 
+@pytest.mark.parametrize("said", ["many", "²", "1e9", "5-", "9" * 5000])
+def test_what_no_kernel_says_is_unknown(said: str) -> None:
+    """Facts come from nodes, or from whoever listens in their place."""
+    where = host(facts=dict.fromkeys(SYSCTLS, said))
+    found = {limit.name: limit.value(where, Ask(Role.WORKER, 5)) for limit in LIMITS if limit.read in SYSCTLS}
+
+    assert {name for name, value in found.items() if value is not None} == {"accept-queue"}  # which c1m knows the least of
+
+
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(1, 10**7))
 def test_a_stopping_limit_stops_exactly_where_it_is_exceeded(value: int, used: int, connections: int) -> None:
     where = host(facts={"fs.file-max": str(value)}, levels={"open_files": used})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
@@ -144,6 +145,28 @@ def test_a_key_of_another_certificate_is_refused() -> None:
 
     with pytest.raises(ValueError, match="not the certificate's"):
         read_pair(one.certificate_pem, other.key_pem)
+
+
+@pytest.mark.parametrize(
+    ("sound", "changed"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x42"),  # the certificate's version
+        (b"\x55\x1d\x0f", b"\x55\x1d\x13"),  # the same extension twice
+        (b"c1m:role:operator/alice", b"c1m:role:operator/alic\xff"),
+    ],
+    ids=["version", "extension", "name"],
+)
+def test_a_certificate_that_is_damaged_is_named(sound: bytes, changed: bytes, tmp_path: Path) -> None:
+    """What cryptography says of it is no ValueError, or comes only when it is asked for names."""
+    made = found_authority(tmp_path / "pki", NOW, 100).issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 10)
+    path = made / IDENTITY_FILE
+    key, mark, certificate = path.read_bytes().partition(b"-----BEGIN CERTIFICATE-----\n")
+    der = base64.b64decode(certificate.partition(b"-----END")[0])
+    assert sound in der
+    path.write_bytes(key + mark + base64.encodebytes(der.replace(sound, changed)) + b"-----END CERTIFICATE-----\n")
+
+    with pytest.raises(UsageError, match="--tls .*; issue it again with c1m-coord pki issue"):
+        read_identity(made)
 
 
 def pki(*words: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from c1m import bounds, wire
+from c1m.coordinator.fleet import ports_of_acceptors
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.shapes import MOST_STAGES
 from c1m.target.requests import preparation as of_target
@@ -203,11 +204,20 @@ def test_what_makes_no_sense_to_a_target_is_named(request_: target_pb2.TargetSer
         (node_pb2.Sample(phase=77), "77 is no Phase"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, histograms={"a": node_pb2.Histogram(values_us=[1])}), "1 values has 0 counts"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, schedule={}), "a schedule without stages"),  # type: ignore[arg-type]
+        (node_pb2.Sample(phase=1, cpu_seconds=NAN), "CPU seconds of nan is no amount"),  # type: ignore[arg-type]
+        (node_pb2.Sample(phase=1, waves=[{"slowest_seconds": INFINITE}]), "seconds of inf is no amount"),  # type: ignore[arg-type, list-item]
+        (node_pb2.Sample(phase=1, reading={"cost_seconds": -1}), "seconds of -1 is no amount"),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_node_of_ours_says_is_named(sample: node_pb2.Sample, named: str) -> None:
     with pytest.raises(UsageError, match=named):
         wire.sample_from_wire(sample)
+
+
+@pytest.mark.parametrize("ports", [(), (9000,), (9000, 9001, 9002), (9000, 0), (9000, 65_536)])
+def test_a_target_that_says_no_port_of_each_acceptor_is_named(ports: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="target a:1 was asked for 2 acceptors"):
+        ports_of_acceptors("target a:1", target_pb2.TargetServicePrepareResponse(ports=ports), 2)
 
 
 @pytest.mark.parametrize("value", [NAN, INFINITE, -INFINITE, -0.001, 1.001])

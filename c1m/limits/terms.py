@@ -8,6 +8,8 @@ from typing import Final
 from c1m.ends import KERNEL_BYTES, TARGET_END, WORKER_END
 from c1m.limits.limit import NO_LIMIT, Ask, Role
 from c1m.node import Host
+from c1m.ports import parse_kernel_ports, parse_port_range
+from c1m.sysctls import whole
 
 BACKLOG: Final = 65_535  # that c1m's acceptors ask for
 LONGEST_CHAIN: Final = 16  # sockets in one bucket of the kernel's table; at 5.5 a connect took 3 us longer
@@ -27,7 +29,7 @@ Settings = Callable[[int, Host], Mapping[str, str]]
 def sysctl(name: str, column: int = 0) -> Value:
     def value(host: Host, _ask: Ask) -> int | None:
         words = host.facts.get(name, "").split()
-        return int(words[column]) if column < len(words) and words[column].isdigit() else None
+        return whole(words[column]) if column < len(words) else None
 
     return value
 
@@ -47,15 +49,18 @@ def fewest(*values: Value) -> Value:
 def ports_kept(host: Host, _ask: Ask) -> int | None:
     """Ports of ip_local_reserved_ports."""
     text = host.facts.get("net.ipv4.ip_local_reserved_ports")
-    if text is None:
+    try:
+        return None if text is None else parse_kernel_ports(text).size
+    except ValueError:
         return None
-    pairs = [item.partition("-") for item in text.split(",") if item]
-    return sum(int(last or first) - int(first) + 1 for first, _, last in pairs)
 
 
 def ephemeral_ports(host: Host, _ask: Ask) -> int | None:
-    words = host.facts.get("net.ipv4.ip_local_port_range", "").split()
-    return int(words[1]) - int(words[0]) + 1 if len(words) == 2 else None
+    try:
+        first, last = parse_port_range(host.facts.get("net.ipv4.ip_local_port_range", ""))
+    except ValueError:
+        return None
+    return last - first + 1
 
 
 def own_descriptors(host: Host, ask: Ask) -> int:
@@ -70,8 +75,8 @@ def server_descriptors(host: Host, ask: Ask) -> int | None:
 def chains(host: Host, _ask: Ask) -> int | None:
     """Sockets that the kernel's table holds before its chains are long. A namespace without a table of its own shows the
     size of the shared one, negative."""
-    text = host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-")
-    return int(text) * LONGEST_CHAIN if text.isdigit() else None
+    entries = whole(host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-"))
+    return None if entries is None else entries * LONGEST_CHAIN
 
 
 def ceiling(name: str) -> Value:
@@ -84,9 +89,8 @@ def space_of(*roles: Role) -> Value:
 
 
 def idle_limit(host: Host, _ask: Ask) -> int:
-    words = host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", "")
-    own = int(words) if words.isdigit() and not inactive_conntrack(host) else CLOUD_IDLE_SECONDS
-    return min(own, CLOUD_IDLE_SECONDS)
+    own = whole(host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", ""))
+    return CLOUD_IDLE_SECONDS if own is None or inactive_conntrack(host) else min(own, CLOUD_IDLE_SECONDS)
 
 
 # -- what is used
@@ -195,8 +199,8 @@ def sysctls(*names: str) -> Settings:
 
 def descriptors_setting(value: int, host: Host) -> Mapping[str, str]:
     """No process may have more than fs.nr_open."""
-    most = host.facts.get("fs.nr_open", "")
-    above = {"fs.nr_open": str(value)} if most.isdigit() and int(most) < value else {}
+    most = whole(host.facts.get("fs.nr_open", ""))
+    above = {"fs.nr_open": str(value)} if most is not None and most < value else {}
     return {**above, "RLIMIT_NOFILE": str(value)}
 
 

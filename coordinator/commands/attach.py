@@ -77,9 +77,10 @@ def chosen(shelf: Shelf, prefix: str) -> Path:
 
 def within_lease(path: Path, found: Contents) -> bool:
     """By when the journal was written last: what is older than the lease has no nodes any more, unless its disk was full."""
-    if not found.settings:
+    try:
+        lease = make_spec([("its journal", found.settings)]).lease
+    except UsageError:  # there is nothing in it, or nothing that this version knows
         return False
-    lease = make_spec([("its journal", dict(found.settings))]).lease
     written = 0.0
     for each in files_of(path):
         with suppress(FileNotFoundError):

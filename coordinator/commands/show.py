@@ -9,7 +9,7 @@ import typer
 from ..json_file import check_writable
 from ..options import JournalDirectory, JsonFile
 from ..output import publish
-from ..replay import replay
+from ..replay import broken_told, replay
 from ..report import print_report
 from ..shelf import shelf_of
 from ..summary import summarise
@@ -27,6 +27,8 @@ def show(
     One whose coordinator was killed is shown as far as its journal goes, and is "incomplete" (exit code 5).
     """
     check_writable(json_file)
-    summary = summarise(replay(shelf_of(journal).find(run)))
+    path = shelf_of(journal).find(run)
+    with broken_told(path):
+        summary = summarise(replay(path))
     publish(summary, lambda console: print_report(summary, console), json_file)
     raise typer.Exit(summary["exit_code"])
