@@ -12,7 +12,7 @@ from dataclasses import replace
 import trio
 
 from c1m import __version__, bounds, descriptors, link, tuning
-from c1m.engagement import Engagement
+from c1m.engagement import LEAVING, Engagement
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import memory, process
 from c1m.kernel.host import read_host
@@ -101,7 +101,7 @@ class Control(ABC):
         if self.engagement is not None:
             if self.engagement.stopping:
                 await self.engagement.crew.dismiss()
-            await self.engagement.stop(self.engagement.closing, "it was told to leave")
+            await self.engagement.stop(self.engagement.closing, LEAVING)
             await self.engagement.over.wait()
 
     # -- its host's settings

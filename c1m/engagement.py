@@ -36,9 +36,12 @@ READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
-ASKED = "it was asked to"  # why it closes, where a Stop was why
-UNPREPARED = "it could not be prepared"
 MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
+
+# Why it closes, where its lease goes on.
+ASKED = "it was asked to"
+UNPREPARED = "it could not be prepared"
+LEAVING = "it was told to leave"
 
 
 class Heirs(Protocol):
@@ -199,7 +202,7 @@ class Engagement:
         lease = format_duration(self.lease_seconds)
         if not self.stopping:
             log(f"run {self.run_id}: nobody has watched for {lease}; closing what it opened")
-        stood_still = ", for which it did not run itself" if slept > self.lease_seconds else ""
+        stood_still = " while it did not run itself" if slept > self.lease_seconds else ""
         await self.stop(self.closing, f"its lease of {lease} ended{stood_still}")
 
     async def read_host(self) -> None:

@@ -7,7 +7,7 @@ up may fail the next call as well, or stand back for a second. A fresh one is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from c1m.errors import GoneError, UnreachableError
@@ -15,29 +15,27 @@ from c1m.pace import Pace
 
 from .fleet import Target, Told, Worker
 
-AGAIN_SECONDS = 0.3  # between two calls; for as many nodes as have a slower pace it is that
+AGAIN_SECONDS = 0.3  # between two calls; where samples come more seldom, as seldom as they do
 
 
 async def watched_again(node: Worker | Target, run_id: str, pace: Pace) -> AsyncGenerator[Told]:
     """From the first call that is answered, for as long as it takes. Raises C1mError where the answer is no, and GoneError."""
-    calls: dict[asyncio.Task[Told], Call] = {}
+    calls: list[Call] = []
     try:
-        done: set[asyncio.Task[Told]] = set()
-        while not done:
-            call = Call(node.anew(), run_id, pace)
-            calls[asyncio.create_task(call.answered())] = call
+        while not (answered := [call for call in calls if call.first.done()]):
+            calls.append(Call(node.anew(), run_id, pace))
+            first = [call.first for call in calls]
             seconds = max(AGAIN_SECONDS, pace.sample_seconds)
-            done, _ = await asyncio.wait(calls, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        answered = done.pop()
-        yield answered.result()
-        async with aclosing(calls[answered].samples) as samples:
-            async for told in samples:
+            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        chosen = answered[0]
+        calls.remove(chosen)
+        async with aclosing(chosen):
+            await hang_up(calls)
+            yield chosen.first.result()
+            async for told in chosen.samples:
                 yield told
     finally:
-        for task in calls:
-            task.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        await asyncio.gather(*(call.node.close() for call in calls.values()))
+        await hang_up(calls)
 
 
 class Call:
@@ -46,8 +44,9 @@ class Call:
     def __init__(self, node: Worker | Target, run_id: str, pace: Pace) -> None:
         self.node = node
         self.samples = node.watch(run_id, pace)
+        self.first = asyncio.create_task(self.answer())
 
-    async def answered(self) -> Told:
+    async def answer(self) -> Told:
         """The first sample. Does not return where there is none: the next call may have one."""
         try:
             return await anext(self.samples)
@@ -56,3 +55,13 @@ class Call:
         except UnreachableError:
             await asyncio.Event().wait()
             raise
+
+    async def aclose(self) -> None:
+        self.first.cancel()
+        await asyncio.gather(self.first, return_exceptions=True)
+        await self.samples.aclose()
+        await self.node.close()
+
+
+async def hang_up(calls: Iterable[Call]) -> None:
+    await asyncio.gather(*(call.aclose() for call in calls))
