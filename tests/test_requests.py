@@ -205,7 +205,7 @@ def test_what_makes_no_sense_to_a_target_is_named(request_: target_pb2.TargetSer
         (node_pb2.Sample(phase=1, histograms={"a": node_pb2.Histogram(values_us=[1])}), "1 values has 0 counts"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, schedule={}), "a schedule without stages"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, cpu_seconds=NAN), "CPU seconds of nan is no amount"),  # type: ignore[arg-type]
-        (node_pb2.Sample(phase=1, waves=[{"slowest_seconds": INFINITE}]), "seconds of inf is no amount"),  # type: ignore[arg-type, list-item]
+        (node_pb2.Sample(phase=1, waves=[{"slowest_seconds": INFINITE}]), "seconds of inf is no amount"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, reading={"cost_seconds": -1}), "seconds of -1 is no amount"),  # type: ignore[arg-type]
     ],
 )
