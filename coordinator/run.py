@@ -287,7 +287,7 @@ class Run:
     def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:
         """Those that did not do as they were told."""
         for entry, error in silent(entries, answers):
-            self.watch.lose(entry, str(error))
+            self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
 
     async def compare(self) -> Comparison:
         """Of what is so now. While a coordinator stands still nodes may close, and what it has heard of them is old."""

@@ -73,7 +73,7 @@ class Watch:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
                 samples = watched_again(node, run_id, pace)
         except C1mError as error:
-            self.lose(entry, f"{error}{self.meanwhile(entry.name)}")
+            self.lose(entry, f"{error}{self.meanwhile(entry)}")
         else:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
@@ -104,16 +104,18 @@ class Watch:
     def leave(self, entry: Entry, because: str) -> None:
         """A node closes, though nobody here has asked it to. What it counts from then on is its closing, and nothing else's."""
         entry.left = True
-        self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry.name)}")
+        self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry)}")
 
-    def meanwhile(self, name: str) -> str:
+    def meanwhile(self, entry: Entry) -> str:
         """What this coordinator did since it last heard of a node, if that was to stand still; empty: it did not."""
         self.vitality.wake(time.monotonic())
         pause, began = self.vitality.pause, self.ledger.timeline.began
-        if pause is None or name not in self.vitality.unheard:
+        if pause is None or (entry.trail.sample and entry.name not in self.vitality.unheard):
             return ""
-        since = "" if began is None else f", from {format_duration(round(pause.began - began, 1))} into the run on"
-        return f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}{since}"
+        told = f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}"
+        if began is None or pause.began < began:
+            return told
+        return f"{told}, from {format_duration(round(pause.began - began, 1))} into the run on"
 
     async def feel(self) -> None:
         """Who has been silent for too long is lost."""
