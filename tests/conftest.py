@@ -9,6 +9,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine may be busy with anything: an example that takes long, to make or to try, says nothing about the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h; os.unshare comes with Python 3.12
 SIDE_BY_SIDE = 4  # processes that test: they mostly wait. On two cores more of them would make each other late

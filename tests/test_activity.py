@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel import sockdiag
@@ -22,9 +22,6 @@ from c1m.kernel.cgroup import CgroupPids, tightest_pids
 from c1m.kernel.cgroup_events import Cgroups, cgroups_of, events, number_after
 from c1m.kernel.conntrack import parse_conntrack
 from c1m.kernel.process import parse_state
-
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 STAT = "3404 (a) b) {state} 3396 3404 3396 34816 3404 4194304 95 0 0 0 7 3 0 0 20 0 1 0 8 1 1 1"
 TRACKED = """entries  clashres found insert drop early_drop

@@ -8,14 +8,10 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.addresses import AddressBlock, AddressPool, Interface, parse_sources
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 # Small pools of a crowded corner, so that blocks meet, touch and overlap often.
 CORNER = {4: int(ipaddress.ip_address("10.0.0.0")), 6: int(ipaddress.ip_address("fd00::"))}

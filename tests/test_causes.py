@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
@@ -23,9 +23,6 @@ from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.sysctls import SYSCTLS as FACTS
 from c1m.tally import Tally
-
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 ALL = set(Trouble)
 PAGE = Path(__file__).parent.parent / "docs" / "causes.md"

@@ -55,7 +55,7 @@ def test_walking_up_and_down_passes_each_own_number(ring: list[Share], turns: li
     assert walk.taken == place
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 1_000), st.integers(1, 10**9), st.integers())
 def test_any_number_of_shards_adds_up_to_the_whole(count: int, peak: int, seed: int) -> None:
     """1 to 1,000 shards, of shares between nothing and nearly everything."""

@@ -6,15 +6,11 @@ import ipaddress
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
 from c1m.ports import PortRanges
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 HOSTS = st.one_of(
     st.ip_addresses(v=4).map(str),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.findings import Findings, find
@@ -27,10 +27,6 @@ from c1m.wire import (
     sample_from_wire,
     sample_to_wire,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 LIMITS = {name: f"<{name} here>" for name in SYSCTLS}
 HOST = Host(

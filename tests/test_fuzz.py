@@ -49,7 +49,7 @@ def test_a_target_survives_its_corpus_and_inputs_made_by_chance(name: str, tmp_p
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_survives_any_bytes(name: str) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.binary(max_size=300))
     def check(data: bytes) -> None:
         TARGETS[name].check(data)

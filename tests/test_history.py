@@ -6,16 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
 from c1m.coordinator.history import Axis, History, Line
 from c1m.reading import Cache, Reading
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 
 def line(points: Iterable[tuple[float, float]]) -> Line:

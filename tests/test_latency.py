@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m import histogram
@@ -93,7 +93,6 @@ def test_a_percentile_is_the_value_of_its_rank(counts: dict[int, int], percent: 
     assert below < percent / 100 * sum(counts.values()) <= below + counts[value]
 
 
-@settings(deadline=None)
 @given(COUNTS.filter(bool))
 def test_percentiles_are_the_values_to_three_digits(counts: dict[int, int]) -> None:
     figures = histogram.figures(counts)

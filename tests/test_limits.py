@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.limits import CAPABILITIES, parse_capabilities
@@ -20,9 +20,6 @@ from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
 from c1m.limits.table import BY_NAME, LIMITS
 from c1m.node import Host
 from c1m.sysctls import SYSCTLS, path_of
-
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 GB = 10**9
 FACTS = {

@@ -34,7 +34,7 @@ def linked() -> Iterator[tuple[socket, socket]]:
         yield ours, theirs
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(MESSAGES, min_size=1, max_size=4))
 def test_messages_arrive_whole_one_by_one_and_both_ways(messages: list[link.Message]) -> None:
     with linked() as (ours, theirs):
@@ -44,7 +44,7 @@ def test_messages_arrive_whole_one_by_one_and_both_ways(messages: list[link.Mess
             assert [link.receive(receiver) for _ in messages] == messages
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(MESSAGES, st.integers(0, 5))
 def test_descriptors_arrive_with_their_message_as_copies(message: link.Message, count: int) -> None:
     with linked() as (ours, theirs):

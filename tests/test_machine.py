@@ -7,14 +7,10 @@ import platform
 import resource
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.machine import hypervisor, limits, processor, read_machine, steal
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 X86_GUEST = """\
 processor	: 0

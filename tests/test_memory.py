@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel import cgroup
@@ -24,10 +24,6 @@ from c1m.kernel.memory import (
     read_level,
     read_memory,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 MEMINFO_6_18 = """\
 MemTotal:       24683656 kB

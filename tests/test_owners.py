@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_sockdiag import END, LISTENER, TWO_CLIENTS
 
@@ -26,10 +26,6 @@ from c1m.kernel.sockdiag import (
     fold_states,
     listener_inodes,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 # Listens, forks a child that inherits the listener, tells what it has, and lives until its standard input ends.
 SERVER = """

@@ -147,7 +147,7 @@ def four_tuples(plan: Plan, workers: list[WorkerFacts]) -> Iterator[tuple[str, i
                 yield namespaces[planned.name], route.destination, address, port
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(fleets(), goals(each=100), st.data())
 def test_every_connection_is_placed_once_or_all_are_refused(
     workers: list[WorkerFacts], goal: TargetFacts, data: st.DataObject
@@ -163,7 +163,6 @@ def test_every_connection_is_placed_once_or_all_are_refused(
     assert max(Counter(four_tuples(plan, workers)).values()) == 1, "a 4-tuple is planned twice"
 
 
-@settings(deadline=None)
 @given(
     fleets(
         sources=st.sampled_from([LOCAL_8, SLASH_64, pool(0, 1), pool(0, 3 * MOST_SOURCES)]),
@@ -183,7 +182,6 @@ def test_large_fleets_are_planned_by_the_same_rules(workers: list[WorkerFacts], 
     check(plan, total, workers, goal)
 
 
-@settings(deadline=None)
 @given(fleets(each=st.integers(1, 50), memory=st.none()), st.integers(1, 8), st.integers(1, 10_000))
 def test_the_source_addresses_that_a_refusal_asks_for_are_enough(workers: list[WorkerFacts], ports: int, total: int) -> None:
     goal = endpoint(ports)
@@ -202,7 +200,6 @@ def test_the_source_addresses_that_a_refusal_asks_for_are_enough(workers: list[W
         assert make_plan(total, cured, goal).total == total
 
 
-@settings(deadline=None)
 @given(fleets(each=st.integers(1, 50), memory=st.integers(0, 10**6)), goals(each=400), st.integers(1, 600))
 def test_the_total_that_a_refusal_for_memory_names_fits(workers: list[WorkerFacts], goal: TargetFacts, total: int) -> None:
     try:

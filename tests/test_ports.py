@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.ports import (
@@ -15,10 +15,6 @@ from c1m.ports import (
     parse_port_range,
     parse_ports,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 DEFAULT_EPHEMERAL = (32_768, 60_999)  # what Linux starts with
 NONE = PortRanges()

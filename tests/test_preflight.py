@@ -30,9 +30,6 @@ from c1m.node import Host
 from c1m.ports import PortRanges
 from c1m.reading import Reading
 
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
-
 PORTS = PortRanges(((1024, 65535),))
 GB = 10**9
 LIMITS = [BY_NAME[name] for name in ("memory", "open-files", "conntrack")]  # the last counts a connection once

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.process import (
@@ -24,10 +24,6 @@ from c1m.kernel.process import (
     parse_smaps_rollup,
     read_footprint,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 ROLLUP_6_18 = """\
 563ef1318000-7fff359bf000 ---p 00000000 00:00 0                          [rollup]

@@ -14,17 +14,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.memory import read_cgroup_memory
 from c1m.kernel.processors import read_counters
 from c1m.kernel.reader import PSS_SHARE, TCP, TCP_EXT, Reader, counters, levels, parse_file_nr
 from c1m.reading import Reading
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo is readable by root only, and so is chroot")
 

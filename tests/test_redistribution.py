@@ -54,7 +54,7 @@ def tuples_of(holding: Holding) -> Counter[tuple[int, int]]:
     return Counter((route.destination, route.first + index) for route in routes for index in range(route.span))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=2, max_size=5),
     each=st.integers(10, 60),

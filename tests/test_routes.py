@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.addresses import AddressBlock, AddressPool
@@ -33,7 +33,6 @@ def test_a_whole_walk_visits_every_address_and_port_once(space: TupleSpace) -> N
     assert set(walked) == {(address, port) for address in addresses for port in ports}
 
 
-@settings(deadline=None)
 @given(SPACES, st.data())
 def test_a_walk_is_index_arithmetic(space: TupleSpace, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, space.size))
@@ -42,7 +41,6 @@ def test_a_walk_is_index_arithmetic(space: TupleSpace, data: st.DataObject) -> N
     assert list(space.walk(first, span)) == [at(space, index) for index in range(first, first + span)]
 
 
-@settings(deadline=None)
 @given(SPACES, st.data())
 def test_the_parts_of_any_split_are_the_whole(space: TupleSpace, data: st.DataObject) -> None:
     cuts = [0, *sorted(data.draw(st.lists(st.integers(0, space.size), max_size=5))), space.size]

@@ -8,17 +8,13 @@ import sys
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.host import read_text
 from c1m.kernel.memory import read_memory
 from c1m.kernel.slab import merged, parse_slabinfo, read_merged, read_slabinfo
 from c1m.reading import Cache
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo is readable by root only")
 

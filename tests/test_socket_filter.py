@@ -5,14 +5,10 @@ import socket
 import struct
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.socket_filter import Side, filter_program
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 PORT = st.integers(0, 65_535)
 RANGES = st.lists(st.tuples(PORT, PORT).map(lambda ends: (min(ends), max(ends))), min_size=1, max_size=6)

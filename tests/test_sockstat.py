@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.sockstat import (
@@ -18,10 +18,6 @@ from c1m.kernel.sockstat import (
     read_sockstat,
     read_sockstat6,
 )
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,12}", fullmatch=True)
 COUNTERS = st.dictionaries(NAME, st.dictionaries(NAME, st.integers(-1, 2**64 - 1), min_size=1, max_size=5))
