@@ -7,11 +7,11 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-READY_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0  # for what takes a moment: the machine may be slow, and full of work
 READY = "listening on "
 
 
@@ -29,7 +29,7 @@ def node(
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -39,7 +39,7 @@ def node(
 
 def first_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
+    ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
     return process.stdout.readline() if ready else ""
 
 
@@ -83,14 +83,18 @@ def children_of(pid: int) -> dict[int, str]:
     return found
 
 
-def all_gone(pids: Sequence[int], seconds: float) -> bool:
-    """Whether none of them runs any more, within the time; a zombie does not run."""
+def eventually(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
     deadline = time.monotonic() + seconds
-    while any(running(pid) for pid in pids):
+    while not true():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)  # a bounded poll: /proc does not tell when a process ends
+        time.sleep(0.02)  # a bounded poll: neither /proc, nor the kernel's tables, nor a journal tell when they change
     return True
+
+
+def all_gone(pids: Sequence[int], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether none of them runs any more, within the time; a zombie does not run."""
+    return eventually(lambda: not any(running(pid) for pid in pids), seconds)
 
 
 def running(pid: int) -> bool:

@@ -6,13 +6,12 @@ import json
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from programs import run_coord
+from programs import eventually, run_coord
 
 NGINX = Path("/usr/sbin/nginx")
 PORT = 23_080
@@ -34,22 +33,16 @@ def nginx(here: Path) -> Iterator[None]:
     configuration.write_text(CONFIGURATION.format(here=here, port=PORT))
     process = subprocess.Popen([str(NGINX), "-c", str(configuration), "-e", str(here / "error.log")])
     try:
-        wait_until_it_listens(process)
+        assert eventually(lambda: process.poll() is not None or listens())
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
-def wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        with closing(socket.socket()) as probe:
-            if probe.connect_ex(("127.0.0.1", PORT)) == 0:
-                return
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # a bounded poll: nginx does not say when it listens
+def listens() -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", PORT)) == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not NGINX.exists(), reason="needs root and Debian's nginx-light")

@@ -8,14 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import all_gone, children_of, coordinator, node, run_coord
+from programs import all_gone, children_of, coordinator, eventually, node, run_coord
 
 from c1m.coordinator.contents import contents_of
 from c1m.coordinator.journal import Journal, Record, is_written, read_only
@@ -42,15 +41,6 @@ def shown(directory: Path, *words: str) -> dict[str, Any]:
 def states(directory: Path) -> list[str]:
     found = json.loads(coord("runs", directory, "--json", "-").stdout)["runs"]
     return [run["verdict"] or run["state"] for run in found]
-
-
-def eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)  # a bounded poll: nobody tells when a journal has grown
-    return True
 
 
 @pytest.mark.parametrize(
@@ -133,7 +123,7 @@ def killed(directory: Path, *words: str, once: Callable[[dict[str, Any]], bool])
         nodes = list(children_of(process.pid))
         process.kill()
         process.wait()
-        assert all_gone(nodes, 30)
+        assert all_gone(nodes)
     yield before
 
 

@@ -8,7 +8,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from programs import node, run_coord
+from programs import eventually, node, run_coord
 from test_data_plane import holding_at
 from typer.testing import CliRunner
 
@@ -309,13 +308,8 @@ def test_every_command_is_refused_to_whoever_is_no_operator(world: World, progra
 
 
 def says(log: Path, sentence: str) -> bool:
-    """Whether a node does within ten seconds: it hears of handshakes from another thread."""
-    deadline = time.monotonic() + 10
-    while sentence not in log.read_text():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)  # a bounded poll, as of /proc
-    return True
+    """Whether a node does after a while: it hears of handshakes from another thread."""
+    return eventually(lambda: sentence in log.read_text())
 
 
 @pytest.mark.parametrize("who", [who for who, *_ in REFUSED])

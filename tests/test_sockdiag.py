@@ -6,14 +6,14 @@ import errno
 import os
 import socket
 import struct
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from programs import eventually
 
 from c1m.kernel.sockdiag import (
     ESTABLISHED,
@@ -24,10 +24,6 @@ from c1m.kernel.sockdiag import (
     fold_queues,
 )
 from c1m.kernel.socket_filter import Ranges, Side
-
-# The machine may be busy with anything: an example that takes long says nothing about the code.
-settings.register_profile("unhurried", settings.default, deadline=None)
-settings.load_profile("unhurried")
 
 CLOSE_WAIT = 8
 
@@ -331,9 +327,7 @@ def test_ipv4_clients_of_an_ipv6_listener_are_ipv6_sockets(loopback: Loopback) -
 
 def settled(read: Callable[[], object], value: object) -> object:
     """What is read once it is ``value``: the last ACK of a handshake may come after connect() returns."""
-    give_up = time.monotonic() + 10
-    while read() != value and time.monotonic() < give_up:
-        pass
+    eventually(lambda: read() == value)
     return read()
 
 

@@ -51,7 +51,7 @@ def few_descriptors_and_no_unshare() -> None:
 @contextmanager
 def held(limits: Callable[[], None], told: Path) -> Iterator[dict[int, str]]:
     """The processes of a run that holds its connections, by name."""
-    words = ["--total", str(TOTAL), "--hold", "2s", "--json", str(told)]
+    words = ["--total", str(TOTAL), "--hold", "4s", "--json", str(told)]
     command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limits) as coord:  # noqa: PLW1509
         assert coord.stderr is not None
@@ -114,12 +114,12 @@ async def main():
         crew = Crew(made, nursery, lambda: None, nothing_follows)
         recruits = [Recruit(f"child {index}", {"index": index, "breaks": index == 5}) for index in range(8)]
         await crew.hire(recruits)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while not crew.obituaries:
                 await trio.lowlevel.checkpoint()
         print(len(crew.alive), crew.obituaries)
         await crew.dismiss()  # sees that they ended; what the zygote says of that comes after it
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while not made.status:
                 await trio.lowlevel.checkpoint()
         print(sorted(set(made.status.values())))
@@ -144,7 +144,8 @@ def test_a_child_that_breaks_takes_nobody_with_it_and_says_why(tmp_path: Path) -
     (tmp_path / "crew_of_the_test.py").write_text(CHILD)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
-    told = subprocess.run([sys.executable, "-c", CREW], capture_output=True, text=True, check=True, timeout=60, env=environment)
+    command = [sys.executable, "-c", CREW]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200, env=environment)
 
     alive, statuses = told.stdout.splitlines()
     assert alive.startswith("7 ['child 5 (pid ")

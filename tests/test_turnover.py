@@ -136,11 +136,11 @@ def test_interrupted_amid_turnover_nothing_is_left(tmp_path: Path) -> None:
         below = list(children_of(coord.pid))
         coord.send_signal(signal.SIGINT)
         coord.stderr.read()
-        code = coord.wait(30)
+        code = coord.wait(60)
 
     assert (code, json.loads(told.read_text())["verdict"]) == (130, "interrupted")
     assert left_behind() == {}
-    assert all_gone(below, 10)
+    assert all_gone(below)
     assert summary_of(*NODES, "--total", "100", "--hold", "0s")["verdict"] == "passed"  # the nodes are free
 
 
