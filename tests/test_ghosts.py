@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, address, lab
-from programs import children_of, node
+from programs import children_of, eventually, node
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -28,7 +28,7 @@ def hosts() -> Iterator[Lab]:
 
 
 def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_path: Path) -> None:
-    told = tmp_path / "summary.json"
+    told, log = tmp_path / "summary.json", tmp_path / "target.log"
     target, worker = f"{address('target')}:7200", f"{address('worker1')}:7100"
     # A slow link: the ACKs stand in line behind hundreds of SYNs. Those overflow the SYN queue, the kernel answers with
     # cookies, and when their ACKs come, the accept queue is full: dropped, and nobody will ever send them again.
@@ -49,17 +49,20 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
         "--probe-ghosts",
     )
     with (
-        node("target", *listen, inside=[*hosts.inside("target"), *limit]) as serving,
-        node("worker", "--listen", worker, "--insecure", inside=hosts.inside("worker1")),
+        open(log, "w") as logged,
+        node("target", *listen, inside=[*hosts.inside("target"), *limit], stderr=logged) as serving,
+        node("worker", "--listen", worker, "--insecure", inside=hosts.inside("worker1")) as working,
     ):
+        zygote = list(children_of(working.pid))
+        send(zygote, signal.SIGSTOP)  # it makes no shards, and nothing is opened, until nobody accepts
         command = [*hosts.inside("coord"), sys.executable, "-m", "c1m.coordinator", "run", *words, "--json", str(told)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as coord:
-            acceptors: list[int] = []
+            assert eventually(lambda: "Watch of run" in log.read_text())  # as soon as all acceptors are ready
+            acceptors = [pid for pid, name in children_of(serving.pid).items() if name.startswith("c1m-acceptor")]
+            send(acceptors, signal.SIGSTOP)
+            send(zygote, signal.SIGCONT)
             assert coord.stderr is not None
             for line in coord.stderr:
-                if line.startswith("opening") and not acceptors:
-                    acceptors = [pid for pid, name in children_of(serving.pid).items() if name.startswith("c1m-acceptor")]
-                    send(acceptors, signal.SIGSTOP)
                 if line.startswith("holding"):
                     send(acceptors, signal.SIGCONT)
             code = coord.wait(60)

@@ -10,14 +10,13 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
-from programs import all_gone, children_of, coordinator, node, run_coord
+from programs import all_gone, children_of, coordinator, eventually, node, run_coord
 
 from c1m.kernel import sockdiag
 from c1m.v1 import worker_pb2
@@ -61,21 +60,12 @@ def exit_code(process: Node) -> int:
     """Once it has ended, with what it says read on: a full pipe would hold it up."""
     assert process.stderr is not None
     process.stderr.read()
-    return process.wait(30)
-
-
-def eventually(true: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)  # a bounded poll: neither /proc nor the kernel's tables tell when they change
-    return True
+    return process.wait(60)
 
 
 def busy_with(worker: str) -> str:
     with grpc.insecure_channel(worker) as channel:
-        return WorkerServiceStub(channel).Describe(worker_pb2.DescribeRequest(), timeout=10).busy_with
+        return WorkerServiceStub(channel).Describe(worker_pb2.DescribeRequest(), timeout=30).busy_with
 
 
 def called_on(port: int) -> bool:
@@ -130,11 +120,13 @@ def test_while_preparing_leaves_no_shard_behind(tmp_path: Path) -> None:
 
 def test_while_comparing_closes_and_still_tells(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
-    words = ("--total", "400", "--rate", "400", "--hold", "0s", "--json", str(told))
+    words = ("--total", "400", "--hold", "0s", "--json", str(told))
     with fleet() as (worker, target):
-        with coordinator(*NODES, *words) as coord:
-            until_it_says(coord, "opening")
-            with stopped(below(target, "c1m-acceptor")):  # what it does not accept is waited for
+        with coordinator(*NODES, *words) as coord, ExitStack() as meanwhile:
+            with stopped(below(worker, "python")):  # nothing is opened before an acceptor is stopped
+                assert eventually(lambda: busy_with(WORKER) != "")
+                meanwhile.enter_context(stopped(below(target, "c1m-acceptor")))  # what it does not accept is waited for
+            with meanwhile:
                 until_it_says(coord, "comparing")
                 coord.send_signal(signal.SIGINT)
                 until_it_says(coord, "interrupted")
@@ -153,4 +145,4 @@ def test_while_closing_is_not_a_run_that_passed(tmp_path: Path) -> None:
 
     assert (code, *verdict_in(tmp_path / "summary.json")) == (130, "interrupted", 130)
     assert nodes
-    assert all_gone(nodes, 10)
+    assert all_gone(nodes)
