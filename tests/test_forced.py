@@ -30,6 +30,8 @@ pytestmark = [
 ]
 
 WORKER, TARGET = "worker", "target"
+# Where a machine is full of other work nodes wait for a CPU, which is a cause of its own: these run before the others.
+FIRST = ("nice", "-n", "-10")
 PORT = 9000
 
 
@@ -77,8 +79,8 @@ def a_fleet(
     listen_worker = ("--listen", f"{address('worker1')}:{control_port}", "--insecure", *allow)
     listen_target = ("--listen", f"{address('target')}:{control_port + 100}", "--insecure")
     with (
-        node("worker", *worker, *listen_worker, inside=in_worker or hosts.inside("worker1")) as client,
-        node("target", *target, *listen_target, inside=in_target or hosts.inside("target")) as server,
+        node("worker", *worker, *listen_worker, inside=[*(in_worker or hosts.inside("worker1")), *FIRST]) as client,
+        node("target", *target, *listen_target, inside=[*(in_target or hosts.inside("target")), *FIRST]) as server,
     ):
         yield Fleet(hosts, client, server, control_port)
 
@@ -201,11 +203,12 @@ def program(hosts: Lab, host: str, text: str, *words: str) -> Iterator[None]:
 
 def test_syns_that_a_firewall_drops(fleet: Fleet, tmp_path: Path) -> None:
     with filtered(fleet.hosts, "target", incoming("tcp flags syn drop")):
-        told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "400", named="SYNs get no answer")
+        patient = ("--total", "400", "--connect-timeout", "60s")
+        told = conduct(fleet, tmp_path, *fleet.to_target, *patient, named="SYNs get no answer")
 
     assert told.causes() == [("SYN unanswered", WORKER)]
     assert "dropped on the way" in told.summary["diagnosis"][0]["sentence"]
-    assert told.summary["diagnosis"][0]["at_seconds"] < 10
+    assert told.summary["failed"] == {"ECANCELED": 200}, "none had given up when it was told"
     assert any(line.startswith("stalled: 200 of 400 established") for line in told.lines), told.lines
 
 
@@ -317,30 +320,21 @@ def test_a_range_of_which_the_kernel_has_given_ports_away(narrow: Fleet, tmp_pat
 
 
 def test_a_worker_without_descriptors(fleet: Fleet, tmp_path: Path) -> None:
-    told = conduct(
-        fleet,
-        tmp_path,
-        *fleet.to_target,
-        "--total",
-        "2000",
-        "--ramp",
-        "2s",
-        "--hold",
-        "0s",
-        opening=lambda: lower_descriptors(fleet.shards(), 150),
-    )
+    words = (*fleet.to_target, "--total", "4000", "--ramp", "4s", "--hold", "0s")
+    told = conduct(fleet, tmp_path, *words, opening=lambda: lower_descriptors(fleet.shards()))
 
     assert told.causes() == [("process descriptors", WORKER)]
-    assert "150 of 150" in told.summary["diagnosis"][0]["sentence"]
+    assert f"{FEW} of {FEW}" in told.summary["diagnosis"][0]["sentence"]
 
 
-def lower_descriptors(pids: list[int], limit: int) -> None:
+PACED = ("--total", "8000", "--ramp", "8s")  # long enough for a test that is late to do something to a run that opens
+FEW = 600  # descriptors, which a process of a paced run has in use a second after it began, or later
+
+
+def lower_descriptors(pids: list[int]) -> None:
     assert pids
     for pid in pids:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, 20_000))
-
-
-PACED = ("--total", "2000", "--ramp", "2s")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, 20_000))
 
 
 def test_shards_that_are_stopped(fleet: Fleet, tmp_path: Path) -> None:
@@ -433,20 +427,11 @@ def test_a_target_that_is_stopped_as_a_whole(hosts: Lab, tmp_path: Path) -> None
 
 def test_a_target_without_descriptors(fleet: Fleet, tmp_path: Path) -> None:
     with sysctl(fleet.hosts, "target", core__somaxconn="64"):
-        told = conduct(
-            fleet,
-            tmp_path,
-            *fleet.to_target,
-            "--total",
-            "2000",
-            "--ramp",
-            "2s",
-            opening=lambda: lower_descriptors(fleet.acceptors(), 150),
-            named="no descriptor left",
-        )
+        lower, words = lambda: lower_descriptors(fleet.acceptors()), (*fleet.to_target, *PACED)
+        told = conduct(fleet, tmp_path, *words, opening=lower, named="no descriptor left")
 
     assert told.causes() == [("process descriptors", TARGET)]
-    assert "150 of 150" in told.summary["diagnosis"][0]["sentence"]
+    assert f"{FEW} of {FEW}" in told.summary["diagnosis"][0]["sentence"]
 
 
 PROXY = """
