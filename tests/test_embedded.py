@@ -91,9 +91,11 @@ def test_without_slabinfo_the_total_is_known_and_the_caches_are_not() -> None:
 @pytest.mark.alone
 @pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo takes root")
 def test_a_connection_is_billed_by_cache() -> None:
-    memory = summary_of("--total", "6000", "--hold", "2s")["target"]["memory"]
+    """Others on this machine take slab, too, but not so much in each of three runs."""
+    assert any(is_billed(summary_of("--total", "15000", "--hold", "2s")["target"]["memory"]) for _ in range(3))
 
-    per_connection = {cache["name"]: cache["objects_per_connection"] for cache in memory["caches"]}
+
+def is_billed(memory: dict[str, Any]) -> bool:
+    (tcp,) = (cache["objects_per_connection"] for cache in memory["caches"] if cache["name"] == "TCP")
     assert memory["sockets_per_connection"] == 2
-    assert per_connection["TCP"] == pytest.approx(2, rel=0.1)
-    assert memory["explained_percent"] > 90
+    return bool(abs(tcp - 2) < 0.2 and memory["explained_percent"] > 90)
