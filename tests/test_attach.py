@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import children_of, coordinator, node
-from test_journal import coord, eventually, shown
+from programs import children_of, coordinator, eventually, node
+from test_journal import coord, shown
 
 from c1m.coordinator.authority import found_authority
 from c1m.coordinator.replay import replay
@@ -112,7 +112,7 @@ def assert_whole(summary: dict[str, Any], total: int, takeovers: int = 1) -> Non
 
 
 RAMP = ("--total", "1500", "--ramp", "4s", "--hold", "1s")
-HOLD = ("--total", "1500", "--hold", "3s", "--heartbeat", "1s")
+HOLD = ("--total", "1500", "--hold", "5s", "--heartbeat", "2s")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def write_by_another_clock(directory: Path, uptime: float) -> None:
 
 def test_a_coordinator_that_is_there_keeps_its_run(fleet: list[Process], tmp_path: Path) -> None:
     """Also one that is stopped: whoever watches in its place is served once it is killed, whatever hangs from it."""
-    with coordinator(*NODES, "--total", "500", "--hold", "2s", "--journal", str(tmp_path)) as process:
+    with coordinator(*NODES, "--total", "500", "--hold", "4s", "--journal", str(tmp_path)) as process:
         assert eventually(lambda: doing(known(tmp_path)) == "holding")
         process.send_signal(signal.SIGSTOP)
         run = Shelf(tmp_path).find("").stem
@@ -257,7 +257,7 @@ def test_with_certificates_only_its_operator_takes_it_over(tmp_path: Path) -> No
             "--total",
             "300",
             "--hold",
-            "1s",
+            "4s",
             "--lease",
             "30s",
         )
@@ -318,7 +318,7 @@ def test_the_disk_was_full_when_its_coordinator_was_killed(again: str, fleet: li
 
 def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_path: Path) -> None:
     """A worker that was stopped, and so lost, is there again when the run is taken over: it closes when its lease is over."""
-    words = (*NODES[:-1], "10s", "--total", "600", "--hold", "10s", "--journal", str(tmp_path))
+    words = (*NODES[:-1], "15s", "--total", "600", "--hold", "10s", "--journal", str(tmp_path))
     with coordinator(*words) as process:
         assert eventually(lambda: doing(known(tmp_path)) == "holding")
         fleet[1].send_signal(signal.SIGSTOP)

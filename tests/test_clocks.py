@@ -98,7 +98,7 @@ def test_a_run_does_not_mind_that_a_clock_is_wrong_and_jumps(tmp_path: Path) -> 
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60)
     ahead.write_text("3600")
     wrong = ("env", f"LD_PRELOAD={library}", f"CLOCK_AHEAD={ahead}")
-    words = ("--worker", WORKER, "--target", TARGET, "--total", "500", "--hold", "3s", "--lease", "2s", "--json", str(document))
+    words = ("--worker", WORKER, "--target", TARGET, "--total", "500", "--hold", "3s", "--json", str(document))
     told = []
     with (
         node("target", "--bind", "127.0.0.1", "--ports", "24972-24975", "--listen", TARGET),

@@ -46,7 +46,7 @@ def holding_at(nodes: Sequence[str], *words: str) -> Iterator[subprocess.Popen[s
         yield process
         assert process.stderr is not None
         process.stderr.read()
-        process.wait(30)
+        process.wait(60)
     finally:
         if process.poll() is None:
             process.kill()
@@ -61,7 +61,7 @@ def until_it_says(process: subprocess.Popen[str], doing: str) -> None:
 
 
 def stranger() -> socket.socket:
-    return socket.create_connection(("127.0.0.1", DATA_PORT), timeout=10)
+    return socket.create_connection(("127.0.0.1", DATA_PORT), timeout=30)
 
 
 def summary_of(*words: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def test_more_than_the_targets_descriptors_allow_is_refused_with_the_cure() -> N
 def test_an_acceptor_that_strangers_filled_accepts_no_more_and_says_so(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
     with fleet(descriptors=200), ExitStack() as strangers:  # 200 are fewer than both need
-        with holding("--total", "100", "--hold", "1s", "--json", str(told)) as coord:
+        with holding("--total", "100", "--hold", "5s", "--json", str(told)) as coord:
             for _ in range(100):
                 strangers.enter_context(closing(stranger()))
             until_it_says(coord, "closing")

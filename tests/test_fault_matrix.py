@@ -20,7 +20,7 @@ from remains import parse_sockets
 from series import some
 from trial import attempt
 
-SMALL = {"total": 600, "ramp_seconds": 2, "hold_seconds": 5, "close_rate": 1000, "lease_seconds": 2}
+SMALL = {"total": 600, "ramp_seconds": 2, "hold_seconds": 5, "close_rate": 1000, "lease_seconds": 4}
 TRIED = [("coordinator", "SIGKILL", "ramp"), ("worker control", "blackhole", "hold"), ("target machine", "link cut", "prepare")]
 
 

@@ -71,7 +71,7 @@ def test_interrupted_closes_everything_and_still_tells(doing: str, words: tuple[
     summary = summary_in(told)
     assert (code, summary["verdict"], summary["exit_code"]) == (130, "interrupted", 130)
     assert nodes
-    assert all_gone(nodes, 10)
+    assert all_gone(nodes)
 
 
 def kill_a(name: str) -> Callable[[subprocess.Popen[str], subprocess.Popen[str]], None]:
@@ -96,7 +96,7 @@ def test_a_killed_process_degrades_the_run_and_is_named(
 ) -> None:
     told = tmp_path / "summary.json"
     with fleet() as (worker, target):
-        words = (*NODES, "--total", str(TOTAL), "--hold", "3s", "--json", str(told))
+        words = (*NODES, "--total", str(TOTAL), "--hold", "5s", "--json", str(told))
         with running_coord("holding", *words) as coord:
             below = [*children_of(worker.pid), *children_of(target.pid)]
             kill(worker, target)
@@ -107,14 +107,14 @@ def test_a_killed_process_degrades_the_run_and_is_named(
     assert (code, summary["verdict"]) == (4, "degraded")
     assert any(reason in sentence for sentence in summary["reasons"]), summary["reasons"]
     assert killed_with_a_node or any("SIGKILL" in sentence for sentence in summary["reasons"])
-    assert all_gone(below, 10)
+    assert all_gone(below)
     assert established() == 0
 
 
 def test_a_killed_acceptors_connections_are_drops_with_a_cause(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
     with fleet() as (worker, target):
-        words = (*NODES, "--total", str(TOTAL), "--hold", "3s", "--json", str(told))
+        words = (*NODES, "--total", str(TOTAL), "--hold", "5s", "--json", str(told))
         with running_coord("holding", *words) as coord:
             kill_a("c1m-acceptor 0")(worker, target)
             ended(coord)
@@ -132,7 +132,7 @@ def test_killed_nodes_embedded_in_a_killed_coordinator_leave() -> None:
         coord.wait()
 
         assert below
-        assert all_gone(below, 20)
+        assert all_gone(below)
 
 
 def test_nodes_leave_though_nobody_reads_what_they_say_any_more() -> None:
@@ -145,7 +145,7 @@ def test_nodes_leave_though_nobody_reads_what_they_say_any_more() -> None:
         coord.wait()
 
     assert below
-    assert all_gone(below, 20)
+    assert all_gone(below)
 
 
 def test_a_killed_coordinator_leaves_the_nodes_free_within_the_lease() -> None:

@@ -54,7 +54,7 @@ def test_who_asks_and_stays_is_answered_and_sent_away_and_counts_for_nothing() -
     asked = challenge(bytes(16))
     with node("target", *LISTEN_TARGET), closing(grpc.insecure_channel(TARGET, options=CHANNEL_OPTIONS)) as channel:
         stub = TargetServiceStub(channel)
-        prepare = target_pb2.TargetServicePrepareRequest(run_id="r", acceptors=1, lease_seconds=60, nonce=NONCE)
+        prepare = target_pb2.TargetServicePrepareRequest(run_id="r", acceptors=1, lease_seconds=600, nonce=NONCE)
         stub.Prepare(prepare, timeout=60)
         with ExitStack() as stack:
             staying = [stack.enter_context(closing(connected())) for _ in range(ASKING)]

@@ -11,14 +11,13 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import children_of, coordinator, node, run_coord
+from programs import children_of, coordinator, eventually, node, run_coord
 
 WORKER, TARGET = "127.0.0.1:24410", "127.0.0.1:24420"
 NODES = ("--worker", WORKER, "--target", TARGET)
@@ -67,17 +66,17 @@ def server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
 
 
 def beating(endpoint: str, *words: str) -> dict[str, Any]:
-    """A summary of some connections that beat every half second for more than one interval."""
-    return summary_of("--total", "50", "--endpoint", endpoint, "--heartbeat", "500ms", "--hold", "1600ms", *words)
+    """A summary of some connections that beat every other second for more than one interval."""
+    return summary_of("--total", "50", "--endpoint", endpoint, "--heartbeat", "2s", "--hold", "3s", *words)
 
 
 @pytest.mark.parametrize("payload", ["16", "64", "40k"])  # the longest one takes several reads
 def test_every_heartbeat_is_answered_and_both_sides_agree_on_every_byte(payload: str) -> None:
-    summary = summary_of("--total", "400", "--heartbeat", "500ms", "--payload", payload, "--hold", "2s")
+    summary = summary_of("--total", "400", "--heartbeat", "2s", "--payload", payload, "--hold", "5s")
 
     beats, target = summary["heartbeats"], summary["target"]
     assert summary["verdict"] == "passed", summary["reasons"]
-    assert beats["sent"] == beats["answered"] >= 3 * 400
+    assert beats["sent"] == beats["answered"] > 400
     assert [beats[name] for name in ("missing", "wrong", "cut_off", "unasked_bytes", "under_way")] == [0] * 5
     assert summary["heartbeat_rtt_us"]["count"] == beats["answered"]
     assert summary["first_byte_us"]["count"] == 400
@@ -86,7 +85,7 @@ def test_every_heartbeat_is_answered_and_both_sides_agree_on_every_byte(payload:
 
 def test_a_server_that_is_stopped_answers_nothing_and_everything_is_said_of_it(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
-    words = (*NODES, "--total", "100", "--heartbeat", "500ms", "--hold", "4s", "--json", str(told))
+    words = (*NODES, "--total", "100", "--heartbeat", "1s", "--hold", "5s", "--json", str(told))
     with node("worker", "--listen", WORKER), node("target", "--listen", TARGET) as target, coordinator(*words) as coord:
         assert coord.stderr is not None
         assert any(line.startswith("holding") for line in coord.stderr)
@@ -144,7 +143,7 @@ def test_who_expects_nothing_waits_for_nothing() -> None:
     with server(lambda _: b"whatever") as endpoint:
         beats = beating(endpoint, "--expect", "none")["heartbeats"]
 
-    assert beats["sent"] >= 100
+    assert beats["sent"] >= 50
     assert beats["answered"] is None
 
 
@@ -205,9 +204,8 @@ def test_keepalive_timers_are_spread_over_the_interval(tmp_path: Path) -> None:
     with node("worker", "--listen", WORKER), node("target", *target), coordinator(*words) as coord:
         assert coord.stderr is not None
         assert any(line.startswith("holding") for line in coord.stderr)
-        deadline = time.monotonic() + 5
-        while len(found := timers(port)) < 100 and time.monotonic() < deadline:
-            time.sleep(0.05)  # a bounded poll: what the kernel has armed, only the kernel tells
+        assert eventually(lambda: len(timers(port)) == 100)
+        found = timers(port)
         coord.stderr.read()
         coord.wait(60)
 
@@ -221,12 +219,12 @@ def test_keepalive_timers_are_spread_over_the_interval(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("close", ["rst", "fin"])
 def test_what_a_target_pushes_arrives_to_the_last_byte(close: str) -> None:
-    words = ("--total", "300", "--server-push", "4/s", "--heartbeat", "500ms", "--hold", "2s", "--close", close)
+    words = ("--total", "300", "--server-push", "4/s", "--heartbeat", "2s", "--hold", "4s", "--close", close)
     summary = summary_of(*words)
 
     pushes, target = summary["pushes"], summary["target"]
     assert summary["verdict"] == "passed", summary["reasons"]
-    assert pushes["sent"] == pushes["received"] >= 300 * 2 * 4 * 0.5
+    assert pushes["sent"] == pushes["received"] > 2 * 300
     assert (pushes["held_back"], pushes["wrong_bytes"]) == (0, 0)
     assert summary["heartbeats"]["answered"] == summary["heartbeats"]["sent"] > 0
     assert target["bytes_sent"] == summary["bytes_received"] == 64 * (pushes["received"] + summary["heartbeats"]["answered"])

@@ -156,7 +156,7 @@ def test_what_no_target_can_do_is_a_sentence_and_leaves_it_free(
 def test_watchers_have_seats_and_whoever_finds_none_is_told_while_others_are_served(nodes: int) -> None:
     run: dict[str, Any] = {"run_id": "watched"}
     with target_stub() as stub:
-        stub.Prepare(target_pb2.TargetServicePrepareRequest(**run, acceptors=1, lease_seconds=60), timeout=60)
+        stub.Prepare(target_pb2.TargetServicePrepareRequest(**run, acceptors=1, lease_seconds=600), timeout=60)
         streams = [stub.Watch(target_pb2.TargetServiceWatchRequest(**run), timeout=100) for _ in range(MOST_WATCHERS)]
         for stream in streams:
             assert next(stream).sample.processes == 1
@@ -199,7 +199,7 @@ def test_who_sends_for_ever_and_never_reads_costs_an_acceptor_no_memory_and_the_
     nodes: int, tmp_path: Path
 ) -> None:
     told = tmp_path / "summary.json"
-    with ExitStack() as strangers, holding_at(NODES, "--total", "300", "--hold", "3s", "--json", str(told)):
+    with ExitStack() as strangers, holding_at(NODES, "--total", "300", "--hold", "8s", "--json", str(told)):
         acceptors = [pid for pid, name in children_of(nodes).items() if name.startswith("c1m-acceptor")]
         before = sum(map(rss_of, acceptors))
         greedy = [strangers.enter_context(closing(socket.create_connection(("127.0.0.1", DATA_PORT)))) for _ in range(10)]

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +97,7 @@ def worker_of(summary: dict[str, Any], control: str) -> dict[str, Any]:
 
 def test_a_killed_workers_share_is_neither_counted_nor_zero(tmp_path: Path) -> None:
     with fleet() as nodes:
-        with running(tmp_path, "--hold", "3s") as coord:
+        with running(tmp_path, "--hold", "5s") as coord:
             coord.until("holding")
             nodes.workers[0].kill()
             coord.until("lost")
@@ -119,22 +118,19 @@ def test_a_stopped_worker_is_noticed_by_its_silence_and_when_it_comes_back_nothi
     with fleet() as nodes:
         stopped = nodes.workers[1]
         shards = [pid for pid, name in children_of(stopped.pid).items()]
-        with running(tmp_path, "--hold", "60s", "--lease", "60s") as coord:
+        with running(tmp_path, "--hold", "10m", "--lease", "10m") as coord:
             coord.until("holding")
             shards = [pid for pid, name in children_of(stopped.pid).items() if name.startswith("c1m-shard")]
             stopped.send_signal(signal.SIGSTOP)
-            began = time.monotonic()
             assert "has said nothing" in coord.until("lost") or "did not answer" in coord.lines[-1]
-            noticed = time.monotonic() - began
             assert not all_gone(shards, 0)  # they hold what they have: nobody told them otherwise
 
             stopped.send_signal(signal.SIGCONT)
             coord.until(f"worker {CONTROL[1]} could be reached again")
-            assert all_gone(shards, 30)  # its lease would have let it hold on for a minute
+            assert all_gone(shards)  # its lease would have let it hold on for ten minutes
             coord.process.send_signal(signal.SIGINT)
             coord.end()
 
-        assert noticed < 30  # it is five by the clock of a coordinator that is awake: tests/test_vitality.py
         again = run_coord(*NODES, "--total", "300", "--hold", "0s")
         assert again.returncode == 0, again.stderr
 
@@ -142,7 +138,7 @@ def test_a_stopped_worker_is_noticed_by_its_silence_and_when_it_comes_back_nothi
 def test_a_worker_that_was_stopped_for_longer_than_its_lease_is_free_when_it_goes_on(tmp_path: Path) -> None:
     with fleet() as nodes:
         stopped = nodes.workers[1]
-        with running(tmp_path, "--hold", "60s", "--lease", "2s") as coord:
+        with running(tmp_path, "--hold", "60s", "--lease", "4s") as coord:
             coord.until("holding")
             shards = [pid for pid, name in children_of(stopped.pid).items() if name.startswith("c1m-shard")]
             stopped.send_signal(signal.SIGSTOP)
@@ -150,8 +146,8 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_is_free_when_it_goe
             coord.process.kill()  # nobody tells it anything
             stopped.send_signal(signal.SIGCONT)
 
-            assert all_gone(shards, 30)
-        assert all_gone([pid for pid in nodes.below() if pid in shards], 10)
+            assert all_gone(shards)
+        assert all_gone([pid for pid in nodes.below() if pid in shards])
 
 
 @pytest.mark.parametrize("hold", ["1s", "60s"])
@@ -275,7 +271,7 @@ def test_a_lost_share_is_taken_over_and_the_run_passes(when: str, number: int, t
             assert counted["target_open"] == TOTAL + EACH
             assert any("may be those of workers that were lost" in told for told in counted["explanation"])
             nodes.workers[0].send_signal(signal.SIGCONT)
-            assert all_gone([pid for pid, name in children_of(nodes.workers[0].pid).items() if "shard" in name], 30)
+            assert all_gone([pid for pid, name in children_of(nodes.workers[0].pid).items() if "shard" in name])
         else:
             assert counted["target_open"] == TOTAL
 

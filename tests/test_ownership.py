@@ -25,6 +25,7 @@ from c1m.v1 import target_pb2, worker_pb2
 LISTEN = {"worker": "127.0.0.1:24910", "target": "127.0.0.1:24911"}
 WITHOUT_TLS = "127.0.0.1:24912"
 RUN = "hers"
+LEASE_SECONDS = 3600  # nobody watches, and the run is to be there for every test
 OF_ALL = frozenset({"Describe", "Tune", "Prepare"})  # what names no run of a node, or would begin one
 METHODS = [
     (program, method)
@@ -56,7 +57,7 @@ def request_of(method: MethodDescriptor, run_id: str) -> Any:
     if method.full_name == "c1m.v1.WorkerService.Prepare":
         return prepare_worker(run_id)
     if method.full_name == "c1m.v1.TargetService.Prepare":
-        return target_pb2.TargetServicePrepareRequest(run_id=run_id, acceptors=1, lease_seconds=60)
+        return target_pb2.TargetServicePrepareRequest(run_id=run_id, acceptors=1, lease_seconds=LEASE_SECONDS)
     named = {"run_id": run_id} if "run_id" in method.input_type.fields_by_name else {}
     return message_factory.GetMessageClass(method.input_type)(**named)
 
@@ -64,7 +65,7 @@ def request_of(method: MethodDescriptor, run_id: str) -> Any:
 def prepare_worker(run_id: str) -> worker_pb2.PrepareRequest:
     """A connection to a port of loopback, which is never begun."""
     request = sound()
-    request.MergeFrom(worker_pb2.PrepareRequest(run_id=run_id, lease_seconds=60))
+    request.MergeFrom(worker_pb2.PrepareRequest(run_id=run_id, lease_seconds=LEASE_SECONDS))
     return request
 
 
@@ -131,7 +132,7 @@ def test_without_certificates_nobody_owns_a_run(tmp_path: Path) -> None:
         channel_of(WITHOUT_TLS, None) as one,
         channel_of(WITHOUT_TLS, None) as other,
     ):
-        prepare = target_pb2.TargetServicePrepareRequest(run_id=RUN, acceptors=1, lease_seconds=60)
+        prepare = target_pb2.TargetServicePrepareRequest(run_id=RUN, acceptors=1, lease_seconds=LEASE_SECONDS)
         one.unary_unary("/c1m.v1.TargetService/Prepare", prepare.__class__.SerializeToString)(prepare, timeout=30)
         stop = target_pb2.TargetServiceStopRequest(run_id=RUN)
         other.unary_unary("/c1m.v1.TargetService/Stop", stop.__class__.SerializeToString)(stop, timeout=30)

@@ -331,7 +331,7 @@ def test_without_leave_nothing_is_changed(low: Host) -> None:
 @root
 def test_a_node_that_is_busy_changes_nothing(low: Host) -> None:
     with low.nodes("--allow-tune"):
-        low.call("Prepare", {"run_id": "other", "acceptors": 1, "lease_seconds": 60})
+        low.call("Prepare", {"run_id": "other", "acceptors": 1, "lease_seconds": 3600})
         asked = low.call("Tune", {"settings": {SOMAXCONN: "520"}})
         applied = low.coord("tune", *NODES, "--total", "100k", "--apply")
 
