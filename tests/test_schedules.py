@@ -66,11 +66,11 @@ def assert_followed(summary: dict[str, Any], due: int, left: int) -> None:
 
 
 def test_up_and_held_and_down_and_up_again() -> None:
-    summary = summary_of(*NODES, *stages("1200@500ms", "1200@5s", "300@500ms", "800@500ms"))
+    summary = summary_of(*NODES, *stages("1200@500ms", "1200@5s", "300@500ms", "300@1s", "800@500ms"))
 
     assert_followed(summary, 1200 + 500, 800)
     assert summary["workers"][0]["shards"] > 1
-    assert [stage["total"] for stage in summary["stages"]] == [1200, 1200, 300, 800]
+    assert [stage["total"] for stage in summary["stages"]] == [1200, 1200, 300, 300, 800]
     (rest,) = summary["reconciliation"]["at_rests"]
     assert (rest["total"], rest["client_established"], rest["kernel_established"]) == (1200, 1200, 1200)
     assert all(stage["reached_seconds"] >= stage["due_seconds"] - stage["within_seconds"] for stage in summary["stages"])
@@ -90,13 +90,13 @@ def test_a_spike_is_closed_as_it_is_told(close: str, order: str) -> None:
 
 
 def test_few_4_tuples_are_used_again_and_again() -> None:
-    """Nine waves over hardly more ports than connections."""
+    """Five waves over hardly more ports than connections."""
     listen = "127.0.0.1:24312"
     with node("worker", "--listen", listen, "--source", "127.0.13.9", "--ports", "24400-24449"):
         words = ("--worker", listen, "--target", TARGET)
-        summary = summary_of(*words, *stages(*["45@150ms", "0@150ms"] * 9))
+        summary = summary_of(*words, *stages(*["45@100ms", "45@500ms", "0@100ms", "0@500ms"] * 5))
 
-    assert_followed(summary, 9 * 45, 0)
+    assert_followed(summary, 5 * 45, 0)
     assert summary["skipped_ports"] == 0
 
 
@@ -110,12 +110,12 @@ def test_poisson_arrivals_are_all_there_at_the_end() -> None:
 
 def test_stages_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text('stage = ["400@200ms", "stairs:100/3@300ms", "sine:100-300/400ms@400ms"]\nclose-order = "random"\n')
+    file.write_text('stage = ["400@200ms", "400@1s", "stairs:100/3@3s", "sine:100-300/2s@2s"]\nclose-order = "random"\n')
 
     summary = summary_of(*NODES, "--spec", str(file))
 
     assert_followed(summary, 400 + 200, 100)
-    assert summary["spec"]["stage"] == ["400@200ms", "stairs:100/3@300ms", "sine:100-300/400ms@400ms"]
+    assert summary["spec"]["stage"] == ["400@200ms", "400@1s", "stairs:100/3@3s", "sine:100-300/2s@2s"]
 
 
 def test_what_failed_is_tried_again_only_when_the_schedule_comes_past_it_again() -> None:
@@ -220,11 +220,11 @@ def running(told: Path, *words: str, until: str) -> Iterator[None]:
 
 def test_a_run_on_its_schedule_is_retargeted_down_and_up(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
-    with running(told, *stages("1000@300ms", "1000@60s"), until="following"):
-        down = retarget(*WORKER_FLAGS, *stages("200@500ms", "200@60s"))
+    with running(told, *stages("1000@300ms", "1000@10m"), until="following"):
+        down = retarget(*WORKER_FLAGS, *stages("200@500ms", "200@10m"))
         assert (down.returncode, down.stderr) == (0, "")
         more = retarget(*WORKER_FLAGS, "--total", "1001")
-        up = retarget(*WORKER_FLAGS, *stages("700@300ms", "spike:900@300ms"))
+        up = retarget(*WORKER_FLAGS, *stages("700@300ms", "700@1s", "spike:900@2s"))
         assert up.returncode == 0, up.stderr
 
     summary = json.loads(told.read_text())
@@ -233,7 +233,7 @@ def test_a_run_on_its_schedule_is_retargeted_down_and_up(tmp_path: Path) -> None
     assert summary["verdict"] == "passed", summary["reasons"]
     assert summary["established_at_hold_end"] == summary["reconciliation"]["kernel_established"] == 700
     assert [change["version"] for change in summary["retargets"]] == [2, 3]
-    assert [stage["total"] for stage in summary["retargets"][1]["stages"]] == [700, 900, 900, 700]
+    assert [stage["total"] for stage in summary["retargets"][1]["stages"]] == [700, 700, 900, 900, 700]
     assert summary["stages"][-1]["reached_seconds"] is not None
 
 
