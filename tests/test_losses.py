@@ -150,15 +150,15 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_is_free_when_it_goe
         assert all_gone([pid for pid in nodes.below() if pid in shards])
 
 
-@pytest.mark.parametrize("hold", ["1s", "60s"])
+@pytest.mark.parametrize("hold", ["4s", "60s"])
 def test_a_coordinator_that_was_stopped_until_leases_ended_says_so_and_blames_nobody(hold: str, tmp_path: Path) -> None:
     """When it goes on, its hold is over, or is not."""
     with fleet() as nodes:
-        with running(tmp_path, "--hold", hold, "--lease", "2s") as coord:
+        with running(tmp_path, "--hold", hold, "--lease", "5s") as coord:
             coord.until("holding")
             below = {pid: name for each in (*nodes.workers, nodes.target) for pid, name in children_of(each.pid).items()}
             coord.process.send_signal(signal.SIGSTOP)
-            assert all_gone([pid for pid, name in below.items() if name.startswith(("c1m-shard", "c1m-acceptor"))], 30)
+            assert all_gone([pid for pid, name in below.items() if name.startswith(("c1m-shard", "c1m-acceptor"))])
             coord.process.send_signal(signal.SIGCONT)
             code, summary = coord.end()
 
@@ -167,13 +167,13 @@ def test_a_coordinator_that_was_stopped_until_leases_ended_says_so_and_blames_no
     assert [worker["last_known"]["open"] for worker in summary["workers"]] == [EACH] * 3
     assert {loss["node"] for loss in summary["losses"]} == {f"worker {each}" for each in CONTROL} | {"target 127.0.0.1:27690"}
     for loss in summary["losses"]:
-        assert "its lease of 2 s ended; this coordinator did not run meanwhile, for " in loss["reason"]
+        assert "its lease of 5 s ended; this coordinator did not run meanwhile, for " in loss["reason"]
     assert summary["diagnosis"] == []
     assert not any("reached again" in line for line in coord.lines)
 
 
 def test_a_worker_that_is_told_to_leave_says_so_and_is_not_counted(tmp_path: Path) -> None:
-    with fleet() as nodes, running(tmp_path, "--hold", "3s") as coord:
+    with fleet() as nodes, running(tmp_path, "--hold", "5s") as coord:
         coord.until("holding")
         nodes.workers[2].terminate()
         code, summary = coord.end()
@@ -203,7 +203,7 @@ def test_a_run_that_cannot_go_on_ends_at_once_and_says_why(end: str, tmp_path: P
 
 def test_without_the_targets_word_clients_go_on_and_its_side_is_unknown_since_then(tmp_path: Path) -> None:
     with fleet() as nodes:
-        with running(tmp_path, "--hold", "7s") as coord:
+        with running(tmp_path, "--hold", "12s") as coord:
             coord.until("holding")
             nodes.target.send_signal(signal.SIGSTOP)  # its acceptors go on
             coord.until("lost")
@@ -260,7 +260,7 @@ def may_raise() -> bool:
 
 @pytest.mark.parametrize(("when", "number"), [("opening", signal.SIGKILL), ("holding", signal.SIGSTOP)])
 def test_a_lost_share_is_taken_over_and_the_run_passes(when: str, number: int, tmp_path: Path) -> None:
-    words = ("--on-loss", "redistribute", "--hold", "9s", *(("--ramp", "6s") if when == "opening" else ()))
+    words = ("--on-loss", "redistribute", "--hold", "12s", *(("--ramp", "6s") if when == "opening" else ()))
     with fleet() as nodes:
         with running(tmp_path, *words, "--journal", str(tmp_path)) as coord:
             coord.until(when)
