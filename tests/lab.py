@@ -17,7 +17,7 @@ def address(host: str, version: int = 4) -> str:
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, timeout=20, capture_output=True)
+    subprocess.run(["ip", *words], check=True, timeout=60, capture_output=True)
 
 
 class Lab:
@@ -59,7 +59,7 @@ class Lab:
 
     def remove(self) -> None:
         for host in ("switch", *HOSTS):
-            subprocess.run(["ip", "netns", "del", self.name(host)], check=False, timeout=20, capture_output=True)
+            subprocess.run(["ip", "netns", "del", self.name(host)], check=False, timeout=60, capture_output=True)
 
 
 @contextmanager

@@ -275,18 +275,18 @@ def test_what_one_worker_may_not_open_another_does() -> None:
 
 def test_a_target_takes_only_what_comes_from_the_runs_sources(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
-    words = (*NODES, "--total", "200", "--hold", "2s", "--trickle", "5/s", "--json", str(told))
+    words = (*NODES, "--total", "200", "--hold", "5s", "--trickle", "5/s", "--json", str(told))
     with (
         node("worker", *LISTEN_WORKER, "--source", "127.0.0.50-127.0.0.59"),
         node("target", *LISTEN_TARGET, "--only-run-sources"),
     ):
         with pytest.raises(ConnectionRefusedError):  # nobody listens while there is no run
-            socket.create_connection(("127.0.0.1", 24_400), 5)
+            socket.create_connection(("127.0.0.1", 24_400), 30)
         with coordinator(*words) as run:
             assert run.stderr is not None
             assert any(line.startswith("holding") for line in run.stderr)
             try:  # the reset may come before connect() has returned
-                with socket.create_connection(("127.0.0.1", 24_400), 5) as stranger:
+                with socket.create_connection(("127.0.0.1", 24_400), 30) as stranger:
                     heard = stranger.recv(1)
             except ConnectionResetError:
                 heard = b""

@@ -152,13 +152,13 @@ class Stopped:
 
 
 def inside(hosts: Lab, host: str, *command: str) -> None:
-    subprocess.run(hosts.inside(host, *command), check=True, timeout=20, capture_output=True)
+    subprocess.run(hosts.inside(host, *command), check=True, timeout=60, capture_output=True)
 
 
 @contextmanager
 def filtered(hosts: Lab, host: str, rules: str) -> Iterator[None]:
     """nft rules on a host, one statement a line."""
-    subprocess.run(hosts.inside(host, "nft", "-f", "-"), input=rules, text=True, check=True, timeout=20)
+    subprocess.run(hosts.inside(host, "nft", "-f", "-"), input=rules, text=True, check=True, timeout=60)
     try:
         yield
     finally:

@@ -284,9 +284,9 @@ def call(opened: grpc.Channel, command: str, *, streams: bool) -> grpc.StatusCod
     """How it ends, with a request in which nothing is said."""
     try:
         if streams:
-            list(opened.unary_stream(command, bytes)(b"", timeout=10))
+            list(opened.unary_stream(command, bytes)(b"", timeout=30))
         else:
-            opened.unary_unary(command, bytes)(b"", timeout=10)
+            opened.unary_unary(command, bytes)(b"", timeout=30)
     except grpc.RpcError as error:
         code: grpc.StatusCode = error.code()
         return code

@@ -240,7 +240,7 @@ def test_a_run_on_its_schedule_is_retargeted_down_and_up(tmp_path: Path) -> None
 def test_a_closed_loop_that_holds_is_retargeted_and_holds_again(tmp_path: Path) -> None:
     """From here: on a busy machine a command of its own might take longer to start than the hold is long."""
     told = tmp_path / "summary.json"
-    with running(told, "--total", "1000", "--hold", "3s", until="holding"):
+    with running(told, "--total", "1000", "--hold", "5s", until="holding"):
         for total in ("100", "1000"):
             shapes = [parse_shape(f"{total}@300ms")]
             asyncio.run(call([parse_host_port(worker, 0) for worker in WORKERS], None, None, shapes))

@@ -135,7 +135,7 @@ method, request = sys.argv[1], json.loads(sys.argv[2])
 with grpc.insecure_channel("{TARGET}") as channel:
     stub = TargetServiceStub(channel)
     try:
-        answer = getattr(stub, method)(getattr(pb, f"TargetService{{method}}Request")(**request), timeout=20)
+        answer = getattr(stub, method)(getattr(pb, f"TargetService{{method}}Request")(**request), timeout=60)
     except grpc.RpcError as error:
         print(json.dumps({{"status": error.code().name, "sentence": error.details()}}))
     else:

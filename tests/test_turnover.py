@@ -176,7 +176,7 @@ def test_an_acceptor_that_strangers_fill_does_not_wedge_turnover(tmp_path: Path)
                 with ExitStack() as some:
                     try:
                         for _ in range(200):
-                            stranger = socket.create_connection(("127.0.0.1", port), timeout=5)
+                            stranger = socket.create_connection(("127.0.0.1", port), timeout=30)
                             some.enter_context(closing(stranger))
                     except ConnectionRefusedError:
                         continue  # nobody listens there
@@ -246,7 +246,7 @@ def test_slow_clients_are_refused_toward_whom_the_worker_does_not_know() -> None
 
 
 def test_what_a_server_does_with_slow_clients_is_counted() -> None:
-    words = ("--total", "40", "--hold", "2s")
+    words = ("--total", "40", "--hold", "4s")
     with ExitStack() as stack:
         strict, polite = (stack.enter_context(server(each)) for each in (drops_whoever_is_slow, closes_its_side))
         allowed = ("--allow-slow", f"127.0.0.1:{strict}", "--allow-slow", "127.0.0.1:" + str(polite))
