@@ -40,7 +40,7 @@ def test_a_target_survives_its_corpus_and_inputs_made_by_chance(name: str, tmp_p
     shutil.copytree(CORPUS / name, tmp_path / name)  # what is new is not this test's to keep
     kept = len(list((CORPUS / name).iterdir()))
 
-    outcome = run(TARGETS[name], seed=0, most=kept + INPUTS, seconds=60.0, corpus=tmp_path)
+    outcome = run(TARGETS[name], seed=0, most=kept + INPUTS, seconds=200.0, corpus=tmp_path)
 
     assert not outcome.defect, f"{outcome.data!r}: {outcome.defect}"
     assert outcome.inputs == kept + INPUTS
