@@ -50,7 +50,8 @@ class Child:
     waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
     calm: bool = False  # nothing changes hands any more
     quiet: bool = False  # it was told to send nothing more, and nothing is under way
-    sources: tuple[Sequence[str], bytes] = ((), b"")  # names and rows of ``c1m.source_latency``
+    # Kind -> names and rows of ``c1m.source_latency``
+    sources: dict[str, tuple[Sequence[str], bytes]] = field(default_factory=dict)
     last_words: str = ""
     mourned: bool = False  # how it ended is told
     killed_for: str = ""  # by us
@@ -82,6 +83,9 @@ class Child:
         if "last_words" in message:
             self.last_words = message["last_words"]
             return
+        if "sources" in message:
+            self.sources[message["kind"]] = message["sources"]
+            return
         self.tally = Tally.from_message(message["tally"])
         self.phase = Phase(message["phase"])
         self.full = message.get("full", False)
@@ -92,7 +96,6 @@ class Child:
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
         self.calm = message.get("calm", False)
         self.quiet = message.get("quiet", False)
-        self.sources = message.get("sources", self.sources)
         for name, news in message.get("histograms", {}).items():
             self.histograms.setdefault(name, {}).update(news)
 

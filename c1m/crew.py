@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 
 import trio
 
@@ -186,7 +187,10 @@ class Crew:
         return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
 
     def sources(self) -> tuple[SourceLatency, ...]:
-        return source_latencies(joined_rows(child.sources for child in self.children))
+        """Of all children: each kind that was measured, of each source."""
+        told = [child.sources for child in self.children]
+        rows = {kind: joined_rows(each[kind] for each in told if kind in each) for kind in dict.fromkeys(chain(*told))}
+        return tuple(latency for kind, found in rows.items() for latency in source_latencies(kind, found))
 
     def reached_ns(self) -> dict[int, int]:
         return reached_by_all(child.reached_ns for child in self.children if not child.relieved)

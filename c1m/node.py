@@ -71,7 +71,7 @@ class Sample:
     halted: str = ""
     # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    # Connect latencies by source address, cumulative; empty where there is nothing newer to tell
+    # Latencies by source address, cumulative; empty where there is nothing newer to tell
     sources: tuple[SourceLatency, ...] = ()
     full: int = 0
     reading: Reading | None = None  # when there is a new one

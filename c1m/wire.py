@@ -164,8 +164,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         halted=sample.halted,
         histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
         sources=tuple(
-            SourceLatency(source.source, source.established, source.p50_us, source.p99_us, source.max_us)
-            for source in sample.sources
+            SourceLatency(each.kind, each.source, each.count, each.p50_us, each.p99_us, each.max_us) for each in sample.sources
         ),
         full=sample.full,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from c1m.units import format_bytes, format_count, format_duration, format_rate
 
+from .latency_kinds import LABELS, shown
 from .plot import ASCII, BLOCKS, Values, bars, events, highest, levels, ruler
 
 # What rises in a healthy run too.
@@ -80,10 +81,10 @@ def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
     fastest = max(rate for rate in timeline["opened_per_second"] if rate is not None)
     if fastest:
         found.append(Curve("opened/s", events(seconds, risen(timeline["opened"]), columns), format_rate(fastest)))
-    for label, kind in (("connect p99", "connect_latency_us"), ("heartbeat p99", "heartbeat_rtt_us")):
-        p99 = timeline.get(kind, {}).get("p99", ())
+    for kind in shown(timeline):
+        p99 = timeline[kind]["p99"]
         if slowest := max((value for value in p99 if value is not None), default=0):
-            found.append(Curve(label, highest(seconds, p99, columns), format_duration(slowest / 1e6)))
+            found.append(Curve(f"{LABELS[kind]} p99", highest(seconds, p99, columns), format_duration(slowest / 1e6)))
     for name in ("failed", "dropped"):
         found += count(name, risen(timeline[name]))
     for host, columns_of in timeline["hosts"].items():

@@ -77,7 +77,7 @@ SECTIONS = {
     "heartbeat_rtt_us alive_after_us half_closed_after_us syn_retransmissions.took_1_seconds "
     "syn_retransmissions.took_3_seconds syn_retransmissions.took_7_seconds bytes_sent bytes_received",
     "heartbeats": HEARTBEATS,
-    "sources": "connect_p99_us",
+    "sources": "connect_p99_us first_byte_p99_us heartbeat_rtt_p99_us",
     "stages": "total within_seconds due_seconds reached_seconds",
     "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
@@ -86,7 +86,7 @@ SECTIONS = {
     "acceptors_full "
     f"{NODE}",
     "workers": "planned established_peak established_at_hold_end kernel_established_at_hold_end attempted failed failed.* "
-    f"skipped_ports ramp_seconds shards connect_latency_us heartbeat_rtt_us bytes_sent {NODE}",
+    f"skipped_ports ramp_seconds shards connect_latency_us first_byte_us heartbeat_rtt_us bytes_sent {NODE}",
     "workers.heartbeats": HEARTBEATS,
 }
 # Known when everybody is asked, or when it is over; not from what samples say in between.

@@ -12,18 +12,18 @@ from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.schedule import Revision, Schedule, straight
-from c1m.source_latency import SourceLatency
+from c1m.source_latency import SourceLatency, slowest_of_each_kind
 from c1m.tally import Tally
 from c1m.turnover import Wave, joined_waves
 
 from .evidence import Trail
 from .history import History
+from .latency_kinds import LABELS
 from .loss import Loss
 from .saturation import Saturation
 from .sums import Sums
 from .timeline import HostState, Moment, NodeState, Timeline
 
-LATENCIES = ("connect_latency_us", "heartbeat_rtt_us")  # those of the time line
 ADDED_UP = 100  # workers whose histograms are added up for each row of it: 40 ms, and of a thousand 400
 EACH = 10  # hosts, and as many nodes, that have columns of their own on the time line; more are added up
 
@@ -46,7 +46,7 @@ class Entry:
     saturation: Saturation = field(default_factory=Saturation)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
     sources: Sequence[SourceLatency] = ()  # ... as well
-    slowest: SourceLatency | None = None  # of those
+    slowest: Mapping[str, SourceLatency] = field(default_factory=dict)  # of those, by kind
 
     @property
     def heard(self) -> str:
@@ -70,7 +70,7 @@ class Entry:
         self.histograms = sample.histograms or self.histograms
         if sample.sources:
             self.sources = sample.sources
-            self.slowest = max(sample.sources, key=lambda source: source.p99_us)
+            self.slowest = slowest_of_each_kind(sample.sources)
         self.peak = max(self.peak, sample.tally.open)
 
     @property
@@ -178,10 +178,10 @@ class Ledger:
         )
 
     def latencies(self) -> dict[str, dict[int, int]]:
-        """By kind, as far as it was measured; of a large fleet none."""
+        """By kind, as far as they were measured; of a large fleet none."""
         if len(self.workers) > ADDED_UP:
             return {}
-        return {kind: counts for kind in LATENCIES if (counts := coarser(self.histogram(kind)))}
+        return {kind: counts for kind in LABELS if (counts := coarser(self.histogram(kind)))}
 
     def node_states(self) -> dict[str, NodeState]:
         there = {entry.name: entry.node_state for entry in self.workers if not entry.lost}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -13,10 +13,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from c1m.latency import percentile
+from c1m.source_latency import slowest_of_each_kind
 from c1m.tally import Tally
 from c1m.units import format_duration, format_rate
 
 from .curves import curves
+from .latency_kinds import LABELS, shown
 from .ledger import Entry, Ledger
 from .timeline import Timeline
 
@@ -40,6 +43,23 @@ class Rates:
         return self.rates.get(name, 0.0)
 
 
+class Slownesses:
+    """The p99 of what each node has told so far, looked for once whenever it has told more: it may be 0.1 ms each."""
+
+    def __init__(self) -> None:
+        self.looks: dict[tuple[str, str], tuple[Mapping[int, int], str]] = {}
+
+    def look(self, entry: Entry, kind: str) -> str:
+        counts = entry.histograms.get(kind, {})
+        if not counts:
+            return ""
+        known, told = self.looks.get((entry.name, kind), ({}, ""))
+        if counts is not known:
+            told = format_duration(percentile(counts, 99) / 1e6)
+            self.looks[entry.name, kind] = counts, told
+        return told
+
+
 def time_left(started: float, now: float, progress: float) -> str:
     if not 0.01 < progress < 1:
         return ""
@@ -52,12 +72,21 @@ def turnover(tally: Tally) -> list[str]:
     return [f"{count:,} {name}" for name, count in told.items() if count]
 
 
-def slowest_source(ledger: Ledger) -> list[str]:
-    """The source address with the highest p99, where connections come from several."""
-    slowest = max((entry.slowest for entry in ledger.workers if entry.slowest), key=lambda found: found.p99_us, default=None)
-    if slowest is None or sum(len(entry.sources) for entry in ledger.workers) == 1:
+def slowest_told(ledger: Ledger) -> list[str]:
+    """Of each kind of latency the source address with the highest p99, where connections come from several."""
+    slowest = slowest_of_each_kind(each for entry in ledger.workers for each in entry.slowest.values())
+    if sum(len(entry.sources) for entry in ledger.workers) == len(slowest):
         return []
-    return [f"slowest source {slowest.source} p99 {format_duration(slowest.p99_us / 1e6)}"]
+    return [
+        f"slowest {LABELS[kind]}s from {slowest[kind].source} (p99 {format_duration(slowest[kind].p99_us / 1e6)})"
+        for kind in shown(slowest)
+    ]
+
+
+def told_apart(ledger: Ledger) -> list[str]:
+    """Kinds of latency that are told of each worker, where there are several."""
+    workers = ledger.workers
+    return shown({kind for entry in workers for kind, counts in entry.histograms.items() if counts}) if len(workers) > 1 else []
 
 
 class Picture:
@@ -86,6 +115,7 @@ class Terminal:
         self.live = live
         self.picture = Picture(live.console)
         self.rates = Rates()
+        self.slownesses = Slownesses()
         self.doing = ""
         self.since = 0.0
 
@@ -97,20 +127,22 @@ class Terminal:
         if doing != self.doing:
             self.doing, self.since = doing, now
         table = Table(box=None, pad_edge=False, header_style="dim")
-        following = ledger.has_stages
+        following, kinds = ledger.has_stages, told_apart(ledger)
         columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
-        for column in columns:
+        for column in (*columns, *(f"{LABELS[kind]} p99" for kind in kinds)):
             table.add_column(column, justify="left" if column == "node" else "right")
         for entry in ledger.entries:
-            table.add_row(*self.row(entry, now, following=following))
+            table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
         left = time_left(self.since, now, progress)
-        more = ", ".join([*turnover(ledger.tally), *slowest_source(ledger)])
+        more = ", ".join(turnover(ledger.tally))
         bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), left, more)
-        self.live.update(Group(table, bar, self.picture.of(ledger.timeline)))
+        slowest = slowest_told(ledger)
+        below = [Text(", ".join(slowest))] if slowest else []
+        self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
-    def row(self, entry: Entry, now: float, *, following: bool) -> list[str]:
-        """``following``: with what the schedule asks for now, which only workers know."""
+    def row(self, entry: Entry, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
+        """``following``: with what the schedule asks for now, which only workers know, as they alone know latencies."""
         tally = entry.sample.tally
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
@@ -121,6 +153,7 @@ class Terminal:
             "" if entry.lost else f"{tally.in_flight:,}",
             f"{sum(tally.failed.values()):,}",
             f"{sum(tally.dropped.values()):,}",
+            *(self.slownesses.look(entry, kind) for kind in kinds),
         ]
 
 

@@ -14,6 +14,8 @@ from c1m.units import format_bytes, format_duration, format_rate
 from .bill import bill
 from .curves import curves
 from .figures import Figure
+from .latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS, prefix, shown
+from .sources import count_name, slowest_name
 
 COLOURS = {
     "passed": "green",
@@ -88,9 +90,10 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"] or followed(summary):
         # Where nothing paces the openings, a connect is due when it is called.
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
-    result += by_source(summary["sources"])
+    result += by_source(summary["sources"], CONNECT)
     if beats := summary["heartbeats"]:
         result += [("heartbeats", heartbeats(beats)), ("heartbeat RTT", percentiles(summary["heartbeat_rtt_us"]))]
+        result += by_source(summary["sources"], HEARTBEAT)
     if probing := summary["keepalive"]:
         result.append(("keepalive", f"{count(probing['probes_sent'])} probes, {probing['timed_out']:,} connections timed out"))
     if pushed := summary["pushes"]:
@@ -98,6 +101,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         result.append(("pushes", told + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
     if summary["first_byte_us"]["count"] and not beats:
         result.append(("first byte", percentiles(summary["first_byte_us"])))
+        result += by_source(summary["sources"], FIRST_BYTE)
     if summary["alive_after_us"]["count"]:
         result.append(("dropped at age", percentiles(summary["alive_after_us"])))
     if steps := [f"{number:,} {name.replace('_', ' ')}" for name, number in summary["syn_retransmissions"].items() if number]:
@@ -185,30 +189,40 @@ def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
     return [("... from", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
 
 
-def by_source(sources: dict[str, Any]) -> list[tuple[str, str]]:
+def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
     """How the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
-    spread = sources["connect_p99_us"]
+    spread = sources[f"{prefix(kind)}_p99_us"]
     if spread["count"] < 2:
         return []
     low, middle, high = (format_duration(spread[name] / 1e6) for name in ("min", "p50", "max"))
     told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, of half of them at most {middle}")]
-    slowest = [source for source in sources["slowest"] if source["established"]][:SOURCES_TOLD]
-    of_nodes = len({source["node"] for source in sources["slowest"]}) > 1
-    named = [source_told(source) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
-    return [*told, ("slowest sources", ", ".join(named))] if low != high else told
+    slowest = [source for source in sources[slowest_name(kind)] if source["established"]][:SOURCES_TOLD]
+    if low == high and all(source[count_name(kind)] for source in slowest):
+        return told
+    of_nodes = len({source["node"] for source in sources[slowest_name(kind)]}) > 1
+    named = [source_told(source, kind) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
+    return [*told, ("slowest sources", ", ".join(named))]
 
 
-def source_told(source: dict[str, Any]) -> str:
-    failed = f", {source['failed']:,} failed" if source["failed"] else ""
-    return f"{source['source']} (p99 {format_duration(source['connect_p99_us'] / 1e6)} of {source['established']:,}{failed})"
+def source_told(source: dict[str, Any], kind: str) -> str:
+    p99_us, measured = source[f"{prefix(kind)}_p99_us"], source[count_name(kind)]
+    if p99_us is None:
+        return f"{source['source']} (nothing over {source['established']:,} connections)"
+    failed = f", {source['failed']:,} failed" if source["failed"] and kind == CONNECT else ""
+    return f"{source['source']} (p99 {format_duration(p99_us / 1e6)} of {measured:,}{failed})"
 
 
 def nodes(summary: dict[str, Any]) -> Table:
+    """Latencies of each where there are several workers: of one they are those of all."""
+    workers = summary["workers"]
+    kinds = shown([kind for kind in LABELS if summary[kind]["count"]]) if len(workers) > 1 else []
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU"):
+    latencies = (f"{LABELS[kind]} p99" for kind in kinds)
+    for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *latencies):
         table.add_column(column, justify="left" if column == "node" else "right")
-    for worker in summary["workers"]:
-        table.add_row(*node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"]))
+    for worker in workers:
+        row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
+        table.add_row(*row, *(p99(worker[kind]) for kind in kinds))
     if target := summary["target"]:
         table.add_row(*node_row(target, summary["planned"], target["open_at_hold_end"], target["acceptors"]))
     return table
@@ -225,6 +239,10 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
         f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
         duration(node["cpu_seconds"]),
     ]
+
+
+def p99(figures_us: dict[str, int]) -> str:
+    return format_duration(figures_us["p99"] / 1e6) if figures_us["count"] else ""
 
 
 def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:

@@ -213,7 +213,13 @@ def leaves(node: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     return {path} if isinstance(node, int | float) and not isinstance(node, bool) else set()
 
 
-TABLES = ("caches", "slowest", "slowest_sources")  # of which each row is something else's in every run
+TABLES = (
+    "caches",
+    "slowest",
+    "slowest_first_byte",
+    "slowest_heartbeat_rtt",
+    "slowest_sources",
+)  # of which each row is something else's in every run
 
 
 def check_table(summary: dict[str, Any], figures: dict[str, Any]) -> None:

@@ -78,6 +78,7 @@ PURE = (
     "coordinator/freshness.py",
     "coordinator/gauges.py",
     "coordinator/history.py",
+    "coordinator/latency_kinds.py",
     "coordinator/ledger.py",
     "coordinator/lookout.py",
     "coordinator/loss.py",

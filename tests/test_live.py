@@ -7,6 +7,7 @@ import pytest
 from programs import run_coord
 from rich.console import Console
 
+from c1m.coordinator.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
 from c1m.coordinator.ledger import Entry, Ledger
 from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
 from c1m.node import Sample
@@ -110,16 +111,36 @@ def test_a_terminal_shows_every_node_with_its_numbers() -> None:
 
 def test_a_terminal_names_the_slowest_of_several_sources() -> None:
     made, console = ledger(), Console(file=StringIO(), force_terminal=True, width=140, color_system=None, emoji=False)
-    sources = (SourceLatency("10.0.0.1", 900, 500, 900, 1_200), SourceLatency("10.0.0.7", 100, 600, 12_000, 30_000))
+    sources = (
+        SourceLatency(HEARTBEAT, "10.0.0.1", 900, 70, 90, 120),
+        SourceLatency(CONNECT, "10.0.0.1", 900, 500, 900, 1_200),
+        SourceLatency(CONNECT, "10.0.0.7", 100, 600, 12_000, 30_000),
+    )
     with view(console) as shown:
         for number in (1, 2):
-            made.take(made.workers[0], Sample(Phase.OPENING, sources=sources[:number]))
+            made.take(made.workers[0], Sample(Phase.OPENING, sources=sources[: number + 1]))
             shown.show(made, f"doing {number}", 0.5)
 
     assert isinstance(console.file, StringIO)
     first, second = console.file.getvalue().split("doing 2", 1)
-    assert "slowest source" not in first
-    assert "slowest source 10.0.0.7 p99 12 ms" in second
+    assert "slowest" not in first
+    assert "slowest connects from 10.0.0.7 (p99 12 ms), slowest heartbeats from 10.0.0.1 (p99 90 us)" in second
+
+
+def test_a_terminal_tells_the_latencies_of_each_of_several_workers() -> None:
+    made, console = ledger(), Console(file=StringIO(), force_terminal=True, width=140, color_system=None, emoji=False)
+    first_bytes = {FIRST_BYTE: {40_000: 1}}  # of heartbeats' answers, hence no latency of anything
+    with view(console) as shown:
+        for beats in ({7_000: 1}, {7_000: 1, 30_000: 1}):
+            told = Sample(Phase.HOLDING, histograms={CONNECT: {12_000: 1}, HEARTBEAT: beats} | first_bytes)
+            made.take(made.workers[0], told)
+            shown.show(made, "holding", 0.5)
+
+    assert isinstance(console.file, StringIO)
+    seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    rows = [line.split() for line in seen.replace("\r", "").splitlines()]
+    assert "first byte" not in seen
+    assert [row[-4:] for row in rows if row[:2] == IPV6.split()][-1] == ["12", "ms", "30", "ms"]
 
 
 def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:

@@ -185,11 +185,14 @@ def test_a_large_fleet_is_added_up_beside_the_target() -> None:
     assert there.hosts[f"{EACH + 5} other hosts"].counters == {"ListenDrops": 5 * (EACH + 5)}
 
 
-@pytest.mark.parametrize(("workers", "kinds"), [(2, ["heartbeat_rtt_us"]), (ADDED_UP + 1, [])])
+@pytest.mark.parametrize(("workers", "kinds"), [(2, ["first_byte_us", "heartbeat_rtt_us"]), (ADDED_UP + 1, [])])
 def test_latencies_of_a_fleet_are_added_up_unless_it_is_large(workers: int, kinds: list[str]) -> None:
     made = ledger(workers, str)
     for entry in made.workers:
-        made.take(entry, Sample(Phase.HOLDING, histograms={"heartbeat_rtt_us": {100: 3}, "first_byte_us": {7: 1}}))
+        made.take(
+            entry,
+            Sample(Phase.HOLDING, histograms={"heartbeat_rtt_us": {100: 3}, "first_byte_us": {7: 3}, "alive_after_us": {9: 1}}),
+        )
 
     there = made.moment().latencies
     assert list(there) == kinds

@@ -26,6 +26,7 @@ from .itinerary import Place
 from .outbox import Outbox
 from .reader import Reader
 from .source_latencies import SourceLatencies
+from .source_numbers import SourceNumbers
 from .troubles import Troubles, source_of
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
@@ -49,7 +50,8 @@ class Connections:
         self.state = bytearray(most)
         self.called = array("d", (0.0,)) * most
         self.due = array("d", (0.0,)) * (most if paced else 0)
-        self.connect_latency = SourceLatencies(most, sources)
+        self.sources = SourceNumbers(most, sources)
+        self.connect_latency = SourceLatencies(self.sources)
         self.connect_latency_from_due: Latencies = Latencies() if paced else self.connect_latency
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
@@ -58,7 +60,7 @@ class Connections:
         self.half_open = False  # whether to stay when the server has closed its side
         self.half_closed_after = Latencies()  # how old connections were when it did
         self.behaviours: tuple[Behaviour, ...] = ()
-        self.reader = Reader(self.called)
+        self.reader = Reader(self.called, self.sources)
         self.outbox = Outbox()
         self.attempted = self.opened = self.closed = self.skipped_ports = 0
         self.in_flight = 0
@@ -210,6 +212,10 @@ class Connections:
             "first_byte_us": self.reader.first_byte.news(),
             "alive_after_us": self.alive_after.news(),
         }
+
+    def source_latencies(self) -> dict[str, SourceLatencies]:
+        """By the names of their histograms: those that are counted by source, too."""
+        return {"connect_latency_us": self.connect_latency, "first_byte_us": self.reader.first_byte}
 
     def tally(self) -> Tally:
         return Tally(

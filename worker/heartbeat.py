@@ -19,9 +19,9 @@ from time import monotonic
 from c1m import heartbeat
 from c1m.hand import GOLDEN, Hand
 from c1m.heartbeat import Expect, Heartbeat
-from c1m.latency import Latencies
 
 from .connections import ESTABLISHED, Connections
+from .source_latencies import SourceLatencies
 
 CHUNK = 32  # beats between two looks at the epoll: bounds how much a busy shard adds to the times it measures
 MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there: some 0.3 ms
@@ -56,7 +56,7 @@ class Heartbeats:
         self.pack = Struct(f"{HEAD}{filling}s").pack
         self.echoes = wanted.expect is Expect.ECHO and not wanted.send
         self.late_after = heartbeat.LATE_SHARE * wanted.interval
-        self.rtt = Latencies()
+        self.rtt = SourceLatencies(connections.sources)
         self.sent = self.answered = self.late = self.missing = self.recovered = self.wrong = self.cut_off = 0
         self.unasked_bytes = 0
 
@@ -114,7 +114,7 @@ class Heartbeats:
             return
         took = [now - sent_at for sent_at in times]
         self.answered += len(took)
-        self.rtt.raw.extend(took)
+        self.rtt.all_took(descriptors, took)
         if max(took) > self.late_after:
             self.late += sum(each > self.late_after for each in took)
         for descriptor in descriptors:
@@ -141,7 +141,7 @@ class Heartbeats:
             self.answered += 1
             self.late += took > self.late_after
         if data.startswith(expected):
-            self.rtt.raw.append(took)
+            self.rtt.took(descriptor, took)
         else:
             self.wrong += 1
         self.unasked(max(len(data) - len(expected), 0))

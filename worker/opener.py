@@ -89,7 +89,7 @@ class Opener:
         for connection in made:
             for option in self.options:
                 connection.setsockopt(*option)
-        number_of = self.connections.connect_latency.number_of
+        number_of = self.connections.sources
         bound = []
         for connection, source in zip(made, sources, strict=False):
             try:
@@ -103,7 +103,7 @@ class Opener:
     def start(self, bound: Sequence[tuple[socket, int]], leg: Leg, due: Iterator[float], errand: int) -> None:
         connections = self.connections
         state, called, register, clock = connections.state, connections.called, connections.epoll.register, time.monotonic
-        source_of, destination = connections.connect_latency.of, leg.destination
+        source_of, destination = connections.sources.of, leg.destination
         started = []
         for connection, source in bound:
             now = clock()

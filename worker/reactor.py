@@ -39,7 +39,7 @@ class Reactor:
         """Take what the kernel has to say about any of the connections; wait so long for the first of it."""
         connections = self.connections
         state, called, latency = connections.state, connections.called, connections.connect_latency
-        took, whose, number_of = latency.raw.append, latency.numbers.append, latency.of
+        took, whose, number_of = latency.raw.append, latency.whose.append, connections.sources.of
         behaviours = connections.behaviours
         poll = connections.epoll.poll
         events = poll(seconds, EVENTS)
@@ -86,9 +86,7 @@ class Reactor:
             return 0
         # Established, and possibly more since: a reset during the handshake would have been ECONNREFUSED.
         connections.state[descriptor] = ESTABLISHED
-        latency = connections.connect_latency
-        latency.raw.append(now - connections.called[descriptor])
-        latency.numbers.append(latency.of[descriptor])
+        connections.connect_latency.took(descriptor, now - connections.called[descriptor])
         if connections.paced:
             connections.connect_latency_from_due.raw.append(now - connections.due[descriptor])
         if connections.behaviours:

@@ -9,10 +9,11 @@ from itertools import repeat
 from os import read
 from select import EPOLLERR, EPOLLHUP, EPOLLRDHUP
 
-from c1m.latency import Latencies
 from c1m.tally import PEER_CLOSED, cause_of
 
 from .behaviour import Behaviour
+from .source_latencies import SourceLatencies
+from .source_numbers import SourceNumbers
 
 ENDING = EPOLLRDHUP | EPOLLERR | EPOLLHUP
 # Bytes of the first read, and of those after it. Up to some 450 the interpreter takes memory from its own pools, which is
@@ -26,11 +27,11 @@ Hearing = Callable[[Sequence[int], Sequence[bytes], float], None]
 class Reader:
     """``called`` is when each descriptor's connect was called."""
 
-    def __init__(self, called: array[float]) -> None:
+    def __init__(self, called: array[float], sources: SourceNumbers) -> None:
         self.called = called
         self.hearing: Sequence[Hearing] = ()
         self.spoken = bytearray(len(called))  # by descriptor; no memory before somebody speaks: the kernel's zero page
-        self.first_byte = Latencies()  # from the call of connect() to the first byte
+        self.first_byte = SourceLatencies(sources)  # from the call of connect() to the first byte
         self.bytes_received = 0
         self.heard = b""  # the first that any server said: one that drops everybody often says why
 
@@ -78,7 +79,7 @@ class Reader:
         for index, descriptor in enumerate(descriptors):
             if not spoken[descriptor]:
                 spoken[descriptor] = True
-                self.first_byte.raw.append(now - self.called[descriptor])
+                self.first_byte.took(descriptor, now - self.called[descriptor])
                 self.heard = self.heard or said[index][:HEARD_BYTES]
         for hears in self.hearing:
             hears(descriptors, said, now)

@@ -29,11 +29,12 @@ from .probe import probe
 from .pushes import Pushes
 from .reactor import Reactor
 from .regulator import Regulator
+from .source_latencies import SourceLatencies
 from .succession import Succession
 from .trickle import Trickle
 
 REPORT_SECONDS = 0.5
-SOURCES_SECONDS = 2.0  # between two reports of latencies by source, which may be 88 KiB
+SOURCES_SECONDS = 2.0  # between two reports of latencies by source, which may be 112 KiB of each kind
 LAST_ANSWERS_SECONDS = 2.0  # for which they are waited for,
 LOOK_SECONDS = 0.01  # ... between two looks whether they have come
 
@@ -183,9 +184,18 @@ class Shard:
             "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
             "calm": self.calm,
         }
-        if self.sources_due():
-            self.told_sources = self.driver.phase, time.monotonic()
-            message["sources"] = self.connections.connect_latency.rows_news()
+        if self.sources_due():  # before the message: whoever reads of a phase has them
+            await self.tell_sources()
+        await self.send(message)
+
+    async def tell_sources(self) -> None:
+        """Each kind in a message of its own, or they would not fit."""
+        self.told_sources = self.driver.phase, time.monotonic()
+        for kind, latencies in self.source_latencies().items():
+            if latencies.has_rows_news:
+                await self.send({"kind": kind, "sources": latencies.rows_news()})
+
+    async def send(self, message: link.Message) -> None:
         packet = link.encode(message)
         while True:
             try:
@@ -201,7 +211,7 @@ class Shard:
         """Whether latencies by source are told again: where there are news, in a new phase at once, and else now and then."""
         phase, at = self.told_sources
         late = phase is not self.driver.phase or time.monotonic() - at >= SOURCES_SECONDS
-        return late and self.connections.connect_latency.has_rows_news
+        return late and any(latencies.has_rows_news for latencies in self.source_latencies().values())
 
     def tally(self) -> Tally:
         tally = replace(
@@ -219,3 +229,7 @@ class Shard:
     def histograms(self) -> dict[str, dict[int, int]]:
         found = self.connections.histograms()
         return found | {"heartbeat_rtt_us": self.heartbeats.rtt.news()} if self.heartbeats else found
+
+    def source_latencies(self) -> dict[str, SourceLatencies]:
+        found = self.connections.source_latencies()
+        return found | {"heartbeat_rtt_us": self.heartbeats.rtt} if self.heartbeats else found

@@ -1,73 +1,70 @@
-"""Connect latencies of a shard, all together and by source address: which one has a bad queue, route or NAT binding.
+"""Latencies of one kind of a shard, all together and by source address: which one has a bad queue, route or NAT binding.
 
-What it takes while connections open is a look at where a descriptor is from, and a number beside each latency; they are counted
-in batches, where latencies are.
+What it takes in the hot path is a look at where a descriptor is from, and a number beside each latency; they are counted in
+batches, where latencies are.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from sys import byteorder
 
 from c1m.latency import Latencies
-from c1m.source_latency import BUCKET_OF, BUCKETS, DROPPED_BITS, OTHERS, block_of
+from c1m.source_latency import BUCKET_OF, BUCKETS, DROPPED_BITS
 
-MOST_SOURCES = 256  # rows, of 352 bytes each: a /24, and what fits a message of a link. Where there are more, blocks have rows
-OVERFLOW = MOST_SOURCES - 1  # the row of what has none of its own
+from .source_numbers import SourceNumbers
 
-
-class Numbers(dict[str, int]):
-    """Source -> the number of its row. Only as many are kept as there can be rows."""
-
-    def __init__(self, *, apart: bool) -> None:
-        """``apart``: each address has a row; otherwise those of a block have one together."""
-        super().__init__()
-        self.apart = apart
-        self.names: list[str] = []  # of the rows
-
-    def __missing__(self, source: str) -> int:
-        if not self.apart and (block := block_of(source)) != source:
-            return self[block]
-        if len(self.names) < OVERFLOW:
-            self[source] = len(self.names)
-            self.names.append(source)
-            return self[source]
-        if len(self.names) == OVERFLOW:
-            self.names.append(OTHERS)
-        return OVERFLOW
+KEPT_BITS = 31 - DROPPED_BITS  # of a latency, which has no sign; the number of its source stands above them
+KEPT = (1 << KEPT_BITS) - 1
 
 
 class SourceLatencies(Latencies):
-    """Whoever appends to ``raw`` appends to ``numbers`` whose it is, which ``of`` has by descriptor."""
+    """Whoever appends to ``raw`` appends to ``whose`` the number of its source: ``sources.of`` has it by descriptor."""
 
-    def __init__(self, slots: int, sources: int) -> None:
-        """``sources``: how many addresses there are to connect from."""
+    def __init__(self, sources: SourceNumbers) -> None:
         super().__init__()
-        self.number_of = Numbers(apart=sources <= OVERFLOW)
-        self.of = array("H", (0,)) * slots
-        self.numbers = array("H")
+        self.sources = sources
+        self.whose = array("I")  # as wide as ``raw``; and to put a number into an "H" takes twice as long
         self.rows = array("I")
         self.untold_rows = False
 
+    def took(self, descriptor: int, seconds: float) -> None:
+        self.raw.append(seconds)
+        self.whose.append(self.sources.of[descriptor])
+
+    def all_took(self, descriptors: Iterable[int], seconds: Iterable[float]) -> None:
+        """One each."""
+        of = self.sources.of
+        self.raw.extend(seconds)
+        self.whose.extend([of[descriptor] for descriptor in descriptors])
+
     def fold(self) -> None:
         if self.raw:
-            bits = memoryview(self.raw).cast("B").cast("I").tolist()
-            found = Counter(
-                [number * BUCKETS + BUCKET_OF[each >> DROPPED_BITS] for number, each in zip(self.numbers, bits, strict=True)]
-            )
-            self.rows.extend([0] * (len(self.number_of.names) * BUCKETS - len(self.rows)))
-            for place, count in found.items():
-                self.rows[place] += count
+            self.rows.extend([0] * (len(self.sources.names) * BUCKETS - len(self.rows)))
+            for key, count in Counter(self.keys()).items():
+                self.rows[(key >> KEPT_BITS) * BUCKETS + BUCKET_OF[key & KEPT]] += count
             self.untold_rows = True
-            del self.numbers[:]
+            del self.whose[:]
         super().fold()
+
+    def keys(self) -> Iterable[int]:
+        """Of each latency, the number of its source above what is kept of its bits.
+
+        Made of all in one go, as long numbers: one by one they cost as much again as to count them does.
+        """
+        lanes = int.from_bytes(array("I", (KEPT,)) * len(self.raw), byteorder)
+        bits = int.from_bytes(self.raw, byteorder) >> DROPPED_BITS & lanes
+        keys = int.from_bytes(self.whose, byteorder) << KEPT_BITS | bits
+        return memoryview(keys.to_bytes(len(self.raw) * self.raw.itemsize, byteorder)).cast("I")
 
     @property
     def has_rows_news(self) -> bool:
         return self.untold_rows or bool(self.raw)
 
-    def rows_news(self) -> tuple[list[str], bytes]:
+    def rows_news(self) -> tuple[Sequence[str], bytes]:
         """Names and rows, from the beginning."""
         self.fold()
         self.untold_rows = False
-        return self.number_of.names, self.rows.tobytes()
+        return self.sources.names, self.rows.tobytes()

@@ -354,18 +354,20 @@ class StormWave(_message.Message):
     def __init__(self, dropped: _Optional[int] = ..., returned: _Optional[int] = ..., recovered_seconds: _Optional[float] = ..., slowest_seconds: _Optional[float] = ...) -> None: ...
 
 class SourceLatency(_message.Message):
-    __slots__ = ("source", "established", "p50_us", "p99_us", "max_us")
+    __slots__ = ("source", "count", "p50_us", "p99_us", "max_us", "kind")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
-    ESTABLISHED_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
     P50_US_FIELD_NUMBER: _ClassVar[int]
     P99_US_FIELD_NUMBER: _ClassVar[int]
     MAX_US_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     source: str
-    established: int
+    count: int
     p50_us: int
     p99_us: int
     max_us: int
-    def __init__(self, source: _Optional[str] = ..., established: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., max_us: _Optional[int] = ...) -> None: ...
+    kind: str
+    def __init__(self, source: _Optional[str] = ..., count: _Optional[int] = ..., p50_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., max_us: _Optional[int] = ..., kind: _Optional[str] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("values_us", "counts")
