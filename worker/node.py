@@ -13,41 +13,35 @@ from c1m import bounds, link
 from c1m.addresses import AddressBlock, AddressPool, Interface
 from c1m.child import Child, Recruit
 from c1m.control import Control
-from c1m.engagement import ASKED, UNPREPARED, Engagement
+from c1m.engagement import ASKED, UNPREPARED
 from c1m.errors import RefusedError
 from c1m.following import Following
-from c1m.kernel import memory, sockdiag
 from c1m.kernel.host import read_host
 from c1m.node import Host, Inspection
-from c1m.phase import Close, Phase
+from c1m.phase import Close
 from c1m.ports import PortRanges, client_ports
-from c1m.routes import Address
 from c1m.schedule import Arrival, Revision, Stage
 from c1m.shapes import MOST_STAGES
 from c1m.threads import in_thread
-from c1m.units import format_bytes
 from c1m.zygote_control import Zygote
 
 from . import sources
+from .admission import check_goes_on, check_retarget, check_start
 from .allowances import Allowances, refusal
 from .assignment import ShardAssignment, schedule_to_message
 from .ceilings import Ceilings, bits_of
+from .guard import guard
+from .kernel_count import are_closing, destinations_of, established
 from .proofs import unproved
 from .regulator import CLOSE_CHUNK
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
-GUARD_SECONDS = 0.25
 PROBE_SECONDS = 20.0  # for all shards to have probed
 QUIET_SECONDS = 5.0  # for all shards to have had their last answers
 FREE_SECONDS = 2.0  # for peers to answer the FINs of a shard that died ...
 LOOK_SECONDS = 0.02  # ... between two looks whether they have
-CLOSING_STATES = frozenset({4, 5, 11})  # FIN_WAIT1, FIN_WAIT2 and CLOSING of enum tcp_states, include/net/tcp_states.h
 DESCRIPTORS_EACH = 1  # of a shard: the link to it
-
-# Below this much free memory a host is no longer a place for experiments: opening stops.
-FLOOR_BYTES = 256 * 1024 * 1024
-FLOOR_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +188,14 @@ class WorkerNode(Control):
         """
         engagement = await self.find(run_id)
         async with engagement.turning:
-            check_joining(engagement)
+            check_goes_on(engagement)
             self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
             assert engagement.following
             following = engagement.following.joined_by(shard.share for shard in shards)
             preparation = await self.preparation_of(run_id)
             self.ceilings.check(following, shards[0].turnover, bits_of(following, shards[0], preparation.push_rate))
             await self.check_allowed(shards, preparation.nonce, self.shards)
-            check_joining(engagement)
+            check_goes_on(engagement)
             numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
             await engagement.join([recruit(as_of_now(shard, following)) for shard in numbered])
             self.shards = (*self.shards, *numbered)
@@ -211,7 +205,7 @@ class WorkerNode(Control):
     async def heir(self, child: Child) -> Recruit:
         """With the 4-tuples of the dead, as soon as the kernel has them back."""
         with trio.move_on_after(FREE_SECONDS):
-            while await in_thread(self.is_closing):
+            while await in_thread(are_closing, self.shards):
                 await trio.sleep(LOOK_SECONDS)
         assert self.engagement
         assert self.engagement.following
@@ -220,20 +214,8 @@ class WorkerNode(Control):
     def forsake(self, child: Child) -> None:
         """Its share stays lost; there is nothing else to give up."""
 
-    def is_closing(self) -> bool:
-        """Whether peers have still to answer FINs of ours: those of a process that died. Where nobody can know, they have."""
-        ports, family = ports_of(self.shards)
-        try:
-            return bool(sockdiag.count_by_state(ports, "remote", CLOSING_STATES, family))
-        except OSError:
-            return False
-
     def count(self) -> Inspection:
-        """Connections from this node's sources and ports toward the run's destinations: others of the namespace have theirs."""
-        ports, family = ports_of(self.shards)
-        space = self.shards[0].space
-        counts = sockdiag.count_by_port(ports, "remote", family, local=space.sources.networks(), local_ports=space.ports.ranges)
-        return Inspection(established=sum(counts.values()))
+        return Inspection(established=established(self.shards))
 
     async def quiet(self, run_id: str) -> None:
         """Connections are held, and send nothing more; wait for what is under way, not for ever."""
@@ -300,74 +282,7 @@ def as_of_now(shard: ShardAssignment, following: Following) -> ShardAssignment:
     return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
 
 
-def ports_of(shards: Sequence[ShardAssignment]) -> tuple[list[tuple[int, int]], sockdiag.Family]:
-    """That they connect to, and the family of the addresses."""
-    ports = sorted({port for _, port in destinations_of(shards)})
-    return [(port, port) for port in ports], 6 if shards[0].space.sources.version == 6 else 4
-
-
-def destinations_of(shards: Iterable[ShardAssignment]) -> set[Address]:
-    return {route.destination for shard in shards for route in shard.routes}
-
-
-def check_start(engagement: Engagement) -> None:
-    """Raises RefusedError when a run is not ready to start, or has started."""
-    run = f"run {engagement.run_id}"
-    if engagement.start:
-        raise RefusedError(f"{run} has started already")
-    if engagement.stopping:
-        raise RefusedError(f"{run} is closing; prepare another one")
-    if not engagement.ready.is_set():
-        raise RefusedError(f"{run} is still being prepared; start it when Prepare has answered")
-
-
-def check_retarget(engagement: Engagement, following: Following, most: int) -> None:
-    """Raises RefusedError when the run cannot follow another schedule, or not one with so many connections."""
-    run = f"run {engagement.run_id}"
-    if not engagement.start:
-        raise RefusedError(f"{run} has not started; try again once it has")
-    if engagement.stopping:
-        raise RefusedError(f"{run} is closing; start another one")
-    if engagement.halted:
-        raise RefusedError(f"{run} {engagement.halted}")
-    if following.arrival is Arrival.RUSH and engagement.phase < Phase.HOLDING:
-        raise RefusedError(f"{run} is still opening, as fast as it can; try again once it holds its connections")
-    if most > following.peak:
-        raise RefusedError(
-            f"{run} was planned for {following.peak:,} connections at most, and {most:,} are asked for; ask for "
-            f"fewer, or start a run whose --stage or --total reaches that high"
-        )
-
-
-def check_joining(engagement: Engagement) -> None:
-    """Raises RefusedError when nobody can join the run: it has not started, or comes to its end."""
-    run = f"run {engagement.run_id}"
-    if not engagement.start:
-        raise RefusedError(f"{run} has not started; try again once it has")
-    if engagement.stopping or engagement.settling:
-        raise RefusedError(f"{run} comes to its end; start another one")
-    if engagement.halted:
-        raise RefusedError(f"{run} {engagement.halted}")
-
-
 def closing_order(close: Close, rate: float, shards: int) -> link.Message:
     """``rate`` is the node's, in connections a second; 0 is as fast as it goes."""
     seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
     return {"close": "rst" if close is Close.RESET else "fin", "seconds_a_chunk": seconds}
-
-
-async def guard(engagement: Engagement) -> None:
-    """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
-    state = memory.read_memory()
-    floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
-    while engagement.phase < Phase.CLOSING and not engagement.over.is_set():
-        left = memory.available_bytes()
-        if left is not None and left < floor and engagement.phase <= Phase.OPENING:
-            engagement.halted = (
-                f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
-                f"ask for fewer connections, or add memory"
-            )
-            await engagement.crew.order({"halt": True})
-            engagement.touch()
-            return
-        await trio.sleep(GUARD_SECONDS)

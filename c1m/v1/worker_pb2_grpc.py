@@ -123,7 +123,8 @@ class WorkerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Retarget(self, request, context):
-        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for.
+        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
+        run comes to its end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

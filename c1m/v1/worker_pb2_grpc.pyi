@@ -40,7 +40,9 @@ class WorkerServiceStub:
     Start: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]
     """Begin to follow the schedule."""
     Retarget: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]
-    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
+    run comes to its end.
+    """
     Reinforce: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]
     """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
     what is past is made up for at once. Refused before Start, and once the run comes to its end.
@@ -74,7 +76,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     Start: _aio.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]  # type: ignore[assignment]
     """Begin to follow the schedule."""
     Retarget: _aio.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]  # type: ignore[assignment]
-    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
+    run comes to its end.
+    """
     Reinforce: _aio.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]  # type: ignore[assignment]
     """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
     what is past is made up for at once. Refused before Start, and once the run comes to its end.
@@ -129,7 +133,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.RetargetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.RetargetResponse, _abc.Awaitable[_worker_pb2.RetargetResponse]]:
-        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for."""
+        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
+        run comes to its end.
+        """
 
     @_abc_1.abstractmethod
     def Reinforce(
