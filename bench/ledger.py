@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.live import Live
 
 from c1m import wire
+from c1m.coordinator.entry import Entry
 from c1m.coordinator.gauges import Gauges
 from c1m.coordinator.journal import Journal, Record
-from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.ledger import Ledger
 from c1m.coordinator.live import Lines, Terminal
 from c1m.coordinator.lookout import Lookout
 from c1m.limits.assessment import Member

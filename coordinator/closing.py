@@ -9,8 +9,9 @@ from typing import Any
 
 from c1m.phase import Close, Phase
 
+from .entry import Entry
 from .fleet import Target
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .nodes import Nodes
 from .outcome import Outcome
 from .watch import Watch, silent

@@ -10,8 +10,9 @@ from c1m.errors import C1mError
 from c1m.node import Inspection
 from c1m.reading import Reading
 
+from .entry import Entry
 from .fleet import Target, Worker
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .nodes import Nodes
 from .reconcile import Counts, Reconciliation, reconcile
 

@@ -9,7 +9,7 @@ from typing import Any
 from c1m.node import Host
 
 from .cost import Cost, cost
-from .ledger import Entry
+from .entry import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from c1m.tally import Tally
 from c1m.units import format_duration, format_rate
 
 from .curves import curves
+from .entry import Entry
 from .latency_kinds import LABELS, shown
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .timeline import Timeline
 
 LINE_SECONDS = 2.0  # between two lines where there is no terminal

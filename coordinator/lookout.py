@@ -9,8 +9,9 @@ from c1m.node import Host, Sample
 from c1m.schedule import Arrival
 
 from .diagnosis import Diagnosis, Finding
+from .entry import Entry
 from .evidence import Evidence
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .stall import Moment
 
 

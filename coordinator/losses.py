@@ -8,7 +8,7 @@ import time
 
 from c1m.errors import C1mError, UnreachableError
 
-from .ledger import Entry
+from .entry import Entry
 from .loss import OnLoss
 from .mover import Mover
 from .nodes import Nodes

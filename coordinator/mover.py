@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from c1m.errors import C1mError, RefusedError, UnreachableError
 from c1m.routes import Address
 
-from .ledger import Entry
+from .entry import Entry
 from .nodes import Nodes
 from .outcome import Outcome
 from .redistribution import Arc, Holding, Reinforcement, Scene, holdings, redistribute

@@ -12,10 +12,11 @@ from c1m.units import format_duration
 from .comparison import Comparison, of_samples
 from .criteria import Judgement, Vigil
 from .diagnosis import Finding
+from .entry import Entry
 from .findings import Findings, find
 from .fleet import TargetDescription, WorkerDescription
 from .gauges import Gauges
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .muster import Muster, preflight_of
 from .plan import Plan
 from .preflight import Preflight

@@ -38,10 +38,11 @@ from c1m.units import format_duration
 from c1m.v1 import node_pb2
 
 from .criteria import Judgement
+from .entry import Entry
 from .header import Header
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 from .layers import make_spec
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .muster import Muster
 from .outcome import Outcome, Takeover
 from .packing import Packing

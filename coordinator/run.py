@@ -20,8 +20,9 @@ from c1m.storm import TARGET
 
 from .closing import Closing
 from .comparison import Comparison, compare
+from .entry import Entry
 from .journal import Journal
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .lookout import Lookout
 from .losses import Losses
 from .nodes import Nodes

@@ -11,8 +11,8 @@ from typing import Any
 from c1m import histogram
 from c1m.source_latency import SourceLatency, block_of
 
+from .entry import Entry
 from .latency_kinds import CONNECT, LABELS, prefix
-from .ledger import Entry
 
 WORST = 20  # of those with slow or failed handshakes, and of the slowest of all nodes
 SLOWEST = 256  # of a node: all of them, but for nodes that have more than a /24 and tell blocks

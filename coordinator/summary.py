@@ -15,9 +15,10 @@ from c1m.tally import FROM_ELSEWHERE, Tally
 from . import liveness, mended, storms
 from .clocks import Clock
 from .criteria import judge_all
+from .entry import Entry
 from .findings import Findings
 from .forecast import limits_document
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .outcome import Outcome
 from .sources import slowest_sources, sources_summary, troubled_sources
 from .stages import retarget_summary, stages_summary

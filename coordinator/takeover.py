@@ -21,10 +21,10 @@ from c1m.phase import Close, Phase
 from c1m.schedule import NANOSECONDS
 
 from .channel import CALL_SECONDS
+from .entry import Entry
 from .fleet import Target, Told, Worker
 from .journal import Record
 from .layers import make_spec
-from .ledger import Entry
 from .nodes import Nodes
 from .outcome import Outcome
 from .plain import to_json

@@ -14,9 +14,10 @@ from c1m.phase import Phase
 from c1m.reading import Reading
 from c1m.units import format_duration
 
+from .entry import Entry
 from .fleet import Target, Told, Worker
 from .gauges import Gauges
-from .ledger import Entry, Ledger
+from .ledger import Ledger
 from .loss import LEFT
 from .rejoin import watched_again
 from .scribe import Scribe

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1m.coordinator.entry import Entry
 from c1m.coordinator.findings import Findings, find
-from c1m.coordinator.ledger import Entry
 from c1m.kernel.reader import TCP_EXT
 from c1m.node import Host, Inspection, Sample
 from c1m.phase import Phase

@@ -7,8 +7,9 @@ import pytest
 from programs import run_coord
 from rich.console import Console
 
+from c1m.coordinator.entry import Entry
 from c1m.coordinator.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
-from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.ledger import Ledger
 from c1m.coordinator.live import Lines, Rates, Terminal, time_left, view
 from c1m.node import Sample
 from c1m.phase import Phase

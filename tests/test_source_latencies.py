@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from test_embedded import summary_of
 from test_summary import WORKER
 
+from c1m.coordinator.entry import Entry
 from c1m.coordinator.latency_kinds import CONNECT, HEARTBEAT
-from c1m.coordinator.ledger import Entry
 from c1m.coordinator.report import by_source
 from c1m.coordinator.sources import WORST, slowest_sources, sources_summary
 from c1m.node import Sample

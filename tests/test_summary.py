@@ -11,7 +11,8 @@ from c1m.coordinator.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.causes import Cause
 from c1m.coordinator.comparison import Comparison
 from c1m.coordinator.diagnosis import Finding
-from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.entry import Entry
+from c1m.coordinator.ledger import Ledger
 from c1m.coordinator.outcome import Outcome
 from c1m.coordinator.plan import make_plan
 from c1m.coordinator.reconcile import Counts, reconcile

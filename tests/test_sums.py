@@ -5,7 +5,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger import Entry, Ledger
+from c1m.coordinator.entry import Entry
+from c1m.coordinator.ledger import Ledger
 from c1m.node import Sample
 from c1m.phase import Phase
 from c1m.tally import Tally, total

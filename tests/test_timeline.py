@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger import ADDED_UP, EACH, Entry, Ledger
+from c1m.coordinator.entry import Entry
+from c1m.coordinator.ledger import ADDED_UP, Ledger
+from c1m.coordinator.states import EACH
 from c1m.coordinator.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
 from c1m.node import Sample
 from c1m.phase import Phase
