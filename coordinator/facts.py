@@ -13,7 +13,7 @@ from c1m.phase import Close
 from c1m.ports import PortRanges
 
 from .capacity import TargetFacts, WorkerFacts
-from .fleet import TargetDescription, WorkerDescription
+from .description import TargetDescription, WorkerDescription
 from .spec import RunSpec
 
 TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes

@@ -5,32 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from c1m import wire
 from c1m.addresses import AddressPool
 from c1m.control_address import ControlAddress
 from c1m.errors import UsageError
-from c1m.heartbeat import Heartbeat
 from c1m.identity import Identity
-from c1m.node import Host, Inspection, Sample
+from c1m.node import Inspection, Sample
 from c1m.pace import OFTEN, Pace
-from c1m.phase import Close, CloseOrder
-from c1m.ports import PortRanges
+from c1m.phase import Close
 from c1m.routes import Address
-from c1m.schedule import Arrival, Revision, Schedule, Stage
-from c1m.slow import Slow
-from c1m.turnover import Turnover
-from c1m.v1 import node_pb2, schedule_pb2, target_pb2, worker_pb2
+from c1m.schedule import Stage
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
-from c1m.wire_routes import pool_from_wire, pool_to_wire, ports_from_wire, ports_to_wire, route_to_wire
-from c1m.wire_schedule import revision_from_wire, revision_to_wire, stages_to_wire
-from c1m.wire_turnover import turnover_to_wire
+from c1m.wire_routes import pool_to_wire
+from c1m.wire_schedule import stages_to_wire
 
-from .channel import CALL_SECONDS, Node, check_protocol, sentences
-from .clocks import Clock
+from .assignment import ShardSettings, prepare_request, shard_to_wire
+from .channel import CALL_SECONDS, Node, sentences
+from .description import TargetDescription, WorkerDescription, described_target, described_worker
 from .freshness import Freshness
 from .plan import ShardPlan, WorkerPlan
 
@@ -48,52 +44,6 @@ class Told(NamedTuple):
 
     sample: Sample
     message: node_pb2.Sample
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerDescription:
-    host: Host
-    sources: AddressPool
-    ports: PortRanges
-    busy_with: str
-    run_id: str = ""  # of the run that it is on; empty: none
-    elapsed_ns: int = 0  # since the run's start there
-    revision: Revision | None = None  # of the schedule that the run follows
-    sources_on_link: int = 0  # with a destination: its host has to know each as a neighbour
-    clock: Clock | None = None  # None: not told
-
-
-@dataclass(frozen=True, slots=True)
-class TargetDescription:
-    host: Host
-    bind: str
-    ports: PortRanges
-    single_port: bool
-    busy_with: str
-    observes: bool = False  # a server that is not c1m's: nobody counts its accepts
-    only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
-    clock: Clock | None = None  # None: not told
-
-
-@dataclass(frozen=True, slots=True)
-class ShardSettings:
-    """What all shards of a run have in common."""
-
-    schedule: Schedule
-    arrival: Arrival
-    peak: int
-    close: Close
-    close_order: CloseOrder
-    seed: int
-    most_in_flight: int
-    connect_timeout: float
-    lease: float
-    heartbeat: Heartbeat | None = None
-    turnover: Turnover | None = None
-    slow: Slow | None = None
-    nonce: bytes = b""  # that the run's c1m-target knows, too; empty: there is none
-    keepalive: int = 0  # seconds
-    push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
 class Worker(Node):
@@ -235,33 +185,6 @@ class Target(Node):
         return answer.left_established if answer.HasField("left_established") else None
 
 
-def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> WorkerDescription:
-    """Raises UsageError for what no worker of this protocol says."""
-    host = wire.host_from_wire(answer.host)
-    check_protocol(name, host)
-    return WorkerDescription(
-        host=host,
-        sources=pool_from_wire(answer.sources),
-        ports=ports_from_wire(answer.ports),
-        busy_with=answer.busy_with,
-        run_id=answer.run_id,
-        elapsed_ns=answer.elapsed_ns,
-        revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
-        sources_on_link=answer.sources_on_link,
-        clock=clock,
-    )
-
-
-def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> TargetDescription:
-    """Raises UsageError for what no target of this protocol says."""
-    host = wire.host_from_wire(answer.host)
-    check_protocol(name, host)
-    ports = ports_from_wire(answer.ports)
-    return TargetDescription(
-        host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
-    )
-
-
 def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareResponse, acceptors: int) -> list[int]:
     """Raises UsageError unless there is one for each: the plan goes by them."""
     ports = list(answer.ports)
@@ -270,42 +193,6 @@ def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareRespons
             f"{name} was asked for {acceptors:,} acceptors, and does not say the port of each; is it a c1m-target?"
         )
     return ports
-
-
-def prepare_request(
-    run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, first_point: int
-) -> worker_pb2.PrepareRequest:
-    shards = []
-    for shard in plan.shards:
-        shards.append(shard_to_wire(shard, destinations, first_point))
-        first_point += shard.planned
-    return worker_pb2.PrepareRequest(
-        run_id=run_id,
-        shards=shards,
-        sources=pool_to_wire(plan.space.sources),
-        ports=ports_to_wire(plan.space.ports),
-        most_in_flight=settings.most_in_flight,
-        connect_timeout_seconds=settings.connect_timeout,
-        lease_seconds=settings.lease,
-        heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
-        keepalive_seconds=settings.keepalive,
-        pushed=bool(settings.push_rate),
-        push_rate=settings.push_rate,
-        schedule=revision_to_wire(Revision(settings.schedule)),
-        peak=settings.peak,
-        arrival=schedule_pb2.Arrival.Name(settings.arrival),
-        close=node_pb2.Close.Name(settings.close),
-        close_order=schedule_pb2.CloseOrder.Name(settings.close_order),
-        seed=settings.seed,
-        slow=wire.slow_to_wire(settings.slow) if settings.slow else None,
-        nonce=settings.nonce,
-        turnover=turnover_to_wire(settings.turnover) if settings.turnover else None,
-    )
-
-
-def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point: int) -> worker_pb2.ShardAssignment:
-    routes = [route_to_wire(route) for route in shard.resolve(destinations)]
-    return worker_pb2.ShardAssignment(routes=routes, first_point=first_point)
 
 
 async def fresh(

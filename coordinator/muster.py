@@ -15,8 +15,9 @@ from c1m.schedule import NANOSECONDS
 
 from .capacity import TargetFacts
 from .clocks import Clock
+from .description import TargetDescription, WorkerDescription
 from .facts import bandwidth_of, check_role, endpoint_facts, resting, target_facts, worker_facts
-from .fleet import Target, TargetDescription, Worker, WorkerDescription, resolve
+from .fleet import Target, Worker, resolve
 from .preflight import Fleet, Manner, Preflight
 from .spec import RunSpec
 

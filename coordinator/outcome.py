@@ -11,10 +11,10 @@ from c1m.units import format_duration
 
 from .comparison import Comparison, of_samples
 from .criteria import Judgement, Vigil
+from .description import TargetDescription, WorkerDescription
 from .diagnosis import Finding
 from .entry import Entry
 from .findings import Findings, find
-from .fleet import TargetDescription, WorkerDescription
 from .gauges import Gauges
 from .ledger import Ledger
 from .muster import Muster, preflight_of

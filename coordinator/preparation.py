@@ -12,7 +12,8 @@ from c1m.errors import RefusedError, UnreachableError
 from c1m.proof import NONCE_BYTES
 from c1m.routes import Address
 
-from .fleet import ShardSettings, Target
+from .assignment import ShardSettings
+from .fleet import Target
 from .muster import Muster, muster
 from .nodes import Nodes
 from .outcome import Outcome

@@ -10,7 +10,8 @@ from c1m.errors import RefusedError
 from c1m.schedule import NANOSECONDS, Revision, Schedule, Stage
 from c1m.shapes import Shape, draw
 
-from .fleet import Worker, WorkerDescription
+from .description import WorkerDescription
+from .fleet import Worker
 
 # From what the nodes said of their elapsed time to when the new stages begin: time for every node to be told. One that hears
 # of it later makes up for it at once.

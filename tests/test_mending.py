@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from programs import PATIENCE_SECONDS, children_of, coordinator, node, running
 
 from c1m.child import STUCK_SECONDS
-from c1m.coordinator.fleet import ShardSettings, Target, Worker
+from c1m.coordinator.assignment import ShardSettings
+from c1m.coordinator.fleet import Target, Worker
 from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.dealing import Share
 from c1m.endpoints import HostPort

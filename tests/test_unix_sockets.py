@@ -19,7 +19,8 @@ from programs import node, run_coord
 from test_advice import HOST
 
 from c1m.control_address import LONGEST_PATH, SocketPath, parse_control_address
-from c1m.coordinator.fleet import Target, TargetDescription
+from c1m.coordinator.description import TargetDescription
+from c1m.coordinator.fleet import Target
 from c1m.coordinator.handshake import cause
 from c1m.coordinator.layers import make_spec
 from c1m.coordinator.muster import data_host

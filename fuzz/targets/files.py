@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 
 from c1m.addresses import AddressBlock, AddressPool
+from c1m.coordinator.assignment import ShardSettings
 from c1m.coordinator.config import read_layer
-from c1m.coordinator.fleet import ShardSettings, prepare_request
+from c1m.coordinator.fleet import prepare_request
 from c1m.coordinator.layers import make_spec
 from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.coordinator.settings import PARSERS
