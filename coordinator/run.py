@@ -16,29 +16,24 @@ from typing import Any
 from c1m.errors import C1mError, RefusedError
 from c1m.phase import Phase
 from c1m.schedule import NANOSECONDS, Schedule
-from c1m.storm import TARGET
 
 from .closing import Closing
-from .comparison import Comparison, compare
+from .comparer import Comparer
 from .entry import Entry
 from .journal import Journal
 from .ledger import Ledger
-from .lookout import Lookout
 from .losses import Losses
 from .nodes import Nodes
-from .outcome import Outcome, Probed
+from .onlooker import Onlooker
+from .outcome import Outcome
 from .preparation import Preparation
 from .scribe import Scribe
 from .spec import RunSpec
 from .stages import Rest, rests, retarget_sentence
 from .step import Standing, Step
-from .summary import measured
 from .takeover import Taken
 from .target_storms import TargetStorms, missed
 from .watch import SETTLE_SECONDS, View, Watch, silent
-
-PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
-JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
 
 
 class Run:
@@ -60,13 +55,13 @@ class Run:
         self.scribe = Scribe(outcome, journal, taken.record if taken else None)
         self.watch = Watch(view, self.scribe)
         self.losses = Losses(self.nodes, self.watch, self.outcome)
+        self.comparer = Comparer(self.spec, self.nodes, self.watch, self.losses)
+        self.onlooker = Onlooker(outcome, self.watch)
         self.made_at, self.made = datetime.now(UTC), time.monotonic()  # one moment
         self.started = False
         self.began = 0.0  # when the workers were told to start
         self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
         self.storms = TargetStorms()
-        self.lookout: Lookout | None = None  # from the start on
-        self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
         """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
@@ -109,14 +104,14 @@ class Run:
             if step is Step.FOLLOW:
                 await self.follow_schedule()
                 if self.spec.hold and not self.spec.turnover:
-                    self.outcome.ramp_end = await self.compare()
+                    self.outcome.ramp_end = await self.comparer.compare()
                 since = self.elapsed
             step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
         await self.made_good()
         await self.calm()
-        self.outcome.hold_end = await self.compare()
+        self.outcome.hold_end = await self.comparer.compare()
         if self.spec.probe_ghosts:
-            self.outcome.probed = await self.probe()
+            self.outcome.probed = await self.comparer.probe()
 
     @property
     def ledger(self) -> Ledger:
@@ -130,19 +125,12 @@ class Run:
         self.began = time.monotonic()
         self.scribe.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
-        self.look_out()
+        self.onlooker.begin(self.began)
         entries = self.ledger.workers
         starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
         self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
         self.losses.mover.ready.set()
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
-
-    def look_out(self) -> None:
-        asked_to_drop = any(storm.by == TARGET for storm in self.spec.storm)
-        host_of, found = self.outcome.host_of, self.outcome.diagnosis
-        self.lookout = Lookout(
-            self.ledger, host_of, self.spec.effective_arrival, self.began, asked_to_drop=asked_to_drop, found=found
-        )
 
     async def resume(self, taken: Taken) -> None:
         """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
@@ -165,7 +153,7 @@ class Run:
         self.watch.say(takeover.sentence)
         if self.standing.step is Step.CLOSE:
             return
-        self.look_out()
+        self.onlooker.begin(self.began)
         self.outcome.troubles += missed(self.spec.storm, takeover)
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began, takeover.silent_to)
 
@@ -200,7 +188,7 @@ class Run:
             return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
 
         def over() -> bool:
-            self.tell_causes()
+            self.onlooker.tell_causes()
             there = self.ledger.all_at(Phase.HOLDING, self.ledger.workers) and not self.losses.moving
             return there or self.ledger.schedule is not schedule
 
@@ -209,7 +197,7 @@ class Run:
 
     async def rest(self, rest: Rest) -> None:
         """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing."""
-        schedule, comparison = self.ledger.schedule, await self.compare()
+        schedule, comparison = self.ledger.schedule, await self.comparer.compare()
         if self.elapsed < rest.end and self.ledger.schedule is schedule:
             self.outcome.rests.append((rest, comparison))
 
@@ -225,8 +213,8 @@ class Run:
 
         def cut_short() -> bool:
             if seconds:
-                self.look()
-            self.tell_causes()
+                self.onlooker.look()
+            self.onlooker.tell_causes()
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
@@ -236,7 +224,7 @@ class Run:
             since + seconds - self.elapsed,
         )
         if self.outcome.vigil.watching:
-            self.judge(time.monotonic())
+            self.onlooker.judge(time.monotonic())
         return self.ledger.schedule is not schedule
 
     async def made_good(self) -> None:
@@ -249,28 +237,6 @@ class Run:
         if self.ledger.losses:
             await self.watch.wait("holding", done, lambda: 1.0)
         self.losses.settled = True
-
-    def tell_causes(self) -> None:
-        """Why connections do not come, or go, as soon as the evidence shows it."""
-        if self.lookout and not self.watch.vitality.unheard:
-            for sentence in self.lookout.look(time.monotonic()):
-                self.watch.say(sentence)
-            self.outcome.diagnosis = list(self.lookout.diagnosis.found.values())
-
-    def look(self) -> None:
-        """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
-        if (off := self.ledger.off_schedule) is not None:
-            self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
-        if (target := self.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
-            gap = abs(self.ledger.established - target.sample.tally.open)
-            self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
-        if self.outcome.vigil.watching and time.monotonic() >= self.judge_next:
-            self.judge(time.monotonic())
-
-    def judge(self, now: float) -> None:
-        """As if the hold ended now."""
-        self.outcome.vigil.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
-        self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 
     async def calm(self) -> None:
         """Let nothing be replaced from here on, and wait for what is in flight: only what stands still can be compared."""
@@ -290,41 +256,12 @@ class Run:
         for entry, error in silent(entries, answers):
             self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
 
-    async def compare(self) -> Comparison:
-        """Of what is so now. While a coordinator stands still nodes may close, and what it has heard of them is old."""
-        while True:
-            await self.watch.heard_again()
-            await self.losses.unless_over()
-            pause, found = self.watch.vitality.pause, await self.compare_now()
-            self.watch.vitality.wake(time.monotonic())
-            stood_still = self.watch.vitality.pause
-            if stood_still is pause or stood_still is None or stood_still.seconds < self.spec.lease:
-                return found
-
-    async def compare_now(self) -> Comparison:
-        if accepting := self.accepting:
-            await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
-            if self.spec.turnover:  # who came and went in between is in no count of those who are open
-                await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
-        return await compare(self.nodes, self.ledger, self.watch.read)
-
-    async def probe(self) -> Probed:
-        names = [entry.name for entry in self.ledger.workers if not entry.lost]
-        most = -(-PROBE_SAMPLE // max(len(names), 1))
-        answers = await asyncio.gather(*(self.nodes.workers[name].probe(self.nodes.run_id, most) for name in names))
-        return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
-
-    @property
-    def accepting(self) -> Entry | None:
-        return self.ledger.accepting
-
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
-        if self.lookout:
-            self.outcome.diagnosis = self.lookout.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
+        self.onlooker.conclude()
         step, since = self.standing
         began = self.began + since if step is Step.CLOSE else None
         await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)
