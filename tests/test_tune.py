@@ -222,7 +222,7 @@ def test_without_named_nodes_this_machine_is_tuned(low: Host) -> None:
     raised_to = low.get(SOMAXCONN)
     undone = low.coord("tune", "--undo")
 
-    assert (applied.returncode, undone.returncode) == (0, 0)
+    assert (applied.returncode, undone.returncode) == (0, 0), applied.stderr + undone.stderr
     assert "net.core.somaxconn was 64 and is 520" in applied.stdout
     assert (raised_to, low.get(SOMAXCONN)) == ("520", "64")
 
