@@ -28,6 +28,7 @@ MOST_BLOCKS = MOST_RANGES = 4096  # of addresses and of ports: all of them go to
 MOST_ROUTES = 5000  # of a shard: as many fit one message to it
 MOST_STORMS = 1000
 MOST_DESTINATIONS = 65_536
+MOST_CORES = 65_536  # of a machine; the kernel's NR_CPUS is 8,192 at most
 LONGEST_RUN_ID = 100  # characters
 
 

@@ -45,13 +45,14 @@ def host_to_wire(host: Host) -> node_pb2.Host:
 
 
 def host_from_wire(host: node_pb2.Host) -> Host:
+    """Raises UsageError for more processors than any machine has: a node starts a process on each."""
     return Host(
         protocol=host.protocol,
         version=host.version,
         boot_id=host.boot_id,
         hostname=host.hostname,
         kernel=host.kernel,
-        cores=host.cores,
+        cores=bounds.within("processors", host.cores, 0, bounds.MOST_CORES),
         memory_total_bytes=host.memory_total_bytes if host.HasField("memory_total_bytes") else None,
         memory_available_bytes=host.memory_available_bytes if host.HasField("memory_available_bytes") else None,
         descriptors_per_process=host.descriptors_per_process,

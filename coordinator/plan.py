@@ -30,6 +30,7 @@ SPARE_PORTS = 1024
 # already (inet_connection_sock.c: inet_bhash2_conflict): with 51 of them that was 8 % of a ramp to a million. One that is
 # not shared costs the kernel 136 B (inet_bind2_bucket).
 SHARERS = 4
+MOST_SHARDS = 65_536  # of a node; a million connections take 51 with 20,000 descriptors each
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,20 @@ def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target
         lacking = shortage(total, rooms, workers, expected(total, found.capacities), target)
         raise RefusedError(f"{lacking}; ask for at most {most:,}, or lift that limit")
     shares = fill(total, found.roomy)
+    check_shards(workers, shares)
     demands = spread(shares, [worker.tuples for worker in workers], found.destinations)
     plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
     return Plan(total, tuple(plans), tuple(found.destinations), found.acceptors, target.spare)
+
+
+def check_shards(workers: Sequence[WorkerFacts], shares: Sequence[int]) -> None:
+    """Raises RefusedError for more than any node starts: with next to no descriptors, each would have next to nothing to do."""
+    for worker, share in zip(workers, shares, strict=True):
+        if (shards := worker.shards_for(share)) > MOST_SHARDS:
+            raise RefusedError(
+                f"{worker.name} would take {shards:,} processes for {share:,} connections, {worker.connections_per_process:,} "
+                f"each, and no node starts more than {MOST_SHARDS:,}; raise its descriptor limit (ulimit -Hn)"
+            )
 
 
 class Layout(NamedTuple):

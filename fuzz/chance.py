@@ -33,6 +33,10 @@ OTHERS = (
     ",",
     "=",
 )
+TEXTS = (
+    *("", "127.0.0.1", "127.0.0.2", "::1", "fd00::1", "fe80::1%eth0", "10.0.0.300", "host"),
+    *("a\0b", "\n", "é" * 50, "[/b]", "٣", "5", "-1", "1 2", "9" * 30),
+)
 LONGEST_RUN = 40  # of the same piece again
 FEW = 4  # of what is repeated in a message, mostly
 
@@ -128,6 +132,4 @@ def scalar(field: FieldDescriptor, chance: Random) -> object:
         return chance.random() < 0.5
     if field.type == FieldDescriptor.TYPE_BYTES:
         return chance.randbytes(chance.choice((0, 1, 16, 300)))
-    return chance.choice(
-        ("", "127.0.0.1", "127.0.0.2", "::1", "fd00::1", "fe80::1%eth0", "host", "a\0b", "é" * 50, "10.0.0.300")
-    )
+    return chance.choice(TEXTS)

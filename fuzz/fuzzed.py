@@ -6,11 +6,17 @@ word one is kept in the corpus. It raises what only a defect raises.
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where files cost no disk
 LONGEST_SENTENCE = 20_000  # characters of a refusal, however long the input
 
 
@@ -22,6 +28,13 @@ class Target:
     seeds: Sequence[bytes]
     make: Callable[[Random], bytes]
     check: Callable[[bytes], str]
+
+
+def room() -> Path:
+    """A directory for files that are tried, until this process ends."""
+    made = tempfile.mkdtemp(prefix="c1m-fuzz-", dir=MEMORY)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 def tried(parse: Callable[..., object], *words: object, refusals: tuple[type[Exception], ...] = (ValueError,)) -> str:

@@ -238,6 +238,7 @@ def test_a_damaged_journal_is_a_sentence(damage: Callable[[bytes], bytes], intac
         "UPDATE records SET body = json_set(body, '$.words', 5, '$.started_at', 'long ago') WHERE kind = 'run'",
         "UPDATE records SET body = json_set(body, '$.settings', json('{\"totl\": 5}')) WHERE kind = 'run'",
         "UPDATE records SET at = 1e999 WHERE kind = 'turn'",
+        "UPDATE records SET at = 1e308 WHERE kind = 'sample'",
         "UPDATE records SET body = 'null' WHERE kind = 'mustered'",
         "UPDATE records SET body = json_set(body, '$.hold_end', 5) WHERE kind = 'state'",
         "UPDATE records SET body = json_set(body, '$.teardown_seconds', 'long') WHERE kind = 'state'",

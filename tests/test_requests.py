@@ -214,6 +214,12 @@ def test_what_no_node_of_ours_says_is_named(sample: node_pb2.Sample, named: str)
         wire.sample_from_wire(sample)
 
 
+def test_a_host_with_more_processors_than_there_are_is_named() -> None:
+    assert wire.host_from_wire(node_pb2.Host(cores=bounds.MOST_CORES)).cores == bounds.MOST_CORES
+    with pytest.raises(UsageError, match="processors of 4,294,967,295 makes no sense"):
+        wire.host_from_wire(node_pb2.Host(cores=2**32 - 1))
+
+
 @pytest.mark.parametrize("ports", [(), (9000,), (9000, 9001, 9002), (9000, 0), (9000, 65_536)])
 def test_a_target_that_says_no_port_of_each_acceptor_is_named(ports: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="target a:1 was asked for 2 acceptors"):

@@ -2,8 +2,7 @@
 
 from fuzzed import Target
 
-from . import answers, files, grammars, links, proc, requests
+from . import answers, files, fleets, grammars, held, journals, links, peers, proc, requests
 
-TARGETS: dict[str, Target] = {
-    each.name: each for module in (grammars, files, proc, links, requests, answers) for each in module.TARGETS
-}
+MODULES = (grammars, files, held, proc, links, requests, answers, fleets, journals, peers)
+TARGETS: dict[str, Target] = {each.name: each for module in MODULES for each in module.TARGETS}

@@ -8,21 +8,18 @@ from random import Random
 from google.protobuf.message import DecodeError, Message
 
 from c1m import wire
+from c1m.coordinator.advice import changed
+from c1m.coordinator.fleet import described_worker, ports_of_acceptors
 from c1m.errors import UsageError
 from c1m.node import Sample
-from c1m.v1 import node_pb2, worker_pb2
-from c1m.wire_routes import pool_from_wire, ports_from_wire
-from c1m.wire_schedule import revision_from_wire
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from chance import fill
 from fuzzed import Target, tried
 
 REFUSALS = (UsageError, DecodeError)
 
 
-def described(data: bytes) -> object:
-    answer = worker_pb2.DescribeResponse.FromString(data)
-    revision = revision_from_wire(answer.schedule) if answer.HasField("schedule") else None
-    return wire.host_from_wire(answer.host), pool_from_wire(answer.sources), ports_from_wire(answer.ports), revision
+ACCEPTORS = 2
 
 
 def sampled(data: bytes) -> Sample:
@@ -35,14 +32,21 @@ def sampled(data: bytes) -> Sample:
     return sample
 
 
-def inspected(data: bytes) -> object:
-    return wire.inspection_from_wire(node_pb2.Inspection.FromString(data))
+def listening(data: bytes) -> object:
+    return ports_of_acceptors("target", target_pb2.TargetServicePrepareResponse.FromString(data), ACCEPTORS)
+
+
+def tuned(data: bytes) -> object:
+    changes = worker_pb2.TuneResponse.FromString(data).changes
+    return [changed("worker", wire.change_from_wire(change)) for change in changes]
 
 
 SAID: dict[type[Message], Callable[[bytes], object]] = {
-    worker_pb2.DescribeResponse: described,
+    worker_pb2.DescribeResponse: lambda data: described_worker("worker", worker_pb2.DescribeResponse.FromString(data), None),
     node_pb2.Sample: sampled,
-    node_pb2.Inspection: inspected,
+    node_pb2.Inspection: lambda data: wire.inspection_from_wire(node_pb2.Inspection.FromString(data)),
+    target_pb2.TargetServicePrepareResponse: listening,
+    worker_pb2.TuneResponse: tuned,
 }
 
 

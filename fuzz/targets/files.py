@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from random import Random
@@ -22,7 +21,7 @@ from c1m.schedule import Arrival
 from c1m.v1 import worker_pb2
 from c1m.worker.requests import closing_of, preparation
 from chance import text
-from fuzzed import Target, tried
+from fuzzed import MEMORY, Target, tried
 
 TOML = '"1M" 5 true "60s" "10.0.0.1:7100" ["a:1"] [ ] { } = "exp:1m" "5@1s" "at=1s" """ [x] [[x]] 1979-05-27 0x 1e400 nan inf'
 WORDS = (*(f"{name} = " for name in PARSERS), *TOML.split(" "), "\n", ".", "#")
@@ -72,7 +71,7 @@ EXAMPLES = {
 
 def check(data: bytes) -> str:
     def spec_of() -> object:
-        with tempfile.NamedTemporaryFile(dir=ROOM) as file:
+        with tempfile.NamedTemporaryFile(dir=MEMORY) as file:
             file.write(data)
             file.flush()
             spec = make_spec([read_layer(Path(file.name))])
@@ -109,5 +108,4 @@ def ask(spec: RunSpec) -> None:
 
 
 SPACE = TupleSpace(AddressPool((AddressBlock(127 << 24 | 2, 1, 4),)), PortRanges(((1024, 65_535),)))
-ROOM = "/dev/shm" if os.path.isdir("/dev/shm") else None
 TARGETS = (Target("toml", SEEDS, make, check),)

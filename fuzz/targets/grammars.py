@@ -8,6 +8,8 @@ from c1m import addresses, endpoints, escapes, ports, shapes, units
 from c1m.control_address import parse_control_address
 from c1m.coordinator import answer, criteria, phrases
 from c1m.coordinator.settings import PARSERS
+from c1m.pki import general_name
+from c1m.roles import PREFIX, bearer_of, parse_name
 from c1m.worker.allowances import parse_allowance
 from chance import decoded, text
 from fuzzed import Target, each
@@ -38,11 +40,13 @@ def control(word: str) -> object:
     return parse_control_address(word, 7100, allow_zero=True)
 
 
-UNITS = (units.parse_count, units.parse_duration, units.parse_rate, units.parse_number, units.parse_bytes)
+UNITS = (units.parse_count, units.parse_duration, units.parse_rate, units.parse_number, units.parse_bytes, units.parse_bits)
 ADDRESSES = (addresses.parse_sources, lambda word: [str(one) for one in addresses.parse_sources(word)])
 PORTS = (ports.parse_ports, ports.parse_kernel_ports, ports.parse_port_range)
 ENDPOINTS = (endpoints.parse_endpoint, host_port, control, parse_allowance, PARSERS["data_host"])
 PHRASES = (phrases.parse_distribution, phrases.parse_lifetime, phrases.parse_backoff, phrases.parse_storm, phrases.parse_share)
+SETTINGS = tuple(PARSERS.values())
+NAMES = (parse_name, lambda word: bearer_of([word, f"{PREFIX}{word}", f"{PREFIX}operator/{word}"]), general_name)
 BYTES = (escapes.parse_text, escapes.parse_hexadecimal, answer.parse_answer, lambda word: str(escapes.parse_text(word)))
 
 TARGETS = (
@@ -71,6 +75,19 @@ TARGETS = (
         PHRASES,
         "fixed: uniform: exp: 60s 30s - 1us 0s at= drop= return= by= clients target , 100% 12.5% % .",
         "fixed:60s uniform:30s-90s exp:120s 100ms-30s at=60s,drop=100%,return=5s at=60s,by=target 35%",
+    ),
+    grammar(
+        "settings",
+        SETTINGS,
+        "1 5 60 . k M s h ms /s /m rst fin oldest random poisson constant continue abort redistribute True False a b : - [ ] "
+        "::1 127.0.0.1 7100 echo none any +PONG exp: at= = , @ >= p99 failed / \\x00 \\ 0",
+        "1M 60s 5/s rst oldest poisson abort True a:7100 [::1]:7200 echo exp:2m 100ms-30s at=5s step:5@1s failed==0 0 5000000",
+    ),
+    grammar(
+        "names",
+        NAMES,
+        "a b alice operator node / c1m:role: . - _ @ 10.0.0.2 ::1 % * .lab xn-- é",
+        "alice client-1.lab 10.0.0.2 fd00::1 operator/alice node/a c1m:role:node/a",
     ),
     grammar("bytes", BYTES, r"PING \r \n \x \x00 \xff \\ \ 0 echo none any + 50 4 x", r"PING\r\n \x6eone 50494e47 echo"),
     grammar(

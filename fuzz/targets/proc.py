@@ -25,6 +25,7 @@ from c1m.kernel import (
     sockstat,
     softnet,
 )
+from c1m.sysctls import whole
 from chance import decoded, text
 from fuzzed import Target, each, tried
 
@@ -56,6 +57,8 @@ SEEDS = (
 WORDS = (*{word: None for seed in SEEDS for word in seed.replace("\n", " ").split(" ") if word}, *"\n\n  \t", " kB\n")
 PARSERS = (
     slab.parse_slabinfo,
+    lambda words: slab.merged([(word, words[:9]) for word in words.split()]),
+    whole,
     memory.parse_meminfo,
     lambda words: memory.memory_state(memory.parse_meminfo(words)),
     memory.parse_limit,
@@ -68,6 +71,7 @@ PARSERS = (
     process.parse_cpu_ticks,
     process.parse_fd_size,
     process.parse_descriptor_limit,
+    processors.parse_ticks,
     processors.counters,
     owners.parse_parent,
     process.parse_state,

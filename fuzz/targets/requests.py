@@ -14,7 +14,9 @@ from google.protobuf.message import DecodeError, Message
 from c1m import link
 from c1m.errors import RefusedError, UsageError
 from c1m.target.requests import preparation as of_target
+from c1m.tuning import check as check_settings
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
+from c1m.wire import pace_from_wire
 from c1m.worker.assignment import ShardAssignment
 from c1m.worker.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
 from c1m.worker.shard import Shard
@@ -116,6 +118,8 @@ ASKED: dict[type[Message], Callable[[bytes], object]] = {
     worker_pb2.DescribeRequest: lambda data: destinations_of(worker_pb2.DescribeRequest.FromString(data)),
     worker_pb2.RetargetRequest: lambda data: turn_of(worker_pb2.RetargetRequest.FromString(data)),
     worker_pb2.ReinforceRequest: joined,
+    worker_pb2.WatchRequest: lambda data: pace_from_wire(worker_pb2.WatchRequest.FromString(data)),
+    worker_pb2.TuneRequest: lambda data: check_settings(worker_pb2.TuneRequest.FromString(data).settings),
     worker_pb2.StopRequest: lambda data: closing_of(worker_pb2.StopRequest.FromString(data)),
     target_pb2.TargetServicePrepareRequest: lambda data: of_target(target_pb2.TargetServicePrepareRequest.FromString(data), ""),
 }
