@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import typer
@@ -14,8 +17,11 @@ from c1m.errors import C1mError, UsageError
 
 T = TypeVar("T")
 
+INTERRUPTED = 130
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # of a disk that stdout goes to
+
 TLS_HELP = "Directory of this node's certificate (c1m-coord pki issue node ...): only operators of its authority may command."
-INSECURE_HELP = "Let control listen on an address that is not loopback, without TLS."
+INSECURE_HELP = "Let control listen without TLS where others can reach it; on loopback and Unix sockets it changes nothing."
 WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
 ALLOW_TUNE_HELP = "Let whoever may command this node raise this host's limits, as c1m-coord tune does, and restore them."
 LISTEN_HELP = "Control address: HOST:PORT, where port 0 takes any free one and says which, or unix:/PATH, for its owner only."
@@ -39,19 +45,57 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+# What typer raises for words that it cannot place. It has click within itself, and no name for that.
+WRONG_WORDS: Any = typer.BadParameter.__mro__[1]
+
+
 def main_of(app: typer.Typer) -> None:
     """Run a command. A C1mError becomes one sentence on stderr and its exit code; anything else is a defect of ours."""
+    open_missing()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # tables end in an ellipsis where a word is cut, and not all can write it
     try:
-        app()
+        check_empty(sys.argv[1:])
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
     except C1mError as error:
         leave(error)
+    except WRONG_WORDS as error:
+        leave(UsageError(sentence_of(error)))
+    except OSError as error:
+        if error.errno not in FULL or error.filename:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer goes there, when the interpreter ends
+        leave(C1mError(f"cannot write what there is to tell: {error.strerror}"))
+    except typer.Abort:  # ^C where nothing has to be closed
+        sys.exit(INTERRUPTED)
     except BaseExceptionGroup as group:
         errors = list(leaves(group))
         if not all(isinstance(error, C1mError) for error in errors):
             raise
         leave(errors[0])
+
+
+def open_missing() -> None:
+    """In the place of a stream that was closed (2>&-), nothing: else a socket would have its number, and what is said there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def check_empty(words: Sequence[str]) -> None:
+    """Raises UsageError: --most-rate "$RATE" with a RATE that nobody has set is not to mean that there is no limit."""
+    for before, word in pairwise(("the command", *words)):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            raise UsageError(f"there is nothing after {word or before}; leave it out, or say something there")
+
+
+def sentence_of(error: Any) -> str:
+    """What typer says of words in lines and a box."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+    return f"{said[:1].lower()}{said[1:]}{where}"
 
 
 def leave(error: BaseException) -> None:

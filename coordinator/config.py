@@ -21,20 +21,20 @@ LONGEST_TEXT = 1_000_000  # characters: ten thousand workers take a fifth of it
 Layer = tuple[str, dict[str, Any]]
 
 
-def config_layer(flag: Path | None, environment: Mapping[str, str], here: Path) -> Layer | None:
+def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | None:
     """The flag's file, else C1M_CONFIG's, else c1m.toml of the working directory, else none. Raises UsageError."""
     if flag is not None:
         return read_layer(flag)
     if named := environment.get(VARIABLE):
         return read_layer(Path(named))
-    found = here / FILE_NAME
-    return read_layer(found) if found.exists() else None
+    found = Path(FILE_NAME)  # made absolute only where it is there: the directory may be gone
+    return read_layer(found.absolute()) if found.exists() else None
 
 
 def read_layer(path: Path) -> Layer:
     """The settings of a file. Raises UsageError when it cannot be read, has no end or is not TOML."""
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:  # as TOML is, whatever the locale says
             text = file.read(LONGEST_TEXT + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None

@@ -30,7 +30,10 @@ def leave_terminal() -> None:
 
 
 class Lasting:
-    """A stream that can be written to after its terminal has been hung up."""
+    """A stream that can be written to after its terminal has been hung up, its reader has left or its disk is full.
+
+    What is said there is for people, and a run does not depend on it.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
@@ -39,18 +42,18 @@ class Lasting:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        return lasting(lambda: self.stream.write(text))
+        return lasting(lambda: self.stream.write(text), len(text))
 
     def flush(self) -> None:
-        lasting(self.stream.flush)
+        lasting(self.stream.flush, None)
 
 
-def lasting(write: Callable[[], T]) -> T:
+def lasting(write: Callable[[], T], otherwise: T) -> T:
     try:
         return write()
     except OSError as error:
         if error.errno != errno.EIO:
-            raise
+            return otherwise
     leave_terminal()
     return write()
 

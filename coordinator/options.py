@@ -68,7 +68,7 @@ def settings(context: typer.Context, spec: Path | None, config: Path | None, def
     layers: list[tuple[str, dict[str, Any]]] = [("command line", flags)]
     if spec is not None:
         layers.append(read_layer(spec))
-    if found := config_layer(config, os.environ, Path.cwd()):
+    if found := config_layer(config, os.environ):
         layers.append(found)
     if default_total:
         layers.append(("default", {"total": default_total}))

@@ -94,6 +94,12 @@ def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
     return parse_and_check
 
 
+def parse_directory(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no directory; write one that c1m-coord pki issue has made")
+    return Path(text)
+
+
 MOST_SEED = 2**32 - 1
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -101,7 +107,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "worker": lambda text: parse_control_address(text, WORKER_PORT),
     "target": lambda text: parse_control_address(text, TARGET_PORT),
     "endpoint": parse_endpoint,
-    "tls": Path,
+    "tls": parse_directory,
     "data_host": parse_host,
     "rate": at_least(parse_rate, 0.001),
     "ramp": at_least(parse_duration, 0.001),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -102,6 +103,14 @@ WRONG = [
     ("target", ("--ports", "80-70"), 2, "80-70"),
     ("target", ("--listen", "0.0.0.0:7200"), 2, "--insecure"),
     ("target", ("observe", "--port", "80-70"), 2, "80-70"),
+    ("coordinator", (*RUN, "--hold", ""), 2, "nothing after --hold"),
+    ("coordinator", ("runs", "--journal="), 2, "nothing after --journal="),
+    ("coordinator", ("pki", "init", "--dir", ""), 2, "nothing after --dir"),
+    ("coordinator", (*RUN, "--bogus"), 2, "no such option: --bogus; see "),
+    ("coordinator", ("bogus",), 2, "no such command 'bogus'"),
+    ("coordinator", ("pki",), 2, "missing command"),
+    ("worker", ("--most-rate", ""), 2, "nothing after --most-rate"),
+    ("target", ("observe",), 2, "missing option '--port'"),
     ("target", ("--insecure", "observe", "--port", "9"), 2, "--insecure stands before observe"),
 ]
 
@@ -144,9 +153,16 @@ def test_a_typo_in_a_file_is_named_wherever_the_file_was_found(given: str, tmp_p
         ("total = " + "9" * 5000, "is not TOML: Exceeds the limit (4300 digits)"),
         ("total = " + "[" * 5000, "its brackets are too deep"),
         ("total = 0x" + "f" * 5000, "--total: Exceeds the limit (4300 digits)"),
+        ('total = 5\ntls = "\\u0000"', "--tls: '\\x00' is no directory"),
         ("#" * 2_000_000, "has more than 1,000,000 characters"),
     ],
-    ids=["a number of 5,000 digits", "5,000 brackets", "a hexadecimal number of 5,000 digits", "a line of two million bytes"],
+    ids=[
+        "a number of 5,000 digits",
+        "5,000 brackets",
+        "a hexadecimal number of 5,000 digits",
+        "a NUL",
+        "a line of two million bytes",
+    ],
 )
 def test_a_file_that_no_person_wrote_is_named(text: str, named: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.toml"
@@ -157,6 +173,35 @@ def test_a_file_that_no_person_wrote_is_named(text: str, named: str, tmp_path: P
 
 def test_a_file_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     assert_told_once(ask("coordinator", "run", "--spec", "/dev/zero", here=tmp_path), 2, "/dev/zero has more than")
+
+
+# -- places that are not what they should be
+
+
+def test_a_working_directory_that_is_gone_is_none_of_anybodys_business(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'rmdir "{gone}"; exec {sys.executable} -m c1m.coordinator run --total many'
+    ended = subprocess.run(["sh", "-c", command], cwd=gone, capture_output=True, text=True, timeout=60)
+
+    assert_told_once(ended, 2, "'many'")
+
+
+@pytest.mark.parametrize("words", [("--version",), ("explain", "ports"), ("--help",)])
+def test_a_full_disk_in_the_place_of_stdout_is_a_sentence(words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "c1m.coordinator", *words]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (1, "error: cannot write what there is to tell: No space left on device\n")
+
+
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2>&1 >summary | head -1 >first"])
+def test_a_run_does_not_depend_on_what_becomes_of_stderr(where: str, tmp_path: Path) -> None:
+    run = f"{sys.executable} -m c1m.coordinator run --total 5 --hold 0s --no-journal --json {tmp_path}/summary.json {where}"
+    subprocess.run(["sh", "-c", run], cwd=tmp_path, stdout=subprocess.DEVNULL, timeout=100, check=True)
+
+    assert json.loads((tmp_path / "summary.json").read_text())["verdict"] == "passed"
 
 
 # -- nodes that are not what the coordinator expects

@@ -32,7 +32,7 @@ EXAMPLES = """
   c1m-coord pki renew --all                           # copied over the old ones, nodes take them without a restart
 """
 
-app = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+app = typer.Typer(rich_markup_mode="rich")
 
 Directory = Annotated[Path, typer.Option("--dir", help="Of the authority.")]
 Days = Annotated[int, typer.Option(help="How long it is valid; never longer than the authority.", min=1, max=AUTHORITY_DAYS)]

@@ -64,7 +64,7 @@ def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) ->
     there are no workers."""
     flags = {name: value for name, value in {"worker": workers, "tls": tls}.items() if value}
     found: dict[str, Any] = {}
-    for where, layer in (config_layer(config, os.environ, Path.cwd()) or ("", {}), ("command line", flags)):
+    for where, layer in (config_layer(config, os.environ) or ("", {}), ("command line", flags)):
         found |= {name: parsed(where, name, layer[name]) for name in ("worker", "tls") if layer.get(name)}
     if "worker" not in found:
         raise UsageError("whose run? Name its workers with --worker, or in c1m.toml")
