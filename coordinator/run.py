@@ -258,6 +258,7 @@ class Run:
 
     async def close(self) -> None:
         """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
+        await self.watch.heard_again()  # a node that has closed by itself meanwhile is lost, and was not asked to
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()

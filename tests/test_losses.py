@@ -172,6 +172,24 @@ def test_a_coordinator_that_was_stopped_until_leases_ended_says_so_and_blames_no
     assert not any("reached again" in line for line in coord.lines)
 
 
+def test_who_is_heard_last_after_a_pause_is_lost_as_the_others_are(tmp_path: Path) -> None:
+    """The run ends with its last worker; what has become of the target meanwhile is heard before it is asked to close."""
+    with fleet() as nodes:
+        with running(tmp_path, "--hold", "60s", "--lease", "5s") as coord:
+            coord.until("holding")
+            below = {pid: name for each in (*nodes.workers, nodes.target) for pid, name in children_of(each.pid).items()}
+            coord.process.send_signal(signal.SIGSTOP)
+            assert all_gone([pid for pid, name in below.items() if name.startswith(("c1m-shard", "c1m-acceptor"))])
+            nodes.target.send_signal(signal.SIGSTOP)
+            coord.process.send_signal(signal.SIGCONT)
+            coord.until("no worker is left")
+            nodes.target.send_signal(signal.SIGCONT)
+            code, summary = coord.end()
+
+    assert code == 4
+    assert {loss["node"] for loss in summary["losses"]} == {f"worker {each}" for each in CONTROL} | {"target 127.0.0.1:27690"}
+
+
 def test_a_worker_that_is_told_to_leave_says_so_and_is_not_counted(tmp_path: Path) -> None:
     with fleet() as nodes, running(tmp_path, "--hold", "5s") as coord:
         coord.until("holding")
