@@ -11,9 +11,12 @@ run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
 
 # Side by side, and then those that need the machine to themselves. Plain pytest runs all of them one after another.
+# What fails is run once more, one after another, as CPython does (regrtest --rerun): they drive the real kernel to its limits,
+# on a machine that is full of their neighbours. Whatever failed the first time is in the output, with why, and is to be mended.
+AGAIN := --last-failed --last-failed-no-failures none --exitfirst
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto --dist worksteal -m "not alone"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest -n auto --dist worksteal -m "not alone" || $(BIN)/pytest $(AGAIN) -m "not alone"
+	$(BIN)/pytest -m alone || $(BIN)/pytest $(AGAIN) -m alone
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

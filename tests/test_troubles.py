@@ -40,5 +40,5 @@ def test_no_more_sources_are_told_apart_than_a_message_takes() -> None:
 def test_whose_connects_are_refused_is_told() -> None:
     (worker,) = summary_of("--total", "40", "--hold", "0s", "--endpoint", "127.0.0.1:1")["workers"]
 
-    assert sum(each["failed"] for each in worker["troubled_sources"].values()) in (40, 20)  # 20 are told: the worst
-    assert all(each["slow"] == 0 for each in worker["troubled_sources"].values())
+    # 20 are told: the worst. Of slow ones nothing: where ksoftirqd waits for a processor, so does a refusal, over loopback too.
+    assert sum(each["failed"] for each in worker["troubled_sources"].values()) in (40, 20)
