@@ -43,7 +43,6 @@ class Child:
     full: bool = False
     tally: Tally = field(default_factory=Tally)
     cpu_seconds: float = 0.0
-    histograms: dict[str, dict[int, int]] = field(default_factory=dict)  # name -> bucket -> how many
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it had reached that
     heard: bytes = b""  # the first that a server said to it
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
@@ -96,8 +95,6 @@ class Child:
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
         self.calm = message.get("calm", False)
         self.quiet = message.get("quiet", False)
-        for name, news in message.get("histograms", {}).items():
-            self.histograms.setdefault(name, {}).update(news)
 
     def bury(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""

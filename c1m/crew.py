@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain
 
@@ -12,7 +13,7 @@ from c1m.child import STUCK_SECONDS, Child, Recruit
 from c1m.errors import RefusedError
 from c1m.following import reached_by_all
 from c1m.kernel import process
-from c1m.latency import joined, microseconds
+from c1m.latency import microseconds
 from c1m.phase import Phase
 from c1m.source_latency import SourceLatency, joined_rows, source_latencies
 from c1m.tally import Tally, total
@@ -38,6 +39,7 @@ class Crew:
         self.on_change = on_change
         self.on_end = on_end
         self.children: list[Child] = []
+        self.counts: defaultdict[str, Counter[int]] = defaultdict(Counter)  # histogram -> bucket -> how many, of all children
         self.obituaries: list[str] = []
         self.mourning = 0  # ends that nothing has followed from yet
         self.complete = False  # all that the run begins with are there; others may join them
@@ -83,6 +85,8 @@ class Crew:
             if message is None:
                 break
             child.take(message)
+            for name, news in message.get("histograms", {}).items():
+                self.counts[name].update(news)
             self.on_change()
         child.gone.set()
         child.end.close()
@@ -183,8 +187,7 @@ class Crew:
 
     def histograms(self) -> dict[str, dict[int, int]]:
         """Of all children: name -> microseconds -> how many, since the beginning."""
-        names = dict.fromkeys(name for child in self.children for name in child.histograms)
-        return {name: microseconds(joined(child.histograms.get(name, {}) for child in self.children)) for name in names}
+        return {name: microseconds(counts) for name, counts in self.counts.items()}
 
     def sources(self) -> tuple[SourceLatency, ...]:
         """Of all children: each kind that was measured, of each source."""

@@ -268,7 +268,7 @@ class Engagement:
         return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
 
     def sample(self, read: int, pace: Pace) -> Sample:
-        """With the reading if it is due, and only then with histograms: those of fifty children take 10 ms to add up."""
+        """With the reading if it is due, and only then with histograms: to put thousands of buckets in order takes some ms."""
         tally = self.crew.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():

@@ -202,7 +202,7 @@ class Connections:
         )
 
     def histograms(self) -> dict[str, dict[int, int]]:
-        """Name -> bucket -> how many: what has changed since the last call."""
+        """Name -> bucket -> how many: what has come since the last call."""
         latency = self.connect_latency.news()
         from_due = self.connect_latency_from_due.news() if self.paced else latency
         half_closed = {"half_closed_after_us": self.half_closed_after.news()} if self.half_open else {}
