@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .figures import Figure, find, members
+from .liveness import OF_ANSWERS
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -99,8 +100,9 @@ def why_unknown(figure: Figure, whose: str, summary: Mapping[str, Any]) -> str:
     node: Any = summary
     why = "nobody told it"
     for word in figure.path:
-        if isinstance(node, list):
-            node = members(node).get(whose)
+        if isinstance(node, list | tuple):
+            name = next((each for each in members(node) if f"{whose} ".startswith(f"{each} ")), "")
+            node, whose = members(node).get(name), whose.removeprefix(name).strip()
         if node is None:
             break
         if told := node.get("unknown"):
@@ -120,6 +122,13 @@ NOTHING = {
     "at_ramp_end": "nobody was asked when the ramp ended",
     "stages": "the run had no stages",
     "storms": "the run had no storms",
+    "recovery_seconds": "not all came back",
+    "slowest_connect_us": "nobody came back",
+    "heartbeats": "the run had no heartbeats; that takes --heartbeat",
+    "keepalive": "the run had none; that takes --keepalive",
+    "pushes": "the run had none; that takes --server-push",
+    "at_rests": "the schedule stood still nowhere for long enough to ask",
+    **dict.fromkeys(OF_ANSWERS, "nobody waits for answers with --expect none"),
     "reached_seconds": "the stage was not reached",
     "probed": "nobody was probed; that takes --probe-ghosts",
     "ramp_seconds": "nothing was opened",

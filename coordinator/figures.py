@@ -67,27 +67,41 @@ COUNTED = (
     "client_established client_kernel_established target_open kernel_established in_accept_queues in_syn_queues half_closed "
     "ghosts lost_on_the_way not_ours never_accepted unexplained"
 )
+CACHE = "objects_per_connection object_bytes bytes_per_connection"
+SOURCE = (
+    "established connect_p50_us connect_p99_us connect_max_us first_byte_count first_byte_p50_us first_byte_p99_us "
+    "first_byte_max_us heartbeat_rtt_count heartbeat_rtt_p50_us heartbeat_rtt_p99_us heartbeat_rtt_max_us slow failed"
+)
 HEARTBEATS = "sent answered late missing recovered wrong cut_off unasked_bytes under_way"
-# In the order in which a short name is looked for.
+# In the order in which a short name is looked for. A name that ends with a dot is a spread: each part of it is a figure.
 SECTIONS = {
     "": "planned established_peak established_at_hold_end away_at_hold_end waiting_at_hold_end half_closed_at_hold_end "
     "widest_off_schedule_through_hold "
     "attempted replaced reopened failed failed.* dropped dropped.* closed skipped_ports "
-    "ramp_seconds connections_per_second teardown_seconds connect_latency_us connect_latency_from_due_us first_byte_us "
-    "heartbeat_rtt_us alive_after_us half_closed_after_us syn_retransmissions.took_1_seconds "
+    "ramp_seconds connections_per_second teardown_seconds connect_latency_us. connect_latency_from_due_us. first_byte_us. "
+    "heartbeat_rtt_us. alive_after_us. half_closed_after_us. syn_retransmissions.took_1_seconds "
     "syn_retransmissions.took_3_seconds syn_retransmissions.took_7_seconds bytes_sent bytes_received",
     "heartbeats": HEARTBEATS,
-    "sources": "connect_p99_us first_byte_p99_us heartbeat_rtt_p99_us",
+    "keepalive": "interval_seconds probes_sent timed_out",
+    "pushes": "sent held_back received wrong_bytes",
+    "sources": "connect_p99_us. first_byte_p99_us. heartbeat_rtt_p99_us.",
+    "sources.slowest": SOURCE,
+    "sources.slowest_first_byte": SOURCE,
+    "sources.slowest_heartbeat_rtt": SOURCE,
     "stages": "total within_seconds due_seconds reached_seconds",
     "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
     "reconciliation.at_ramp_end": COUNTED,
-    "target": "accepted from_elsewhere accept_delay_us open_at_hold_end closed left_open_by_clients bytes_sent acceptors "
+    "reconciliation.at_rests": f"begin_seconds end_seconds total {COUNTED}",
+    "target": "accepted from_elsewhere accept_delay_us. open_at_hold_end closed left_open_by_clients bytes_sent acceptors "
     "acceptors_full "
     f"{NODE}",
     "workers": "planned established_peak established_at_hold_end kernel_established_at_hold_end attempted failed failed.* "
-    f"skipped_ports ramp_seconds shards connect_latency_us first_byte_us heartbeat_rtt_us bytes_sent {NODE}",
+    f"skipped_ports ramp_seconds shards connect_latency_us. first_byte_us. heartbeat_rtt_us. bytes_sent {NODE}",
     "workers.heartbeats": HEARTBEATS,
+    "workers.slowest_sources": SOURCE,
+    "target.memory.caches": CACHE,
+    "workers.memory.caches": CACHE,
 }
 # Known when everybody is asked, or when it is over; not from what samples say in between.
 WHEN_ASKED = (
@@ -112,7 +126,7 @@ CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.err
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``path`` leads to it in the summary; through ``workers`` or ``stages`` there is one for each."""
+    """``path`` leads to it in the summary; through ``workers``, ``stages`` and other lists there is one for each."""
 
     path: tuple[str, ...]
 
@@ -157,7 +171,7 @@ class Figure:
         return Figure(self.path[: -len(words)] + chosen)
 
     def values(self, summary: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-        """(whose, value) of each worker or stage, or of one with "" for whose; None is unknown."""
+        """(whose, value) of each worker, stage or row, or of one with "" for whose; None is unknown."""
         return reached(summary, self.path)
 
 
@@ -173,8 +187,9 @@ def bare(word: str) -> str:
 
 def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -> list[tuple[str, float | None]]:
     """What stands at the end of the path; a mapping of counts there is their sum."""
-    if isinstance(node, list):
-        return [found for name, item in members(node).items() for found in reached(item, path, parent, name)]
+    if isinstance(node, list | tuple):
+        within = f"{whose} " if whose else ""
+        return [found for name, item in members(node).items() for found in reached(item, path, parent, within + name)]
     if node is None:
         return [(whose, None)]
     if not path:
@@ -184,17 +199,21 @@ def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -
 
 
 def members(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """By the names of workers, or by number."""
-    return {str(item.get("node", f"number {number}")): item for number, item in enumerate(items, 1)}
+    """By what names a row: a worker, a source address of one, a cache; or by number."""
+    return {called(item) or f"number {number}": item for number, item in enumerate(items, 1)}
+
+
+def called(item: Mapping[str, Any]) -> str:
+    return " ".join(item[part] for part in ("node", "source", "name") if part in item)
 
 
 def spelled_out(section: str, names: str) -> Iterable[Figure]:
     for name in names.split():
         path = (*section.split("."), *name.split(".")) if section else tuple(name.split("."))
-        if path[-1].endswith("_us"):
-            yield from (Figure((*path, part)) for part in SPREAD)
-        else:
+        if path[-1]:
             yield Figure(path)
+        else:
+            yield from (Figure((*path[:-1], part)) for part in SPREAD)
 
 
 FIGURES = tuple(figure for section, names in SECTIONS.items() for figure in spelled_out(section, names))

@@ -32,13 +32,14 @@ COUNTED = (
     CUT_OFF,
     UNASKED_BYTES,
 )
+OF_ANSWERS = (*(name for name in COUNTED if name != SENT), "under_way")  # unknown where nobody waits for one
 
 
 def to_summary(counts: Mapping[str, int], expect: Expect) -> dict[str, Any]:
     """What nobody waits for is unknown, not answered by nobody."""
     known = {name: counts.get(name, 0) for name in COUNTED} | {"under_way": under_way(counts)}
     if expect is Expect.NONE:
-        return known | {name: None for name in known if name != SENT}
+        return known | dict.fromkeys(OF_ANSWERS)
     return known
 
 
