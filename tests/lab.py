@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 HOSTS = ("coord", "target", "worker1", "worker2")  # 10.200.0.1 to .4, fd00:200::1 to ::4
 PREFIXES = {"worker1": ("10.201.0.0/24", "fd00:201::/120"), "worker2": ("10.202.0.0/24", "fd00:202::/120")}
 
@@ -70,3 +72,9 @@ def lab() -> Iterator[Lab]:
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Lab]:
+    with lab() as made:
+        yield made

@@ -6,24 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from lab import PREFIXES, Lab, address, lab
+from lab import PREFIXES, Lab, address
 from programs import node, run_coord
 
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2"),
 ]
-
-
-@pytest.fixture(scope="module")
-def hosts() -> Iterator[Lab]:
-    with lab() as made:
-        yield made
 
 
 @pytest.mark.parametrize("version", [4, 6])

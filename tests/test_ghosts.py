@@ -7,11 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import Lab, address, lab
+from lab import Lab, address
 from programs import children_of, eventually, node
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces ne
 BACKLOG = 128
 TOTAL = 2000
 SLOW_LINK = "rate 4mbit burst 1600 latency 20s"
-
-
-@pytest.fixture
-def hosts() -> Iterator[Lab]:
-    with lab() as made:
-        yield made
 
 
 def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_path: Path) -> None:
