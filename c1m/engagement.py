@@ -45,10 +45,10 @@ LEAVING = "it was told to leave"
 
 
 class Heirs(Protocol):
-    """Who takes the place of a process that ended."""
+    """Who takes the places of processes that ended."""
 
-    async def heir(self, child: Child) -> Recruit:
-        """With the same assignment, as it is now."""
+    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+        """With the same assignments, as they are now."""
 
     def forsake(self, child: Child) -> None:
         """Nobody comes in its place."""
@@ -180,7 +180,7 @@ class Engagement:
         """Raises RefusedError when there are none to have."""
         self.replaced.update(child.index for child in dead)
         async with self.turning:
-            recruits = [await heirs.heir(child) for child in dead]
+            recruits = await heirs.heirs_of(dead)
             if self.goes_on:
                 await self.join(recruits)
                 for child in dead:

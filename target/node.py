@@ -102,10 +102,10 @@ class TargetNode(Control):
         }
         return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
 
-    async def heir(self, child: Child) -> Recruit:
-        """Connections that came meanwhile wait for it in the queue of the listener, which is ours as well."""
+    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+        """Connections that came meanwhile wait for them in the queues of the listeners, which are ours as well."""
         assert self.wanted
-        return self.recruit(child.index, self.listeners[child.index], self.wanted)
+        return [self.recruit(child.index, self.listeners[child.index], self.wanted) for child in dead]
 
     def forsake(self, child: Child) -> None:
         """Its port would listen on, and nobody would answer. A shared one is closed when the last acceptor is gone."""

@@ -202,14 +202,15 @@ class WorkerNode(Control):
             engagement.following = following
         engagement.touch()
 
-    async def heir(self, child: Child) -> Recruit:
-        """With the 4-tuples of the dead, as soon as the kernel has them back."""
+    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+        """With the 4-tuples of the dead, as soon as the kernel has them back: one wait for all whom one process carried."""
         with trio.move_on_after(FREE_SECONDS):
             while await in_thread(are_closing, self.shards):
                 await trio.sleep(LOOK_SECONDS)
         assert self.engagement
         assert self.engagement.following
-        return recruit(as_of_now(self.shards[child.index], self.engagement.following))
+        following = self.engagement.following
+        return [recruit(as_of_now(self.shards[child.index], following)) for child in dead]
 
     def forsake(self, child: Child) -> None:
         """Its share stays lost; there is nothing else to give up."""
