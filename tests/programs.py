@@ -63,6 +63,22 @@ def coordinator(*words: str, inside: Sequence[str] = ()) -> Iterator[subprocess.
         process.wait()
 
 
+def until_it_says(coord: subprocess.Popen[str], doing: str) -> None:
+    assert coord.stderr is not None
+    assert any(line.startswith(doing) for line in coord.stderr), f"it never said that it was {doing}"
+
+
+@contextmanager
+def holding_at(nodes: Sequence[str], *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A coordinator whose run holds; after the block it goes on to its end."""
+    with coordinator(*nodes, *words) as coord:
+        until_it_says(coord, "holding")
+        yield coord
+        assert coord.stderr is not None
+        coord.stderr.read()
+        coord.wait(PATIENCE_SECONDS)
+
+
 def children_of(pid: int) -> dict[int, str]:
     """pid -> name of every process below one, by /proc."""
     parents: dict[int, tuple[int, str]] = {}

@@ -7,13 +7,12 @@ import select
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from programs import node, run_coord
+from programs import holding_at, node, run_coord, until_it_says
 
 # Ports and sources of this file's own, so that nothing else's sockets are counted or in the way.
 WORKER, TARGET = "127.0.0.1:24110", "127.0.0.1:24120"
@@ -34,30 +33,6 @@ def fleet(*target: str, worker: tuple[str, ...] = (), descriptors: int | None = 
 
 def holding(*words: str) -> AbstractContextManager[subprocess.Popen[str]]:
     return holding_at(NODES, *words)
-
-
-@contextmanager
-def holding_at(nodes: Sequence[str], *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A coordinator whose run holds."""
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *nodes, *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    try:
-        until_it_says(process, "holding")
-        yield process
-        assert process.stderr is not None
-        process.stderr.read()
-        process.wait(60)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        assert process.stderr is not None
-        process.stderr.close()
-        process.wait()
-
-
-def until_it_says(process: subprocess.Popen[str], doing: str) -> None:
-    assert process.stderr is not None
-    assert any(line.startswith(doing) for line in process.stderr), f"it never said that it was {doing}"
 
 
 def stranger() -> socket.socket:

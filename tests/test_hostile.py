@@ -14,8 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
-from programs import children_of, node, run_coord
-from test_data_plane import holding_at
+from programs import children_of, holding_at, node, run_coord
 
 from c1m.proof import ANSWER_BYTES, challenge
 from c1m.rpc import CHANNEL_OPTIONS, HANDSHAKE_MS, LONGEST_MESSAGE_BYTES
