@@ -42,6 +42,7 @@ class Child:
     phase: Phase | None = None  # what it last said of itself; None until it did
     full: bool = False
     tally: Tally = field(default_factory=Tally)
+    counted_at: float = 0.0  # when that was so, on the monotonic clock; 0: it does not say
     cpu_seconds: float = 0.0
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it had reached that
     heard: bytes = b""  # the first that a server said to it
@@ -86,6 +87,7 @@ class Child:
             self.sources[message["kind"]] = message["sources"]
             return
         self.tally = Tally.from_message(message["tally"])
+        self.counted_at = message.get("counted_at", 0.0)
         self.phase = Phase(message["phase"])
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]

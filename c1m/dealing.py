@@ -34,7 +34,8 @@ class Share:
 
     def count(self, numbers: int) -> int:
         """How many of the numbers 0 .. ``numbers`` - 1 are its own."""
-        return below(self.peak, numbers, self.first + self.size) - below(self.peak, numbers, self.first)
+        factor, before = multiplier(self.peak), self.peak - self.first
+        return floor_sum(numbers, self.peak, factor, before) - floor_sum(numbers, self.peak, factor, before - self.size)
 
     def walk(self, taken: int = 0) -> Walk:
         """Along its own numbers, of which the first ``taken`` are behind."""
@@ -116,12 +117,6 @@ def shares(peak: int, sizes: Iterator[int]) -> Iterator[Share]:
     for size in sizes:
         yield Share(peak, first, size)
         first += size
-
-
-def below(peak: int, numbers: int, bound: int) -> int:
-    """How many of the first ``numbers`` numbers lie on points below ``bound``."""
-    factor = multiplier(peak)
-    return floor_sum(numbers, peak, factor, peak) - floor_sum(numbers, peak, factor, peak - bound)
 
 
 def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:

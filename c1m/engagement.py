@@ -36,6 +36,7 @@ READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
+COUNTED_SECONDS = 1.0  # so old may a child's tally be, if it changes: it tells twice a second, once where nothing is scheduled
 MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
 
 # Why it closes, where its lease goes on.
@@ -257,6 +258,18 @@ class Engagement:
         """Since the start of the run; 0 before."""
         return max(int((time.monotonic() - self.start) * NANOSECONDS), 0) if self.start else 0
 
+    def scheduled(self) -> int | None:
+        """By the line, of each shard when it counted what it tells: so it is to be compared with the tally.
+
+        A shard that has told nothing for a while has nothing new to tell, or is stopped.
+        """
+        if not self.following or not self.start:
+            return None
+        now = time.monotonic()
+        counted = {child.index: child.counted_at for child in self.crew.alive}
+        moments = (max(counted.get(index, now), now - COUNTED_SECONDS) for index in range(len(self.following.shares)))
+        return self.following.scheduled([int((moment - self.start) * NANOSECONDS) for moment in moments])
+
     @property
     def phase(self) -> Phase:
         if not self.crew.children:  # and none to come: an observer's run
@@ -294,7 +307,7 @@ class Engagement:
             calm=all(child.calm for child in self.crew.alive),
             heard=next((child.heard for child in self.crew.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
-            scheduled=following.scheduled(elapsed_ns) if following and self.start else None,
+            scheduled=self.scheduled(),
             schedule_version=following.revision.version if following else 1,
             revision=following.revision if following else None,
             reached_ns=self.crew.reached_ns(),

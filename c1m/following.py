@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    shares: tuple[Share, ...]  # arcs of one ring
+    shares: tuple[Share, ...]  # arcs of one ring, of each shard by its place in the crew
     revision: Revision
     arrival: Arrival
 
@@ -47,7 +47,7 @@ class Following:
         arrival = Arrival.CONSTANT if self.arrival is Arrival.RUSH else self.arrival
         return Following(self.shares, self.revision.next(at_ns, stages), arrival)
 
-    def scheduled(self, elapsed_ns: int) -> int:
-        """How many connections the node should have open by the line."""
-        number = self.revision.schedule.at(elapsed_ns)
-        return sum(share.count(number) for share in self.shares)
+    def scheduled(self, elapsed_ns: Sequence[int]) -> int:
+        """How many connections the node should have open by the line, each shard at a time of its own."""
+        numbers = map(self.revision.schedule.at, elapsed_ns)
+        return sum(share.count(number) for share, number in zip(self.shares, numbers, strict=True))

@@ -77,7 +77,7 @@ class Sample:
     reading: Reading | None = None  # when there is a new one
     heard: bytes = b""  # the beginning of the first that a server said to one of its connections
     elapsed_ns: int = 0  # since the start of the run on this node; 0 before
-    scheduled: int | None = None  # how many the node should have open then; None: it follows no schedule
+    scheduled: int | None = None  # how many it should have open, when it counted them; None: it follows no schedule
     schedule_version: int = 1
     revision: Revision | None = None  # of the schedule; told once to each watcher, and of the first one nothing
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it

@@ -158,8 +158,7 @@ def following_of(request: pb.PrepareRequest) -> Following:
     if schedule.peak > request.peak:
         raise UsageError(f"the schedule rises to {schedule.peak:,}, and its peak is said to be {request.peak:,}")
     shares = [share_of(request.peak, shard) for shard in request.shards]
-    share = Share(request.peak, shares[0].first, sum(each.size for each in shares))
-    return Following((share,), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
+    return Following(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
 
 
 def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Share:

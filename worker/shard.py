@@ -162,6 +162,7 @@ class Shard:
                 self.connections.counts(),
                 self.probed,
                 len(self.regulator.milestones.reached),
+                self.regulator.course.scheduled,
                 self.regulator.empty,
                 self.calm,
                 self.answered,
@@ -174,6 +175,7 @@ class Shard:
     async def tell(self) -> None:
         message = {
             "phase": int(self.driver.phase),
+            "counted_at": time.monotonic(),
             "tally": self.tally().to_message(),
             "heard": self.connections.reader.heard,
             "cpu_seconds": time.thread_time(),
