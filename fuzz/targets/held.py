@@ -19,19 +19,29 @@ from fuzzed import Target, room, tried
 
 ROOM = room()
 AFTER = b"\n--\n"  # the second file, in an input that holds two
+SOUND, TURNED, CHANGED = b"sound", b"turned", b"changed "  # inputs; what follows the last is by which chance
 
 
 def sound_certificates() -> bytes:
-    """Another key each time; the corpus keeps some."""
+    """With another key each time."""
     now = datetime.now(UTC)
     authority = found_authority(ROOM / "pki", now, 3650)
     made = authority.issue(Bearer(Role.OPERATOR, "alice"), [], now, 365)
     return AFTER.join((made / name).read_bytes() for name in (AUTHORITY_FILE, IDENTITY_FILE))
 
 
+def files_of(data: bytes) -> bytes:
+    """An input is the files themselves, or says what becomes of sound ones: so no key has to be in the corpus, or is."""
+    if data == TURNED:
+        return AFTER.join(CERTIFICATES.split(AFTER)[::-1])
+    if data.startswith(CHANGED):
+        return mutated(CERTIFICATES, Random(data), CERTIFICATES)
+    return CERTIFICATES if data == SOUND else data
+
+
 def certificates(data: bytes) -> str:
     """As --tls names them, and as the authority's own."""
-    first, _, second = data.partition(AFTER)
+    first, _, second = files_of(data).partition(AFTER)
     for name, content in ((AUTHORITY_FILE, first), (IDENTITY_FILE, second), (KEY_FILE, second)):
         (ROOM / name).write_bytes(content)
         (ROOM / name).chmod(0o600)
@@ -77,11 +87,11 @@ CORE_WORDS = (*{word for line in CORE for word in line.split(" ")}, " ", *TEXTS)
 
 
 def changed(chance: Random) -> bytes:
-    return mutated(CERTIFICATES, chance, CERTIFICATES)
+    return CHANGED + str(chance.getrandbits(64)).encode()
 
 
 TARGETS = (
-    Target("certificates", (CERTIFICATES, AFTER.join(CERTIFICATES.split(AFTER)[::-1]), b""), changed, certificates),
+    Target("certificates", (SOUND, TURNED, b"", CERTIFICATES.partition(AFTER)[0]), changed, certificates),
     Target("record", RECORDS, lambda chance: text(chance, RECORD_WORDS), record),
     Target("handshakes", tuple(line.encode() for line in CORE), lambda chance: text(chance, CORE_WORDS), lines),
 )
