@@ -110,6 +110,9 @@ WRONG = [
     ("coordinator", ("bogus",), 2, "no such command 'bogus'"),
     ("coordinator", ("pki",), 2, "missing command"),
     ("worker", ("--most-rate", ""), 2, "nothing after --most-rate"),
+    ("worker", ("--most-connections", "0"), 2, "--most-connections: '0' is less than 1"),
+    ("worker", ("--most-rate", "30/m"), 2, "--most-rate: '30/m' is less than 1"),
+    ("worker", ("--most-bandwidth", "0"), 2, "--most-bandwidth: '0' is less than 1"),
     ("target", ("observe",), 2, "missing option '--port'"),
     ("target", ("--insecure", "observe", "--port", "9"), 2, "--insecure stands before observe"),
 ]

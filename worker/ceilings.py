@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from c1m.bandwidth import Talk, bits_each, close_rate, per_second, rising
 from c1m.errors import RefusedError
@@ -14,6 +16,19 @@ from c1m.turnover import Turnover
 from c1m.units import format_bits
 
 from .assignment import ShardAssignment
+
+T = TypeVar("T", int, float)
+
+
+def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser of a ceiling: below one, no run could do anything there."""
+
+    def parsed(text: str) -> T:
+        if (most := parse(text)) < 1:
+            raise ValueError(f"{text!r} is less than 1, and lets no run open anything here; give 1 or more, or leave it out")
+        return most
+
+    return parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 
 from . import sources
 from .allowances import Allowances, parse_allowance
-from .ceilings import Ceilings
+from .ceilings import Ceilings, of_one_at_least
 from .node import WorkerNode
 from .service import WorkerService
 
@@ -107,9 +107,9 @@ def worker(
         [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()],
     )
     ceilings = Ceilings(
-        option("--most-connections", parse_count, most_connections) if most_connections else None,
-        option("--most-rate", parse_rate, most_rate) if most_rate else None,
-        option("--most-bandwidth", parse_bits, most_bandwidth) if most_bandwidth else None,
+        option("--most-connections", of_one_at_least(parse_count), most_connections) if most_connections else None,
+        option("--most-rate", of_one_at_least(parse_rate), most_rate) if most_rate else None,
+        option("--most-bandwidth", of_one_at_least(parse_bits), most_bandwidth) if most_bandwidth else None,
     )
 
     check_exposure(address, tls, insecure=insecure)
