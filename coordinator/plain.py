@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
 
 from cattrs.preconf.json import make_converter
 
@@ -19,7 +20,25 @@ def number(value: Any, _: type) -> int | float:
     return value
 
 
+def is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def from_named_tuple(kind: Any) -> Callable[[Any], Any]:
+    """A list. cattrs does it too, but looks at annotations that ``from __future__ import annotations`` has made texts of."""
+    hints = tuple(get_type_hints(kind).values())
+    return lambda value: [converter.unstructure(each, hint) for each, hint in zip(value, hints, strict=True)]
+
+
+def to_named_tuple(kind: Any) -> Callable[[Any, Any], Any]:
+    """Raises ValueError for one that is not as long."""
+    hints = tuple(get_type_hints(kind).values())
+    return lambda value, _: kind(*(converter.structure(each, hint) for each, hint in zip(value, hints, strict=True)))
+
+
 converter = make_converter()
+converter.register_unstructure_hook_factory(is_named_tuple, from_named_tuple)
+converter.register_structure_hook_factory(is_named_tuple, to_named_tuple)
 converter.register_structure_hook(float, number)
 converter.register_unstructure_hook(Criterion, str)
 converter.register_structure_hook(Criterion, lambda text, _: parse(text))
@@ -30,4 +49,8 @@ def to_json(value: Any) -> bytes:
 
 
 def from_plain(value: Any, kind: type[T]) -> T:
-    return converter.structure(value, kind)
+    """Raises BaseValidationError of cattrs, or ValueError, for what is no such value."""
+    try:
+        return converter.structure(value, kind)
+    except AttributeError as error:  # cattrs asks what should be a mapping for its items, whatever it is
+        raise ValueError(str(error)) from None

@@ -24,6 +24,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -57,6 +58,12 @@ class Written(NamedTuple):
     kind: str
     node: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    taken_by: Mapping[str, int]
+    not_taken: str
 
 
 class Replay:
@@ -113,6 +120,8 @@ class Replay:
         self.outcome.mustered(self.mustered)
 
     def plan(self, _: Written) -> None:
+        if not (self.mustered.target or self.outcome.spec.endpoint):
+            raise ValueError("a plan for a target that has not been described")
         self.outcome.make_plan(self.mustered)
         self.entries = {entry.name: entry for entry in self.ledger.entries}
 
@@ -131,14 +140,18 @@ class Replay:
         self.ledger.lose(self.entry(record), plain(record), record.at)
 
     def move(self, record: Written) -> None:
-        self.ledger.move(record.node, **plain(record))
+        told = from_plain(plain(record), Moved)
+        self.ledger.move(record.node, told.taken_by, told.not_taken)
 
     def turn(self, record: Written) -> None:
         self.ledger.timeline.turn(record.at, plain(record))
 
     def state(self, record: Written) -> None:
-        for name, value in plain(record).items():
+        for name, value in dict(plain(record)).items():
             setattr(self.outcome, name, from_plain(value, TYPES[name]))
+        for move in self.outcome.moves:
+            if not {move.lost, move.taker} <= self.entries.keys():
+                raise ValueError(f"a share that {move.taker} took of {move.lost}, which are not both of the run")
 
     def resume(self, record: Written) -> None:
         """Where the record of the beginning was lost, the new coordinator's word stands for it."""
@@ -238,10 +251,11 @@ def broken_told(path: Path) -> Iterator[None]:
         ) from None
 
 
-# What comes of bytes that are not what they should be, and of records that do not fit one another.
+# What comes of bytes that are not what they should be, and of records that do not fit one another. Not AttributeError, and not
+# AssertionError: those would be a defect of ours.
 BROKEN = (
     *(sqlite3.Error, zlib.error, DecodeError, cattrs.BaseValidationError),
-    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+    *(ValueError, TypeError, LookupError, ArithmeticError),
 )
 
 

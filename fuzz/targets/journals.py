@@ -30,6 +30,8 @@ from c1m.coordinator.muster import Muster
 from c1m.coordinator.outcome import Outcome
 from c1m.coordinator.packing import Packing
 from c1m.coordinator.plain import from_plain, to_json
+from c1m.coordinator.plan import PlannedRoute, ShardPlan
+from c1m.coordinator.redistribution import Move, Reinforcement
 from c1m.coordinator.replay import PACKED, Replay, Written, broken_told, replay
 from c1m.coordinator.report import print_report
 from c1m.coordinator.scribe import header, snapshot
@@ -88,7 +90,8 @@ def sound(settings: dict[str, Any], *after: Written) -> bytes:
     replayed = Replay(from_plain(json.loads(rows[0].body), Header))
     for row in rows[1:]:
         replayed.take(row)
-    noticed = {**snapshot(replayed.outcome.as_of_now()), "ended_at": datetime(2026, 11, 29, 12, 1, tzinfo=UTC)}
+    noticed = {name: value for name, value in snapshot(replayed.outcome.as_of_now()).items() if value}
+    noticed["ended_at"] = datetime(2026, 11, 29, 12, 1, tzinfo=UTC)
     rows += [Written(108.0, "state", "", to_json(noticed)), *after]
     return told(rows)
 
@@ -99,13 +102,15 @@ def told(rows: Iterable[Written]) -> bytes:
     )
 
 
+TAKEN = Move(WORKER, WORKER, (Reinforcement(0, ShardPlan((PlannedRoute(0, 0, 5, 5),))),), taken=False)
+ASKED = Written(108.5, "state", "", to_json({"destinations": [("127.0.0.1", 4000)], "moves": [TAKEN]}))
 LOST = Written(108.5, "lost", WORKER, b'"worker a:1 did not answer"')
 MOVED = Written(108.6, "moved", WORKER, b'{"taken_by": {}, "not_taken": "there is no room"}')
 RESUMED = Written(5.0, "resumed", "", b'{"at": "2026-11-29T12:00:20+00:00", "began": 2.0}')
 END = (Written(109.0, "over", "", b"null"), Written(109.5, "verdict", "", b'{"verdict": "passed", "exit_code": 0}'))
 SEEDS = (
     sound({"total": "5", "hold": "1s", "require": ["always dropped == 0"]}, *END),
-    sound({"total": "5", "worker": ["a:1"], "target": "b:2"}, LOST, MOVED, *END),
+    sound({"total": "5", "worker": ["a:1"], "target": "b:2"}, LOST, ASKED, MOVED, *END),
     sound({"stage": ["5@5s", "5@1m"], "worker": ["a:1"], "target": "b:2", "lifetime": "exp:1m", "storm": ["at=1s"]}, RESUMED),
 )
 
