@@ -62,7 +62,7 @@ class Journal:
         self.lock = lock
         self.reason = ""  # why nothing more is written
         self.ends_at: float | None = None  # when what was written last was recorded
-        self.records: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self.records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
         self.is_whole = False  # all that was recorded is written, and nothing more comes
         self.hurried = threading.Event()
         self.thread = threading.Thread(target=self.work, name="journal", daemon=True)
@@ -73,6 +73,13 @@ class Journal:
             self.end(f"the disk is too slow for it: {MOST_BEHIND:,} records wait")
         if not self.reason:
             self.records.put(record)
+
+    def commit(self) -> None:
+        """Blocks until all that was recorded is written, or cannot be."""
+        done = threading.Event()
+        self.records.put(done)
+        while self.thread.is_alive() and not done.wait(COMMIT_SECONDS):
+            pass
 
     def close(self) -> str:
         """When all that was recorded is written; or why it is not."""
@@ -117,17 +124,20 @@ class Journal:
         packing = Packing()
         while not self.reason:
             records = self.gather()
-            rows = [(*record[:3], body_of(record, packing)) for record in records if record]
+            rows = [(*record[:3], body_of(record, packing)) for record in records if isinstance(record, Record)]
             with file:
                 file.executemany("INSERT INTO records (at, kind, node, body) VALUES (?, ?, ?, ?)", rows)
             self.ends_at = rows[-1][0] if rows else self.ends_at
+            for event in records:
+                if isinstance(event, threading.Event):
+                    event.set()
             if None in records:
                 break
         self.is_whole = not self.reason
         # One file again, which can be copied and read where nothing can be written.
         file.execute("PRAGMA journal_mode = DELETE")
 
-    def gather(self) -> list[Record | None]:
+    def gather(self) -> list[Record | threading.Event | None]:
         """The next record, and those that come until the next commit is due."""
         found = [self.records.get()]
         self.hurried.wait(COMMIT_SECONDS)

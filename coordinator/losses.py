@@ -9,7 +9,7 @@ import time
 from c1m.errors import C1mError, UnreachableError
 
 from .entry import Entry
-from .loss import OnLoss
+from .loss import LEFT, OnLoss
 from .mover import Mover
 from .nodes import Nodes
 from .outcome import Outcome
@@ -47,6 +47,18 @@ class Losses:
             self.end_run("aborted: a node was lost, and the run was started with --on-loss abort")
         elif self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and entry is not self.watch.ledger.target and not self.settled:
             self.moves.append(asyncio.create_task(self.mover.move(entry)))
+
+    def take_up(self) -> None:
+        """What a coordinator that had the run before did not bring to its end."""
+        for entry in self.watch.ledger.workers:
+            if not entry.lost:
+                continue
+            if LEFT not in entry.lost:
+                self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+            loss = self.watch.ledger.losses[entry.name]
+            told = bool(loss.taken_by or loss.not_taken)
+            if self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and not (told or self.watch.closing):
+                self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def end_run(self, reason: str) -> None:
         self.outcome.troubles.append(reason)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+from c1m.dealing import Share
 from c1m.errors import C1mError, RefusedError, UnreachableError
-from c1m.routes import Address
 
 from .entry import Entry
 from .nodes import Nodes
 from .outcome import Outcome
-from .redistribution import Arc, Holding, Reinforcement, Scene, holdings, redistribute
+from .redistribution import Arc, Holding, Move, Reinforcement, Scene, holdings_after, left_over, redistribute
 from .watch import Watch
 
 LOOK_SECONDS = 0.1
@@ -19,7 +20,7 @@ GONE_SECONDS = 3.0  # for a target to see that the connections of a worker that 
 
 
 class Mover:
-    """``move`` is the way in. It knows what every worker has, since the plan."""
+    """``move`` is the way in. What every worker has follows from the plan, and from what was moved."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
@@ -27,52 +28,81 @@ class Mover:
         self.outcome = outcome
         self.turn = asyncio.Lock()
         self.ready = asyncio.Event()  # all workers have been told to start: before, none takes more
-        self.there: dict[str, Holding] = {}
-        self.lost: dict[str, Holding] = {}
 
     async def move(self, entry: Entry) -> None:
         """All that a lost worker had, as far as it fits; what does not is told with the reason."""
         await self.ready.wait()
         async with self.turn:
-            taken: dict[str, int] = {}
-            reason = await self.hand_over(entry, taken)
-        self.watch.move(entry, taken, reason)
+            reason = await self.hand_over(entry)
+        taken = Counter[str]()
+        for move in self.moves_of(entry):
+            taken[move.taker] += move.size if move.taken else 0
+        self.watch.move(entry, +taken, reason)
 
-    async def hand_over(self, entry: Entry, taken: dict[str, int]) -> str:
-        """Counts in ``taken`` who took how many; why some were not taken."""
-        plan, destinations = self.outcome.plan, self.nodes.destinations
-        if plan is None or destinations is None:
-            return "this coordinator took the run over from another, and was not told where its target listens"
-        self.there = self.there or holdings(plan)
-        gone = self.lost[entry.name] = self.there.pop(entry.name)
-        arcs, unwilling, refusals = list(gone.arcs), set[str](), ""
-        while arcs:
+    async def hand_over(self, entry: Entry) -> str:
+        """Why some of it was not taken; empty: all was."""
+        if self.outcome.plan is None or self.outcome.destinations is None:
+            return "this coordinator took the run over from another, whose journal does not tell where its target listens"
+        if self.outcome.takeovers:
+            await self.ask_again(entry)
+            if astray := self.astray():
+                return f"{', '.join(astray)} took over more than the journal tells, which ended before its coordinator did"
+        unwilling, refusals = set[str](), ""
+        while arcs := self.left_over(entry):
             try:
                 moves = self.plan_move(arcs, unwilling, await self.still_open())
             except RefusedError as refused:
                 return "; ".join(filter(None, (refusals, str(refused))))
-            arcs = []
-            for name, answer in (await self.reinforce(moves, destinations)).items():
-                if answer is None:
-                    taken[name] = taken.get(name, 0) + sum(each.shard.planned for each in moves[name])
-                    self.there[name] = self.there[name].and_also(moves[name])
-                    continue
-                arcs += [Arc(each.first_point, each.shard.planned) for each in moves[name]]
-                unwilling.add(name)
-                refusals = str(answer)
-        await self.heard_of(taken)
+            for name, answer in (await self.ask(entry, moves)).items():
+                if answer is not None:
+                    unwilling.add(name)
+                    refusals = str(answer)
+        await self.heard_of(move.taker for move in self.moves_of(entry) if move.taken)
         return ""
+
+    async def ask_again(self, entry: Entry) -> None:
+        """Those whose answers the coordinator that had the run before did not write down."""
+        moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
+        answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.entry(name).lost})
+        await self.heard_of(name for name, answer in answers.items() if answer is None)
+
+    def astray(self) -> list[str]:
+        """Workers that have another share of the run than is known here, as what they should have open by now shows."""
+        schedule, version, holdings = self.watch.ledger.schedule, self.watch.ledger.revisions[-1].version, self.holdings
+
+        def is_so(entry: Entry) -> bool:
+            sample = entry.sample
+            if entry.lost or sample.scheduled is None or sample.schedule_version != version:
+                return False
+            number = schedule.at(sample.elapsed_ns)
+            shares = (Share(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs)
+            return sample.scheduled != sum(share.count(number) for share in shares)
+
+        return [entry.name for entry in self.watch.ledger.workers if is_so(entry)]
+
+    def moves_of(self, entry: Entry) -> list[Move]:
+        return [move for move in self.outcome.moves if move.lost == entry.name]
+
+    @property
+    def holdings(self) -> dict[str, Holding]:
+        assert self.outcome.plan is not None
+        return holdings_after(self.outcome.plan, self.outcome.moves)
+
+    def left_over(self, entry: Entry) -> list[Arc]:
+        """What of a lost worker's share nobody has taken."""
+        taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
+        return left_over(self.holdings[entry.name].arcs, taken)
 
     def plan_move(self, arcs: Sequence[Arc], unwilling: set[str], still_open: int) -> dict[str, list[Reinforcement]]:
         plan, preflight = self.outcome.plan, self.outcome.preflight
         assert plan is not None
         assert preflight is not None
         gone = {entry.name for entry in self.watch.ledger.workers if entry.lost}
-        there = {name: holding for name, holding in self.there.items() if name not in gone}
+        there = {name: holding for name, holding in self.holdings.items() if name not in gone}
         scene = Scene(
             left={name: holding for name, holding in there.items() if name not in unwilling},
             others={name: holding for name, holding in there.items() if name in unwilling},
-            lost=self.lost | {name: holding for name, holding in self.there.items() if name in gone},
+            lost={name: holding for name, holding in self.holdings.items() if name in gone},
             still_open=still_open,
             acceptors=plan.acceptors,
             destinations=len(plan.destinations),
@@ -96,22 +126,37 @@ class Mover:
                 return beyond
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def reinforce(
-        self, moves: Mapping[str, Sequence[Reinforcement]], destinations: Sequence[Address]
-    ) -> dict[str, C1mError | None]:
-        """What each worker answered. One that did not answer may have taken its part, and so must be lost itself."""
-        calls = (self.nodes.workers[name].reinforce(self.nodes.run_id, more, destinations) for name, more in moves.items())
+    async def ask(self, entry: Entry, moves: Mapping[str, Sequence[Reinforcement]]) -> dict[str, C1mError | None]:
+        """What each worker answered. One that did not answer may have taken its part, and so must be lost itself.
+
+        It is in the journal before anybody is asked: whoever takes the run over asks the same again, which changes nothing
+        where it was done.
+        """
+        self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
+        await self.watch.scribe.written()
+        calls = (self.reinforce(name, more) for name, more in moves.items())
         answers = await asyncio.gather(*calls, return_exceptions=True)
         told: dict[str, C1mError | None] = {}
-        for name, answer in zip(moves, answers, strict=True):
+        for (name, more), answer in zip(moves.items(), answers, strict=True):
             if isinstance(answer, BaseException) and not isinstance(answer, C1mError):
                 raise answer
             if isinstance(answer, UnreachableError):
                 self.watch.lose(self.entry(name), str(answer))
             told[name] = answer
+            self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
         return told
 
-    async def heard_of(self, names: Mapping[str, int]) -> None:
+    async def reinforce(self, name: str, more: Sequence[Reinforcement]) -> None:
+        assert self.outcome.destinations is not None
+        await self.nodes.workers[name].reinforce(self.nodes.run_id, more, self.outcome.destinations)
+
+    def note(self, moves: Iterable[Move]) -> None:
+        """In the place of what was known of them."""
+        for move in moves:
+            known = [each for each in self.outcome.moves if each.taken is not None or each.more != move.more]
+            self.outcome.moves = [*known, move]
+
+    async def heard_of(self, names: Iterable[str]) -> None:
         """Until samples say that there is more to open: the next one may have been on its way, the one after it was not."""
         for entry in map(self.entry, names):
             for _ in range(2):

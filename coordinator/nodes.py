@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from c1m.routes import Address
-
 from .fleet import Target, Worker
 
 
@@ -14,7 +12,6 @@ class Nodes:
         self.run_id = run_id
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
-        self.destinations: Sequence[Address] | None = None  # of the plan's; None: not known here
         self.engaged: list[str] = []  # that were asked to prepare: they are to be told to close
 
     def __getitem__(self, name: str) -> Worker | Target:

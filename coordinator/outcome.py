@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from c1m.node import Host
+from c1m.routes import Address
 from c1m.units import format_duration
 
 from .comparison import Comparison, of_samples
@@ -20,6 +21,7 @@ from .ledger import Ledger
 from .muster import Muster, preflight_of
 from .plan import Plan
 from .preflight import Preflight
+from .redistribution import Move
 from .spec import RunSpec
 from .stages import Rest
 
@@ -62,6 +64,8 @@ class Outcome:
     seed: int = 0  # of whatever was random
     plan: Plan | None = None  # None: it ended before there was one
     ledger: Ledger | None = None
+    destinations: list[Address] | None = None  # of the plan; None: the target does not listen yet
+    moves: list[Move] = field(default_factory=list)  # of shares of lost workers
     workers: dict[str, WorkerDescription] = field(default_factory=dict)
     target: TargetDescription | None = None
     interrupted: bool = False

@@ -41,7 +41,7 @@ class Preparation:
         mustered = await self.muster()
         plan = self.plan(mustered)
         destinations = await self.prepare_target(plan, mustered.data_host)
-        self.nodes.destinations = destinations
+        self.outcome.destinations = destinations
         await self.prepare_workers(plan, destinations)
 
     async def muster(self) -> Muster:

@@ -35,6 +35,24 @@ class Reinforcement(NamedTuple):
     shard: ShardPlan
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A part of a lost worker's share that another was asked to take."""
+
+    lost: str
+    taker: str
+    more: tuple[Reinforcement, ...]
+    taken: bool | None = None  # None: no answer has come
+
+    @property
+    def arcs(self) -> list[Arc]:
+        return [Arc(each.first_point, each.shard.planned) for each in self.more]
+
+    @property
+    def size(self) -> int:
+        return sum(each.shard.planned for each in self.more)
+
+
 class Holding(NamedTuple):
     """What one worker has of a run by now."""
 
@@ -64,6 +82,27 @@ def holdings(plan: Plan) -> dict[str, Holding]:
     return {
         worker.name: Holding(worker, (Arc(point, worker.planned),)) for worker, point in zip(plan.workers, points, strict=False)
     }
+
+
+def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
+    """Of all workers, lost ones with what they had."""
+    found = holdings(plan)
+    for move in moves:
+        if move.taken:
+            found[move.taker] = found[move.taker].and_also(move.more)
+    return found
+
+
+def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
+    """What of arcs is in no other; those lie within them, and have no points in common."""
+    left, cuts = [], sorted(taken)
+    for arc in arcs:
+        begin, end = arc.first, arc.first + arc.size
+        for cut in (cut for cut in cuts if arc.first <= cut.first < end):
+            left.append(Arc(begin, cut.first - begin))
+            begin = cut.first + cut.size
+        left.append(Arc(begin, end - begin))
+    return [arc for arc in left if arc.size]
 
 
 def redistribute(

@@ -144,9 +144,10 @@ class Run:
         self.nodes.engaged = [entry.name for entry in self.ledger.entries]
         revisions = len(self.ledger.revisions)
         self.watch.closing = self.standing.step is Step.CLOSE
-        self.losses.mover.ready.set()
+        self.losses.take_up()
         for entry in self.ledger.entries:
             await taken.follow(entry, self.watch)
+        self.losses.mover.ready.set()
         if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
             self.standing = Standing(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
         takeover = self.outcome.takeovers[-1]

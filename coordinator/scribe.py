@@ -6,6 +6,7 @@ All else that an outcome holds is compared, a few times a second, with what was 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ NOTICED = (
     "interrupted",
     "refusals",
     "troubles",
+    "destinations",
+    "moves",
     "ramp_end",
     "rests",
     "hold_end",
@@ -107,6 +110,12 @@ class Scribe:
             self.told = True
             return f"the run goes on, and its journal does not: {self.journal.reason}"
         return ""
+
+    async def written(self) -> None:
+        """All that is known by now is on the disk, or it never will be."""
+        self.notice(time.monotonic(), at_once=True)
+        if self.journal:
+            await asyncio.to_thread(self.journal.commit)
 
     def note(self, now: float, kind: str, value: Any, node: str = "") -> None:
         if self.journal:

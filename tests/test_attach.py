@@ -317,7 +317,7 @@ def test_the_disk_was_full_when_its_coordinator_was_killed(again: str, fleet: li
 
 
 def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_path: Path) -> None:
-    """A worker that was stopped, and so lost, is there again when the run is taken over: it closes when its lease is over."""
+    """A worker that was stopped, and so lost, is there again when the run is taken over: it is told to close."""
     words = (*NODES[:-1], "15s", "--total", "600", "--hold", "10s", "--journal", str(tmp_path))
     with coordinator(*words) as process:
         assert eventually(lambda: doing(known(tmp_path)) == "holding")
@@ -334,3 +334,71 @@ def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_pa
     assert summary["established_at_hold_end"] == 300
     assert shown(tmp_path) == summary
     assert_free(fleet)
+
+
+def redistributing(directory: Path, hold: str) -> tuple[str, ...]:
+    return (*NODES, "--total", "600", "--hold", hold, "--on-loss", "redistribute", "--journal", str(directory))
+
+
+LOST = (*NODES[:2], "--worker", "127.0.0.1:24513", *NODES[4:])  # the second worker of which is the test's own
+
+
+def assert_made_good(summary: dict[str, Any]) -> None:
+    assert (summary["verdict"], summary["exit_code"]) == ("passed", 0), summary["reasons"]
+    assert summary["established_at_hold_end"] == summary["target"]["open_at_hold_end"] == 600
+    assert [worker["planned"] for worker in summary["workers"]] == [600, 300]
+    (loss,) = summary["losses"]
+    assert (loss["taken_by"], loss["not_taken"]) == ({f"worker {WORKER}": 300}, None)
+
+
+@pytest.mark.parametrize("when", ["nobody is there", "it was taken over"])
+def test_the_share_of_a_worker_that_is_lost_is_redistributed(when: str, fleet: list[Process], tmp_path: Path) -> None:
+    """As it would have been by the coordinator that began the run."""
+    words = (*LOST, *redistributing(tmp_path, "8s")[len(NODES) :])
+    with node("worker", "--listen", "127.0.0.1:24513") as lost:
+        with coordinator(*words) as process:
+            kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
+        if when == "nobody is there":
+            lost.kill()
+            summary, told = attach(tmp_path)
+            assert told.returncode == 0, told.stderr
+        else:
+            with attached(tmp_path) as process:
+                assert eventually(lambda: len(known(tmp_path).get("takeovers", ())) == 1)
+                lost.kill()
+                process.wait(60)
+            summary = shown(tmp_path)
+
+    assert_made_good(summary)
+    assert shown(tmp_path) == summary
+    assert_free([fleet[0], fleet[2]])
+
+
+def test_a_share_that_was_being_moved_is_moved_once(fleet: list[Process], tmp_path: Path) -> None:
+    """Its coordinator was killed when it had asked, and had not heard the answer: the worker has it already, or takes it."""
+    (zygote,) = children_of(fleet[0].pid)
+    words = (*LOST, *redistributing(tmp_path, "12s")[len(NODES) :])
+    with node("worker", "--listen", "127.0.0.1:24513") as lost, coordinator(*words) as process:
+        assert eventually(lambda: doing(known(tmp_path)) == "holding")
+        subprocess.run(["kill", "-STOP", str(zygote)], check=True)  # it forks no shard, and so nobody hears an answer
+        try:
+            lost.kill()
+            assert eventually(lambda: asked(tmp_path))
+            process.kill()
+            process.wait()
+        finally:
+            subprocess.run(["kill", "-CONT", str(zygote)], check=True)
+
+    summary, told = attach(tmp_path)
+
+    assert told.returncode == 0, told.stderr
+    assert_made_good(summary)
+    assert shown(tmp_path) == summary
+    assert_free([fleet[0], fleet[2]])
+
+
+def asked(directory: Path) -> bool:
+    """Whether somebody is to take a share, as far as the journal goes."""
+    with suppress(UsageError):
+        return bool(replay(Shelf(directory).find("")).moves)
+    return False

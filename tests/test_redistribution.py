@@ -10,7 +10,7 @@ from test_plan import LOCAL_8, pool, remembering, target, worker
 
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.plan import make_plan
-from c1m.coordinator.redistribution import Arc, Holding, Reinforcement, Scene, gaps, holdings, redistribute
+from c1m.coordinator.redistribution import Arc, Holding, Reinforcement, Scene, gaps, holdings, left_over, redistribute
 from c1m.ends import WORKER_END
 from c1m.errors import RefusedError
 from c1m.ports import PortRanges
@@ -156,3 +156,22 @@ def test_memory_of_the_workers_that_are_left_is_a_reason() -> None:
 )
 def test_gaps_lie_between_what_is_used(used: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
     assert gaps(10, used) == left
+
+
+@given(pieces=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5), st.booleans()), max_size=8), order=st.randoms())
+def test_what_is_left_over_of_arcs_is_what_nobody_has_taken(pieces: list[tuple[int, int, bool]], order: object) -> None:
+    """Arcs side by side, or with a gap between them, some of which are taken."""
+    arcs, taken, at = [Arc(0, 1)], [], 1
+    for gap, size, is_taken in pieces:
+        if gap:
+            arcs.append(Arc(at + gap, size))
+        else:
+            arcs[-1] = Arc(arcs[-1].first, arcs[-1].size + size)
+        taken += [Arc(at + gap, size)] if is_taken else []
+        at += gap + size
+    order.shuffle(taken)  # type: ignore[attr-defined]
+
+    left = left_over(arcs, taken)
+
+    assert points(left) == points(arcs) - points(taken)
+    assert all(arc.size for arc in left)

@@ -183,11 +183,14 @@ class WorkerNode(Control):
 
     async def reinforce(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
         """More shards for a run that goes on, with arcs that none of its shards has; as if they had been there from the start.
+        Those that it has been given already it has: whoever did not hear the answer asks again.
 
         Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
         """
         engagement = await self.find(run_id)
         async with engagement.turning:
+            if {(shard.share, shard.routes) for shard in shards} <= {(shard.share, shard.routes) for shard in self.shards}:
+                return
             check_goes_on(engagement)
             self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
             assert engagement.following
