@@ -22,9 +22,9 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # of a disk that st
 
 TLS_HELP = "Directory of this node's certificate (c1m-coord pki issue node ...): only operators of its authority may command."
 INSECURE_HELP = "Let control listen without TLS where others can reach it; on loopback and Unix sockets it changes nothing."
-WITH_PARENT_HELP = "Leave when standard input ends, as it does when its writer dies."
+WITH_PARENT_HELP = "Exit when standard input ends, as it does when the program that writes to it dies."
 ALLOW_TUNE_HELP = "Let whoever may command this node raise this host's limits, as c1m-coord tune does, and restore them."
-LISTEN_HELP = "Control address: HOST:PORT, where port 0 takes any free one and says which, or unix:/PATH, for its owner only."
+LISTEN_HELP = "Control address: HOST:PORT (port 0: any free one, which is printed), or unix:/PATH, for its owner only."
 
 
 def option(name: str, parse: Callable[[str], T], text: str) -> T:
@@ -36,7 +36,7 @@ def option(name: str, parse: Callable[[str], T], text: str) -> T:
 
 
 def version_option() -> Any:
-    return typer.Option("--version", help="Say which version this is, and leave.", callback=_version, is_eager=True)
+    return typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
 
 
 def _version(wanted: bool) -> None:

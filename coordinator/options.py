@@ -15,26 +15,29 @@ from .spec import RunSpec
 
 Total = Annotated[str | None, typer.Option(help="Connections to open and hold: 1000000, 1M, 250k.")]
 Workers = Annotated[
-    list[str] | None, typer.Option("--worker", help="A worker's control, HOST:PORT or unix:/PATH; repeat. None: one here.")
+    list[str] | None,
+    typer.Option("--worker", help="A worker's control, HOST:PORT or unix:/PATH; repeat. Default: one is started here."),
 ]
 TargetAddress = Annotated[
-    str | None, typer.Option("--target", help="The target's control, HOST:PORT or unix:/PATH. None: one here.")
+    str | None, typer.Option("--target", help="The target's control, HOST:PORT or unix:/PATH. Default: one is started here.")
 ]
 EndpointAddress = Annotated[
     str | None, typer.Option("--endpoint", help="Any TCP server instead of a target: HOST:PORT or HOST:PORT-PORT.")
 ]
 Rate = Annotated[
     str | None,
-    typer.Option(help="Connections a second over the fleet, on the clock. Default: as fast as they go."),
+    typer.Option(help="Connections that the fleet opens a second, on the clock. Default: as many as it can."),
 ]
-Ramp = Annotated[str | None, typer.Option(help="Instead of a rate: how long opening should take.")]
+Ramp = Annotated[str | None, typer.Option(help="Instead of --rate: how long opening should take.")]
 Stages = Annotated[
     list[str] | None,
-    typer.Option(help="Instead of total, rate and ramp: COUNT@TIME, or a shape such as step:200k@30s; repeat. See below."),
+    typer.Option(help="Instead of --total, --rate and --ramp: COUNT@TIME, or a shape such as step:200k@30s; repeat."),
 ]
-Hold = Annotated[str | None, typer.Option(help="How long to hold what is open then. Default: 10s, after stages 0s.")]
+Hold = Annotated[str | None, typer.Option(help="How long to hold what is open after that. Default: 10s; after stages 0s.")]
 InFlight = Annotated[str | None, typer.Option(help="Connects that one shard may have in flight. Default: 512.")]
-CloseBy = Annotated[str | None, typer.Option(help="rst: leaves no TIME_WAIT; fin: as programs close. Default: rst.")]
+CloseBy = Annotated[
+    str | None, typer.Option(help="How to close: rst leaves no TIME_WAIT, fin is what programs do. Default: rst.")
+]
 HeartbeatEvery = Annotated[
     str | None, typer.Option(help="How often each connection sends something and waits for its echo: 60s. Default: never.")
 ]
@@ -44,7 +47,7 @@ DataHost = Annotated[
 ]
 TlsDirectory = Annotated[
     str | None,
-    typer.Option("--tls", help="Directory of your operator's certificate (c1m-coord pki). None: without TLS."),
+    typer.Option("--tls", help="Directory of your operator's certificate (c1m-coord pki). Default: no TLS."),
 ]
 SpecFile = Annotated[Path | None, typer.Option("--spec", help="A TOML file with any of these settings, by their names.")]
 ConfigFile = Annotated[
@@ -56,7 +59,9 @@ JournalDirectory = Annotated[
         "--journal", help="Where the journals are. Default: $XDG_STATE_HOME/c1m, or ~/.local/state/c1m; for root /var/lib/c1m."
     ),
 ]
-JsonFile = Annotated[str | None, typer.Option("--json", help="Write it as JSON there; - is stdout, alone.")]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", help="Write it to this file as JSON; with - to stdout, and nothing else.")
+]
 
 
 def settings(context: typer.Context, spec: Path | None, config: Path | None, default_total: str = "") -> RunSpec:

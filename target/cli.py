@@ -36,29 +36,20 @@ Served = TypeVar("Served", TargetNode, Observer)
 
 EXAMPLES = """
 [bold]Examples[/bold]
-
   c1m-target                                          # control on loopback, data on all IPv4 addresses, ports 9000-9999
-
   c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --tls server
-
   c1m-target --bind 10.0.0.1 --listen unix:/run/c1m-target/control.sock   # commanded by who started it, and root
-
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
-
   c1m-target --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
-
   c1m-target observe --port 80                        # beside nginx, or any other server: what a connection costs there
 
-Nothing listens on the data ports until a run asks; how many acceptors it takes follows from the descriptors that one
+Nothing listens on the data ports until a run asks; how many acceptors it takes follows from the descriptors that one \
 process may have.
 """
 OBSERVE_EXAMPLES = """
 [bold]Examples[/bold]
-
   c1m-target observe --port 80                        # whoever listens on port 80
-
   c1m-target observe --port 6379 --pid 4711           # that process and its children
-
   c1m-coord run --total 15k --endpoint 10.0.0.5:80 --target 10.0.0.5:7200   # the run that it observes
 """
 

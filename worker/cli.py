@@ -35,25 +35,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptio
 
 EXAMPLES = """
 [bold]Examples[/bold]
-
   c1m-worker                                          # the addresses of the interface that routes to the target
-
   c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
-
   c1m-worker --allow 10.0.0.0/24:80                   # these servers may be loaded with --endpoint
-
-  c1m-worker --allow-slow 10.0.0.5:80                 # and this one held up by slow clients
-
-  c1m-worker --most-connections 50k --most-rate 5k --most-bandwidth 100M    # whatever it is told; bits a second
-
+  c1m-worker --allow-slow 10.0.0.5:80                 # this one may also be held up by slow clients
+  c1m-worker --most-connections 50k --most-rate 5k --most-bandwidth 100M    # whatever a run asks for; bits a second
   c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
-
   c1m-worker --listen unix:/run/c1m-worker/control.sock   # commanded by the user who started it, and root
-
   c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --tls client-1
 
-A source address gives 64,512 connections to each address and port of the target. A prefix becomes local, without adding
-one address, by: ip route add local 10.201.0.0/16 dev lo
+A source address gives up to 64,512 connections to each address and port of the target. A whole prefix becomes local with \
+ip route add local 10.201.0.0/16 dev lo
 """
 
 
@@ -72,13 +64,13 @@ def worker(
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            help="What may be loaded from here, besides loopback and c1m-targets that prove to know the run: CIDR or HOST, "
+            help="What may be loaded from here, besides loopback and c1m-targets of the run: CIDR or HOST, "
             r"\[:PORTS]; repeat."
         ),
     ] = None,
     allow_slow: Annotated[
         list[str] | None,
-        typer.Option(help="What slow clients (--trickle, --half-open) may hold up from here, too; in the same forms; repeat."),
+        typer.Option(help="What may also be held up by slow clients (--trickle, --half-open), in the same forms; repeat."),
     ] = None,
     most_connections: Annotated[
         str | None, typer.Option(help="Connections that no run may exceed here. Default: no such limit.")

@@ -25,14 +25,10 @@ from ..shelf import Shelf, shelf_of
 
 EXAMPLES = """
 [bold]Examples[/bold]
-
-  c1m-coord attach                                    # the newest run that is without a coordinator before its end
-
+  c1m-coord attach                                    # the newest run that lost its coordinator before its end
   c1m-coord attach 20261124T0023                      # that one; c1m-coord runs lists them
-
-  c1m-coord attach 20261124T0023 --json whole.json    # one summary, of what was before and of what comes
-
-  c1m-coord attach --tls pki/anna                     # with this operator's certificate, which has to be the run's operator's
+  c1m-coord attach 20261124T0023 --json whole.json    # one summary of the whole run
+  c1m-coord attach --tls c1m-pki/alice                     # with this certificate; it has to be the run's operator's
 
 [bold]Exit codes[/bold]  as c1m-coord run; 2 also for a run that is over or has a coordinator, 4 where its nodes have let it go.
 """
@@ -41,13 +37,13 @@ EXAMPLES = """
 def attach(
     run: Annotated[
         str,
-        typer.Argument(help="The run's id, or as much of its beginning as is its own. Default: the newest unfinished one."),
+        typer.Argument(help="The run's id, or enough of its beginning to tell it apart. Default: the newest unfinished one."),
     ] = "",
     tls: TlsDirectory = None,
     journal: JournalDirectory = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take over a run whose coordinator is gone, while its nodes are within their lease; go on where it was, and tell it all.
+    """Take over a run whose coordinator is gone, within the lease of its nodes, and go on where it was.
 
     For runs over nodes that were named with --worker and --target: those that a coordinator starts itself end with it.
     Without --tls, the operator's certificate is the one that the run had.

@@ -10,6 +10,14 @@ from ..preflight import Preflight
 from ..preflight_report import doctor_report
 from .inquiry import inquiry
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord doctor                                    # on this machine, whatever the total
+  c1m-coord doctor --total 1M --worker a:7100 --worker b:7100 --target srv:7200
+
+[bold]Exit codes[/bold]  0 nothing will stop the run; 2 usage; 3 something will; 4 a node was unreachable.
+"""
+
 
 def tell(preflight: Preflight, json_file: str | None) -> int:
     """Look at every limit of every node, for a total or in general: ok, tight, or will stop you; and what lifts it."""

@@ -18,24 +18,18 @@ from ..authority import Authority, found_authority
 
 EXAMPLES = """
 [bold]Examples[/bold]
-
   c1m-coord pki init                                  # an authority, in ./c1m-pki: keep its ca.key to yourself
-
   c1m-coord pki issue node client-1 client-1.lab 10.0.0.2     # a directory c1m-pki/client-1 to copy to that machine
-
   c1m-worker --listen 10.0.0.2:7100 --tls client-1    # there: only operators of this authority may command it
-
   c1m-coord pki issue operator alice
-
   c1m-coord run --total 1M --worker 10.0.0.2:7100 --target 10.0.0.1:7200 --tls c1m-pki/alice
-
   c1m-coord pki renew --all                           # copied over the old ones, nodes take them without a restart
 """
 
 app = typer.Typer(rich_markup_mode="rich")
 
-Directory = Annotated[Path, typer.Option("--dir", help="Of the authority.")]
-Days = Annotated[int, typer.Option(help="How long it is valid; never longer than the authority.", min=1, max=AUTHORITY_DAYS)]
+Directory = Annotated[Path, typer.Option("--dir", help="The authority's directory.")]
+Days = Annotated[int, typer.Option(help="Days that it is valid; never longer than its authority.", min=1, max=AUTHORITY_DAYS)]
 HERE = Path("c1m-pki")
 
 
@@ -47,7 +41,7 @@ def pki() -> None:
 @app.command(epilog=EXAMPLES)
 def init(
     directory: Directory = HERE,
-    days: Annotated[int, typer.Option(help="How long the authority is valid.", min=1, max=20 * 365)] = AUTHORITY_DAYS,
+    days: Annotated[int, typer.Option(help="Days that the authority is valid.", min=1, max=20 * 365)] = AUTHORITY_DAYS,
 ) -> None:
     """Make an authority."""
     made = found_authority(directory, datetime.now(UTC), days)
@@ -78,12 +72,12 @@ def issue(
 
 @app.command(epilog=EXAMPLES)
 def renew(
-    name: Annotated[str | None, typer.Argument(help="Of the certificate.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Whose certificate.", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every one that the authority issued.")] = False,
     directory: Directory = HERE,
     days: Days = CERTIFICATE_DAYS,
 ) -> None:
-    """Make it anew, with the same names and another key. A node that finds it in its directory takes it at the next call."""
+    """Make a certificate anew, with the same names and another key. Nodes take it at their next handshake."""
     if bool(name) == everything:
         raise UsageError("which certificate? Give its name, or --all")
     authority = Authority(directory)

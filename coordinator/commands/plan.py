@@ -10,6 +10,15 @@ from ..preflight import Preflight
 from ..preflight_report import plan_report
 from .inquiry import inquiry
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord plan --total 1M                           # on this machine alone
+  c1m-coord plan --total 1M --worker a:7100 --worker b:7100 --target srv:7200
+  c1m-coord plan --total 1M --json -                  # the same as a document
+
+[bold]Exit codes[/bold]  0 it fits; 2 usage; 3 something will stop the run; 4 a node was unreachable.
+"""
+
 
 def tell(preflight: Preflight, json_file: str | None) -> int:
     """Say, without opening a connection, who would open what, what it takes, and what stops this fleet next."""

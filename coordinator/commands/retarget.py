@@ -27,10 +27,16 @@ from ..session import operator_identity
 from ..settings import parsed
 from ..stages import way
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord retarget --total 300k --within 30s --worker a:7100 --worker b:7100
+  c1m-coord retarget --stage 300k@30s --stage 100k@30s --worker a:7100     # stages, as for run
+"""
+
 
 def retarget(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Its id. Default: the one that the workers are on.")
+        str | None, typer.Argument(help="Its id. Default: the one that the workers are on.", show_default=False)
     ] = None,
     total: Annotated[str | None, typer.Option(help="Connections that should be open then: 300k. No more than planned.")] = None,
     within: Annotated[str | None, typer.Option(help="The time to get there, along a straight line. Default: at once.")] = None,
@@ -41,7 +47,7 @@ def retarget(
     tls: TlsDirectory = None,
     config: ConfigFile = None,
 ) -> None:
-    """Replace the schedule of a running run, from now on. The coordinator that runs it follows, and tells it in its summary."""
+    """Give a running run another schedule from now on. Its coordinator follows, and its summary says so."""
     shapes = wanted(total, within, stage)
     addresses, directory = whom(worker, tls, config)
     told = asyncio.run(call(addresses, operator_identity(directory), run, shapes))

@@ -35,6 +35,28 @@ from ..session import conduct
 from ..shelf import shelf_of
 from ..spec import RunSpec
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord run --total 100k                                            # everything on this machine, over 127.0.0.0/8
+  c1m-coord run --total 1M --worker a:7100 --worker b:7100 --target srv:7200
+  c1m-coord run --total 1M                                              # the same, with the nodes in c1m.toml
+  c1m-coord run --total 50k --endpoint 10.0.0.5:80 --worker a:7100 --ramp 60s --hold 5m
+  c1m-coord run --total 100k --json - > summary.json                    # the summary alone on stdout
+  c1m-coord run --total 100k --require 'connect_latency.p99 < 50ms' --require 'always dropped == 0'
+  c1m-coord run --total 1M --on-loss redistribute                       # the other workers take a lost one's share
+  c1m-coord run --total 100k --heartbeat 10s --hold 1m                  # every connection sends, every echo is compared
+  c1m-coord run --total 10k --endpoint srv:6379 --heartbeat 5s --send 'PING\\r\\n' --expect +PONG
+  c1m-coord run --total 200k --lifetime exp:40s --storm at=60s,drop=100%,return=5s     # docs/shapes.md
+
+[bold]Stages[/bold]
+  c1m-coord run --stage 100k@10s --stage 1M@60s --stage 1M@10m --stage 0@30s           # lines: up, up, level, down
+  c1m-coord run --stage step:50k@30s --stage spike:200k@5s --stage stairs:100k/5@5m --stage sine:50k-150k/60s@10m
+
+[bold]Exit codes[/bold]  0 reached, held, reconciled and all as --require says; 1 not so; 2 usage; \
+3 refused before anything was opened, because it cannot fit; 4 a node was unreachable, or lost and not made \
+up for; 130 interrupted.
+"""
+
 
 def run(
     context: typer.Context,
@@ -48,12 +70,13 @@ def run(
     ramp: Ramp = None,
     stage: Stages = None,
     arrival: Annotated[
-        str | None, typer.Option(help="Of what is opened on the clock: constant, or poisson (random gaps). Default: constant.")
+        str | None,
+        typer.Option(help="How openings on the clock are spaced: constant, or poisson (random gaps). Default: constant."),
     ] = None,
     hold: Hold = None,
     in_flight: InFlight = None,
-    connect_timeout: Annotated[str | None, typer.Option(help="When to give a connect up. Default: 10s.")] = None,
-    lease: Annotated[str | None, typer.Option(help="How long nodes hold on without this coordinator. Default: 15s.")] = None,
+    connect_timeout: Annotated[str | None, typer.Option(help="How long a connect may take. Default: 10s.")] = None,
+    lease: Annotated[str | None, typer.Option(help="How long nodes go on without a coordinator. Default: 15s.")] = None,
     on_loss: Annotated[
         str | None,
         typer.Option(help="When a node is lost: continue without its share, redistribute it, or abort. Default: continue."),
@@ -62,16 +85,16 @@ def run(
     close_order: Annotated[
         str | None, typer.Option(help="Which leave when stages go down: oldest or random. Default: oldest.")
     ] = None,
-    seed: Annotated[
-        str | None, typer.Option(help="Of whatever is random, to repeat it. Default: another one each time.")
-    ] = None,
+    seed: Annotated[str | None, typer.Option(help="Repeats what is random. Default: another one each time.")] = None,
     probe_ghosts: Annotated[
         bool,
-        typer.Option("--probe-ghosts", help="At the end of the hold, prove on a sample which are ghosts: 4 s more."),
+        typer.Option(
+            "--probe-ghosts", help="At the end of the hold, ask the server's kernel about a sample of connections; takes 4 s."
+        ),
     ] = False,
     close_rate: Annotated[
         str | None,
-        typer.Option(help="Connections closed a second over the fleet. Default: as fast as they go."),
+        typer.Option(help="Connections that the fleet closes a second. Default: as many as it can."),
     ] = None,
     heartbeat: HeartbeatEvery = None,
     payload: Annotated[str | None, typer.Option(help="Bytes of a heartbeat. Default: 64.")] = None,
@@ -84,22 +107,26 @@ def run(
     ] = None,
     keepalive: Annotated[
         str | None,
-        typer.Option(help="TCP keepalive after so long, in whole seconds. Proves the peer's kernel only. Default: none."),
+        typer.Option(help="TCP keepalive after this many seconds; only the peer's kernel answers: 60s. Default: none."),
     ] = None,
     server_push: Annotated[
         str | None, typer.Option(help="Messages that the target sends to each connection unasked: 10/s, 1/m. Default: none.")
     ] = None,
     require: Annotated[
         list[str] | None,
-        typer.Option(help="A figure of the summary and what it has to be, or the run fails: 'established >= 999k'. Repeat."),
+        typer.Option(help="What a figure of the summary has to be, or the run fails: 'established >= 999k'; repeat."),
     ] = None,
     lifetime: Annotated[
         str | None,
         typer.Option(help="How long a connection lives before another replaces it: exp:2m, uniform:30s-90s, fixed:60s."),
     ] = None,
-    downtime: Annotated[str | None, typer.Option(help="Between the two, in the same forms. Default: none.")] = None,
-    reopen: Annotated[bool, typer.Option("--reopen", help="Try dropped and failed connections again, with backoff.")] = False,
-    backoff: Annotated[str | None, typer.Option(help="Bounds of the first and the longest wait. Default: 100ms-30s.")] = None,
+    downtime: Annotated[str | None, typer.Option(help="How long the next one waits, in the same forms. Default: none.")] = None,
+    reopen: Annotated[
+        bool, typer.Option("--reopen", help="Try dropped and failed connections again, after a wait that grows.")
+    ] = False,
+    backoff: Annotated[
+        str | None, typer.Option(help="What bounds the first and the longest wait of --reopen. Default: 100ms-30s.")
+    ] = None,
     storm: Annotated[
         list[str] | None,
         typer.Option(help="Many leave at once and come back: at=60s,drop=100%,return=5s, or by=target; repeat."),
@@ -114,8 +141,12 @@ def run(
     spec: SpecFile = None,
     config: ConfigFile = None,
     journal: JournalDirectory = None,
-    no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep none, and do without c1m-coord show.")] = False,
-    json_file: Annotated[str | None, typer.Option("--json", help="Write the summary there; - is stdout, alone.")] = None,
+    no_journal: Annotated[
+        bool, typer.Option("--no-journal", help="Keep no journal; c1m-coord show and attach need one.")
+    ] = False,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write the summary to this file; with - to stdout, and nothing else.")
+    ] = None,
 ) -> None:
     """Open, hold, count, reconcile and close connections; say whether it all held."""
     wanted = settings(context, spec, config)

@@ -22,9 +22,18 @@ from ..shelf import Shelf, shelf_of, stems
 SCHEMA = "c1m.runs/1"
 
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord runs
+  c1m-coord runs --keep 20                            # delete all but the newest 20
+"""
+
+
 def runs(
-    keep: Annotated[str | None, typer.Option(help="Delete all but the newest so many.")] = None,
-    delete: Annotated[list[str] | None, typer.Option(help="Delete that run; as much of its id as is its own; repeat.")] = None,
+    keep: Annotated[str | None, typer.Option(help="Delete all but this many of the newest.")] = None,
+    delete: Annotated[
+        list[str] | None, typer.Option(help="Delete this run; enough of its id to tell it apart will do; repeat.")
+    ] = None,
     journal: JournalDirectory = None,
     json_file: JsonFile = None,
 ) -> None:

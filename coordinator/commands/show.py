@@ -14,10 +14,18 @@ from ..report import print_report
 from ..shelf import shelf_of
 from ..summary import summarise
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord show                                      # the last run
+  c1m-coord show 20261124T0023 --json -               # that one's summary; c1m-coord runs lists them
+
+[bold]Exit codes[/bold]  as c1m-coord run; 5 shown from a journal that ends before its run did.
+"""
+
 
 def show(
     run: Annotated[
-        str, typer.Argument(help="The run's id, or as much of its beginning as is its own. Default: the last one.")
+        str, typer.Argument(help="The run's id, or enough of its beginning to tell it apart. Default: the last one.")
     ] = "",
     journal: JournalDirectory = None,
     json_file: JsonFile = None,

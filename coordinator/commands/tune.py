@@ -40,6 +40,17 @@ from ..tuner import Tuning
 from ..tuner import apply as apply_through_nodes
 from ..tuner import undo as undo_through_nodes
 
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord tune --total 1M --worker a:7100 --target srv:7200             # what to type on each node
+  c1m-coord tune --total 1M --worker a:7100 --target srv:7200 --apply     # nodes with --allow-tune do it
+  c1m-coord tune --worker a:7100 --target srv:7200 --undo                 # as it was before
+  c1m-coord tune --files DIR                                              # files of sysctl.d, limits.d and systemd
+
+[bold]Exit codes[/bold]  0 all done; 1 something could not be applied or restored, or is left for people; 2 usage; \
+3 refused, and nothing was changed; 4 a node was unreachable.
+"""
+
 
 def tune(
     context: typer.Context,
@@ -69,11 +80,7 @@ def tune(
     config: ConfigFile = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Print what to type on each node so that no limit is tight for a total, or in general; --apply does it.
-
-    Exit codes: 0 done; 1 something is left to do, each said; 2 usage; 3 refused, and nothing was changed; 4 a node was
-    unreachable.
-    """
+    """Print what to type on each node so that no limit is tight for a total, or in general; --apply does it."""
     if apply + undo + (files is not None) > 1:
         raise UsageError("--apply, --undo and --files are three different things; say one of them")
     if files is not None:
