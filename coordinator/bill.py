@@ -19,13 +19,15 @@ SEED_CONNECTIONS = 1_000_024
 SEED_SLAB_BYTES = 3_241_244 * 1024
 SEED_CACHES = ("TCP", "sock_inode_cache", "dentry", "filp")
 
+LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it are told in one row
+
 
 def bill(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = []
     for node in holders(summary):
         shown += memory(node, summary["environment"].get(node["node"], {}).get("sysctls", {}))
         if node["memory"]["slab_bytes_per_socket"] is not None:
-            shown.append(beside_seed(summary, node))
+            shown += ["", beside_seed(summary, node)]
     return shown
 
 
@@ -49,8 +51,8 @@ def others(cost: dict[str, Any]) -> list[str]:
     came, own = cost["other_sockets"], cost["sockets_per_connection"] * cost["connections"]
     if not came or abs(came) < OTHERS_SHARE * own:
         return []
-    did = "came up on" if came > 0 else "went from"
-    return [f"{abs(came):,} TCP sockets of others {did} this machine meanwhile; only the run's own are counted above"]
+    did = "opened" if came > 0 else "closed"
+    return [f"others on this machine {did} {abs(came):,} TCP sockets meanwhile; only the run's own are counted above"]
 
 
 def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
@@ -59,64 +61,58 @@ def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
     if not pages or pages < 0:
         return []
     limits = sysctls.get("net.ipv4.tcp_mem", "unknown")
-    return [f"data wait in {pages:,} pages of its sockets; net.ipv4.tcp_mem is {limits} (enough, pressure, no more)"]
+    return [f"data waits in {pages:,} pages of its sockets; net.ipv4.tcp_mem is {limits} (enough, pressure, no more)"]
 
 
 def memory_sentence(cost: dict[str, Any]) -> str:
-    ends = "one end of it" if cost["sockets_per_connection"] < ENDS else "both of its ends"
-    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here, {ends}"
+    ends = "one end" if cost["sockets_per_connection"] < ENDS else "both ends"
+    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here ({ends})"
     if cost["user_bytes_per_connection"] is not None:
-        told += f", and {cost['user_bytes_per_connection']:,.0f} B of the memory of its processes"
+        told += f" and {cost['user_bytes_per_connection']:,.0f} B of its processes' memory"
     if cost["caches"]:
         explained = cost["explained_percent"]
-        by_name = "how much of that by name is unknown" if explained is None else f"{explained:.1f} % of that by name"
+        by_name = "it is unknown how much of the kernel's" if explained is None else f"{explained:.1f} % of the kernel's"
         told += (
-            f"; {by_name}, {cost['pinned_bytes_per_connection']:,.0f} B of it are "
-            f"called reclaimable and are not; {format_bytes(cost['artefact_bytes'])} that listings of descriptors left "
-            f"in the slab are not in it"
+            f"; {by_name} is explained by name; {cost['pinned_bytes_per_connection']:,.0f} B count as reclaimable and are "
+            f"not; {format_bytes(cost['artefact_bytes'])} of slab left by listings of descriptors are not counted"
         )
     return told
 
 
 def caches(cost: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("cache", "objects", "bytes each", "a connection", "what of it"):
-        table.add_column(column, justify="left" if column in ("cache", "what of it") else "right")
-    for cache in cost["caches"]:
+    for column in ("cache", "objects", "bytes each", "a connection", "what it is"):
+        table.add_column(column, justify="left" if column in ("cache", "what it is") else "right", overflow="fold")
+    least = LEAST_SHARE * abs(cost["slab_bytes_per_connection"])
+    told = [cache for cache in cost["caches"] if abs(cache["bytes_per_connection"]) >= least]
+    for cache in told:
         table.add_row(
             escape(cache["name"]),
             f"{cache['objects_per_connection']:.2f}",
             f"{cache['object_bytes']:,}",
             f"{cache['bytes_per_connection']:,.0f} B",
-            escape(cache["role"] or "no connection's by name"),
+            escape(cache["role"] or "nothing of a connection's, by its name"),
         )
+    if left := [cache["bytes_per_connection"] for cache in cost["caches"] if cache not in told]:
+        table.add_row(f"{len(left)} more", "", "", f"{sum(left):,.0f} B", "in the summary as JSON")
     return table
 
 
 def beside_seed(summary: dict[str, Any], node: dict[str, Any]) -> Table:
-    """One end of a connection there and here."""
+    """One end of a connection here and there."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("one end of a connection", "kernel", "sockets", "slab", "each", *SEED_CACHES):
-        table.add_column(column, justify="left" if column in ("one end of a connection", "kernel") else "right")
+    for column in ("one end of a connection", "this run", "an experiment without c1m"):
+        table.add_column(column, justify="left" if column == "one end of a connection" else "right", overflow="fold")
     cost = node["memory"]
     each, sockets = cost["slab_bytes_per_socket"], round(cost["sockets_per_connection"] * cost["connections"])
     found = {cache["name"]: cache for cache in cost["caches"]}
-    table.add_row(
-        "the experiment before c1m",
-        "unknown",
-        f"{SEED_CONNECTIONS:,}",
-        format_bytes(SEED_SLAB_BYTES),
-        f"{SEED_SLAB_BYTES / SEED_CONNECTIONS:,.0f} B",
-        *("1.0" for _ in SEED_CACHES),
-    )
-    table.add_row(
-        "this run",
-        escape(summary["environment"].get(node["node"], {}).get("kernel", "unknown")),
-        f"{sockets:,}",
-        format_bytes(each * sockets),
-        f"{each:,.0f} B",
-        *(objects(found.get(name), cost["sockets_per_connection"]) for name in SEED_CACHES),
-    )
+    kernel = summary["environment"].get(node["node"], {}).get("kernel", "unknown")
+    table.add_row("kernel", escape(kernel), "unknown")
+    table.add_row("sockets", f"{sockets:,}", f"{SEED_CONNECTIONS:,}")
+    table.add_row("slab", format_bytes(each * sockets), format_bytes(SEED_SLAB_BYTES))
+    table.add_row("slab, a socket", f"{each:,.0f} B", f"{SEED_SLAB_BYTES / SEED_CONNECTIONS:,.0f} B")
+    for name in SEED_CACHES:
+        table.add_row(f"{name}, a socket", objects(found.get(name), cost["sockets_per_connection"]), "1.0")
     return table
 
 

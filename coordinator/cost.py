@@ -25,6 +25,7 @@ ROLES: Mapping[str, str] = {
     "ep_head": "list of epolls that the file is in",
     "request_sock_TCP": "handshake",
     "tw_sock_TCP": "TIME_WAIT",
+    "nf_conntrack": "entry in the firewall's table of connections",
 }
 # Of kmalloc a connection has the vectors that say which cgroup owns each of its objects (slabobj_ext, 8 bytes each).
 KMALLOC = re.compile(r"kmalloc-(?:cg-|rcl-|dma-|rnd-\d\d-)?\d+[kM]?")

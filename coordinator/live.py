@@ -61,8 +61,8 @@ class Slownesses:
         return told
 
 
-def time_left(started: float, now: float, progress: float) -> str:
-    if not 0.01 < progress < 1:
+def time_left(started: float, now: float, progress: float | None) -> str:
+    if progress is None or not 0.01 < progress < 1:
         return ""
     return f"{format_duration(round((now - started) / progress * (1 - progress)))} left"
 
@@ -123,7 +123,7 @@ class Terminal:
     def say(self, sentence: str) -> None:
         self.live.console.print(sentence, markup=False)
 
-    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
+    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
         now = time.monotonic()
         if doing != self.doing:
             self.doing, self.since = doing, now
@@ -131,13 +131,13 @@ class Terminal:
         following, kinds = ledger.has_stages, told_apart(ledger)
         columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
         for column in (*columns, *(f"{LABELS[kind]} p99" for kind in kinds)):
-            table.add_column(column, justify="left" if column == "node" else "right")
+            table.add_column(column, justify="left" if column == "node" else "right", overflow="fold")
         for entry in ledger.entries:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
         left = time_left(self.since, now, progress)
         more = ", ".join(turnover(ledger.tally))
-        bar.add_row(f"[bold]{doing}[/bold]", ProgressBar(1.0, progress, 40), left, more)
+        bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left, more)
         slowest = slowest_told(ledger)
         below = [Text(", ".join(slowest))] if slowest else []
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
@@ -170,7 +170,7 @@ class Lines:
     def say(self, sentence: str) -> None:
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
+    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
         now = time.monotonic()
         tally = ledger.tally
         rate = self.rates.look("all", tally.opened, now)
@@ -181,7 +181,7 @@ class Lines:
         self.told = now
         wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
         told = [
-            f"{doing} {progress:.0%}",
+            doing if progress is None else f"{doing} {progress:.0%}",
             f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
@@ -199,8 +199,8 @@ def told(count: int | None) -> str:
 
 @contextmanager
 def view(console: Console) -> Iterator[Terminal | Lines]:
-    """The view that suits where stderr goes."""
-    if not console.is_terminal:
+    """The view that suits where stderr goes; a dumb terminal (TERM=dumb) cannot draw again in place."""
+    if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return
     with Live(console=console, refresh_per_second=4, transient=True) as live:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,16 +19,32 @@ def publish(document: Any, report: Callable[[Console], None], json_file: str | N
     """``json_file`` was found writable before; "-" is stdout, alone. Raises C1mError when it is so no longer."""
     text = written(document)
     if json_file == STDOUT:
-        print(text)
+        write(text + "\n")
         return
     try:
         if json_file:
             write_whole(json_file, text + "\n")
     finally:
-        report(stdout_console())
+        tell(report)
 
 
-def stdout_console() -> Console:
-    """A file or a pipe has no width of its own; rich would take 80 columns and break names and figures."""
+def tell(report: Callable[[Console], None]) -> None:
+    """On stdout. A file or a pipe has no width of its own: rich would take 80 columns, and break names and figures, and
+    pads each row of a table to its width."""
     stdout = Console(emoji=False)  # ":ab:" in an IPv6 address is no picture
-    return stdout if stdout.is_terminal else Console(width=REPORT_COLUMNS, emoji=False)
+    if stdout.is_terminal:
+        report(stdout)
+        return
+    console = Console(width=REPORT_COLUMNS, emoji=False)
+    with console.capture() as captured:
+        report(console)
+    write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+
+
+def write(text: str) -> None:
+    """A reader who leaves early (| head) has seen enough: the exit code is still the verdict's."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where the rest of the buffer goes when the interpreter ends

@@ -41,6 +41,7 @@ def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
     shown += bill(summary)
     return [
         *shown,
+        "",
         verdict_line(summary),
         *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
         *(f"  note: {escape(note)}" for note in summary["notes"]),
@@ -111,8 +112,8 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         result.append(("accept delay", f"{percentiles(delay)} (the longest of each batch)"))
     if found:
         told = (
-            f"clients {count(found['client_established'])} = their kernels {count(found['client_kernel_established'])}"
-            f" / acceptors {count(found['target_open'])} = their kernel {count(found['kernel_established'])}"
+            f"clients {count(found['client_established'])}, their kernels {count(found['client_kernel_established'])}; "
+            f"acceptors {count(found['target_open'])}, their kernel {count(found['kernel_established'])}"
         )
         result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
     return result + [("required", required(judgement)) for judgement in summary["criteria"]]
@@ -219,7 +220,7 @@ def nodes(summary: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     latencies = (f"{LABELS[kind]} p99" for kind in kinds)
     for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *latencies):
-        table.add_column(column, justify="left" if column == "node" else "right")
+        table.add_column(column, justify="left" if column == "node" else "right", overflow="fold")
     for worker in workers:
         row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
         table.add_row(*row, *(p99(worker[kind]) for kind in kinds))

@@ -249,7 +249,7 @@ class Run:
         self.lose_silent(entries, await asyncio.gather(*calming, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
-            "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: 0.0, patience
+            "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: None, patience
         )
 
     def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:

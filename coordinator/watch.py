@@ -34,8 +34,8 @@ class View(Protocol):
     def say(self, sentence: str) -> None:
         """Something happened."""
 
-    def show(self, ledger: Ledger, doing: str, progress: float) -> None:
-        """The state now, called often. ``progress`` of what is being done is 0 to 1."""
+    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+        """The state now, called often. ``progress`` of what is being done is 0 to 1; None: nobody knows how long it takes."""
 
 
 class Watch:
@@ -170,7 +170,7 @@ class Watch:
         self,
         doing: str,
         done: Callable[[], bool],
-        progress: Callable[[], float],
+        progress: Callable[[], float | None],
         seconds: float | None = None,
     ) -> bool:
         """Until ``done``, looking whenever samples have come; False when the time was over first."""
@@ -201,13 +201,13 @@ class Watch:
         """Until every node has said how it is since this coordinator last stood still, or is lost."""
         self.vitality.wake(time.monotonic())
         if self.vitality.unheard:
-            await self.wait("waking", lambda: not self.vitality.unheard, lambda: 0.0)
+            await self.wait("waking", lambda: not self.vitality.unheard, lambda: None)
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
         """Until a count has reached its goal, or stopped moving."""
         while count() != goal():
             seen = count()
-            moved = await self.wait(doing, lambda: count() != seen, lambda: 0.0, SETTLE_SECONDS)  # noqa: B023
+            moved = await self.wait(doing, lambda: count() != seen, lambda: None, SETTLE_SECONDS)  # noqa: B023
             if not moved:
                 return
 

@@ -199,6 +199,25 @@ def test_a_full_disk_in_the_place_of_stdout_is_a_sentence(words: tuple[str, ...]
     assert (ended.returncode, ended.stderr) == (1, "error: cannot write what there is to tell: No space left on device\n")
 
 
+@pytest.mark.parametrize("words", ["explain", "runs --json -"])
+def test_a_reader_who_leaves_changes_no_exit_code(words: str) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "c1m.coordinator", *words.split()]
+    with open(written, "w") as nobody:
+        ended = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_rows_in_a_pipe_end_where_their_words_do() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "c1m.coordinator", "explain"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert [line for line in told.splitlines() if line != line.rstrip()] == []
+
+
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2>&1 >summary | head -1 >first"])
 def test_a_run_does_not_depend_on_what_becomes_of_stderr(where: str, tmp_path: Path) -> None:
     run = f"{sys.executable} -m c1m.coordinator run --total 5 --hold 0s --no-journal --json {tmp_path}/summary.json {where}"

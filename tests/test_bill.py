@@ -20,10 +20,11 @@ def found(slab_bytes: int) -> Cost:
 
 
 @pytest.mark.parametrize(
-    ("slab_bytes", "told"), [(600_000, "84.0 % of that by name"), (-600_000, "how much of that by name is unknown")]
+    ("slab_bytes", "told"),
+    [(600_000, "84.0 % of the kernel's is explained"), (-600_000, "it is unknown how much of the kernel's")],
 )
 def test_a_sentence_says_what_is_known(slab_bytes: int, told: str) -> None:
     sentence = memory_sentence(found(slab_bytes).to_summary())
 
-    assert f"{slab_bytes / 100:,.0f} B of kernel memory here, both of its ends" in sentence
+    assert f"{slab_bytes / 100:,.0f} B of kernel memory here (both ends)" in sentence
     assert told in sentence

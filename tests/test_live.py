@@ -32,7 +32,7 @@ def ledger() -> Ledger:
     return made
 
 
-def lines(*shown: tuple[str, float]) -> list[str]:
+def lines(*shown: tuple[str, float | None]) -> list[str]:
     """What is written of (doing, progress), one after the other, to something that is no terminal."""
     console = Console(file=StringIO(), emoji=False)
     with view(console) as made:
@@ -167,3 +167,22 @@ def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:
 )
 def test_the_time_that_is_left_follows_from_the_progress(now: float, progress: float, told: str, reason: str) -> None:
     assert time_left(100.0, now, progress) == told, reason
+
+
+def test_what_nobody_knows_the_length_of_has_no_share_done() -> None:
+    assert lines(("comparing", None)) == ["comparing, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    with view(Console(file=StringIO(), force_terminal=True)) as shown:
+        assert isinstance(shown, Lines)
+
+
+def test_a_narrow_terminal_breaks_the_names_of_nodes_and_cuts_none() -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=60, color_system=None, emoji=False)
+    with view(console) as shown:
+        shown.show(ledger(), "opening", 0.5)
+
+    assert isinstance(console.file, StringIO)
+    assert "…" not in console.file.getvalue()

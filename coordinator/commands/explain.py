@@ -8,13 +8,20 @@ import typer
 from rich.markdown import Markdown
 
 from ..manual import contents, page
-from ..output import stdout_console
+from ..output import tell
+
+EXAMPLES = """
+[bold]Examples[/bold]
+  c1m-coord explain                                   # what there is
+  c1m-coord explain ports
+"""
 
 
 def explain(
     name: Annotated[
-        str | None, typer.Argument(help="A limit, as plan and doctor name it, or theory. None: what there is.")
+        str | None, typer.Argument(help="A limit, as plan and doctor name it, or theory. Default: what there is.")
     ] = None,
 ) -> None:
-    """Tell about a limit: what it is, how one meets it, and what lifts it."""
-    stdout_console().print(Markdown(page(name) if name else contents()))
+    """Explain a limit: what it is, how it shows, and what lifts it."""
+    told = Markdown(page(name) if name else contents())
+    tell(lambda console: console.print(told))
