@@ -64,7 +64,7 @@ class Carrier:
             self.child_main(end, part[1:])
         except BaseException as broken:
             traceback.print_exc()
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):  # nobody reads them any more, or they are too long for a link
                 end.send(link.encode({"last_words": "".join(traceback.format_exception_only(broken)).strip()}))
             self.status = 1
         end.close()

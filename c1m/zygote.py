@@ -81,7 +81,7 @@ def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: li
 
 def report_ends(control: socket) -> None:
     """Reap every child that ended; its wait status goes to the control process."""
-    with contextlib.suppress(ChildProcessError, BrokenPipeError):
+    with contextlib.suppress(ChildProcessError, BrokenPipeError):  # nobody is left to reap, or to tell
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             control.send(link.encode({"ended": ended[0], "status": ended[1]}))
 

@@ -78,7 +78,7 @@ def bytes_of(path: Path) -> int:
     """With what lies beside it."""
     total = 0
     for each in files_of(path):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # not there now; its log goes when it is ended
             total += each.stat().st_size
     return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,12 @@ from c1m.cli import (
     option,
     version_option,
 )
-from c1m.control_address import parse_control_address
+from c1m.control_address import ControlAddress, parse_control_address
 from c1m.ports import parse_ports
 from c1m.program import check_exposure, serve, warn_of_end
 from c1m.units import parse_bits, parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
+from c1m.zygote_control import Zygote
 
 from . import sources
 from .allowances import Allowances, parse_allowance
@@ -108,20 +110,24 @@ def worker(
     warn_of_end("c1m-worker", tls)
     sources.check_local(sources.resolve(wanted))
 
-    async def run() -> None:
-        await serve(
-            "c1m-worker",
-            "c1m.worker.process",
-            address,
-            tls,
-            with_parent=with_parent,
-            make=lambda zygote, nursery: WorkerNode(
-                zygote, nursery, wanted, wanted_ports, allowed, ceilings, tunable=allow_tune
-            ),
-            add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
-        )
+    def node(zygote: Zygote, nursery: trio.Nursery) -> WorkerNode:
+        return WorkerNode(zygote, nursery, wanted, wanted_ports, allowed, ceilings, tunable=allow_tune)
 
-    trio.run(run)
+    trio.run(serve_worker, address, tls, with_parent, node)
+
+
+async def serve_worker(
+    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], WorkerNode]
+) -> None:
+    await serve(
+        "c1m-worker",
+        "c1m.worker.process",
+        address,
+        tls,
+        with_parent=with_parent,
+        make=make,
+        add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
+    )
 
 
 def main() -> None:
