@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import liveness, seats, storms
+from .comparison import Comparison
 from .criteria import Judgement
 from .diagnosis import sentences
+from .ledger import Ledger
 from .mended import came_back, mended
 from .outcome import Outcome
 
@@ -52,28 +54,43 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
 
 def failed_criteria(outcome: Outcome) -> list[str]:
     """Reached, held, and reconciled: what of it is not true, a sentence each."""
-    ledger = outcome.ledger
-    told = []
-    if ledger is None or outcome.hold_end is None:
+    ledger, hold_end = outcome.ledger, outcome.hold_end
+    if ledger is None or hold_end is None:
         return ["the run ended before its hold did"]
-    patched = ledger.losses or any(entry.sample.replacements for entry in ledger.entries)
     if outcome.spec.turnover:
-        told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
+        told = seats.complaints(wanted_at_end(ledger), hold_end, ledger.tally)
         told += storms.failures(outcome.spec.storm, ledger.waves)
-    elif patched:  # what was opened where nobody looks any more is not established, what a dead process had is opened again
-        told += seats.complaints(ledger.schedule.at(ledger.schedule.end_ns), outcome.hold_end, ledger.tally)
-    elif ledger.tally.opened < ledger.due:
-        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.failed.items()))
-        told.append(f"{ledger.tally.opened:,} of {ledger.due:,} connections were established; failed: {causes or 'none'}")
-    left_open = ledger.tally.opened - outcome.hold_end.closed
-    if outcome.hold_end.established < left_open and not (outcome.spec.turnover or patched):
-        causes = ", ".join(f"{count:,} {name}" for name, count in sorted(ledger.tally.dropped.items()))
-        told.append(
-            f"{outcome.hold_end.established:,} of {left_open:,} established connections were held to the end; "
-            f"dropped: {causes or 'none'}" + (f"; the server said: {ledger.heard}" if ledger.heard else "")
-        )
-    if not outcome.hold_end.reconciliation.sound:
-        told += outcome.hold_end.reconciliation.explanation
+    elif ledger.losses or any(entry.sample.replacements for entry in ledger.entries):
+        # What was opened where nobody looks any more is not established, what a dead process had is opened again.
+        told = seats.complaints(wanted_at_end(ledger), hold_end, ledger.tally)
+    else:
+        told = [*not_reached(ledger), *not_held(ledger, hold_end)]
+    return [*told, *not_reconciled(outcome, hold_end), *not_alive(outcome, ledger)]
+
+
+def wanted_at_end(ledger: Ledger) -> int:
+    return ledger.schedule.at(ledger.schedule.end_ns)
+
+
+def not_reached(ledger: Ledger) -> list[str]:
+    opened = ledger.tally.opened
+    if opened >= ledger.due:
+        return []
+    return [f"{opened:,} of {ledger.due:,} connections were established; failed: {seats.causes(ledger.tally.failed)}"]
+
+
+def not_held(ledger: Ledger, hold_end: Comparison) -> list[str]:
+    left_open = ledger.tally.opened - hold_end.closed
+    if hold_end.established >= left_open:
+        return []
+    held = f"{hold_end.established:,} of {left_open:,} established connections were held to the end"
+    said = f"; the server said: {ledger.heard}" if ledger.heard else ""
+    return [f"{held}; dropped: {seats.causes(ledger.tally.dropped)}{said}"]
+
+
+def not_reconciled(outcome: Outcome, hold_end: Comparison) -> list[str]:
+    """At the end of the hold, wherever the schedule stood still before, and by a probe of what clients hold."""
+    told = [] if hold_end.reconciliation.sound else list(hold_end.reconciliation.explanation)
     for rest, comparison in outcome.rests:
         if not comparison.reconciliation.sound:
             told += [f"while the schedule stood at {rest.total:,}: {each}" for each in comparison.reconciliation.explanation]
@@ -82,6 +99,11 @@ def failed_criteria(outcome: Outcome) -> list[str]:
             f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
             f"kernel does not know them"
         )
+    return told
+
+
+def not_alive(outcome: Outcome, ledger: Ledger) -> list[str]:
+    told: list[str] = []
     if wanted := outcome.spec.beating:
         told += liveness.complaints(ledger.tally.heartbeats, wanted)
     if wanted or outcome.spec.server_push:
