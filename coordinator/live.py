@@ -61,10 +61,23 @@ class Slownesses:
         return told
 
 
-def time_left(started: float, now: float, progress: float | None) -> str:
-    if progress is None or not 0.01 < progress < 1:
-        return ""
-    return f"{format_duration(round((now - started) / progress * (1 - progress)))} left"
+class Pace:
+    """How long what is being done will take, by how far it came since it was first seen: a run that is taken over is midway."""
+
+    def __init__(self) -> None:
+        self.doing = ""
+        self.began, self.first = 0.0, 0.0
+
+    def is_new(self, doing: str, now: float, progress: float | None) -> bool:
+        if doing == self.doing:
+            return False
+        self.doing, self.began, self.first = doing, now, progress or 0.0
+        return True
+
+    def left(self, now: float, progress: float | None) -> str:
+        if progress is None or not self.first + 0.01 < progress < 1:
+            return ""
+        return f"{format_duration(round((now - self.began) / (progress - self.first) * (1 - progress)))} left"
 
 
 def turnover(tally: Tally) -> list[str]:
@@ -117,16 +130,14 @@ class Terminal:
         self.picture = Picture(live.console)
         self.rates = Rates()
         self.slownesses = Slownesses()
-        self.doing = ""
-        self.since = 0.0
+        self.pace = Pace()
 
     def say(self, sentence: str) -> None:
         self.live.console.print(sentence, markup=False)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
         now = time.monotonic()
-        if doing != self.doing:
-            self.doing, self.since = doing, now
+        self.pace.is_new(doing, now, progress)
         table = Table(box=None, pad_edge=False, header_style="dim")
         following, kinds = ledger.has_stages, told_apart(ledger)
         columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
@@ -135,7 +146,7 @@ class Terminal:
         for entry in ledger.entries:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
-        left = time_left(self.since, now, progress)
+        left = self.pace.left(now, progress)
         more = ", ".join(turnover(ledger.tally))
         bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left, more)
         slowest = slowest_told(ledger)
@@ -163,9 +174,9 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.doing = ""
-        self.since = self.told = 0.0
+        self.told = 0.0
         self.rates = Rates()
+        self.pace = Pace()
 
     def say(self, sentence: str) -> None:
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
@@ -174,10 +185,8 @@ class Lines:
         now = time.monotonic()
         tally = ledger.tally
         rate = self.rates.look("all", tally.opened, now)
-        if doing == self.doing and now - self.told < LINE_SECONDS:
+        if not self.pace.is_new(doing, now, progress) and now - self.told < LINE_SECONDS:
             return
-        if doing != self.doing:
-            self.doing, self.since = doing, now
         self.told = now
         wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
         told = [
@@ -188,7 +197,7 @@ class Lines:
             f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
             *turnover(tally),
             format_rate(rate) if doing == "opening" else "",
-            time_left(self.since, now, progress),
+            self.pace.left(now, progress),
         ]
         self.say(", ".join(item for item in told if item))
 

@@ -16,6 +16,7 @@ from .preflight import Preflight
 from .reach import ordinal
 
 MOST_ROWS = 20  # of a table with a row for each node
+REMARK_COLUMNS = 34  # so that the names of two nodes stay in one row of a report
 COLOURS = {Standing.OK: "green", Standing.UNKNOWN: "dim", Standing.TIGHT: "yellow", Standing.STOPS: "bold red"}
 
 
@@ -88,7 +89,9 @@ def ranked(preflight: Preflight) -> list[RenderableType]:
 
 
 def doctor_report(preflight: Preflight) -> RenderableType:
-    shown = table("", "limit", "where", "value", "used", "needed", texts=3)
+    shown = table("", "limit", "where", "value", "used", "needed", "", texts=3)
+    remarks = shown.columns[-1]
+    remarks.justify, remarks.max_width = "left", REMARK_COLUMNS
     for found in worst_of_each(preflight.assessments):
         limit = found.limit
         figures = (found.value, found.used, found.need)
@@ -97,6 +100,7 @@ def doctor_report(preflight: Preflight) -> RenderableType:
             limit.name,
             escape(several(found.nodes)),
             *("-" if number is None else amount(number, limit) for number in figures),
+            escape(found.remark) if found.standing is Standing.OK else "",
         )
     told = preflight.not_ok
     lines = [f"[{COLOURS[found.standing]}]{found.standing}[/]  {escape(found.sentence())}" for found in told[:MOST_ROWS]]
