@@ -196,7 +196,7 @@ def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
     if spread["count"] < 2:
         return []
     low, middle, high = (format_duration(spread[name] / 1e6) for name in ("min", "p50", "max"))
-    told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, of half of them at most {middle}")]
+    told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, median {middle}")]
     slowest = [source for source in sources[slowest_name(kind)] if source["established"]][:SOURCES_TOLD]
     if low == high and all(source[count_name(kind)] for source in slowest):
         return told
