@@ -151,7 +151,11 @@ class Outcome:
         if entry is not self.ledger.target:
             at_target = self.host_of(self.ledger.target.name)
             return 2.0 if at_target and at_target.boot_id == host.boot_id else 1.0
-        here = [each for each in self.ledger.workers if (at := self.host_of(each.name)) and at.boot_id == host.boot_id]
+        here = [
+            each
+            for each in self.ledger.workers
+            if not each.lost and (at := self.host_of(each.name)) and at.boot_id == host.boot_id
+        ]
         return 1 + sum(self.open_at(each) for each in here) / max(self.open_at(entry), 1)
 
     def as_of_now(self) -> Outcome:

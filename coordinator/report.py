@@ -34,18 +34,19 @@ def print_report(summary: dict[str, Any], console: Console) -> None:
 
 
 def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
-    shown: list[RenderableType] = [figures(summary)]
-    if summary["workers"]:
-        shown.append(nodes(summary))
-    shown += picture(summary["timeline"], console)
-    shown += bill(summary)
     return [
-        *shown,
-        "",
+        *([] if summary["verdict"] == "refused" else measured(summary, console)),  # nothing was
         verdict_line(summary),
         *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
         *(f"  note: {escape(note)}" for note in summary["notes"]),
     ]
+
+
+def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
+    shown: list[RenderableType] = [figures(summary)]
+    if summary["workers"]:
+        shown.append(nodes(summary))
+    return [*shown, *picture(summary["timeline"], console), *bill(summary), ""]
 
 
 def journal_told(summary: dict[str, Any]) -> list[str]:
@@ -225,8 +226,14 @@ def nodes(summary: dict[str, Any]) -> Table:
         row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
         table.add_row(*row, *(p99(worker[kind]) for kind in kinds))
     if target := summary["target"]:
-        table.add_row(*node_row(target, summary["planned"], target["open_at_hold_end"], target["acceptors"]))
+        table.add_row(*node_row(target, summary["planned"], server_held(target), target["acceptors"]))
     return table
+
+
+def server_held(target: dict[str, Any]) -> int | None:
+    """What its acceptors say, or of a server that has none of ours its kernel."""
+    held: int | None = target["open_at_hold_end"]
+    return target["kernel"]["established_at_hold_end"] if held is None and not target["acceptors"] else held
 
 
 def node_row(node: dict[str, Any], planned: int | None, held: int | None, processes: int | None) -> list[str]:

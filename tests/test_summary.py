@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -279,3 +281,15 @@ def test_the_document_tells_what_each_side_counted_and_what_it_took() -> None:
     assert (worker["pss_bytes"], worker["pss_bytes_per_connection"]) == (8_000_000, 8_000_000 / 1_993)
     assert (target["accepted"], target["open_at_hold_end"], target["left_open_by_clients"]) == (1_993, 1_993, 0)
     assert (target["pss_bytes_per_connection"], target["unknown"]) == (None, ["memory: /proc is hidden"])
+
+
+@pytest.mark.parametrize(("make", "ends"), [(finished, 2.0), (lost, 1.0)])
+def test_ends_of_a_lost_workers_connections_are_not_counted_on_the_targets_machine(make: Make, ends: float) -> None:
+    outcome = make()
+    host: Any = SimpleNamespace(boot_id="one machine")
+    node: Any = SimpleNamespace(host=host)
+    outcome.workers, outcome.target = {WORKER: node}, node
+    assert outcome.ledger
+    assert outcome.ledger.target
+
+    assert outcome.ends_at(host, outcome.ledger.target) == ends
