@@ -66,6 +66,12 @@ class Moved:
     not_taken: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    at: datetime
+    began: float | None
+
+
 class Replay:
     """Of one run, whose first record has been read."""
 
@@ -86,7 +92,7 @@ class Replay:
 
     def take(self, record: Written) -> None:
         if record.kind == RESUMED:
-            self.change_clocks(plain(record)["began"])
+            self.change_clocks(resumed(record).began)
         record = record._replace(at=record.at + self.shift)
         self.last = record.at
         if handle := HANDLERS.get(record.kind):
@@ -155,12 +161,12 @@ class Replay:
 
     def resume(self, record: Written) -> None:
         """Where the record of the beginning was lost, the new coordinator's word stands for it."""
-        told, timeline = plain(record), self.ledger.timeline
-        self.at, self.at_monotonic = datetime.fromisoformat(told["at"]), record.at
-        if told["began"] is None:
+        told, timeline = resumed(record), self.ledger.timeline
+        self.at, self.at_monotonic = told.at, record.at
+        if told.began is None:
             return
         if timeline.began is None:
-            timeline.begin(told["began"] + self.shift, self.ledger.moment)
+            timeline.begin(told.began + self.shift, self.ledger.moment)
         assert timeline.began is not None
         silent_from = max(self.heard_at - timeline.began, 0.0)
         self.outcome.takeovers.append(Takeover(self.at, silent_from, record.at - timeline.began))
@@ -190,6 +196,13 @@ PACKED = frozenset({"sample", "reading"})
 
 def plain(record: Written) -> Any:
     return json.loads(record.body)
+
+
+def resumed(record: Written) -> Resumed:
+    told = from_plain(plain(record), Resumed)
+    if told.began is not None and abs(told.began) > LATEST:
+        raise ValueError(f"a run that began at {told.began} seconds")
+    return told
 
 
 def replay(path: Path) -> Outcome:
@@ -236,8 +249,7 @@ def began_at(file: sqlite3.Connection) -> float | None:
     """When the workers were told to start, by the clock of whoever wrote it down first; None: nobody did."""
     query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
     for record in map(Written._make, file.execute(query, (RESUMED,))):
-        told: float | None = plain(record)["began"] if record.kind == RESUMED else record.at
-        return told
+        return resumed(record).began if record.kind == RESUMED else record.at
     return None
 
 
