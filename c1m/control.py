@@ -76,6 +76,18 @@ class Control(ABC):
         run = self.engagement
         return run.operator if run and run.run_id == run_id and not run.over.is_set() else ""
 
+    def is_on(self, run_id: str) -> bool:
+        """Whether it has that run, and is not done with it."""
+        run = self.engagement
+        return run is not None and run.run_id == run_id and not run.over.is_set()
+
+    async def prepared(self) -> None:
+        """For whoever did not hear the answer and asks again. Raises C1mError where it could not be."""
+        assert self.engagement
+        await self.engagement.all_ready()
+        if self.engagement.stopping:
+            raise RefusedError(f"run {self.engagement.run_id} is closing: {self.engagement.closing_because}")
+
     async def find(self, run_id: str) -> Engagement:
         """Raises RefusedError when the node knows no such run."""
         if self.engagement is None or self.engagement.run_id != run_id:

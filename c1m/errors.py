@@ -31,6 +31,10 @@ class UnreachableError(C1mError):
     exit_code = 4
 
 
+class BrokenError(UnreachableError):
+    """There is no connection to it, or no longer one: the node itself may be well."""
+
+
 class GoneError(UnreachableError):
     """Nobody listens where the node did: its machine says so."""
 

@@ -14,7 +14,7 @@ import grpc
 
 from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import channel_credentials
-from c1m.errors import C1mError, GoneError, RefusedError, UnreachableError, UsageError
+from c1m.errors import BrokenError, C1mError, GoneError, RefusedError, UnreachableError, UsageError
 from c1m.identity import Identity
 from c1m.node import Host
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
@@ -61,7 +61,7 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
-        error = GoneError if any(said in details for said in NOBODY) else UnreachableError
+        error = GoneError if any(said in details for said in NOBODY) else BrokenError
         return error(f"{name} is unreachable ({details}); is it started, and its port open?")
     if code is grpc.StatusCode.INTERNAL:  # what c1m.seam makes of a node that could not go on: its own words
         return UnreachableError(f"{name}: {details}")

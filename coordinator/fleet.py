@@ -28,6 +28,7 @@ from .assignment import ShardSettings, prepare_request, shard_to_wire
 from .channel import CALL_SECONDS, Node, sentences
 from .description import TargetDescription, WorkerDescription, described_target, described_worker
 from .freshness import Freshness
+from .patience import patiently
 from .plan import ShardPlan, WorkerPlan
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class Worker(Node):
         """The same node, over a connection of its own."""
         return Worker(self.address, self.identity)
 
+    async def ping(self) -> None:
+        with sentences(self.name):
+            await self.stub.Describe(worker_pb2.DescribeRequest(), timeout=CALL_SECONDS)
+
     async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
@@ -70,12 +75,11 @@ class Worker(Node):
     ) -> None:
         """``first_point``: of the ring, where this worker's arc begins; see ``c1m.dealing``."""
         request = prepare_request(run_id, plan, destinations, settings, first_point)
-        with sentences(self.name):
-            await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
+        await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
 
     async def start(self, run_id: str) -> None:
-        with sentences(self.name):
-            await self.stub.Start(worker_pb2.StartRequest(run_id=run_id), timeout=CALL_SECONDS)
+        request = worker_pb2.StartRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
         """The version of the schedule that the worker follows then."""
@@ -89,8 +93,7 @@ class Worker(Node):
         request = worker_pb2.ReinforceRequest(
             run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
         )
-        with sentences(self.name):
-            await self.stub.Reinforce(request, timeout=PREPARE_SECONDS)
+        await patiently(self, lambda node: node.stub.Reinforce(request, timeout=PREPARE_SECONDS))
 
     async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
         with sentences(self.name):
@@ -99,30 +102,28 @@ class Worker(Node):
                 yield told
 
     async def inspect(self, run_id: str) -> Inspection:
-        with sentences(self.name):
-            answer = await self.stub.Inspect(worker_pb2.InspectRequest(run_id=run_id), timeout=INSPECT_SECONDS)
+        request = worker_pb2.InspectRequest(run_id=run_id)
+        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
         """Of how many connections the peers were asked, and how many of those they do not know."""
-        with sentences(self.name):
-            request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
-            answer = await self.stub.Probe(request, timeout=PROBE_SECONDS)
+        request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
+        answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts
 
     async def calm(self, run_id: str) -> None:
         """Replace nothing from here on."""
-        with sentences(self.name):
-            await self.stub.Calm(worker_pb2.CalmRequest(run_id=run_id), timeout=CALL_SECONDS)
+        request = worker_pb2.CalmRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Calm(request, timeout=CALL_SECONDS))
 
     async def quiet(self, run_id: str) -> None:
-        with sentences(self.name):
-            await self.stub.Quiet(worker_pb2.QuietRequest(run_id=run_id), timeout=CALL_SECONDS)
+        request = worker_pb2.QuietRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Quiet(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
-        with sentences(self.name):
-            await self.stub.Stop(request, timeout=CALL_SECONDS)
+        await patiently(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
 
 
 class Target(Node):
@@ -133,6 +134,10 @@ class Target(Node):
     def anew(self) -> Target:
         """The same node, over a connection of its own."""
         return Target(self.address, self.identity)
+
+    async def ping(self) -> None:
+        with sentences(self.name):
+            await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
 
     async def describe(self) -> TargetDescription:
         request = target_pb2.TargetServiceDescribeRequest()
@@ -152,8 +157,7 @@ class Target(Node):
             nonce=settings.nonce,
             sources=[block for pool in sources for block in pool_to_wire(pool)],
         )
-        with sentences(self.name):
-            answer = await self.stub.Prepare(request, timeout=PREPARE_SECONDS)
+        answer = await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
         return ports_of_acceptors(self.name, answer, acceptors)
 
     async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
@@ -164,8 +168,7 @@ class Target(Node):
 
     async def inspect(self, run_id: str) -> Inspection:
         request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
-        with sentences(self.name):
-            answer = await self.stub.Inspect(request, timeout=INSPECT_SECONDS)
+        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def storm(self, run_id: str, share: float) -> None:
@@ -174,14 +177,13 @@ class Target(Node):
             await self.stub.Storm(request, timeout=CALL_SECONDS)
 
     async def rest(self, run_id: str) -> None:
-        with sentences(self.name):
-            await self.stub.Rest(target_pb2.TargetServiceRestRequest(run_id=run_id), timeout=CALL_SECONDS)
+        request = target_pb2.TargetServiceRestRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Rest(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str) -> int | None:
         """How many connections its kernel still had; None: unknown."""
         request = target_pb2.TargetServiceStopRequest(run_id=run_id)
-        with sentences(self.name):
-            answer = await self.stub.Stop(request, timeout=INSPECT_SECONDS)
+        answer = await patiently(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
         return answer.left_established if answer.HasField("left_established") else None
 
 

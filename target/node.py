@@ -72,6 +72,9 @@ class TargetNode(Control):
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
+        if self.wanted == wanted and self.is_on(wanted.run_id):
+            await self.prepared()
+            return self.listening
         self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         try:
@@ -138,9 +141,9 @@ class TargetNode(Control):
         await engagement.crew.order(RESTING)
 
     async def stop(self, run_id: str) -> int | None:
-        """Close everything; how many connections the kernel still had. None: it does not say."""
+        """Close everything; how many connections the kernel still had. None: it does not say, or it is closed already."""
         engagement = await self.find(run_id)
-        left = await self.left()
+        left = None if engagement.stopping else await self.left()
         await engagement.stop(CLOSING, ASKED)
         return left
 

@@ -36,6 +36,7 @@ class Observer(Control):
         super().__init__(zygote, nursery, tunable=tunable)
         self.ports = ports
         self.pid = pid
+        self.wanted: Preparation | None = None  # of the newest run
         self.server: Sequence[int] = ()
         self.chosen: Mapping[str, int] = {}
         self.next_count = 0.0
@@ -68,8 +69,12 @@ class Observer(Control):
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
+        if self.wanted == wanted and self.is_on(wanted.run_id):
+            await self.prepared()
+            return ()
         self.server = await in_thread(self.find_server)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        self.wanted = wanted
         await engagement.crew.hire(())
         await engagement.all_ready()
         return ()

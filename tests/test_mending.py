@@ -169,6 +169,31 @@ def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival, p
     play(steps, settings(arrival), pids[0])
 
 
+def test_what_is_asked_twice_is_done_once(pids: tuple[int, int]) -> None:
+    """By whoever did not hear the first answer."""
+
+    async def steps(run: Played) -> None:
+        ports = run.destinations
+        await run.prepare()
+        assert run.destinations == ports
+        for _ in range(2):
+            await run.worker.start("r")
+        await run.holding(FIRST)
+        for _ in range(2):
+            await run.reinforce(LAST)
+        await run.holding(PEAK)
+        assert (run.sample.tally.attempted, run.sample.processes, run.accepted.processes) == (PEAK, 3, 2)
+        for _ in range(2):
+            await run.worker.calm("r")
+            await run.worker.quiet("r")
+            await run.target.rest("r")
+        for _ in range(2):
+            await run.worker.stop("r", Close.RESET, 0.0)
+        assert [await run.target.stop("r"), await run.target.stop("r")] == [0, None]
+
+    play(steps, settings(), pids[0])
+
+
 def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_then(pids: tuple[int, int]) -> None:
     """Up at once, down after half a second, and a person says otherwise: what came and went before is nobody's."""
     wanted = settings(Arrival.CONSTANT, Schedule((Stage(PEAK, 0), Stage(PEAK, NANOSECONDS // 2), Stage(60, NANOSECONDS // 10))))

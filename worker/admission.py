@@ -10,10 +10,8 @@ from c1m.schedule import Arrival
 
 
 def check_start(engagement: Engagement) -> None:
-    """Raises RefusedError when a run is not ready to start, or has started."""
+    """Raises RefusedError when a run is not ready to start, or comes to its end."""
     run = f"run {engagement.run_id}"
-    if engagement.start:
-        raise RefusedError(f"{run} has started already")
     if engagement.stopping:
         raise RefusedError(f"{run} is closing; prepare another one")
     if not engagement.ready.is_set():

@@ -128,6 +128,9 @@ class WorkerNode(Control):
 
     async def prepare(self, preparation: Preparation) -> None:
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        if self.preparation == preparation and self.is_on(preparation.run_id):
+            await self.prepared()
+            return
         self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
@@ -149,6 +152,8 @@ class WorkerNode(Control):
         engagement = await self.find(run_id)
         async with engagement.turning:
             check_start(engagement)
+            if engagement.start:
+                return  # whoever did not hear the answer asks again
             engagement.start = time.monotonic() + START_DELAY_SECONDS
             await engagement.crew.order({"start": engagement.start})
         self.nursery.start_soon(guard, engagement)
