@@ -97,7 +97,8 @@ SECTIONS = {
     "acceptors_full "
     f"{NODE}",
     "workers": "planned established_peak established_at_hold_end kernel_established_at_hold_end attempted failed failed.* "
-    f"skipped_ports ramp_seconds shards connect_latency_us. first_byte_us. heartbeat_rtt_us. bytes_sent {NODE}",
+    f"skipped_ports ramp_seconds shards connect_latency_us. connect_latency_from_due_us. first_byte_us. "
+    f"heartbeat_rtt_us. bytes_sent {NODE}",
     "workers.heartbeats": HEARTBEATS,
     "workers.slowest_sources": SOURCE,
     "target.memory.caches": CACHE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+DUE, ACCEPT = "connect_latency_from_due_us", "accept_delay_us"  # over all, over time and of each node only
 CONNECT, FIRST_BYTE, HEARTBEAT = "connect_latency_us", "first_byte_us", "heartbeat_rtt_us"
 LABELS = {CONNECT: "connect", FIRST_BYTE: "first byte", HEARTBEAT: "heartbeat"}  # in few words, in this order
 

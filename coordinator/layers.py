@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from c1m import bounds
 from c1m.errors import UsageError
+from c1m.phase import Close
 from c1m.schedule import NANOSECONDS, Arrival
 from c1m.shapes import Shape, schedule_of
 from c1m.slow import LONGEST_REQUEST
 from c1m.storm import TARGET
+from c1m.units import format_duration
 
 from .settings import check_names, parsed
 from .spec import RunSpec, name_of
@@ -46,7 +49,7 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
     if "total" not in values:
         raise UsageError("how many connections? Give --total, such as --total 1M, or stages, such as --stage 1M@60s")
     spec = RunSpec(**values)
-    for check in (check_schedule, check_heartbeats, check_turnover, check_requests, check_push, check_workers):
+    for check in (check_schedule, check_heartbeats, check_turnover, check_storms, check_requests, check_push, check_workers):
         check(spec)
     return spec
 
@@ -85,8 +88,18 @@ def check_heartbeats(spec: RunSpec) -> None:
 
 
 def check_push(spec: RunSpec) -> None:
-    if spec.server_push and (spec.endpoint or spec.send or spec.send_hex):
-        what = "the server is not c1m's (--endpoint)" if spec.endpoint else "--send is not c1m's own heartbeat"
+    if not spec.server_push:
+        return
+    what = (
+        "the server is not c1m's (--endpoint)"
+        if spec.endpoint
+        else "--send is not c1m's own heartbeat"
+        if spec.send or spec.send_hex
+        else "what --trickle sends is echoed"
+        if spec.trickle
+        else ""
+    )
+    if what:
         raise UsageError(f"--server-push: only a c1m-target pushes, and its messages must be told from answers; {what}")
 
 
@@ -102,12 +115,29 @@ def check_turnover(spec: RunSpec) -> None:
         raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
     if spec.backoff and not spec.reopen:
         raise UsageError("--backoff is how connections are opened again; give --reopen, too")
+
+
+def check_storms(spec: RunSpec) -> None:
+    """Raises UsageError for storms that nobody comes back from.
+
+    How long it takes to open everything is not known where that is as fast as it goes.
+    """
     bounds.at_most("storms", spec.storm, bounds.MOST_STORMS)
+    ends = math.inf if spec.rushes else spec.schedule.end_ns / NANOSECONDS + spec.hold
     for storm in spec.storm:
+        if storm.at + storm.return_seconds > ends:
+            raise UsageError(
+                f"--storm {storm}: it is over {format_duration(storm.at + storm.return_seconds)} after the start, and the run "
+                f"after {format_duration(ends)}; give an earlier one, or a longer --hold"
+            )
         if storm.by == TARGET and not spec.reopen:
             raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
         if storm.by == TARGET and spec.endpoint:
             raise UsageError(f"--storm {storm}: {spec.endpoint} is no c1m-target, and cannot be told; leave by=target out")
+        if storm.by == TARGET and spec.half_open and spec.close is Close.FIN:
+            raise UsageError(
+                f"--storm {storm}: with --half-open clients stay when the target closes by FIN, and none comes back"
+            )
 
 
 def check_schedule(spec: RunSpec) -> None:

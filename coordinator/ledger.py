@@ -14,7 +14,7 @@ from c1m.tally import Tally
 from c1m.turnover import Wave, joined_waves
 
 from .entry import Entry
-from .latency_kinds import LABELS
+from .latency_kinds import ACCEPT, DUE, LABELS
 from .loss import Loss
 from .states import host_states, node_states
 from .sums import Sums
@@ -119,7 +119,10 @@ class Ledger:
         """By kind, as far as they were measured; of a large fleet none."""
         if len(self.workers) > ADDED_UP:
             return {}
-        return {kind: counts for kind in LABELS if (counts := coarser(self.histogram(kind)))}
+        found = {kind: self.histogram(kind) for kind in (*LABELS, DUE)}
+        if self.accepting:
+            found[ACCEPT] = self.accepting.histograms.get(ACCEPT, {})
+        return {kind: coarser(counts) for kind, counts in found.items() if counts}
 
     @property
     def schedule(self) -> Schedule:

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from c1m.latency import percentile
 from c1m.source_latency import slowest_of_each_kind
-from c1m.tally import Tally
 from c1m.units import format_duration, format_rate
 
+from .bulletin import bulletin
 from .curves import curves
 from .entry import Entry
 from .latency_kinds import LABELS, shown
@@ -78,12 +78,6 @@ class Pace:
         if progress is None or not self.first + 0.01 < progress < 1:
             return ""
         return f"{format_duration(round((now - self.began) / (progress - self.first) * (1 - progress)))} left"
-
-
-def turnover(tally: Tally) -> list[str]:
-    """What changes hands; nothing where nothing does."""
-    told = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
-    return [f"{count:,} {name}" for name, count in told.items() if count]
 
 
 def slowest_told(ledger: Ledger) -> list[str]:
@@ -147,10 +141,8 @@ class Terminal:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
         left = self.pace.left(now, progress)
-        more = ", ".join(turnover(ledger.tally))
-        bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left, more)
-        slowest = slowest_told(ledger)
-        below = [Text(", ".join(slowest))] if slowest else []
+        bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left)
+        below = [Text(", ".join(told)) for told in (bulletin(ledger), slowest_told(ledger)) if told]
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
     def row(self, entry: Entry, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
@@ -195,7 +187,7 @@ class Lines:
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
             f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
-            *turnover(tally),
+            *bulletin(ledger),
             format_rate(rate) if doing == "opening" else "",
             self.pace.left(now, progress),
         ]

@@ -58,6 +58,18 @@ def complaints(counts: Mapping[str, int], wanted: Heartbeat) -> list[str]:
     return told
 
 
+def notes(tally: Tally, wanted: Heartbeat | None) -> list[str]:
+    """What heartbeats say nothing of: of a short run with a long interval they may say next to nothing."""
+    silent = tally.opened - tally.heartbeats.get(SENT, 0)
+    if wanted is None or silent <= 0:
+        return []
+    sentence = (
+        f"{silent:,} of {tally.opened:,} connections at least never sent a heartbeat: one comes within "
+        f"{format_duration(wanted.interval)}, and they did not last so long; hold longer, or give a shorter --heartbeat"
+    )
+    return [sentence]
+
+
 def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> dict[str, Any]:
     """``probes`` are TCPKeepAlive of each of the clients' network namespaces; None is unknown."""
     sent = list(probes)

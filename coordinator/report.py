@@ -101,6 +101,9 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if pushed := summary["pushes"]:
         told = f"{pushed['sent']:,} sent by the target, {pushed['received']:,} received by the clients"
         result.append(("pushes", told + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
+    if summary["bytes_sent"] or summary["bytes_received"]:
+        told = f"{count(summary['bytes_sent'])} sent by the clients, {count(summary['bytes_received'])} received"
+        result.append(("bytes", told))
     if summary["first_byte_us"]["count"] and not beats:
         result.append(("first byte", percentiles(summary["first_byte_us"])))
         result += by_source(summary["sources"], FIRST_BYTE)
@@ -149,6 +152,8 @@ def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
     told = []
     if summary["replaced"] or summary["spec"]["lifetime"]:
         told.append(("replaced", count(summary["replaced"])))
+    if (told or summary["spec"]["reopen"]) and (off := summary["widest_off_schedule_through_hold"]) is not None:
+        told.append(("off schedule", f"at most {count(off)} through the hold, those who were in flight among them"))
     if summary["spec"]["reopen"]:
         told.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
     if summary["away_at_hold_end"]:
@@ -277,6 +282,8 @@ def percentiles(figures_us: dict[str, int]) -> str:
 
 
 def heartbeats(found: dict[str, int | None]) -> str:
+    if found["answered"] is None:
+        return f"{count(found['sent'])} sent, and nobody waits for answers"
     told = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
     told += [
         f"{number:,} {name.replace('_', ' ')}" for name, number in found.items() if number and name not in ("sent", "answered")

@@ -186,7 +186,8 @@ class Run:
             if self.ledger.has_stages:
                 return min(self.elapsed / max(schedule.end_ns / NANOSECONDS, 1e-9), 1.0)
             tally = self.ledger.tally
-            return (tally.opened + sum(tally.failed.values())) / max(self.ledger.planned, 1)
+            came = tally.open + tally.away + tally.waiting if self.spec.turnover else tally.opened
+            return min((came + sum(tally.failed.values())) / max(self.ledger.planned, 1), 1.0)
 
         def over() -> bool:
             self.onlooker.tell_causes()

@@ -186,6 +186,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
         "slowest_sources": slowest_sources(entry),
         "server_said_first": entry.heard or None,
         "connect_latency_us": histogram.figures(entry.histograms.get("connect_latency_us", {})),
+        "connect_latency_from_due_us": histogram.figures(entry.histograms.get("connect_latency_from_due_us", {})),
         "first_byte_us": histogram.figures(entry.histograms.get("first_byte_us", {})),
         "heartbeat_rtt_us": histogram.figures(entry.histograms.get("heartbeat_rtt_us", {})),
         "heartbeats": heartbeats(outcome, tally),

@@ -39,6 +39,7 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     seen = [*causes, *outcome.gauges.sentences]
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *seen]))
     notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
+    notes += liveness.notes(ledger.tally, outcome.spec.beating) if ledger else []
     if outcome.cut_off:
         return Verdict("incomplete", 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:

@@ -70,6 +70,7 @@ PURE = (
     "coordinator/diagnosis.py",
     "coordinator/entry.py",
     "coordinator/evidence.py",
+    "coordinator/bulletin.py",
     "coordinator/criteria.py",
     "coordinator/curves.py",
     "coordinator/document.py",

@@ -7,15 +7,19 @@ import pytest
 from programs import run_coord
 from rich.console import Console
 
+from c1m.coordinator.bulletin import storm
 from c1m.coordinator.entry import Entry
 from c1m.coordinator.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
 from c1m.coordinator.ledger import Ledger
 from c1m.coordinator.live import Lines, Pace, Rates, Terminal, view
+from c1m.heartbeat import ANSWERED, MISSING, RECOVERED, SENT
 from c1m.node import Sample
 from c1m.phase import Phase
+from c1m.push import RECEIVED
 from c1m.shapes import parse_shape, schedule_of
 from c1m.source_latency import SourceLatency
 from c1m.tally import Tally
+from c1m.turnover import Wave
 
 IPV6 = "worker [fd00::1]:7100"  # looks like markup
 
@@ -67,6 +71,36 @@ def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> No
     assert file.file.getvalue().startswith("following 25%, 1,234 of 1,250 scheduled, 0 failed, 0 dropped")
     rows = [line.split() for line in terminal.file.getvalue().splitlines()]
     assert any(row[2:5] == ["3,000", "1,250", "1,234"] for row in rows)
+
+
+def test_it_says_whether_connections_are_alive_and_what_they_feel() -> None:
+    entries = [Entry("worker a:7100", 3_000)]
+    made, console = Ledger(entries, None), Console(file=StringIO(), emoji=False, width=300)
+    beats = {SENT: 900, ANSWERED: 880, MISSING: 12, RECOVERED: 2}
+    tally = Tally(opened=3_000, heartbeats=beats, pushes={RECEIVED: 7}, bytes_sent=57_600, bytes_received=56_768, away=30)
+    made.timeline.begin(0.0, made.moment)
+    waves = (Wave(100, 100, 2.0, 0.1), Wave(50, 20, 1.0, 0.1))
+    made.take(
+        entries[0], Sample(Phase.HOLDING, tally, waves=waves, histograms={HEARTBEAT: {7_000: 880}, CONNECT: {500: 3_000}})
+    )
+    made.timeline.take(1.0, made.moment)
+    with view(console) as shown:
+        shown.show(made, "holding", 1.0)
+
+    assert isinstance(console.file, StringIO)
+    assert (
+        console.file.getvalue()
+        .strip()
+        .endswith(
+            "30 away, 20 of 50 back from the storm, 900 heartbeats, 12 missing, 2 recovered, 7 pushes, connect p99 504 us, "
+            "heartbeat p99 7.04 ms, 57.6 kB out, 56.8 kB in"
+        )
+    )
+
+
+def test_a_storm_is_told_of_when_it_has_come_and_then_how_long_it_took() -> None:
+    assert storm([Wave(), Wave()]) == []
+    assert storm([Wave(100, 100, 2.0, 0.1), Wave()]) == ["100 of 100 back from the storm after 2 s"]
 
 
 def test_there_is_a_line_for_each_thing_done_and_not_for_each_look() -> None:

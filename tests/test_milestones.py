@@ -40,6 +40,16 @@ def test_where_the_line_turns_it_is_enough_that_everybody_had_their_turn() -> No
     assert milestones.reached == {0: 101, 1: 161, 2: 201}
 
 
+def test_a_plateau_after_a_fall_is_reached_when_the_fall_is_over() -> None:
+    """As after a spike, where everybody has to leave at once."""
+    milestones = Milestones(ALONE, stages((10, 100), (4, 0), (4, 60)))
+
+    milestones.look(101, opened=10, closed=1, held=9)
+    milestones.look(108, opened=10, closed=6, held=4)
+
+    assert milestones.reached == {0: 101, 1: 108, 2: 108}
+
+
 def test_who_joins_has_reached_what_the_others_have_and_misses_what_came_and_went() -> None:
     """During the fall to 4: it opens what is there at that moment, and a stage is reached by turns where the line turns."""
     schedule = stages((10, 100), (4, 60), (8, 40))

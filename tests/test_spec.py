@@ -107,7 +107,7 @@ def test_and_its_turnover_and_slow_clients(
 ) -> None:
     backoff = parse_backoff("100ms-30s")
     spec = replace(spec, lifetime=lifetime, downtime=downtime, storm=tuple(storms), reopen=True, backoff=backoff)
-    spec = replace(spec, trickle=trickle, half_open=half_open)
+    spec = replace(spec, trickle=trickle, half_open=half_open, hold=100.0)
 
     assert read(spec.to_words()) == spec
     assert spec.turnover is not None
@@ -130,7 +130,10 @@ def test_storms_in_a_file() -> None:
         ({"backoff": "1s-5s"}, "--reopen"),
         ({"storm": ["at=5s,by=target"]}, "--reopen"),
         ({"storm": ["at=5s,by=target"], "reopen": True, "endpoint": "srv:80"}, "c1m-target"),
+        ({"storm": ["at=5s,by=target"], "reopen": True, "close": "fin", "half_open": True}, "none comes back"),
+        ({"storm": ["at=9s,return=3s"], "ramp": "1s"}, "over 12 s after the start, and the run after 11 s"),
         ({"lifetime": "fixed:0s"}, "--lifetime"),
+        ({"trickle": "1/s", "server_push": "1/s"}, "is echoed"),
         ({"send": "x"}, "--trickle"),
         ({"trickle": "1/s", "payload": 64}, "--heartbeat"),
         ({"trickle": "1/s", "send": "x" * 65_537}, "--trickle"),

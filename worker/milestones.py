@@ -72,8 +72,9 @@ class Milestones:
 def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
     """Of the stages that a person named."""
     opened = closed = before = 0
+    falls = False  # on a plateau, as on the way to it
     for index, line in enumerate(schedule.lines):
-        number, falls = share.count(line.total), line.rise < 0
+        number, falls = share.count(line.total), line.rise < 0 or (falls and not line.rise)
         opened += max(number - before, 0)
         closed += max(before - number, 0)
         if schedule.stages[index].named:
