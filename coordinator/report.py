@@ -153,7 +153,7 @@ def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["replaced"] or summary["spec"]["lifetime"]:
         told.append(("replaced", count(summary["replaced"])))
     if (told or summary["spec"]["reopen"]) and (off := summary["widest_off_schedule_through_hold"]) is not None:
-        told.append(("off schedule", f"at most {count(off)} through the hold, those who were in flight among them"))
+        told.append(("off schedule", f"at most {count(off)} in the hold, those in flight among them"))
     if summary["spec"]["reopen"]:
         told.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
     if summary["away_at_hold_end"]:
