@@ -109,7 +109,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         result += by_source(summary["sources"], FIRST_BYTE)
     if summary["alive_after_us"]["count"]:
         result.append(("dropped at age", percentiles(summary["alive_after_us"])))
-    if steps := [f"{number:,} {name.replace('_', ' ')}" for name, number in summary["syn_retransmissions"].items() if number]:
+    if steps := [
+        f"{number:,} {name.replace('_seconds', ' s or more').replace('_', ' ')}"
+        for name, number in summary["syn_retransmissions"].items()
+        if number
+    ]:
         result.append(("SYNs sent again", ", ".join(steps)))
     result.append(("accepted", count(target.get("accepted"))))
     if (delay := target.get("accept_delay_us")) and delay["count"]:
@@ -193,7 +197,7 @@ def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Where handshakes were slow or failed, by source address: the worst."""
     found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
     told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
-    return [("... from", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
+    return [("slow or failed", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
 
 
 def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:

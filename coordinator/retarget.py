@@ -48,7 +48,7 @@ def only_run(described: Mapping[str, WorkerDescription]) -> str:
     """Raises RefusedError when there is none, or more than one."""
     runs = sorted({description.run_id for description in described.values() if description.run_id})
     if not runs:
-        raise RefusedError(f"{', '.join(described)} are on no run; start one, or name the workers of one with --worker")
+        raise RefusedError(f"there is no run on {', '.join(described)}; start one, or name the workers of one with --worker")
     if len(runs) > 1:
         raise RefusedError(f"the workers are on several runs, {' and '.join(runs)}; say which one")
     return runs[0]

@@ -25,11 +25,13 @@ ALLOW = "--allow-tune"
 
 @dataclass(slots=True)
 class Tuning:
-    """What was advised, and what became of it. ``changes`` by node; ``lost``: nodes that did not answer meanwhile."""
+    """What was advised, and what became of it. ``changes`` by node; ``closed``: nodes without --allow-tune, which were not
+    asked to restore anything; ``lost``: nodes that did not answer meanwhile."""
 
     total: int | None = None
     advice: Sequence[Advice] = ()
     changes: dict[str, list[Change]] = field(default_factory=dict)
+    closed: Sequence[str] = ()
     lost: list[C1mError] = field(default_factory=list)
 
     @property
@@ -47,6 +49,7 @@ class Tuning:
             "total": self.total,
             "advice": [advice_document(each) for each in self.advice],
             "changes": [change_document(node, change) for node, changes in self.changes.items() for change in changes],
+            "closed": list(self.closed),
             "lost": [str(error) for error in self.lost],
         }
 
@@ -68,13 +71,16 @@ async def apply(settings: RunSpec) -> Tuning:
 
 
 async def undo(settings: RunSpec) -> Tuning:
-    """Restore what was changed on every node's host. Raises RefusedError as ``apply`` does."""
+    """Restore what was changed on the hosts of all nodes that let it, since ``apply`` asked no others. Raises RefusedError
+    where there is none, or one is busy."""
     async with fleet(settings, ALLOW) as (workers, target):
         mustered = await muster(settings, workers, target)
         mustered.check_free()
-        check_tunable(mustered.hosts)
-        tuning = Tuning()
-        await everywhere(tuning, nodes_of(workers, target), mustered.hosts, None)
+        tuning = Tuning(closed=closed(mustered.hosts))
+        asked = [node for node in nodes_of(workers, target) if node.name not in tuning.closed]
+        if not asked:
+            check_tunable(mustered.hosts)
+        await everywhere(tuning, asked, mustered.hosts, None)
         return tuning
 
 
@@ -82,11 +88,15 @@ def nodes_of(workers: Sequence[Worker], target: Target | None) -> list[Worker | 
     return [*workers, *([target] if target else [])]
 
 
+def closed(hosts: Mapping[str, Host]) -> list[str]:
+    return [name for name, host in hosts.items() if not host.tunable]
+
+
 def check_tunable(hosts: Mapping[str, Host]) -> None:
     """Raises RefusedError."""
-    if closed := [name for name, host in hosts.items() if not host.tunable]:
+    if names := closed(hosts):
         raise RefusedError(
-            f"{', '.join(closed)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
+            f"{', '.join(names)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
             f"with {ALLOW}, or type what c1m-coord tune prints"
         )
 

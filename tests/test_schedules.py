@@ -261,7 +261,7 @@ def test_a_closed_loop_that_holds_is_retargeted_and_holds_again(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("--total", "5"), 3, "are on no run"),
+        (("--total", "5"), 3, "there is no run on"),
         (("20260101T000000-beef", "--total", "5"), 3, "is on run 20260101T000000-beef"),
         (("--total", "some"), 2, "'some'"),
         (("--total", "5", "--within", "soon"), 2, "'soon'"),

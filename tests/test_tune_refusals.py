@@ -38,6 +38,17 @@ def test_without_leave_nothing_is_changed(low: Host) -> None:
 
 
 @root
+def test_who_was_not_asked_to_change_anything_does_not_keep_the_others_from_restoring(low: Host) -> None:
+    with low.target("--allow-tune"), node("worker", "--listen", WORKER, inside=low.inside):
+        low.coord("tune", *NODES, "--total", "100k", "--apply")
+        raised_to = low.get(SOMAXCONN)
+        undone = low.coord("tune", *NODES, "--undo")
+
+    assert (undone.returncode, raised_to, low.get(SOMAXCONN)) == (0, "520", "64"), undone.stderr
+    assert f"worker {WORKER} was not asked: it was started without --allow-tune" in undone.stdout
+
+
+@root
 def test_a_node_that_is_busy_changes_nothing(low: Host) -> None:
     with low.nodes("--allow-tune"):
         low.call("Prepare", {"run_id": "other", "acceptors": 1, "lease_seconds": 3600})

@@ -106,7 +106,8 @@ def told(tuning: Tuning) -> list[str]:
     by_hand = [each for each in tuning.advice if not each.is_tunable]
     lines += script(tuning.total or 0, by_hand) if by_hand else []
     lines += [f"error: {error}" for error in tuning.lost]
-    return lines or ["nothing to change"]
+    lines = lines or ["nothing to change"]
+    return lines + [f"{name} was not asked: it was started without --allow-tune" for name in tuning.closed]
 
 
 def say(console: Console, lines: list[str]) -> None:
