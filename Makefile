@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOTAL ?= 100000
 
-.PHONY: run test lint types wheel proto deploy bench clean
+.PHONY: run test lint types proto deploy bench clean
 
 run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)

@@ -16,7 +16,7 @@ After=network-online.target
 
 [Service]
 Type=exec
-# OPTIONS=--listen 10.0.0.2:7100 --tls /etc/c1m/tls
+# OPTIONS={options} --tls /etc/c1m/tls
 EnvironmentFile=-/etc/c1m/{program}.env
 ExecStart=/usr/local/bin/{program} $OPTIONS
 Restart=on-failure
@@ -44,13 +44,13 @@ WantedBy=multi-user.target
 """
 
 
-def unit(program: str, what: str) -> tuple[str, str]:
-    """What the file is, and the unit."""
-    return f"/etc/systemd/system: {program} as a service.", _UNIT.format(program=program, what=what)
+def unit(program: str, what: str, options: str) -> tuple[str, str]:
+    """What the file is, and the unit. ``options``: an example."""
+    return f"/etc/systemd/system: {program} as a service.", _UNIT.format(program=program, what=what, options=options)
 
 
 SERVICES: Final = {
-    "c1m-worker": unit("c1m-worker", "opens and holds TCP connections"),
-    "c1m-target": unit("c1m-target", "accepts, echoes and counts TCP connections"),
+    "c1m-worker": unit("c1m-worker", "opens and holds TCP connections", "--listen 10.0.0.2:7100"),
+    "c1m-target": unit("c1m-target", "accepts, echoes and counts TCP connections", "--bind 10.0.0.1 --listen 10.0.0.1:7200"),
 }
 """Name -> what its file is, and the unit."""
