@@ -45,6 +45,12 @@ class Wave:
     returned: int = 0  # of those, established again
     recovered_seconds: float = 0.0  # from the storm to the last return so far
     slowest_seconds: float = 0.0  # the longest connect of those that returned
+    forgone: int = 0  # of those dropped, not asked for any more: the schedule fell while they were away
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everybody who left is back who should be."""
+        return 0 < self.dropped <= self.returned + self.forgone
 
     def __add__(self, other: Wave) -> Wave:
         return Wave(
@@ -52,6 +58,7 @@ class Wave:
             self.returned + other.returned,
             max(self.recovered_seconds, other.recovered_seconds),
             max(self.slowest_seconds, other.slowest_seconds),
+            self.forgone + other.forgone,
         )
 
 

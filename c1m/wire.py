@@ -184,7 +184,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
 
 def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
     recovered, slowest = (bounds.amount("seconds", told) for told in (wave.recovered_seconds, wave.slowest_seconds))
-    return Wave(wave.dropped, wave.returned, recovered, slowest)
+    return Wave(wave.dropped, wave.returned, recovered, slowest, wave.forgone)
 
 
 def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> Pace:

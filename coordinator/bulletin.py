@@ -43,8 +43,8 @@ def storm(waves: Sequence[Wave]) -> list[str]:
     if not begun:
         return []
     newest = begun[-1]
-    after = f" after {format_duration(newest.recovered_seconds)}" if newest.returned >= newest.dropped else ""
-    return [f"{newest.returned:,} of {newest.dropped:,} back from the storm{after}"]
+    after = f" after {format_duration(newest.recovered_seconds)}" if newest.is_over and newest.returned else ""
+    return [f"{newest.returned:,} of {newest.dropped - newest.forgone:,} back from the storm{after}"]
 
 
 def heartbeats(counts: Mapping[str, int]) -> list[str]:

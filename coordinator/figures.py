@@ -89,7 +89,8 @@ SECTIONS = {
     "sources.slowest_first_byte": SOURCE,
     "sources.slowest_heartbeat_rtt": SOURCE,
     "stages": "total within_seconds due_seconds reached_seconds",
-    "storms": "at_seconds drop_percent return_seconds dropped returned recovery_seconds slowest_connect_us accept_queues.*",
+    "storms": "at_seconds drop_percent return_seconds dropped returned forgone recovery_seconds slowest_connect_us "
+    "accept_queues.*",
     "reconciliation": f"{COUNTED} widest_gap_through_hold probed.connections probed.ghosts",
     "reconciliation.at_ramp_end": COUNTED,
     "reconciliation.at_rests": f"begin_seconds end_seconds total {COUNTED}",

@@ -16,6 +16,8 @@ from .curves import curves
 from .figures import Figure
 from .latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS, prefix, shown
 from .sources import count_name, slowest_name
+from .told import count, counts, duration, percentiles
+from .turnover_report import turnover
 
 COLOURS = {
     "passed": "green",
@@ -151,38 +153,6 @@ def stages(summary: dict[str, Any]) -> str:
     )
 
 
-def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """What changed hands; nothing where nothing was to."""
-    told = []
-    if summary["replaced"] or summary["spec"]["lifetime"]:
-        told.append(("replaced", count(summary["replaced"])))
-    if (told or summary["spec"]["reopen"]) and (off := summary["widest_off_schedule_through_hold"]) is not None:
-        told.append(("off schedule", f"at most {count(off)} in the hold, those in flight among them"))
-    if summary["spec"]["reopen"]:
-        told.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
-    if summary["away_at_hold_end"]:
-        told.append(("away", f"{count(summary['away_at_hold_end'])} at the end of the hold"))
-    if summary["half_closed_at_hold_end"]:
-        told.append(("half closed", f"{count(summary['half_closed_at_hold_end'])} stayed when the server had closed its side"))
-    if summary["half_closed_after_us"]["count"]:
-        told.append(("half closed at age", percentiles(summary["half_closed_after_us"])))
-    return told + [(f"storm at {format_duration(storm['at_seconds'])}", storm_told(storm)) for storm in summary["storms"] or ()]
-
-
-def storm_told(storm: dict[str, Any]) -> str:
-    recovery = storm["recovery_seconds"]
-    told = [
-        f"{count(storm['dropped'])} left, {count(storm['returned'])} came back",
-        f"all were there after {format_duration(recovery)}" if recovery is not None else "not all are back",
-    ]
-    if storm["slowest_connect_us"] is not None:
-        told.append(f"slowest connect {format_duration(storm['slowest_connect_us'] / 1e6)}")
-    queues = storm["accept_queues"]
-    if queues:
-        told += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
-    return ", ".join(told)
-
-
 def losses(summary: dict[str, Any]) -> list[str]:
     """Each node that was lost, and who took over what it had."""
     return [
@@ -279,12 +249,6 @@ def ramp(summary: dict[str, Any]) -> str:
     return f"{format_duration(summary['ramp_seconds'])}, {format_rate(summary['connections_per_second'])}"
 
 
-def percentiles(figures_us: dict[str, int]) -> str:
-    if not figures_us["count"]:
-        return "nothing measured"
-    return ", ".join(f"{name} {format_duration(value / 1e6)}" for name, value in figures_us.items() if name != "count")
-
-
 def heartbeats(found: dict[str, int | None]) -> str:
     if found["answered"] is None:
         return f"{count(found['sent'])} sent, and nobody waits for answers"
@@ -293,15 +257,3 @@ def heartbeats(found: dict[str, int | None]) -> str:
         f"{number:,} {name.replace('_', ' ')}" for name, number in found.items() if number and name not in ("sent", "answered")
     ]
     return ", ".join(told)
-
-
-def counts(found: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in sorted(found.items())) or "0"
-
-
-def count(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
-
-
-def duration(seconds: float | None) -> str:
-    return "unknown" if seconds is None else format_duration(seconds)

@@ -28,7 +28,7 @@ def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows,
     told = []
     for index, storm in enumerate(in_order(storms)):
         wave = waves[index] if index < len(waves) else Wave()
-        recovered = wave.recovered_seconds if wave.dropped and wave.returned >= wave.dropped else None
+        recovered = wave.recovered_seconds if wave.is_over and wave.returned else None
         told.append(
             {
                 "at_seconds": storm.at,
@@ -37,6 +37,7 @@ def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows,
                 "return_seconds": storm.return_seconds if storm.by == CLIENTS else None,
                 "dropped": wave.dropped,
                 "returned": wave.returned,
+                "forgone": wave.forgone,
                 "recovery_seconds": recovered,
                 "slowest_connect_us": round(wave.slowest_seconds * 1e6) if wave.returned else None,
                 "accept_queues": queue_story(rows, storm.at, storm.at + wave.recovered_seconds) if with_target else None,
@@ -68,6 +69,7 @@ def failures(storms: Sequence[Storm], waves: Sequence[Wave]) -> list[str]:
         wave = waves[index] if index < len(waves) else Wave()
         if not wave.dropped:
             told.append(f"the storm {storm} dropped nobody; does the run last until then?")
-        elif wave.returned < wave.dropped:
-            told.append(f"of {wave.dropped:,} connections that left in the storm {storm}, {wave.returned:,} came back")
+        elif not wave.is_over:
+            forgone = f", and {wave.forgone:,} were not asked for any more" if wave.forgone else ""
+            told.append(f"of {wave.dropped:,} connections that left in the storm {storm}, {wave.returned:,} came back{forgone}")
     return told

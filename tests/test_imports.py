@@ -107,6 +107,8 @@ PURE = (
     "coordinator/sums.py",
     "coordinator/tcp_rules.py",
     "coordinator/timeline.py",
+    "coordinator/told.py",
+    "coordinator/turnover_report.py",
     "coordinator/vitality.py",
     "coordinator/way_rules.py",
     "target/guests.py",

@@ -38,6 +38,15 @@ def test_who_did_not_come_back_is_told() -> None:
     assert "of 10 connections that left in the storm at=2s,drop=50%,return=1s, 9 came back" in failures([EARLY], [Wave(10, 9)])
 
 
+def test_who_is_not_asked_for_any_more_need_not_come_back() -> None:
+    """The schedule fell meanwhile."""
+    (told,) = summarise_storms([EARLY], [Wave(10, 4, 1.5, 0.25, 6)], ROWS, with_target=True)
+
+    assert (told["returned"], told["forgone"], told["recovery_seconds"]) == (4, 6, 1.5)
+    assert failures([EARLY], [Wave(10, 4, 1.5, 0.25, 6)]) == []
+    assert failures([EARLY], [Wave(10, 3, 1.5, 0.25, 6)])[0].endswith("3 came back, and 6 were not asked for any more")
+
+
 @pytest.mark.parametrize(("rows", "with_target"), [(ROWS, False), ([row(0, None), row(9, None)], True), ([], True)])
 def test_queues_of_which_nobody_knows_are_unknown(rows: list[tuple[float, Moment]], with_target: bool) -> None:
     (told,) = summarise_storms([EARLY], [Wave(1, 1, 1, 1)], rows, with_target=with_target)
@@ -46,9 +55,9 @@ def test_queues_of_which_nobody_knows_are_unknown(rows: list[tuple[float, Moment
 
 
 def test_waves_of_shards_are_one() -> None:
-    shards = [(Wave(3, 2, 1.0, 0.1), Wave(5, 5, 2.0, 0.2)), (Wave(4, 4, 3.0, 0.05),), ()]
+    shards = [(Wave(3, 2, 1.0, 0.1, 1), Wave(5, 5, 2.0, 0.2)), (Wave(4, 4, 3.0, 0.05),), ()]
 
-    assert joined_waves(shards) == (Wave(7, 6, 3.0, 0.1), Wave(5, 5, 2.0, 0.2))
+    assert joined_waves(shards) == (Wave(7, 6, 3.0, 0.1, 1), Wave(5, 5, 2.0, 0.2))
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,21 @@ def test_when_the_schedule_falls_those_who_are_away_need_not_come_back() -> None
     with bench(lifetime=MINUTE, downtime=Distribution("fixed", 10.0, 10.0)) as it:
         it.act_until(70.0)
         wanted = it.itinerary.wanted
-        it.succession.seats.forgo(TOTAL // 2)
+        it.succession.forgo(TOTAL // 2)
         assert it.succession.seats.empty == TOTAL // 2
         assert it.itinerary.wanted == wanted + TOTAL // 2
         it.succession.act(it.start + 90.0)
         it.settle()
         assert it.connections.established == TOTAL // 2
+
+
+def test_nor_do_those_who_left_in_a_storm() -> None:
+    with bench(storms=(Storm(10.0, 1.0, 20.0),)) as it:
+        it.act_until(10.0)
+        it.succession.forgo(TOTAL // 2)
+        (wave,) = it.succession.storms.waves
+        assert (wave.dropped, wave.returned, wave.forgone, wave.is_over) == (TOTAL, 0, TOTAL // 2, False)
+        it.succession.act(it.start + 30.1)
+        it.settle()
+        (wave,) = it.succession.storms.waves
+        assert (wave.dropped, wave.returned, wave.forgone, wave.is_over) == (TOTAL, TOTAL // 2, TOTAL // 2, True)

@@ -108,6 +108,17 @@ def test_storms_are_over_when_everybody_is_back() -> None:
 
 
 @pytest.mark.usefixtures("nodes")
+def test_a_storm_on_a_schedule_that_falls_is_over_when_those_are_back_who_should_be() -> None:
+    words = ("--stage", "2k@1s", "--stage", "400@4s", "--stage", "400@2s", "--storm", "at=2s,drop=100%,return=4s")
+    summary = summary_of(*NODES, *words)
+
+    assert_exact(summary, 400)
+    (storm,) = summary["storms"]
+    assert storm["returned"] + storm["forgone"] == storm["dropped"]
+    assert storm["forgone"] > 0
+
+
+@pytest.mark.usefixtures("nodes")
 def test_who_the_target_drops_comes_back() -> None:
     words = ("--storm", "at=2s,drop=50%,by=target", "--reopen", "--backoff", "200ms-2s", "--require", "storms.returned >= 900")
     summary = summary_of(*NODES, "--total", "2000", "--hold", "5s", *words)

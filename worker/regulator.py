@@ -127,7 +127,7 @@ class Regulator:
         for place in self.connections.close(chosen, reset=self.assignment.reset):
             self.itinerary.give_back(place)
         if self.succession and not self.connections.established:
-            self.succession.seats.forgo(max(self.surplus, 0))
+            self.succession.forgo(max(self.surplus, 0))
 
     def reclaim(self) -> None:
         """Places of connections that were lost, as far as the schedule does not count on them any more.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from itertools import groupby, repeat
 from random import Random
 
@@ -116,8 +117,9 @@ class Seats:
         mark = storm << STORM_SHIFT or errand & STORM
         self.waiting.add(now + self.backoff.wait(tries, self.chance), number << LEG_SHIFT | mark | min(tries + 1, TRIES))
 
-    def forgo(self, count: int) -> None:
-        """Give up so many seats for which nobody is in flight: the schedule has fallen."""
+    def forgo(self, count: int) -> Iterator[int]:
+        """Give up so many seats for which nobody is in flight: the schedule has fallen. Their errands."""
         for _ in range(min(count, self.empty)):
             errand = self.back.pop() if self.back else (self.away or self.waiting).pop()
             self.itinerary.vacate(errand >> LEG_SHIFT)
+            yield errand

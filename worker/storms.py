@@ -96,7 +96,15 @@ class Storms:
 
     def returned(self, errand: int, now: float, took: float) -> None:
         """A successor is established, after a connect that took so long."""
-        mark = (errand & STORM) >> STORM_SHIFT
-        if mark:
-            index = next(index for index in range(self.begun - 1, -1, -1) if self.mark(index) == mark)
+        if (index := self.of(errand)) is not None:
             self.waves[index] += Wave(0, 1, now - self.storms[index].at, took)
+
+    def forgone(self, errand: int) -> None:
+        """A successor is not asked for any more."""
+        if (index := self.of(errand)) is not None:
+            self.waves[index] += Wave(forgone=1)
+
+    def of(self, errand: int) -> int | None:
+        """The storm that an errand is of, by its place."""
+        mark = (errand & STORM) >> STORM_SHIFT
+        return next((index for index in range(self.begun - 1, -1, -1) if self.mark(index) == mark), None) if mark else None

@@ -72,6 +72,11 @@ class Succession:
             dropped = place[2] & ARRIVED and not self.calm
             self.seats.lose(place, elapsed, self.storms.dropped(elapsed) if dropped else 0)
 
+    def forgo(self, count: int) -> None:
+        """Give up so many seats: the schedule has fallen."""
+        for errand in self.seats.forgo(count):
+            self.storms.forgone(errand)
+
     def add_to(self, tally: Tally) -> Tally:
         """What a tally of the connections does not know."""
         seats = self.seats

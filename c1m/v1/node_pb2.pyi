@@ -342,16 +342,18 @@ class Replacement(_message.Message):
     def __init__(self, obituary: _Optional[str] = ..., connections: _Optional[int] = ..., ended_ns: _Optional[int] = ..., after_ns: _Optional[int] = ...) -> None: ...
 
 class StormWave(_message.Message):
-    __slots__ = ("dropped", "returned", "recovered_seconds", "slowest_seconds")
+    __slots__ = ("dropped", "returned", "recovered_seconds", "slowest_seconds", "forgone")
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     RETURNED_FIELD_NUMBER: _ClassVar[int]
     RECOVERED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SLOWEST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FORGONE_FIELD_NUMBER: _ClassVar[int]
     dropped: int
     returned: int
     recovered_seconds: float
     slowest_seconds: float
-    def __init__(self, dropped: _Optional[int] = ..., returned: _Optional[int] = ..., recovered_seconds: _Optional[float] = ..., slowest_seconds: _Optional[float] = ...) -> None: ...
+    forgone: int
+    def __init__(self, dropped: _Optional[int] = ..., returned: _Optional[int] = ..., recovered_seconds: _Optional[float] = ..., slowest_seconds: _Optional[float] = ..., forgone: _Optional[int] = ...) -> None: ...
 
 class SourceLatency(_message.Message):
     __slots__ = ("source", "count", "p50_us", "p99_us", "max_us", "kind")
