@@ -107,7 +107,7 @@ def why_unknown(history: History, connections: int | None) -> str:
     if history.last.slab_bytes is None or history.last.sockets is None:
         return "/proc/meminfo or /proc/net/sockstat cannot be read"
     if not connections:
-        return "no connection was established when it was read"
+        return "no connection was established when it was read, at the end of the hold"
     return "the machine has no more TCP sockets than before the run; it was read once, or others closed theirs"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from c1m.node import Host
@@ -22,6 +22,12 @@ class Findings:
     readings: int = 0
     cost_seconds: float = 0.0  # CPU that the readings took
     unknown: tuple[str, ...] = ()  # what of the kernel's files could not be understood
+
+    def or_fuller(self, other: Cost | None) -> Findings:
+        """With that cost instead, if more connections were open then, or more is known of it."""
+        if other is None or (other.connections or 0) <= (self.cost.connections or 0):
+            return self
+        return replace(self, cost=other)
 
     def observing(self) -> dict[str, Any]:
         """What it cost to know all this. The slab is by whoever lists descriptors; c1m does not."""

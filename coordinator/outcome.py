@@ -11,6 +11,7 @@ from c1m.routes import Address
 from c1m.units import format_duration
 
 from .comparison import Comparison, of_samples
+from .cost import Cost
 from .criteria import Judgement, Vigil
 from .description import TargetDescription, WorkerDescription
 from .diagnosis import Finding
@@ -79,6 +80,7 @@ class Outcome:
     off_schedule: int | None = None  # the most by which the clients missed their schedule in the hold
     widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
     findings: dict[str, Findings] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)  # by node, where the schedule stood still with the most connections
     diagnosis: list[Finding] = field(default_factory=list)
     probed: Probed | None = None  # None: not asked for
     teardown_seconds: float | None = None
@@ -132,13 +134,22 @@ class Outcome:
         return self.target.host if self.target else None
 
     def found(self) -> dict[str, Findings]:
-        """What the hosts have told up to now, by node."""
+        """What the hosts have told up to now, by node; what a connection costs, of when there were the most of them."""
+        return {name: found.or_fuller(self.costs.get(name)) for name, found in self.told_now().items()}
+
+    def told_now(self) -> dict[str, Findings]:
         ledger = self.ledger
         return {
             entry.name: find(entry, self.open_at(entry), host, self.ends_at(host, entry))
             for entry in (ledger.entries if ledger else ())
             if (host := self.host_of(entry.name))
         }
+
+    def note_costs(self) -> None:
+        """The schedule stands still, and may go down from here: what a connection costs now is kept, if it is known."""
+        for name, found in self.told_now().items():
+            if found.cost.connections:
+                self.costs = {**self.costs, name: found.or_fuller(self.costs.get(name)).cost}
 
     def open_at(self, entry: Entry) -> int:
         """Connections that have an end at a node."""

@@ -174,7 +174,7 @@ class Run:
             schedule = self.ledger.schedule
             if len(self.ledger.revisions) > 1:
                 self.watch.say(retarget_sentence(self.ledger.revisions[-1]))
-            for rest in () if self.spec.turnover else rests(schedule):  # nothing to compare exactly while it moves
+            for rest in rests(schedule):
                 if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
                     await self.rest(rest)
             await self.follow_until(math.inf, schedule)
@@ -198,10 +198,17 @@ class Run:
         return not await self.watch.wait(self.doing, over, share, seconds)
 
     async def rest(self, rest: Rest) -> None:
-        """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing."""
+        """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing.
+
+        Where connections come and go all the same, there is nothing to compare exactly.
+        """
+        if self.spec.turnover:
+            self.outcome.note_costs()
+            return
         schedule, comparison = self.ledger.schedule, await self.comparer.compare()
         if self.elapsed < rest.end and self.ledger.schedule is schedule:
             self.outcome.rests.append((rest, comparison))
+            self.outcome.note_costs()
 
     async def hold(self, since: float) -> bool:
         """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up.

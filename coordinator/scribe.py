@@ -38,6 +38,7 @@ NOTICED = (
     "off_schedule",
     "widest_gap",
     "findings",
+    "costs",
     "diagnosis",
     "probed",
     "teardown_seconds",

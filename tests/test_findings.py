@@ -85,6 +85,15 @@ def test_findings_are_of_the_last_reading() -> None:
     }
 
 
+def test_what_a_connection_costs_is_of_when_there_were_the_most_of_them() -> None:
+    full, few, none = (find(entry({}, {}, {}), connections, HOST) for connections in (10, 4, 0))
+
+    assert full.or_fuller(few.cost) == full.or_fuller(None) == full
+    assert few.or_fuller(full.cost).cost == none.or_fuller(full.cost).cost == full.cost
+    assert none.or_fuller(full.cost).levels == none.levels
+    assert "no connection was established" in none.or_fuller(None).cost.unknown[0]
+
+
 def test_a_node_that_sent_no_reading_has_no_findings_but_a_reason() -> None:
     found = find(entry(), 10, HOST)
 

@@ -73,6 +73,7 @@ def test_up_and_held_and_down_and_up_again() -> None:
     assert_followed(summary, 1200 + 500, 800)
     assert summary["workers"][0]["shards"] > 1
     assert [stage["total"] for stage in summary["stages"]] == [1200, 1200, 300, 300, 800]
+    assert summary["target"]["memory"]["connections"] == 1200
     (rest,) = summary["reconciliation"]["at_rests"]
     assert (rest["total"], rest["client_established"], rest["kernel_established"]) == (1200, 1200, 1200)
     assert all(stage["reached_seconds"] >= stage["due_seconds"] - stage["within_seconds"] for stage in summary["stages"])
