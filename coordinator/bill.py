@@ -91,7 +91,7 @@ def caches(cost: dict[str, Any]) -> Table:
             f"{cache['objects_per_connection']:.2f}",
             f"{cache['object_bytes']:,}",
             f"{cache['bytes_per_connection']:,.0f} B",
-            escape(cache["role"] or "nothing of a connection's, by its name"),
+            escape(cache["role"] or "no part of a connection, by its name"),
         )
     if left := [cache["bytes_per_connection"] for cache in cost["caches"] if cache not in told]:
         table.add_row(f"{len(left)} more", "", "", f"{sum(left):,.0f} B", "in the summary as JSON")

@@ -200,7 +200,8 @@ def nodes(summary: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     latencies = (f"{LABELS[kind]} p99" for kind in kinds)
     for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *latencies):
-        table.add_column(column, justify="left" if column == "node" else "right", overflow="fold")
+        table.add_column(column, justify="left" if column == "node" else "right")
+    table.columns[0].overflow = "fold"  # names are told apart by their ends
     for worker in workers:
         row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
         table.add_row(*row, *(p99(worker[kind]) for kind in kinds))
