@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from _socket import AF_INET, SOCK_STREAM, socket
+from functools import partial
 
 import trio
 
-from c1m import link
+from c1m import link, rehearsal
 from c1m.addresses import AddressBlock, AddressPool
 from c1m.carrier import name_thread
 from c1m.dealing import Share
@@ -19,7 +20,7 @@ from c1m.schedule import Schedule, Stage
 from .assignment import ShardAssignment
 from .shard import Shard
 
-REHEARSALS, CONNECTIONS = 20, 40  # CPython specialises what has run some times, and then leaves it alone
+CONNECTIONS = 40
 LOOPBACK = AddressPool((AddressBlock(127 << 24 | 1, 1, 4),))
 PORTS = PortRanges(((1024, 65535),))
 
@@ -39,8 +40,7 @@ def rehearse() -> None:
 
     What is written to pages meanwhile, no shard has to write to a copy of its own: 420 kB less for each.
     """
-    for _ in range(REHEARSALS):
-        trio.run(perform)
+    rehearsal.rehearse(partial(trio.run, perform))
 
 
 async def perform() -> None:
