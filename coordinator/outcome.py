@@ -167,7 +167,9 @@ class Outcome:
             for each in self.ledger.workers
             if not each.lost and (at := self.host_of(each.name)) and at.boot_id == host.boot_id
         ]
-        return 1 + sum(self.open_at(each) for each in here) / max(self.open_at(entry), 1)
+        established = max(self.open_at(entry), 1)
+        accepted = established if entry.lost else min(entry.sample.tally.open, established)  # a ghost has no socket there
+        return (accepted + sum(self.open_at(each) for each in here)) / established
 
     def as_of_now(self) -> Outcome:
         """This run as if its hold ended now, by what samples say; nobody is asked anything."""

@@ -283,8 +283,12 @@ def test_the_document_tells_what_each_side_counted_and_what_it_took() -> None:
     assert (target["pss_bytes_per_connection"], target["unknown"]) == (None, ["memory: /proc is hidden"])
 
 
-@pytest.mark.parametrize(("make", "ends"), [(finished, 2.0), (lost, 1.0)])
-def test_ends_of_a_lost_workers_connections_are_not_counted_on_the_targets_machine(make: Make, ends: float) -> None:
+def haunted() -> Outcome:
+    return finished(server_open=TOTAL // 4)
+
+
+@pytest.mark.parametrize(("make", "ends"), [(finished, 2.0), (haunted, 1.25), (lost, 1.0)])
+def test_ends_on_the_targets_machine_are_neither_ghosts_nor_a_lost_workers(make: Make, ends: float) -> None:
     outcome = make()
     host: Any = SimpleNamespace(boot_id="one machine")
     node: Any = SimpleNamespace(host=host)
