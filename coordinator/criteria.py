@@ -76,9 +76,11 @@ class Judgement:
         }
 
 
-def judge(criterion: Criterion, summary: Mapping[str, Any]) -> Judgement:
+def judge(criterion: Criterion, summary: Mapping[str, Any], *, unknown_last: bool = False) -> Judgement:
     """Of workers each has to meet it; the first that does not decides."""
     values = criterion.figure.values(summary)
+    if unknown_last:
+        values = sorted(values, key=lambda item: item[1] is None)
     for whose, value in values:
         if value is None or not criterion.met_by(value):
             return Judgement(criterion, False, value, complaint(criterion, whose, value, summary))
@@ -146,15 +148,18 @@ class Vigil:
     @property
     def watching(self) -> bool:
         """Whether there is one that can still be broken."""
-        return any(criterion not in self.judgements or self.judgements[criterion].met for criterion in self.criteria)
+        return any(not self.is_broken(criterion) for criterion in self.criteria)
+
+    def is_broken(self, criterion: Criterion) -> bool:
+        return criterion in self.judgements and self.judgements[criterion].broken_at_seconds is not None
 
     def look(self, seconds: float, summary: Mapping[str, Any]) -> None:
-        """``seconds`` since the start. What was once broken stays so."""
+        """``seconds`` since the start. What was once broken stays so; a latency of which nothing has come yet is not broken."""
         for criterion in self.criteria:
-            if criterion in self.judgements and not self.judgements[criterion].met:
+            if self.is_broken(criterion):
                 continue
-            found = judge(criterion, summary)
-            if not found.met:
+            found = judge(criterion, summary, unknown_last=True)
+            if not found.met and not (found.value is None and criterion.figure.is_unmeasured(summary)):
                 told = f"{found.reason}, {seconds:.1f} s after the start"
                 found = Judgement(criterion, False, found.value, told, round(seconds, 2))
             self.judgements[criterion] = found

@@ -49,7 +49,7 @@ UNITS = (
     ("_percent", Kind.PERCENT, 1),
     ("_per_second", Kind.RATE, 1),
 )
-LEFT_OUT = ("_at_hold_end", *(unit for unit, _, _ in UNITS))  # by people, when they name a figure
+LEFT_OUT = ("_at_hold_end", "_through_hold", *(unit for unit, _, _ in UNITS))  # by people, when they name a figure
 
 SPREAD = ("count", "min", "p50", "p90", "p99", "p999", "max")  # of every latency
 EACH = "*"  # whatever was counted there by name
@@ -171,6 +171,12 @@ class Figure:
             return None
         chosen = tuple(word if own == EACH else own for own, word in zip(ending, words, strict=True))
         return Figure(self.path[: -len(words)] + chosen)
+
+    def is_unmeasured(self, summary: Mapping[str, Any]) -> bool:
+        """Whether it is of something of which nothing has come yet, from a worker at least."""
+        if self.path[-1] not in SPREAD:
+            return False
+        return any(count == 0 for _, count in Figure((*self.path[:-1], "count")).values(summary))
 
     def values(self, summary: Mapping[str, Any]) -> list[tuple[str, float | None]]:
         """(whose, value) of each worker, stage or row, or of one with "" for whose; None is unknown."""

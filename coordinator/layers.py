@@ -29,6 +29,8 @@ EXCLUDING = (
     ("payload", "send"),
     ("payload", "send_hex"),
     ("heartbeat", "trickle"),
+    ("payload", "trickle"),
+    ("expect", "trickle"),
 )
 TOGETHER = frozenset({"target", "endpoint"})  # ... but these: the target observes the endpoint's host
 OF_TRICKLE = ("send", "send_hex")

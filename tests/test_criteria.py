@@ -72,6 +72,7 @@ def test_any_text_is_a_criterion_or_a_sentence(text: str) -> None:
         ("counters.ListenOverflows", "target.kernel.counters.ListenOverflows"),
         ("ramp", "ramp_seconds"),
         ("storms.slowest_connect", "storms.slowest_connect_us"),
+        ("widest_off_schedule", "widest_off_schedule_through_hold"),
         ("probes_sent", "keepalive.probes_sent"),
         ("held_back", "pushes.held_back"),
         ("slowest.connect_p99", "sources.slowest.connect_p99_us"),
@@ -230,6 +231,32 @@ def test_what_is_required_always_stays_broken() -> None:
     found = vigil.judgement(criterion)
     assert (found.met, found.value, found.broken_at_seconds) == (False, 4, 2.0)
     assert found.reason == "required always established >= 5, and established was 4, 2.0 s after the start"
+
+
+def test_a_latency_of_which_nothing_has_come_yet_is_not_broken() -> None:
+    """Of heartbeats with an interval of a minute nothing comes for some time."""
+    criterion = parse("always heartbeat_rtt.p99 < 5ms")
+    vigil = Vigil([criterion])
+    vigil.look(1.0, {"heartbeat_rtt_us": {"count": 0}})
+    nothing = vigil.judgement(criterion)
+    assert (nothing.met, nothing.value, nothing.broken_at_seconds) == (False, None, None)
+    assert nothing.reason.endswith("unknown, hence not met: nothing was measured")
+
+    vigil.look(2.0, {"heartbeat_rtt_us": {"count": 3, "p99": 4_000}})
+    assert vigil.judgement(criterion).met
+    vigil.look(3.0, {"heartbeat_rtt_us": {"count": 9, "p99": 6_000}})
+    assert vigil.judgement(criterion).broken_at_seconds == 3.0
+    assert not vigil.watching
+
+
+def test_of_several_workers_one_that_breaks_it_is_found_behind_one_of_which_nothing_came() -> None:
+    rtts: tuple[dict[str, int], ...] = ({"count": 0}, {"count": 1, "p99": 6_000})
+    workers = [{"node": f"w{number}", "heartbeat_rtt_us": rtt} for number, rtt in enumerate(rtts)]
+    vigil = Vigil([parse("always workers.heartbeat_rtt.p99 < 5ms")])
+    vigil.look(1.0, {"workers": workers})
+
+    (found,) = vigil.judgements.values()
+    assert (found.value, found.broken_at_seconds) == (6_000, 1.0)
 
 
 def test_without_a_hold_nothing_was_always_so() -> None:

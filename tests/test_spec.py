@@ -135,7 +135,7 @@ def test_storms_in_a_file() -> None:
         ({"lifetime": "fixed:0s"}, "--lifetime"),
         ({"trickle": "1/s", "server_push": "1/s"}, "is echoed"),
         ({"send": "x"}, "--trickle"),
-        ({"trickle": "1/s", "payload": 64}, "--heartbeat"),
+        ({"trickle": "1/s", "payload": 64}, "exclude"),
         ({"trickle": "1/s", "send": "x" * 65_537}, "--trickle"),
         ({"trickle": "1/s", "heartbeat": "5s"}, "exclude"),
     ],
@@ -143,6 +143,12 @@ def test_storms_in_a_file() -> None:
 def test_words_that_mean_nothing_alone_are_named(layer: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named):
         make_spec([("flags", {"total": 5, **layer})])
+
+
+def test_a_trickle_takes_the_place_of_heartbeats_and_all_that_belongs_to_them() -> None:
+    spec = make_spec([("flags", {"trickle": "2/s"}), ("file", {"total": 7, "heartbeat": "5s", "payload": 99, "expect": "any"})])
+
+    assert (spec.trickle, spec.heartbeat, spec.payload, spec.expect) == (2.0, 0.0, None, None)
 
 
 def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
