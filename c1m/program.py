@@ -44,13 +44,13 @@ async def serve(
     ``tls``: the directory of its certificate; None: without. A node of a parent's own has no log of commands: they are its.
     """
     raise_to_hard()  # children inherit it
-    credentials = server_credentials(name, tls) if tls else None
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
         before_children()  # the zygote is there by now, and keeps its place; gRPC's threads are not, and follow this one
         control = make(made, nursery)
         gate = Gate(name, control.owner_of, secured=bool(tls), says=not with_parent)
         seam = Seam()
-        with told(name):  # not before there is a zygote, whose children keep their stderr
+        with told(name):  # not before there is a zygote, whose children keep their stderr; from here on gRPC's core may speak
+            credentials = server_credentials(name, tls) if tls else None
             async with serving(listen, lambda server: add(control, seam, server), gate, credentials) as address:
                 print(f"{READY}{address}", flush=True)
                 await told_to_leave(with_parent=with_parent)

@@ -234,6 +234,11 @@ def test_lines_of_the_core(line: str, sentence: str | None) -> None:
     assert found == sentence if not sentence else (found or "").startswith(sentence)
 
 
+def test_a_log_has_no_words_of_the_core_of_its_own(world: World) -> None:
+    for log in world.logs.values():
+        assert [line for line in log.read_text().splitlines() if "log.cc" in line] == []
+
+
 def test_a_run_with_certificates_that_are_renewed_between_two(world: World, tmp_path: Path) -> None:
     config = tmp_path / "c1m.toml"
     config.write_text(
