@@ -94,7 +94,15 @@ def complaint(criterion: Criterion, whose: str, value: float | None, summary: Ma
     if value is None:
         why = why_unknown(criterion.figure, whose, summary)
         return f"required {criterion}, and {criterion.name}{at} is unknown, hence not met: {why}"
-    return f"required {criterion}, and {criterion.name}{at} was {criterion.figure.format(value)}"
+    return f"required {criterion}, and {criterion.name}{at} was {criterion.figure.format(value)}{of_a_peak(criterion, summary)}"
+
+
+def of_a_peak(criterion: Criterion, summary: Mapping[str, Any]) -> str:
+    """A schedule may have gone down from what was asked for: then another figure was meant, perhaps."""
+    peak = summary.get("established_peak")
+    if criterion.always or str(criterion.figure) != "established_at_hold_end" or not peak or not criterion.met_by(peak):
+        return ""
+    return f" at the end of the hold; established_peak was {peak:,}"
 
 
 def why_unknown(figure: Figure, whose: str, summary: Mapping[str, Any]) -> str:

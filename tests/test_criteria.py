@@ -189,6 +189,15 @@ def test_of_several_workers_the_one_that_is_not_as_required_decides() -> None:
     assert found.reason == "required workers.failed < 2, and workers.failed of w2 was 2"
 
 
+def test_where_the_schedule_went_down_again_the_peak_is_told() -> None:
+    summary = {"established_peak": 1_000, "established_at_hold_end": 0}
+
+    assert judge(parse("established >= 999"), summary).reason == (
+        "required established >= 999, and established was 0 at the end of the hold; established_peak was 1,000"
+    )
+    assert judge(parse("established >= 2k"), summary).reason == "required established >= 2k, and established was 0"
+
+
 def test_every_storm_and_every_source_of_every_worker_has_to_meet_it() -> None:
     storms = [{"slowest_connect_us": 900_000}, {"slowest_connect_us": 1_200_000}]
     rows = [{"source": "10.0.0.1", "connect_p99_us": 70}, {"source": "10.0.0.2", "connect_p99_us": 90}]
