@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 PATIENCE_SECONDS = 60.0  # for what takes a moment: the machine may be slow, and full of work
 READY = "listening on "
@@ -46,6 +47,14 @@ def first_line(process: subprocess.Popen[str]) -> str:
 def run_coord(*words: str, inside: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
     command = [*inside, sys.executable, "-m", "c1m.coordinator", "run", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env={**os.environ, **environment})
+
+
+def summary_of(*words: str) -> dict[str, Any]:
+    """Of a run, which says it alone on stdout."""
+    ended = run_coord(*words, "--json", "-")
+    assert ended.stdout, ended.stderr
+    summary: dict[str, Any] = json.loads(ended.stdout)
+    return summary
 
 
 @contextmanager

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journals import coord, doing, known, shown
 from programs import children_of, coordinator, eventually, node
-from test_journal import coord, shown
 
 from c1m.coordinator.authority import found_authority
 from c1m.coordinator.replay import replay
 from c1m.coordinator.shelf import Shelf
-from c1m.coordinator.summary import summarise
 from c1m.errors import UsageError
 from c1m.kernel import sockdiag
 from c1m.roles import Bearer, Role
@@ -49,18 +48,6 @@ def assert_free(fleet: list[Process]) -> None:
         assert eventually(lambda: len(children_of(each.pid)) == 1), children_of(each.pid)  # the zygote
     ports = [(port, port) for port in range(DATA_PORTS[0], DATA_PORTS[1] + 1)]
     assert sum(sockdiag.count_by_port(ports, "local", 4).values()) == 0
-
-
-def known(directory: Path) -> dict[str, Any]:
-    """What the journal tells of its only run by now."""
-    with suppress(UsageError):
-        return summarise(replay(Shelf(directory).find("")))
-    return {}
-
-
-def doing(summary: dict[str, Any]) -> str:
-    turns = (summary.get("timeline") or {"turns": []})["turns"]
-    return str(turns[-1]["doing"]) if turns else ""
 
 
 def kill_when(process: Process, directory: Path, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from programs import holding_at, node, run_coord, until_it_says
+from programs import holding_at, node, run_coord, summary_of, until_it_says
 
 # Ports and sources of this file's own, so that nothing else's sockets are counted or in the way.
 WORKER, TARGET = "127.0.0.1:24110", "127.0.0.1:24120"
@@ -37,11 +37,6 @@ def holding(*words: str) -> AbstractContextManager[subprocess.Popen[str]]:
 
 def stranger() -> socket.socket:
     return socket.create_connection(("127.0.0.1", DATA_PORT), timeout=30)
-
-
-def summary_of(*words: str) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads(run_coord(*words, "--json", "-").stdout)
-    return summary
 
 
 def assert_all_agree(summary: dict[str, Any], total: int) -> None:

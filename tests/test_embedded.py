@@ -8,17 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-def coord(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
-
-
-def summary_of(*words: str) -> dict[str, Any]:
-    """The summary, which is alone on stdout."""
-    found: dict[str, Any] = json.loads(coord(*words, "--json", "-").stdout)
-    return found
+from programs import run_coord, summary_of
 
 
 def test_every_count_agrees() -> None:
@@ -58,7 +48,7 @@ def test_two_runs_back_to_back_need_no_waiting() -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_a_code(words: tuple[str, ...], code: int, tmp_path: Path) -> None:
-    ended = coord(*words, "--json", str(tmp_path / "summary.json"))
+    ended = run_coord(*words, "--json", str(tmp_path / "summary.json"))
 
     assert ended.returncode == code
     assert "Traceback" not in ended.stderr

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from journals import doing, known, shown
 from programs import all_gone, children_of, coordinator, eventually
-from test_attach import doing, known
-from test_journal import shown
 
 from c1m.coordinator.embedded import LEAVE_SECONDS
 

@@ -17,16 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import children_of, coordinator, eventually, node, run_coord
+from programs import children_of, coordinator, eventually, node, summary_of
 
 WORKER, TARGET = "127.0.0.1:24410", "127.0.0.1:24420"
 NODES = ("--worker", WORKER, "--target", TARGET)
 COUNTS = ("sent", "answered", "missing", "cut_off", "under_way")
-
-
-def summary_of(*words: str) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads(run_coord(*words, "--json", "-").stdout)
-    return summary
 
 
 def assert_every_beat_is_accounted_for(beats: dict[str, int]) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journals import coord, shown
 from programs import all_gone, children_of, coordinator, eventually, node, run_coord
 
 from c1m.coordinator.contents import contents_of
@@ -24,18 +24,6 @@ from c1m.coordinator.summary import summarise
 from c1m.errors import UsageError
 
 WORKER, OTHER, TARGET = "127.0.0.1:24410", "127.0.0.1:24411", "127.0.0.1:24420"
-
-
-def coord(command: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "c1m.coordinator", command, *words, "--journal", str(directory)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
-
-
-def shown(directory: Path, *words: str) -> dict[str, Any]:
-    told = coord("show", directory, *words, "--json", "-")
-    summary: dict[str, Any] = json.loads(told.stdout)
-    assert told.returncode == summary["exit_code"]
-    return summary
 
 
 def states(directory: Path) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import coordinator, node, run_coord
+from programs import coordinator, node, summary_of
 
 from c1m.coordinator.commands.retarget import call
 from c1m.coordinator.fleet import Worker
@@ -47,13 +47,6 @@ def fleet() -> Iterator[None]:
 
 def stages(*words: str) -> tuple[str, ...]:
     return tuple(word for stage in words for word in ("--stage", stage))
-
-
-def summary_of(*words: str) -> dict[str, Any]:
-    ended = run_coord(*words, "--json", "-")
-    assert ended.stdout, ended.stderr
-    summary: dict[str, Any] = json.loads(ended.stdout)
-    return summary
 
 
 def assert_followed(summary: dict[str, Any], due: int, left: int) -> None:

@@ -8,7 +8,7 @@ from statistics import quantiles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_embedded import summary_of
+from programs import summary_of
 from test_summary import WORKER
 
 from c1m.coordinator.entry import Entry

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from test_embedded import summary_of
+from programs import summary_of
 
 from c1m.worker.troubles import FAILED, MOST_SOURCES, OTHERS, Troubles
 

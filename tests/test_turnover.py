@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import all_gone, children_of, coordinator, node, run_coord
+from programs import all_gone, children_of, coordinator, node, summary_of
 
 from c1m.kernel import sockdiag
 
@@ -38,13 +38,6 @@ def target(address: str, ports: tuple[int, int], inside: tuple[str, ...] = ()) -
 def nodes() -> Iterator[None]:
     with node("worker", "--listen", WORKER, *SOURCES), target(TARGET, DATA_PORTS):
         yield
-
-
-def summary_of(*words: str) -> dict[str, Any]:
-    ended = run_coord(*words, "--json", "-")
-    assert ended.stdout, ended.stderr
-    summary: dict[str, Any] = json.loads(ended.stdout)
-    return summary
 
 
 def left_behind() -> dict[int, int]:
