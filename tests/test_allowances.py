@@ -13,7 +13,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import coordinator, node, run_coord
+from programs import coordinator, node, run_coord, until_it_says
 
 from c1m.backoff import Backoff
 from c1m.dealing import Share
@@ -284,7 +284,7 @@ def test_a_target_takes_only_what_comes_from_the_runs_sources(tmp_path: Path) ->
             socket.create_connection(("127.0.0.1", 24_400), 30)
         with coordinator(*words) as run:
             assert run.stderr is not None
-            assert any(line.startswith("holding") for line in run.stderr)
+            until_it_says(run, "holding")
             try:  # the reset may come before connect() has returned
                 with socket.create_connection(("127.0.0.1", 24_400), 30) as stranger:
                     heard = stranger.recv(1)

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import pytest
 from lab import address, lab
-from programs import coordinator, node, run_coord
+from programs import coordinator, node, run_coord, until_it_says
 
 from c1m.proof import ANSWER_BYTES, answer, challenge
 from c1m.rpc import CHANNEL_OPTIONS
@@ -117,7 +117,7 @@ def test_a_crowd_from_elsewhere_keeps_nobody_of_the_run_out(tmp_path: Path) -> N
     ):
         assert run.stderr is not None
         with crowd(DATA_PORT):
-            assert any(line.startswith("holding") for line in run.stderr)
+            until_it_says(run, "holding")
         run.stderr.read()
         run.wait(60)
 

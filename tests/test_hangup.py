@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from journals import doing, known, shown
-from programs import all_gone, children_of, coordinator, eventually
+from programs import all_gone, children_of, coordinator, eventually, until_it_says
 
 from c1m.coordinator.embedded import LEAVE_SECONDS
 
@@ -69,10 +69,10 @@ def test_c_twice_leaves_at_once_and_nothing_behind(tmp_path: Path) -> None:
     words = ("--total", "400", "--hold", "60s", "--close-rate", "1", "--journal", str(tmp_path))
     with coordinator(*words) as process:
         assert process.stderr is not None
-        assert any(line.startswith("holding") for line in process.stderr)
+        until_it_says(process, "holding")
         nodes = list(children_of(process.pid))
         process.send_signal(signal.SIGINT)
-        assert any(line.startswith("closing") for line in process.stderr)
+        until_it_says(process, "closing")
         process.send_signal(signal.SIGINT)
         assert all_gone(nodes, 0.9 * LEAVE_SECONDS)  # none was killed for taking its time
         said = process.stderr.read()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import children_of, coordinator, eventually, node, summary_of
+from programs import children_of, coordinator, eventually, node, summary_of, until_it_says
 
 WORKER, TARGET = "127.0.0.1:24410", "127.0.0.1:24420"
 NODES = ("--worker", WORKER, "--target", TARGET)
@@ -83,7 +83,7 @@ def test_a_server_that_is_stopped_answers_nothing_and_everything_is_said_of_it(t
     words = (*NODES, "--total", "100", "--heartbeat", "1s", "--hold", "5s", "--json", str(told))
     with node("worker", "--listen", WORKER), node("target", "--listen", TARGET) as target, coordinator(*words) as coord:
         assert coord.stderr is not None
-        assert any(line.startswith("holding") for line in coord.stderr)
+        until_it_says(coord, "holding")
         acceptors = [pid for pid, name in children_of(target.pid).items() if name.startswith("c1m-acceptor")]
         for acceptor in acceptors:
             os.kill(acceptor, signal.SIGSTOP)
@@ -198,7 +198,7 @@ def test_keepalive_timers_are_spread_over_the_interval(tmp_path: Path) -> None:
     target = ("--listen", TARGET, "--bind", "127.0.0.1", "--ports", f"{port}")
     with node("worker", "--listen", WORKER), node("target", *target), coordinator(*words) as coord:
         assert coord.stderr is not None
-        assert any(line.startswith("holding") for line in coord.stderr)
+        until_it_says(coord, "holding")
         assert eventually(lambda: len(timers(port)) == 100)
         found = timers(port)
         coord.stderr.read()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from journals import coord, shown
-from programs import all_gone, children_of, coordinator, eventually, node, run_coord
+from programs import all_gone, children_of, coordinator, eventually, node, run_coord, until_it_says
 
 from c1m.coordinator.contents import contents_of
 from c1m.coordinator.journal import Journal, Record, is_written, read_only
@@ -75,7 +75,7 @@ def test_what_was_lost_is_shown_again(tmp_path: Path) -> None:
         ) as process,
     ):
         assert process.stderr is not None
-        assert any(line.startswith("holding") for line in process.stderr)
+        until_it_says(process, "holding")
         other.kill()
         assert any(line.startswith("lost: ") for line in process.stderr)
         process.send_signal(signal.SIGINT)

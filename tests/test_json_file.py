@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from programs import coordinator
+from programs import coordinator, until_it_says
 
 from c1m.coordinator.json_file import check_writable, write_whole
 from c1m.errors import UsageError
@@ -102,9 +102,7 @@ def test_stdout_by_its_path_has_the_document_and_then_the_report(tmp_path: Path)
 def test_a_killed_coordinator_leaves_no_summary_that_is_none(tmp_path: Path) -> None:
     told = tmp_path / "summary.json"
     with coordinator("--total", "100", "--hold", "60s", "--json", str(told)) as process:
-        assert process.stderr is not None
-        while not process.stderr.readline().startswith("holding"):
-            assert process.poll() is None
+        until_it_says(process, "holding")
         process.kill()
         process.wait()
 

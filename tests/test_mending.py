@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import PATIENCE_SECONDS, children_of, coordinator, node, running
+from programs import PATIENCE_SECONDS, children_of, coordinator, node, running, until_it_says
 
 from c1m.child import STUCK_SECONDS
 from c1m.coordinator.assignment import ShardSettings
@@ -282,7 +282,7 @@ def run_and_kill(pids: Iterable[int], name: str, fleet: tuple[str, str], told: P
     nodes = ("--worker", fleet[0], "--target", fleet[1])
     with coordinator(*nodes, "--total", "2000", "--json", str(told), *words) as coord:
         assert coord.stderr is not None
-        assert any(line.startswith("holding") for line in coord.stderr)
+        until_it_says(coord, "holding")
         below = {pid: called for node_pid in pids for pid, called in children_of(node_pid).items()}
         os.kill(next(pid for pid, called in below.items() if called == name), signal.SIGKILL)
         assert "killed by SIGKILL" in coord.stderr.read()  # at once, and not only in the summary

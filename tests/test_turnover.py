@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import all_gone, children_of, coordinator, node, summary_of
+from programs import all_gone, children_of, coordinator, node, summary_of, until_it_says
 
 from c1m.kernel import sockdiag
 
@@ -174,7 +174,7 @@ def test_an_acceptor_that_strangers_fill_does_not_wedge_turnover(tmp_path: Path)
         coordinator(*OWN_NODES, *words) as coord,
     ):
         assert coord.stderr is not None
-        assert any(line.startswith("holding") for line in coord.stderr)
+        until_it_says(coord, "holding")
         with ExitStack() as strangers:
             for port in range(OWN_DATA_PORTS[0], OWN_DATA_PORTS[1] + 1):
                 with ExitStack() as some:
