@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from lab import Lab, address
-from programs import children_of, coordinator, first_line, node
+from programs import children_of, coordinator, first, first_line, node
 
 FORCED = [  # the marks of every test that does so
     pytest.mark.netns,
@@ -28,10 +28,6 @@ FORCED = [  # the marks of every test that does so
 ]
 
 WORKER, TARGET = "worker", "target"
-# Where a machine is full of other work nodes wait for a CPU, which is a cause of its own: these run before the others. Niceness
-# is not enough for that, since others' nodes have it as well; not every container lets its root have what is.
-REALTIME, NICE = ("chrt", "--rr", "1"), ("nice", "-n", "-20")
-FIRST = REALTIME if subprocess.run([*REALTIME, "true"], check=False, capture_output=True).returncode == 0 else NICE
 PACED = ("--total", "8000", "--ramp", "8s")  # long enough for a test that is late to do something to a run that opens
 FEW = 600  # descriptors, which a process of a paced run has in use a second after it began, or later
 
@@ -70,12 +66,13 @@ def a_fleet(
     in_worker: Sequence[str] = (),
     control_port: int = 7101,
 ) -> Iterator[Fleet]:
+    """Its nodes run before what else the machine does: to wait for a CPU is a cause of its own."""
     allow = ("--allow", "10.0.0.0/8")  # servers that are no target of c1m's, and targets that cannot be reached
     listen_worker = ("--listen", f"{address('worker1')}:{control_port}", "--insecure", *allow)
     listen_target = ("--listen", f"{address('target')}:{control_port + 100}", "--insecure")
     with (
-        node("worker", *worker, *listen_worker, inside=[*(in_worker or hosts.inside("worker1")), *FIRST]) as client,
-        node("target", *target, *listen_target, inside=[*(in_target or hosts.inside("target")), *FIRST]) as server,
+        node("worker", *worker, *listen_worker, inside=[*(in_worker or hosts.inside("worker1")), *first()]) as client,
+        node("target", *target, *listen_target, inside=[*(in_target or hosts.inside("target")), *first()]) as server,
     ):
         yield Fleet(hosts, client, server, control_port)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, address, lab
-from programs import children_of, coordinator, eventually, node
+from programs import children_of, coordinator, eventually, first, node, until_it_says
 
 CONTROL = f"{address('worker1')}:7100"
 NODES = ("--worker", CONTROL, "--target", f"{address('target')}:7200")
@@ -39,22 +40,37 @@ def stopped(_: Lab, worker: Process) -> Iterator[None]:
 @contextmanager
 def cut_off(hosts: Lab, _: Process) -> Iterator[None]:
     """Its packets are dropped, and nobody is told."""
-    subprocess.run(hosts.inside("worker1", "nft", "-f", "-"), input=SWALLOW, text=True, check=True, timeout=20)
+    subprocess.run(hosts.inside("worker1", *first(), "nft", "-f", "-"), input=SWALLOW, text=True, check=True, timeout=20)
     try:
         yield
     finally:
-        subprocess.run(hosts.inside("worker1", "nft", "flush", "ruleset"), check=True, timeout=20)
+        subprocess.run(hosts.inside("worker1", *first(), "nft", "flush", "ruleset"), check=True, timeout=20)
 
 
-def calls(hosts: Lab) -> set[str]:
-    """The coordinator's connections to the worker, those that are being made included, by their ports."""
-    told = subprocess.check_output(hosts.inside("coord", "ss", "-Htan", "dst", CONTROL), text=True, timeout=20)
-    return {line.split()[3] for line in told.splitlines()}
+@contextmanager
+def fleet(hosts: Lab) -> Iterator[Process]:
+    """A worker, beside a target. These, who calls them and what happens to them wait for no CPU: from a stream that is given up
+    to a node that is lost it is a second."""
+    listen_target = ("--bind", address("target"), "--listen", NODES[3], "--insecure")
+    with (
+        node("target", *listen_target, inside=hosts.inside("target", *first())),
+        node("worker", "--listen", CONTROL, "--insecure", inside=hosts.inside("worker1", *first())) as worker,
+    ):
+        yield worker
 
 
-def until_called_anew(hosts: Lab, before: set[str], coord: Process) -> None:
+def calls(coord: Process) -> set[str]:
+    """A coordinator's connections to the worker, those that are being made included, by their own addresses and ports."""
+    host, _, port = CONTROL.partition(":")
+    remote = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{int(port):04X}"  # as /proc writes it on such a machine
+    of_its_namespace = Path(f"/proc/{coord.pid}/net")
+    rows = [line.split() for name in ("tcp", "tcp6") for line in (of_its_namespace / name).read_text().splitlines()]
+    return {row[1] for row in rows if row[2].endswith(remote)}  # gRPC's are ::ffff:10.200.0.3
+
+
+def until_called_anew(before: set[str], coord: Process) -> None:
     """What was called is given up, and called over other connections."""
-    while not calls(hosts) - before:
+    while not calls(coord) - before:
         assert coord.poll() is None
         time.sleep(0.02)  # a bounded poll: the coordinator does not outlive its run
 
@@ -66,18 +82,13 @@ def test_a_node_that_is_back_before_it_is_lost_goes_on(
 ) -> None:
     """Calls that wait for its answer meanwhile are made again, as its samples are."""
     told = tmp_path / "summary.json"
-    with (
-        lab() as hosts,
-        node("target", "--bind", address("target"), "--listen", NODES[3], "--insecure", inside=hosts.inside("target")),
-        node("worker", "--listen", CONTROL, "--insecure", inside=hosts.inside("worker1")) as worker,
-        coordinator(*NODES, "--total", "500", "--hold", hold, "--json", str(told), inside=hosts.inside("coord")) as coord,
-    ):
+    words = (*NODES, "--total", "500", "--hold", hold, "--json", str(told))
+    with lab() as hosts, fleet(hosts) as worker, coordinator(*words, inside=hosts.inside("coord", *first())) as coord:
         assert coord.stderr is not None
-        while not coord.stderr.readline().startswith("holding"):
-            assert coord.poll() is None
-        before = calls(hosts)
+        until_it_says(coord, "holding")
+        before = calls(coord)
         with stall(hosts, worker):
-            until_called_anew(hosts, before, coord)
+            until_called_anew(before, coord)
         said = coord.stderr.read()
         code = coord.wait(60)
 
@@ -92,19 +103,16 @@ def test_a_node_that_is_silent_while_it_prepares_is_asked_again(
     stall: Callable[[Lab, Process], AbstractContextManager[None]], tmp_path: Path
 ) -> None:
     told = tmp_path / "summary.json"
-    with (
-        lab() as hosts,
-        node("target", "--bind", address("target"), "--listen", NODES[3], "--insecure", inside=hosts.inside("target")),
-        node("worker", "--listen", CONTROL, "--insecure", inside=hosts.inside("worker1")) as worker,
-    ):
+    words = (*NODES, "--total", "500", "--hold", "1s", "--json", str(told))
+    with lab() as hosts, fleet(hosts) as worker:
         (zygote,) = children_of(worker.pid)
         os.kill(zygote, signal.SIGSTOP)  # it forks no shard yet
-        with coordinator(*NODES, "--total", "500", "--hold", "1s", "--json", str(told), inside=hosts.inside("coord")) as coord:
+        with coordinator(*words, inside=hosts.inside("coord", *first())) as coord:
             assert coord.stderr is not None
             assert eventually(lambda: is_preparing(hosts))
-            before = calls(hosts)
+            before = calls(coord)
             with stall(hosts, worker):
-                until_called_anew(hosts, before, coord)
+                until_called_anew(before, coord)
             os.kill(zygote, signal.SIGCONT)
             said = coord.stderr.read()
             code = coord.wait(60)
