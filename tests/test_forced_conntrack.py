@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from forced import FORCED, TARGET, Fleet, conduct, filtered, inside, program
+from programs import first
 
 pytestmark = FORCED
 
@@ -94,7 +95,7 @@ def test_a_table_of_tracked_connections_that_is_full(fleet: Fleet, tmp_path: Pat
             fleet,
             tmp_path,
             *(*fleet.to_target, "--total", "4000", "--ramp", "8s"),
-            opening=lambda: meanwhile.enter_context(program(fleet.hosts, "target", *fill)),
+            opening=lambda: meanwhile.enter_context(program(fleet.hosts, "target", *fill, before=first())),
             named="tracked connections is full",
         )
 
