@@ -15,7 +15,7 @@ import grpc
 from c1m.control_address import ControlAddress, SocketPath
 from c1m.credentials import channel_credentials
 from c1m.errors import BrokenError, C1mError, GoneError, RefusedError, UnreachableError, UsageError
-from c1m.identity import Identity
+from c1m.identity import Renewals
 from c1m.node import Host
 from c1m.rpc import CHANNEL_OPTIONS, PROTOCOL
 from c1m.v1 import node_pb2
@@ -79,11 +79,13 @@ def check_protocol(name: str, host: Host) -> None:
 class Node:
     """A channel to one node."""
 
-    def __init__(self, role: str, address: ControlAddress, identity: Identity | None) -> None:
-        """``identity``: the operator's; None is without TLS, as is a Unix socket whoever calls."""
+    def __init__(self, role: str, address: ControlAddress, operator: Renewals | None) -> None:
+        """``operator``: whose certificate it is called with, as it is by now; None is without TLS, as is a Unix socket
+        whoever calls."""
         self.name = f"{role} {address}"
         self.address = address
-        self.identity = None if isinstance(address, SocketPath) else identity
+        self.operator = operator
+        self.identity = None if operator is None or isinstance(address, SocketPath) else operator.newest()
         self.channel = self.open_channel()
 
     def open_channel(self) -> grpc.aio.Channel:

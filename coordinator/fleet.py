@@ -12,7 +12,7 @@ from c1m import wire
 from c1m.addresses import AddressPool
 from c1m.control_address import ControlAddress
 from c1m.errors import UsageError
-from c1m.identity import Identity
+from c1m.identity import Renewals
 from c1m.node import Inspection, Sample
 from c1m.pace import OFTEN, Pace
 from c1m.phase import Close
@@ -48,13 +48,13 @@ class Told(NamedTuple):
 
 
 class Worker(Node):
-    def __init__(self, address: ControlAddress, identity: Identity | None = None) -> None:
-        super().__init__("worker", address, identity)
+    def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
+        super().__init__("worker", address, operator)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
     def anew(self) -> Worker:
         """The same node, over a connection of its own."""
-        return Worker(self.address, self.identity)
+        return Worker(self.address, self.operator)
 
     async def ping(self) -> None:
         with sentences(self.name):
@@ -127,13 +127,13 @@ class Worker(Node):
 
 
 class Target(Node):
-    def __init__(self, address: ControlAddress, identity: Identity | None = None) -> None:
-        super().__init__("target", address, identity)
+    def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
+        super().__init__("target", address, operator)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
     def anew(self) -> Target:
         """The same node, over a connection of its own."""
-        return Target(self.address, self.identity)
+        return Target(self.address, self.operator)
 
     async def ping(self) -> None:
         with sentences(self.name):

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
-from c1m.identity import Identity, checked_identity
+from c1m.identity import Renewals
 from c1m.priority import before_children
 
 from . import embedded
@@ -131,14 +131,14 @@ def interruption() -> asyncio.Event:
     return interrupted
 
 
-def operator_identity(directory: Path | None) -> Identity | None:
+def operator_of(directory: Path | None) -> Renewals | None:
     """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
     if directory is None:
         return None
-    identity = checked_identity(directory)
-    for warning in identity.warnings(datetime.now(UTC)):
+    operator = Renewals(directory)
+    for warning in operator.identity.warnings(datetime.now(UTC)):
         print(f"warning: {warning}", file=sys.stderr)
-    return identity
+    return operator
 
 
 @asynccontextmanager
@@ -147,12 +147,12 @@ async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Work
     without TLS."""
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
-    identity = operator_identity(settings.tls)
+    operator = operator_of(settings.tls)
     async with AsyncExitStack() as stack:
-        target = Target(settings.target, identity) if settings.target else None
+        target = Target(settings.target, operator) if settings.target else None
         if target is None and settings.endpoint is None:
             target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
-        workers = [Worker(address, identity) for address in settings.worker]
+        workers = [Worker(address, operator) for address in settings.worker]
         if not workers:
             command = (*embedded.worker_for(settings.endpoint), *words)
             workers.append(Worker(await stack.enter_async_context(embedded.node(command))))

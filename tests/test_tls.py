@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -204,6 +205,40 @@ def test_a_run_outlives_the_certificates_that_it_began_with(tmp_path: Path) -> N
 
     summary = json.loads(told.read_text())
     assert (summary["verdict"], summary["established_at_hold_end"]) == ("passed", 100), summary["reasons"]
+
+
+def test_a_run_whose_certificates_are_renewed_goes_on_with_the_new_ones(tmp_path: Path) -> None:
+    """Of another authority even. Whose stream breaks is called anew, with what is in the operator's directory by then."""
+    for name in ("old", "new"):
+        authority = found_authority(tmp_path / name, NOW, 100)
+        authority.issue(Bearer(Role.NODE, "a"), ["127.0.0.1"], NOW, 90)
+        authority.issue(Bearer(Role.OPERATOR, "alice"), [], NOW, 90)
+    tls, worker, target = ("--tls", str(tmp_path / "old" / "a")), HostPort("127.0.0.1", 24_340), HostPort("127.0.0.1", 24_341)
+    told = tmp_path / "summary.json"
+    words = ("--total", "100", "--hold", "8s", "--tls", str(tmp_path / "old" / "alice"), "--json", str(told))
+    with (
+        node("worker", "--listen", str(worker), *tls) as stopped,
+        node("target", "--bind", "127.0.0.1", "--ports", "24342-24349", "--listen", str(target), *tls),
+        holding_at(("--worker", str(worker), "--target", str(target)), *words),
+    ):
+        for who in ("a", "alice"):
+            for name, mode in (("ca.crt", 0o644), (IDENTITY_FILE, 0o600)):
+                replace(tmp_path / "old" / who / name, (tmp_path / "new" / who / name).read_bytes(), mode)
+        before = connections_to(worker)
+        stopped.send_signal(signal.SIGSTOP)
+        try:
+            assert eventually(lambda: bool(connections_to(worker) - before))  # what there was is given up
+        finally:
+            stopped.send_signal(signal.SIGCONT)
+
+    summary = json.loads(told.read_text())
+    assert (summary["verdict"], summary["losses"]) == ("passed", []), summary["reasons"]
+
+
+def connections_to(address: HostPort) -> set[str]:
+    """By the ports of whoever calls."""
+    told = subprocess.check_output(["ss", "-Htan", "dst", str(address)], text=True, timeout=20)
+    return {line.split()[3] for line in told.splitlines()}
 
 
 def busy_with(address: HostPort, identity: Identity) -> str | None:

@@ -13,7 +13,7 @@ import typer
 
 from c1m.control_address import ControlAddress
 from c1m.errors import UsageError
-from c1m.identity import Identity
+from c1m.identity import Renewals
 from c1m.schedule import NANOSECONDS
 from c1m.shapes import Shape, parse_shape
 from c1m.units import format_duration
@@ -23,7 +23,7 @@ from ..fleet import Worker
 from ..options import ConfigFile, TlsDirectory
 from ..retarget import Retargeted
 from ..retarget import retarget as retarget_run
-from ..session import operator_identity
+from ..session import operator_of
 from ..settings import parsed
 from ..stages import way
 
@@ -50,7 +50,7 @@ def retarget(
     """Give a running run another schedule from now on. Its coordinator follows, and its summary says so."""
     shapes = wanted(total, within, stage)
     addresses, directory = whom(worker, tls, config)
-    told = asyncio.run(call(addresses, operator_identity(directory), run, shapes))
+    told = asyncio.run(call(addresses, operator_of(directory), run, shapes))
     print(sentence(told))
 
 
@@ -78,10 +78,10 @@ def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) ->
 
 
 async def call(
-    addresses: Sequence[ControlAddress], identity: Identity | None, run: str | None, shapes: Sequence[Shape]
+    addresses: Sequence[ControlAddress], operator: Renewals | None, run: str | None, shapes: Sequence[Shape]
 ) -> Retargeted:
     async with AsyncExitStack() as stack:
-        workers = [Worker(address, identity) for address in addresses]
+        workers = [Worker(address, operator) for address in addresses]
         for worker in workers:
             stack.push_async_callback(worker.close)
         return await retarget_run(workers, run, shapes)
