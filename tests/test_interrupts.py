@@ -1,4 +1,4 @@
-"""^C in the phases that are over in a moment: each is made to last until the signal has arrived.
+"""^C in commands without a run, and in phases of one that are over in a moment and are made to last until the signal is there.
 
 What test_faults says of opening and holding is said here of asking, preparing, comparing and closing.
 """
@@ -10,12 +10,14 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from programs import all_gone, children_of, coordinator, eventually, node, run_coord
 
 from c1m.kernel import sockdiag
@@ -146,3 +148,71 @@ def test_while_closing_is_not_a_run_that_passed(tmp_path: Path) -> None:
     assert (code, *verdict_in(tmp_path / "summary.json")) == (130, "interrupted", 130)
     assert nodes
     assert all_gone(nodes)
+
+
+def waits(path: Path) -> None:
+    """Whoever reads it: a pipe into which nobody writes."""
+    os.mkfifo(path, 0o600)
+
+
+def journals(here: Path) -> Sequence[str]:
+    waits(here / "20261130T000000-beef.journal")
+    return ("--journal", str(here))
+
+
+def authority(here: Path) -> Sequence[str]:
+    waits(here / "ca.key")
+    waits(here / "ca.crt")
+    return ("--dir", str(here))
+
+
+def fleet_of_one(_: Path) -> Sequence[str]:
+    return ("--worker", WORKER)
+
+
+def whole_fleet(_: Path) -> Sequence[str]:
+    return (*NODES, "--total", "100")
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        (("plan",), whole_fleet),
+        (("doctor",), whole_fleet),
+        (("tune",), whole_fleet),
+        (("retarget", "--total", "5"), fleet_of_one),
+        (("runs",), journals),
+        (("show",), journals),
+        (("attach",), journals),
+        (("pki", "show"), authority),
+        (("pki", "issue", "operator", "alice"), authority),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_a_command_without_a_run_is_left_at_once(
+    words: tuple[str, ...], more: Callable[[Path], Sequence[str]], nodes: tuple[Node, Node], tmp_path: Path
+) -> None:
+    """It waits for what does not come: for an answer of a node that is stopped, or for the content of a file."""
+    command = [sys.executable, "-m", "c1m.coordinator", *words, *more(tmp_path)]
+    with stopped(nodes[0].pid), stopped(nodes[1].pid):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert eventually(lambda: called_on(24_010) or called_on(24_020) or reads_a_pipe(process.pid))
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        assert eventually(lambda: not called_on(24_010) and not called_on(24_020))
+
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[tuple[Node, Node]]:
+    with fleet() as found:
+        yield found
+
+
+def reads_a_pipe(pid: int) -> bool:
+    """Whether it waits for somebody to write into one (fs/pipe.c)."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
+    return False
