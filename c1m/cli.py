@@ -14,6 +14,7 @@ import typer
 
 from c1m import __version__
 from c1m.errors import C1mError, UsageError
+from c1m.interrupts import be_told
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ WRONG_WORDS: Any = typer.BadParameter.__mro__[1]
 
 def main_of(app: typer.Typer) -> None:
     """Run a command. A C1mError becomes one sentence on stderr and its exit code; anything else is a defect of ours."""
+    be_told()
     open_missing()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # tables end in an ellipsis where a word is cut, and not all can write it
@@ -68,12 +70,14 @@ def main_of(app: typer.Typer) -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer goes there, when the interpreter ends
         leave(C1mError(f"cannot write what there is to tell: {error.strerror}"))
-    except typer.Abort:  # ^C where nothing has to be closed
+    except (typer.Abort, KeyboardInterrupt):  # ^C where nothing has to be closed
         sys.exit(INTERRUPTED)
     except BaseExceptionGroup as group:
         errors = list(leaves(group))
-        if not all(isinstance(error, C1mError) for error in errors):
+        if not all(isinstance(error, C1mError | KeyboardInterrupt) for error in errors):
             raise
+        if any(isinstance(error, KeyboardInterrupt) for error in errors):
+            sys.exit(INTERRUPTED)
         leave(errors[0])
 
 

@@ -30,12 +30,17 @@ class Zygote:
     def __init__(self, module: str) -> None:
         self.end, theirs = link.pair()
         self.end.setblocking(False)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "c1m.zygote", module, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for our children's end
-        )
+        # It ignores ^C, once it runs; until then it is blocked, as exec() and fork() leave it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "c1m.zygote", module, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for our children's end
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.lock = trio.Lock()
         self.number = 0  # of the newest request

@@ -2,10 +2,13 @@
 
 import os
 
+from c1m.interrupts import end_quietly
+
+end_quietly()
 # gRPC reads it when it is imported. Of what it then says c1m.handshakes makes sentences for the node's log.
 os.environ["GRPC_VERBOSITY"] = "INFO"
 
-from .cli import main
+from .cli import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     main()

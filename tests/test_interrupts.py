@@ -196,9 +196,12 @@ def test_a_command_without_a_run_is_left_at_once(
     command = [sys.executable, "-m", "c1m.coordinator", *words, *more(tmp_path)]
     with stopped(nodes[0].pid), stopped(nodes[1].pid):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            assert eventually(lambda: called_on(24_010) or called_on(24_020) or reads_a_pipe(process.pid))
-            process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=60)
+            try:
+                assert eventually(lambda: called_on(24_010) or called_on(24_020) or reads_a_pipe(process.pid))
+                process.send_signal(signal.SIGINT)
+                said, _ = process.communicate(timeout=60)
+            finally:
+                process.kill()
         assert eventually(lambda: not called_on(24_010) and not called_on(24_020))
 
     assert process.returncode == 130, said
@@ -216,3 +219,21 @@ def reads_a_pipe(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
     return False
+
+
+@pytest.mark.parametrize("program", ["coordinator", "worker", "target"])
+def test_a_program_that_is_still_being_imported_ends_without_a_traceback(program: str, tmp_path: Path) -> None:
+    """A module of ours stands in its way, and reads from a pipe into which nobody writes."""
+    waits(tmp_path / "pipe")
+    (tmp_path / "typer.py").write_text(f"open({str(tmp_path / 'pipe')!r})")
+    command = [sys.executable, "-m", f"c1m.{program}"]
+    found = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=found) as process:
+        try:
+            assert eventually(lambda: reads_a_pipe(process.pid))
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+
+    assert (process.returncode, said) == (-signal.SIGINT, "")  # 130, as a shell has it

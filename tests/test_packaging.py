@@ -96,7 +96,7 @@ def test_three_commands_are_installed(wheel: Path) -> None:
 
     assert scripts.sections() == ["console_scripts"]
     assert dict(scripts["console_scripts"]) == {
-        "c1m-coord": "c1m.coordinator.cli:main",
+        "c1m-coord": "c1m.coordinator.__main__:main",
         "c1m-worker": "c1m.worker.__main__:main",
         "c1m-target": "c1m.target.__main__:main",
     }
