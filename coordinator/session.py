@@ -115,8 +115,8 @@ def interruption() -> asyncio.Event:
 
     def interrupt() -> None:
         interrupted.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        loop.add_signal_handler(signal.SIGINT, leave)
+        loop.remove_signal_handler(signal.SIGTERM)
 
     def hang_up() -> None:
         leave_terminal()
@@ -129,6 +129,11 @@ def interruption() -> asyncio.Event:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) has it, for runs that outlive their terminals
         loop.add_signal_handler(signal.SIGHUP, hang_up)
     return interrupted
+
+
+def leave() -> None:
+    """By ^C, as it is by default; but from the loop itself, since a task that ends of it in the middle has its end told."""
+    raise KeyboardInterrupt
 
 
 def operator_of(directory: Path | None) -> Renewals | None:
