@@ -15,9 +15,14 @@ def complaints(goal: int, at_end: Comparison, tally: Tally) -> list[str]:
         return []
     away = f", {at_end.away:,} more were away as asked" if at_end.away else ""
     waiting = f"; {at_end.waiting:,} waited to be opened again" if at_end.waiting else ""
-    half = f"; {at_end.half_closed:,} stayed when the server had closed its side" if at_end.half_closed else ""
     lost = f"dropped: {causes(tally.dropped)}; failed: {causes(tally.failed)}"
-    return [f"{at_end.established:,} of {goal:,} connections were held at the end of the hold{away}{waiting}{half}; {lost}"]
+    held = f"{at_end.established:,} of {goal:,} connections were held at the end of the hold"
+    return [f"{held}{away}{waiting}{stayed(at_end)}; {lost}"]
+
+
+def stayed(at_end: Comparison) -> str:
+    """Who is neither held nor dropped: slow clients."""
+    return f"; {at_end.half_closed:,} stayed when the server had closed its side" if at_end.half_closed else ""
 
 
 def causes(counts: Mapping[str, int]) -> str:

@@ -86,7 +86,7 @@ def not_held(ledger: Ledger, hold_end: Comparison) -> list[str]:
         return []
     held = f"{hold_end.established:,} of {left_open:,} established connections were held to the end"
     said = f"; the server said: {ledger.heard}" if ledger.heard else ""
-    return [f"{held}; dropped: {seats.causes(ledger.tally.dropped)}{said}"]
+    return [f"{held}{seats.stayed(hold_end)}; dropped: {seats.causes(ledger.tally.dropped)}{said}"]
 
 
 def not_reconciled(outcome: Outcome, hold_end: Comparison) -> list[str]:

@@ -265,6 +265,7 @@ def test_what_a_server_does_with_slow_clients_is_counted() -> None:
     assert halved["dropped"] == {}
     assert (halved["half_closed_at_hold_end"], halved["half_closed_after_us"]["count"]) == (40, 40)
     assert halved["reconciliation"]["client_kernel_established"] == halved["established_at_hold_end"] == 0
+    assert "held to the end; 40 stayed when the server had closed its side; dropped: none" in halved["reasons"][0]
 
 
 @pytest.mark.usefixtures("nodes")
