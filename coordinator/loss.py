@@ -46,14 +46,21 @@ class Loss:
         return "before the start" if self.at_seconds is None else f"{format_duration(round(self.at_seconds, 1))} into the run"
 
     def sentence(self) -> str:
+        told = f"lost {self.when}: {self.reason}"
+        if told.endswith("?"):  # a question to a person ends a sentence
+            return f"{told} {self.meaning[0].upper()}{self.meaning[1:]}"
+        return f"{told}; {self.meaning}"
+
+    @property
+    def meaning(self) -> str:
+        """For the run."""
         if self.share is None:
-            return f"lost {self.when}: {self.reason}; what the server holds is unknown since then"
-        told = f"lost {self.when}: {self.reason}; "
-        if self.taken_by:
-            takers = ", ".join(f"{name} {count:,}" for name, count in self.taken_by.items())
-            told += f"of its share of {self.share:,} connections others have taken over: {takers}"
+            return "what the server holds is unknown since then"
+        if not self.taken_by:
+            told = f"its share of {self.share:,} connections is not counted since then"
         else:
-            told += f"its share of {self.share:,} connections is not counted since then"
+            takers = ", ".join(f"{name} {count:,}" for name, count in self.taken_by.items())
+            told = f"of its share of {self.share:,} connections others have taken over: {takers}"
         return told + (f"; not taken over: {self.not_taken}" if self.not_taken else "")
 
     def to_summary(self) -> dict[str, Any]:

@@ -234,7 +234,7 @@ def test_without_the_targets_word_clients_go_on_and_its_side_is_unknown_since_th
         assert (summary["target"]["accepted"], summary["target"]["open_at_hold_end"]) == (None, None)
         assert summary["target"]["last_known"]["open"] == TOTAL
         assert (summary["reconciliation"]["target_open"], summary["reconciliation"]["kernel_established"]) == (None, None)
-        assert any("what the server holds is unknown since then" in each for each in summary["reconciliation"]["explanation"])
+        assert any("hat the server holds is unknown since then" in each for each in summary["reconciliation"]["explanation"])
 
 
 def test_a_node_that_is_lost_while_a_run_closes_is_not_waited_for(tmp_path: Path) -> None:
