@@ -222,6 +222,7 @@ def test_a_run_that_had_opened_nothing_is_ended(fleet: list[Process], tmp_path: 
 
     summary, told = attach(tmp_path)
 
+    assert summary, told.stderr
     assert (told.returncode, summary["verdict"], summary["attempted"]) == (4, "degraded", 0), told.stderr
     assert "nothing was opened" in summary["reasons"][0]
     assert shown(tmp_path) == summary
