@@ -47,7 +47,8 @@ def serve(control: socket, child_main: ChildMain) -> None:
         # Blocked, so that no child's end can be reported before its beginning was.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pids, error = fork_all(control, child_main, message["fork"], descriptors)
-        control.send(link.encode({"forked": pids, "error": error, "number": message["number"]}))
+        with contextlib.suppress(BrokenPipeError):  # whoever asked was killed meanwhile; children hear of it by their links
+            control.send(link.encode({"forked": pids, "error": error, "number": message["number"]}))
         for descriptor in descriptors:
             os.close(descriptor)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
