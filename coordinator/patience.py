@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, Self, TypeVar
 
 from c1m.errors import BrokenError, GoneError, UnreachableError
-from c1m.rpc import ANSWER_MS
+from c1m.rpc import ANSWER_MS, KEEPALIVE_MS
 
 from .channel import sentences
 from .vitality import SILENCE_SECONDS
 
-BACK_SECONDS = SILENCE_SECONDS - ANSWER_MS / 1000  # after the connection broke, for the node to be there again
+# After the connection broke, for the node to be there again. It may have been silent for both of these by then, and who
+# does not come back is to be noticed within 5 s.
+BACK_SECONDS = SILENCE_SECONDS - (KEEPALIVE_MS + ANSWER_MS) / 1000
 AGAIN_SECONDS = 0.3  # between two tries to reach it: one whose SYN was lost goes on a second later
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import accumulate
+from typing import TypeVar
 
 from c1m.errors import RefusedError, UnreachableError
 from c1m.proof import NONCE_BYTES
@@ -19,6 +20,8 @@ from .nodes import Nodes
 from .outcome import Outcome
 from .plan import Plan
 from .watch import Watch, event_within
+
+T = TypeVar("T")
 
 TARGET_SECONDS = 1.0  # for a target to tell how an acceptor ended: samples come four times as often
 
@@ -71,7 +74,7 @@ class Preparation:
         target, entry = self.nodes.target, self.watch.ledger.target
         if target and entry:
             self.nodes.engaged.append(target.name)
-            listening = await self.listen(target, plan)
+            listening = await self.unless_lost(target.name, self.listen(target, plan))
             self.watch.follow(entry, target, self.nodes.run_id)
         if endpoint := self.spec.endpoint:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
@@ -90,7 +93,10 @@ class Preparation:
         try:
             await asyncio.gather(
                 *(
-                    self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point)
+                    self.unless_lost(
+                        worker.name,
+                        self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point),
+                    )
                     for worker, point in zip(plan.workers, points, strict=False)
                 )
             )
@@ -99,6 +105,15 @@ class Preparation:
             raise
         for entry in self.watch.ledger.workers:
             self.watch.follow(entry, self.nodes[entry.name], run_id)
+
+    async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
+        """Whoever does not answer is lost, which people hear before all others have been told to close."""
+        try:
+            return await prepared
+        except UnreachableError as error:
+            entry = next(entry for entry in self.watch.ledger.entries if entry.name == name)
+            self.watch.lose(entry, str(error))
+            raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
         """To whoever asked it, an acceptor that ended is a stranger. Raises UnreachableError with how it ended."""
