@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, address
-from programs import children_of, eventually, node
+from programs import children_of, eventually, first, node
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -24,7 +24,8 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
     told, log = tmp_path / "summary.json", tmp_path / "target.log"
     target, worker = f"{address('target')}:7200", f"{address('worker1')}:7100"
     # A slow link: the ACKs stand in line behind hundreds of SYNs. Those overflow the SYN queue, the kernel answers with
-    # cookies, and when their ACKs come, the accept queue is full: dropped, and nobody will ever send them again.
+    # cookies, and when their ACKs come, the accept queue is full: dropped, and nobody will ever send them again. A worker
+    # that waited for a CPU would send SYNs no faster than the link takes them, and no ACK would have to stand in line.
     subprocess.run(hosts.inside("worker1", *f"tc qdisc add dev eth0 root tbf {SLOW_LINK}".split()), check=True)
     limit = ["sh", "-c", f'sysctl -qw net.core.somaxconn={BACKLOG} && exec "$@"', "sh"]
     listen = ("--listen", target, "--insecure", "--bind", address("target"))
@@ -45,7 +46,7 @@ def test_ghosts_are_what_clients_have_and_the_server_has_not(hosts: Lab, tmp_pat
     with (
         open(log, "w") as logged,
         node("target", *listen, inside=[*hosts.inside("target"), *limit], stderr=logged) as serving,
-        node("worker", "--listen", worker, "--insecure", *allow, inside=hosts.inside("worker1")) as working,
+        node("worker", "--listen", worker, "--insecure", *allow, inside=hosts.inside("worker1", *first())) as working,
     ):
         zygote = list(children_of(working.pid))
         send(zygote, signal.SIGSTOP)  # it makes no shards, and nothing is opened, until nobody accepts
