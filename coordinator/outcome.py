@@ -29,7 +29,7 @@ from .stages import Rest
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A sample of connections, and how many of those the server's kernel does not know."""
+    """A sample of connections whose server's kernel answered, and how many of those it does not know."""
 
     connections: int
     ghosts: int

@@ -102,7 +102,7 @@ def test_storms_are_over_when_everybody_is_back() -> None:
 
 @pytest.mark.usefixtures("nodes")
 def test_a_storm_on_a_schedule_that_falls_is_over_when_those_are_back_who_should_be() -> None:
-    words = ("--stage", "2k@1s", "--stage", "400@4s", "--stage", "400@2s", "--storm", "at=2s,drop=100%,return=4s")
+    words = ("--stage", "2k@1s", "--stage", "400@4s", "--stage", "400@5s", "--storm", "at=1500ms,drop=100%,return=8s")
     summary = summary_of(*NODES, *words)
 
     assert_exact(summary, 400)

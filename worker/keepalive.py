@@ -61,13 +61,13 @@ class Keepalive:
         self.armed[descriptor] = False
 
 
-def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int) -> None:
-    """Every so many seconds; 0 is never. 4 us each."""
+def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int, unanswered: int = UNANSWERED) -> None:
+    """Every so many seconds; 0 is never. After so many that are ``unanswered`` it is given up. 4 us each."""
     for descriptor in descriptors:
         handle = socket(family, SOCK_STREAM, 0, descriptor)
         if seconds:
             handle.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, seconds)
             handle.setsockopt(IPPROTO_TCP, TCP_KEEPINTVL, -(-seconds // UNANSWERED))
-            handle.setsockopt(IPPROTO_TCP, TCP_KEEPCNT, UNANSWERED)
+            handle.setsockopt(IPPROTO_TCP, TCP_KEEPCNT, unanswered)
         handle.setsockopt(SOL_SOCKET, SO_KEEPALIVE, bool(seconds))
         handle.detach()

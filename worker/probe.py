@@ -5,28 +5,47 @@ TCP keepalive asks without sending a byte of data, so that no server sees it (KE
 
 from __future__ import annotations
 
+import time
+from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
+from struct import Struct
+
 import trio
 
 from .connections import ESTABLISHED, Connections
 from .keepalive import keep_alive
 
 IDLE_SECONDS = 1  # before the first probe, and between two: the least that the kernel takes
-ANSWER_SECONDS = 3.5  # three probes, should the network lose one
+MOST_SECONDS = 10  # for an answer: ten probes, should the network lose some, or a busy machine take its time
+LOOK_SECONDS = 0.25
+LAST_ACK = Struct("=56xI")  # tcpi_last_ack_recv of struct tcp_info (linux/tcp.h): milliseconds since the newest ACK came
 
 
 async def probe(connections: Connections, most: int, keepalive: int) -> tuple[int, int]:
-    """Ask about up to ``most`` of them, evenly chosen: how many were asked about, and how many are gone since.
+    """Ask about up to ``most`` of them, evenly chosen: for how many there was an answer, and how many of those are gone since.
 
     ``keepalive`` is what they have otherwise, in seconds; 0 is none.
 
     Those that are gone are counted as dropped, as whatever a peer resets.
     """
     asked = chosen(connections.state, most)
-    keep_alive(connections.family, asked, seconds=IDLE_SECONDS)
-    await trio.sleep(ANSWER_SECONDS)
+    keep_alive(connections.family, asked, seconds=IDLE_SECONDS, unanswered=2 * MOST_SECONDS)  # none of them is given up
+    unanswered, since = asked, time.monotonic()
+    while unanswered and time.monotonic() < since + MOST_SECONDS:
+        await trio.sleep(LOOK_SECONDS)
+        unanswered = [descriptor for descriptor in unanswered if is_silent(connections, descriptor, since)]
     left = [descriptor for descriptor in asked if connections.state[descriptor] == ESTABLISHED]
     keep_alive(connections.family, left, seconds=keepalive)
-    return len(asked), len(asked) - len(left)
+    return len(asked) - len(unanswered), len(asked) - len(left)
+
+
+def is_silent(connections: Connections, descriptor: int, since: float) -> bool:
+    """Whether its peer has neither acknowledged anything since then nor reset it."""
+    if connections.state[descriptor] != ESTABLISHED:
+        return False
+    handle = socket(connections.family, SOCK_STREAM, 0, descriptor)
+    (milliseconds,) = LAST_ACK.unpack(handle.getsockopt(IPPROTO_TCP, TCP_INFO, LAST_ACK.size))
+    handle.detach()
+    return bool(milliseconds / 1000 > time.monotonic() - since)
 
 
 def chosen(state: bytes | bytearray, most: int) -> list[int]:

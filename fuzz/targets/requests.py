@@ -82,7 +82,7 @@ def prepared(data: bytes) -> object:
     asked = preparation(worker_pb2.PrepareRequest.FromString(data), "")
     for shard in asked.shards[:3]:
         begin(shard)
-    return asked.following.scheduled(LOOK_AHEAD_NS)
+    return asked.following.scheduled([LOOK_AHEAD_NS] * len(asked.shards))
 
 
 def joined(data: bytes) -> object:
