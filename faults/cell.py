@@ -101,8 +101,8 @@ def run(cell: Cell, fleet: Fleet, seen: Observation) -> None:
         with cell.moment.lengthened(fleet):
             fleet.run(*cell.words)
             cell.moment.come(fleet, cell.victim)
+            struck = time.monotonic()  # and not after it: who is killed is missed within a millisecond
             fault.enter_context(cell.fault.act(fleet, cell.victim))
-            struck = time.monotonic()
         if cell.fault_seconds is not None and not eventually(lambda: is_over(fleet), cell.fault_seconds):
             fault.close()
         most = overdue(cell, fleet, struck)
