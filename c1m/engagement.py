@@ -20,7 +20,7 @@ from c1m import link
 from c1m.child import Child, Recruit
 from c1m.crew import Crew
 from c1m.errors import C1mError, RefusedError
-from c1m.following import Following
+from c1m.following import COUNTED_SECONDS, Following
 from c1m.kernel.reader import Reader
 from c1m.log import log
 from c1m.node import Replacement, Sample
@@ -36,7 +36,6 @@ READING_SECONDS = 1.0  # between two looks at the host
 SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
 READY_SECONDS = 60.0  # for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
-COUNTED_SECONDS = 1.0  # so old may a child's tally be, if it changes: it tells twice a second, once where nothing is scheduled
 MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
 
 # Why it closes, where its lease goes on.

@@ -10,6 +10,8 @@ from c1m.dealing import Share
 from c1m.errors import UsageError
 from c1m.schedule import Arrival, Revision, Stage
 
+COUNTED_SECONDS = 1.0  # so old may a shard's tally be, if it changes: it tells twice a second, once where nothing is scheduled
+
 
 def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
     """Stage, by its place in the schedule -> when the last had reached it; without those that some have not."""

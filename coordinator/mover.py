@@ -12,7 +12,7 @@ from c1m.errors import C1mError, RefusedError, UnreachableError
 from .entry import Entry
 from .nodes import Nodes
 from .outcome import Outcome
-from .redistribution import Arc, Holding, Move, Reinforcement, Scene, holdings_after, left_over, redistribute
+from .redistribution import Arc, Holding, Move, Reinforcement, Scene, can_be_of, holdings_after, left_over, redistribute
 from .watch import Watch
 
 LOOK_SECONDS = 0.1
@@ -74,9 +74,8 @@ class Mover:
             sample = entry.sample
             if entry.lost or sample.scheduled is None or sample.schedule_version != version:
                 return False
-            number = schedule.at(sample.elapsed_ns)
-            shares = (Share(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs)
-            return sample.scheduled != sum(share.count(number) for share in shares)
+            shares = [Share(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs]
+            return not can_be_of(shares, schedule, sample.elapsed_ns, sample.scheduled)
 
         return [entry.name for entry in self.watch.ledger.workers if is_so(entry)]
 

@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
+from c1m.dealing import Share
 from c1m.errors import RefusedError
+from c1m.following import COUNTED_SECONDS
 from c1m.limits.budget import Budget
+from c1m.schedule import NANOSECONDS, Schedule
 
 from .capacity import TargetFacts, WorkerFacts
 from .plan import Plan, PlannedRoute, ShardPlan, WorkerPlan, with_spare
 from .room import Rooms
 from .shares import corner, evenly, fill
+
+COUNTED_NS = round(COUNTED_SECONDS * NANOSECONDS)
+LOOKS = 20  # at a schedule, in the time in which a shard may have counted
 
 
 class Arc(NamedTuple):
@@ -91,6 +97,15 @@ def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
         if move.taken:
             found[move.taker] = found[move.taker].and_also(move.more)
     return found
+
+
+def can_be_of(shares: Sequence[Share], schedule: Schedule, elapsed_ns: int, scheduled: int) -> bool:
+    """Whether so many can be what those shares should have open, as their worker says: each of its shards counts at a moment
+    of its own, in the second before."""
+    moments = range(max(elapsed_ns - COUNTED_NS, 0), elapsed_ns + 1, COUNTED_NS // LOOKS)
+    numbers = {schedule.at(moment) for moment in (*moments, elapsed_ns)}
+    counts = [[share.count(number) for number in numbers] for share in shares]
+    return sum(map(min, counts)) <= scheduled <= sum(map(max, counts))
 
 
 def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:

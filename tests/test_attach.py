@@ -325,8 +325,8 @@ def test_what_was_lost_before_is_not_taken_up_again(fleet: list[Process], tmp_pa
     assert_free(fleet)
 
 
-def redistributing(directory: Path, hold: str) -> tuple[str, ...]:
-    return (*NODES, "--total", "600", "--hold", hold, "--on-loss", "redistribute", "--journal", str(directory))
+def redistributing(directory: Path, *words: str) -> tuple[str, ...]:
+    return (*NODES, "--total", "600", *words, "--on-loss", "redistribute", "--journal", str(directory))
 
 
 LOST = (*NODES[:2], "--worker", "127.0.0.1:24513", *NODES[4:])  # the second worker of which is the test's own
@@ -343,7 +343,7 @@ def assert_made_good(summary: dict[str, Any]) -> None:
 @pytest.mark.parametrize("when", ["nobody is there", "it was taken over"])
 def test_the_share_of_a_worker_that_is_lost_is_redistributed(when: str, fleet: list[Process], tmp_path: Path) -> None:
     """As it would have been by the coordinator that began the run."""
-    words = (*LOST, *redistributing(tmp_path, "8s")[len(NODES) :])
+    words = (*LOST, *redistributing(tmp_path, "--hold", "8s")[len(NODES) :])
     with node("worker", "--listen", "127.0.0.1:24513") as lost:
         with coordinator(*words) as process:
             kill_when(process, tmp_path, lambda summary: doing(summary) == "holding")
@@ -363,10 +363,24 @@ def test_the_share_of_a_worker_that_is_lost_is_redistributed(when: str, fleet: l
     assert_free([fleet[0], fleet[2]])
 
 
+def test_a_share_that_is_lost_while_it_is_opened_is_redistributed(fleet: list[Process], tmp_path: Path) -> None:
+    """Shards count at moments of their own; on a line that is no reason to take them for others than they are."""
+    words = (*LOST, *redistributing(tmp_path, "--ramp", "12s", "--hold", "2s")[len(NODES) :])
+    with node("worker", "--listen", "127.0.0.1:24513") as lost:
+        with coordinator(*words) as process:
+            kill_when(process, tmp_path, lambda summary: doing(summary) == "opening" and summary["attempted"] > 0)
+        lost.kill()
+        summary, told = attach(tmp_path)
+
+    assert told.returncode == 0, told.stderr
+    assert_made_good(summary)
+    assert_free([fleet[0], fleet[2]])
+
+
 def test_a_share_that_was_being_moved_is_moved_once(fleet: list[Process], tmp_path: Path) -> None:
     """Its coordinator was killed when it had asked, and had not heard the answer: the worker has it already, or takes it."""
     (zygote,) = children_of(fleet[0].pid)
-    words = (*LOST, *redistributing(tmp_path, "12s")[len(NODES) :])
+    words = (*LOST, *redistributing(tmp_path, "--hold", "12s")[len(NODES) :])
     with node("worker", "--listen", "127.0.0.1:24513") as lost, coordinator(*words) as process:
         assert eventually(lambda: doing(known(tmp_path)) == "holding")
         subprocess.run(["kill", "-STOP", str(zygote)], check=True)  # it forks no shard, and so nobody hears an answer

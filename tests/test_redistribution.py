@@ -10,10 +10,24 @@ from test_plan import LOCAL_8, pool, remembering, target, worker
 
 from c1m.coordinator.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.plan import make_plan
-from c1m.coordinator.redistribution import Arc, Holding, Reinforcement, Scene, gaps, holdings, left_over, redistribute
+from c1m.coordinator.redistribution import (
+    COUNTED_NS,
+    Arc,
+    Holding,
+    Reinforcement,
+    Scene,
+    can_be_of,
+    gaps,
+    holdings,
+    left_over,
+    redistribute,
+)
+from c1m.dealing import Share
 from c1m.ends import WORKER_END
 from c1m.errors import RefusedError
+from c1m.following import Following
 from c1m.ports import PortRanges
+from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 
 PLENTY = PortRanges(((2_000, 9_999),))
 
@@ -175,3 +189,34 @@ def test_what_is_left_over_of_arcs_is_what_nobody_has_taken(pieces: list[tuple[i
 
     assert points(left) == points(arcs) - points(taken)
     assert all(arc.size for arc in left)
+
+
+RAMP = Schedule((Stage(900, 8 * NANOSECONDS), Stage(900, 4 * NANOSECONDS), Stage(100, 2 * NANOSECONDS)))
+
+
+@given(st.integers(0, 15 * NANOSECONDS), st.lists(st.integers(0, COUNTED_NS), min_size=3, max_size=3))
+def test_what_shards_count_at_moments_of_their_own_can_be_of_their_shares(elapsed: int, before: list[int]) -> None:
+    shares = [Share(900, first, 100) for first in (0, 200, 500)]
+    following = Following(tuple(shares), Revision(RAMP), Arrival.CONSTANT)
+    scheduled = following.scheduled([elapsed - each for each in before])
+
+    assert can_be_of(shares, RAMP, elapsed, scheduled)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scheduled", "possible"),
+    [
+        (0, 0, True),
+        (4, 150, True),
+        (4, 114, True),  # as of a second before
+        (4, 100, False),
+        (4, 225, False),  # of half as much again
+        (10, 300, True),
+        (10, 299, False),
+        (10, 450, False),
+        (13, 168, True),
+        (13, 301, False),
+    ],
+)
+def test_another_share_of_a_run_is_told_apart_on_a_line_as_well(seconds: int, scheduled: int, possible: bool) -> None:
+    assert can_be_of([Share(900, 0, 300)], RAMP, seconds * NANOSECONDS, scheduled) is possible
