@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -26,6 +27,8 @@ def has_namespaces() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background jobs ignore ^C, and so would every program that is started here to be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") and has_namespaces():
         enter_a_network_of_its_own()
 
