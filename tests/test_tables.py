@@ -118,9 +118,9 @@ async def main():
             while not crew.obituaries:
                 await trio.lowlevel.checkpoint()
         print(len(crew.alive), crew.obituaries)
-        await crew.dismiss()  # sees that they ended; what the zygote says of that comes after it
+        await crew.dismiss()  # sees that they ended; what the zygote says of each process comes after it
         with trio.fail_after(60):
-            while not made.status:
+            while made.status.keys() != {child.pid for child in crew.children}:
                 await trio.lowlevel.checkpoint()
         print(sorted(set(made.status.values())))
 
