@@ -17,12 +17,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
+from _socket import socket
 from select import EPOLLEXCLUSIVE, EPOLLIN, epoll
-from struct import unpack_from
 
 from c1m.latency import Latencies
 from c1m.tally import FROM_ELSEWHERE, name_of
+from c1m.tcp_info import LAST_DATA_RECEIVED, seconds_since
 
 from .guests import Guests
 
@@ -30,7 +30,6 @@ WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how lo
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
 CROWD = 512  # strangers that are closed in a row
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
-LAST_DATA_RECV = 52  # where linux/tcp.h has tcpi_last_data_recv in a struct tcp_info
 
 # What accept() says when this process or the host is out of descriptors or memory.
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -106,14 +105,9 @@ class AcceptQueue:
     def measure_delay(self, descriptor: int) -> None:
         """How long the first of a batch, which has waited the longest of it, was established before it was accepted.
 
-        By TCP_INFO's time since data came, which begins with the handshake: in whole ticks of the kernel, 4 ms at HZ=250.
-        Too short only where the client has sent something already. 1 us for each batch.
+        By the time since data came, which is too short only where the client has sent something already.
         """
-        connection = socket(self.listener.family, SOCK_STREAM, 0, descriptor)
-        info = connection.getsockopt(IPPROTO_TCP, TCP_INFO, LAST_DATA_RECV + 4)
-        connection.detach()
-        (milliseconds,) = unpack_from("=I", info, LAST_DATA_RECV)
-        self.accept_delay.raw.append(milliseconds / 1000)
+        self.accept_delay.raw.append(seconds_since(LAST_DATA_RECEIVED, self.listener.family, descriptor))
 
     def accept_failed(self, failure: OSError) -> None:
         name = f"accept {name_of(failure.errno)}"

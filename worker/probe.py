@@ -6,10 +6,10 @@ TCP keepalive asks without sending a byte of data, so that no server sees it (KE
 from __future__ import annotations
 
 import time
-from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
-from struct import Struct
 
 import trio
+
+from c1m.tcp_info import LAST_ACK_RECEIVED, seconds_since
 
 from .connections import ESTABLISHED, Connections
 from .keepalive import keep_alive
@@ -17,7 +17,6 @@ from .keepalive import keep_alive
 IDLE_SECONDS = 1  # before the first probe, and between two: the least that the kernel takes
 MOST_SECONDS = 10  # for an answer: ten probes, should the network lose some, or a busy machine take its time
 LOOK_SECONDS = 0.25
-LAST_ACK = Struct("=56xI")  # tcpi_last_ack_recv of struct tcp_info (linux/tcp.h): milliseconds since the newest ACK came
 
 
 async def probe(connections: Connections, most: int, keepalive: int) -> tuple[int, int]:
@@ -42,10 +41,7 @@ def is_silent(connections: Connections, descriptor: int, since: float) -> bool:
     """Whether its peer has neither acknowledged anything since then nor reset it."""
     if connections.state[descriptor] != ESTABLISHED:
         return False
-    handle = socket(connections.family, SOCK_STREAM, 0, descriptor)
-    (milliseconds,) = LAST_ACK.unpack(handle.getsockopt(IPPROTO_TCP, TCP_INFO, LAST_ACK.size))
-    handle.detach()
-    return bool(milliseconds / 1000 > time.monotonic() - since)
+    return seconds_since(LAST_ACK_RECEIVED, connections.family, descriptor) > time.monotonic() - since
 
 
 def chosen(state: bytes | bytearray, most: int) -> list[int]:
