@@ -146,6 +146,15 @@ class Ledger:
         there = self.there.tally
         return None if self.scheduled is None else abs(there.open + there.away + there.waiting - self.scheduled)
 
+    def entry(self, name: str) -> Entry:
+        """Of the node that is called so; it is one of the run."""
+        return next(entry for entry in self.entries if entry.name == name)
+
+    @property
+    def wanted_at_end(self) -> int:
+        """How many should be open when the schedule has ended."""
+        return self.schedule.at(self.schedule.end_ns)
+
     @property
     def due(self) -> int:
         """Openings that the schedule asks for from its beginning to its end."""

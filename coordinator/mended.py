@@ -27,7 +27,7 @@ def sentence(replacement: Replacement) -> str:
 
 def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
     """Whether at the end of the hold everything was there that the schedule asks for, or away as the run asked."""
-    return at_end is not None and at_end.established + at_end.away >= ledger.schedule.at(ledger.schedule.end_ns)
+    return at_end is not None and at_end.established + at_end.away >= ledger.wanted_at_end
 
 
 def to_summary(replacement: Replacement) -> dict[str, Any]:

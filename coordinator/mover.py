@@ -63,7 +63,7 @@ class Mover:
     async def ask_again(self, entry: Entry) -> None:
         """Those whose answers the coordinator that had the run before did not write down."""
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
-        answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.entry(name).lost})
+        answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.watch.ledger.entry(name).lost})
         await self.heard_of(name for name, answer in answers.items() if answer is None)
 
     def astray(self) -> list[str]:
@@ -140,7 +140,7 @@ class Mover:
             if isinstance(answer, BaseException) and not isinstance(answer, C1mError):
                 raise answer
             if isinstance(answer, UnreachableError):
-                self.watch.lose(self.entry(name), str(answer))
+                self.watch.lose(self.watch.ledger.entry(name), str(answer))
             told[name] = answer
             self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
         return told
@@ -157,11 +157,8 @@ class Mover:
 
     async def heard_of(self, names: Iterable[str]) -> None:
         """Until samples say that there is more to open: the next one may have been on its way, the one after it was not."""
-        for entry in map(self.entry, names):
+        for entry in map(self.watch.ledger.entry, names):
             for _ in range(2):
                 seen = entry.sample
                 while entry.sample is seen and not entry.lost:
                     await asyncio.sleep(LOOK_SECONDS)
-
-    def entry(self, name: str) -> Entry:
-        return next(entry for entry in self.watch.ledger.workers if entry.name == name)

@@ -111,8 +111,7 @@ class Preparation:
         try:
             return await prepared
         except UnreachableError as error:
-            entry = next(entry for entry in self.watch.ledger.entries if entry.name == name)
-            self.watch.lose(entry, str(error))
+            self.watch.lose(self.watch.ledger.entry(name), str(error))
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:

@@ -59,18 +59,14 @@ def failed_criteria(outcome: Outcome) -> list[str]:
     if ledger is None or hold_end is None:
         return ["the run ended before its hold did"]
     if outcome.spec.turnover:
-        told = seats.complaints(wanted_at_end(ledger), hold_end, ledger.tally)
+        told = seats.complaints(ledger.wanted_at_end, hold_end, ledger.tally)
         told += storms.failures(outcome.spec.storm, ledger.waves)
     elif ledger.losses or any(entry.sample.replacements for entry in ledger.entries):
         # What was opened where nobody looks any more is not established, what a dead process had is opened again.
-        told = seats.complaints(wanted_at_end(ledger), hold_end, ledger.tally)
+        told = seats.complaints(ledger.wanted_at_end, hold_end, ledger.tally)
     else:
         told = [*not_reached(ledger), *not_held(ledger, hold_end)]
     return [*told, *not_reconciled(outcome, hold_end), *not_alive(outcome, ledger)]
-
-
-def wanted_at_end(ledger: Ledger) -> int:
-    return ledger.schedule.at(ledger.schedule.end_ns)
 
 
 def not_reached(ledger: Ledger) -> list[str]:

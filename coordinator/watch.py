@@ -122,9 +122,8 @@ class Watch:
         """Who has been silent for too long is lost."""
         while True:
             for name in self.vitality.tick(time.monotonic()):
-                entry = next(each for each in self.ledger.entries if each.name == name)
                 self.lose(
-                    entry,
+                    self.ledger.entry(name),
                     f"{name} has said nothing for {SILENCE_SECONDS:g} s; is it stopped, its machine overloaded or off, or "
                     f"the network between cut?",
                 )
