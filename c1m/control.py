@@ -73,20 +73,13 @@ class Control(ABC):
 
     def owner_of(self, run_id: str) -> str:
         """Whose a run is; empty: the node is not on it, or without TLS. Any thread may ask: it looks at the engagement once."""
-        run = self.engagement
-        return run.operator if run and run.run_id == run_id and not run.over.is_set() else ""
+        run = self.on(run_id)
+        return run.operator if run else ""
 
-    def is_on(self, run_id: str) -> bool:
-        """Whether it has that run, and is not done with it."""
+    def on(self, run_id: str) -> Engagement | None:
+        """That run, if the node has it and is not done with it."""
         run = self.engagement
-        return run is not None and run.run_id == run_id and not run.over.is_set()
-
-    async def prepared(self) -> None:
-        """For whoever did not hear the answer and asks again. Raises C1mError where it could not be."""
-        assert self.engagement
-        await self.engagement.all_ready()
-        if self.engagement.stopping:
-            raise RefusedError(f"run {self.engagement.run_id} is closing: {self.engagement.closing_because}")
+        return run if run and run.run_id == run_id and not run.over.is_set() else None
 
     async def find(self, run_id: str) -> Engagement:
         """Raises RefusedError when the node knows no such run."""

@@ -134,6 +134,12 @@ class Engagement:
             raise C1mError(await self.crew.zygote.obituary(gone[0]))
         self.going = True
 
+    async def prepared(self) -> None:
+        """For whoever did not hear the answer and asks again. Raises C1mError where it could not be."""
+        await self.all_ready()
+        if self.stopping:
+            raise RefusedError(f"run {self.run_id} is closing: {self.closing_because}")
+
     async def stop(self, order: link.Message, because: str) -> None:
         """Begin to close; samples tell why, and the last one when all is closed. Saying it twice changes nothing."""
         if not self.stopping:

@@ -72,8 +72,8 @@ class TargetNode(Control):
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
-        if self.wanted == wanted and self.is_on(wanted.run_id):
-            await self.prepared()
+        if self.wanted == wanted and (run := self.on(wanted.run_id)):
+            await run.prepared()
             return self.listening
         self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)

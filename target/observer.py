@@ -69,8 +69,8 @@ class Observer(Control):
 
     async def prepare(self, wanted: Preparation) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
-        if self.wanted == wanted and self.is_on(wanted.run_id):
-            await self.prepared()
+        if self.wanted == wanted and (run := self.on(wanted.run_id)):
+            await run.prepared()
             return ()
         self.server = await in_thread(self.find_server)
         engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)

@@ -128,8 +128,8 @@ class WorkerNode(Control):
 
     async def prepare(self, preparation: Preparation) -> None:
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
-        if self.preparation == preparation and self.is_on(preparation.run_id):
-            await self.prepared()
+        if self.preparation == preparation and (run := self.on(preparation.run_id)):
+            await run.prepared()
             return
         self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
@@ -236,7 +236,7 @@ class WorkerNode(Control):
                 await engagement.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Ask about up to ``most`` connections: of how many, and how many of those are ghosts."""
+        """Ask about up to ``most`` connections: how many peers answered, and how many of those are ghosts."""
         engagement = await self.find(run_id)
         children = engagement.crew.alive
         if not children:
