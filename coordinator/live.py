@@ -61,7 +61,7 @@ class Slownesses:
         return told
 
 
-class Pace:
+class TimeLeft:
     """How long what is being done will take, by how far it came since it was first seen: a run that is taken over is midway."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Pace:
         self.doing, self.began, self.first = doing, now, progress or 0.0
         return True
 
-    def left(self, now: float, progress: float | None) -> str:
+    def told(self, now: float, progress: float | None) -> str:
         if progress is None or not self.first + 0.01 < progress < 1:
             return ""
         return f"{format_duration(round((now - self.began) / (progress - self.first) * (1 - progress)))} left"
@@ -124,14 +124,14 @@ class Terminal:
         self.picture = Picture(live.console)
         self.rates = Rates()
         self.slownesses = Slownesses()
-        self.pace = Pace()
+        self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
         self.live.console.print(sentence, markup=False)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
         now = time.monotonic()
-        self.pace.is_new(doing, now, progress)
+        self.time_left.is_new(doing, now, progress)
         table = Table(box=None, pad_edge=False, header_style="dim")
         following, kinds = ledger.has_stages, told_apart(ledger)
         columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
@@ -140,7 +140,7 @@ class Terminal:
         for entry in ledger.entries:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
-        left = self.pace.left(now, progress)
+        left = self.time_left.told(now, progress)
         bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left)
         below = [Text(", ".join(told)) for told in (bulletin(ledger), slowest_told(ledger)) if told]
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
@@ -168,7 +168,7 @@ class Lines:
         self.console = console
         self.told = 0.0
         self.rates = Rates()
-        self.pace = Pace()
+        self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
@@ -177,7 +177,7 @@ class Lines:
         now = time.monotonic()
         tally = ledger.tally
         rate = self.rates.look("all", tally.opened, now)
-        if not self.pace.is_new(doing, now, progress) and now - self.told < LINE_SECONDS:
+        if not self.time_left.is_new(doing, now, progress) and now - self.told < LINE_SECONDS:
             return
         self.told = now
         wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
@@ -189,7 +189,7 @@ class Lines:
             f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
             *bulletin(ledger),
             format_rate(rate) if doing == "opening" else "",
-            self.pace.left(now, progress),
+            self.time_left.told(now, progress),
         ]
         self.say(", ".join(item for item in told if item))
 

@@ -11,7 +11,7 @@ from c1m.coordinator.bulletin import storm
 from c1m.coordinator.entry import Entry
 from c1m.coordinator.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
 from c1m.coordinator.ledger import Ledger
-from c1m.coordinator.live import Lines, Pace, Rates, Terminal, view
+from c1m.coordinator.live import Lines, Rates, Terminal, TimeLeft, view
 from c1m.heartbeat import ANSWERED, MISSING, RECOVERED, SENT
 from c1m.node import Sample
 from c1m.phase import Phase
@@ -200,17 +200,17 @@ def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:
     ],
 )
 def test_the_time_that_is_left_follows_from_the_progress(now: float, progress: float, told: str, reason: str) -> None:
-    pace = Pace()
-    pace.is_new("holding", 100.0, 0.0)
+    time_left = TimeLeft()
+    time_left.is_new("holding", 100.0, 0.0)
 
-    assert pace.left(now, progress) == told, reason
+    assert time_left.told(now, progress) == told, reason
 
 
 def test_of_a_run_that_is_taken_over_the_time_left_follows_from_what_came_since() -> None:
-    pace = Pace()
-    pace.is_new("holding", 100.0, 0.5)
+    time_left = TimeLeft()
+    time_left.is_new("holding", 100.0, 0.5)
 
-    assert [pace.left(now, progress) for now, progress in ((100.0, 0.5), (110.0, 0.75))] == ["", "10 s left"]
+    assert [time_left.told(now, progress) for now, progress in ((100.0, 0.5), (110.0, 0.75))] == ["", "10 s left"]
 
 
 def test_what_nobody_knows_the_length_of_has_no_share_done() -> None:
