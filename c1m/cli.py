@@ -68,7 +68,7 @@ def main_of(app: typer.Typer) -> None:
     except OSError as error:
         if error.errno not in FULL or error.filename:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in its buffer goes there, when the interpreter ends
+        drop_stdout()
         leave(C1mError(f"cannot write what there is to tell: {error.strerror}"))
     except (typer.Abort, KeyboardInterrupt):  # ^C where nothing has to be closed
         sys.exit(INTERRUPTED)
@@ -79,6 +79,11 @@ def main_of(app: typer.Typer) -> None:
         if any(isinstance(error, KeyboardInterrupt) for error in errors):
             sys.exit(INTERRUPTED)
         leave(errors[0])
+
+
+def drop_stdout() -> None:
+    """Nobody takes it any more. What is left in its buffer goes nowhere, when the interpreter ends, and is no traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def open_missing() -> None:

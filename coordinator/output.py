@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+
+from c1m.cli import drop_stdout
 
 from .document import written
 from .json_file import STDOUT, write_whole
@@ -47,4 +48,4 @@ def write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where the rest of the buffer goes when the interpreter ends
+        drop_stdout()
