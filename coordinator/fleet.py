@@ -107,7 +107,7 @@ class Worker(Node):
         return wire.inspection_from_wire(answer.inspection)
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Of how many connections the peers were asked, and how many of those they do not know."""
+        """Of how many connections the peers answered, and how many of those they do not know."""
         request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
         answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts

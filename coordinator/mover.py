@@ -96,12 +96,12 @@ class Mover:
         plan, preflight = self.outcome.plan, self.outcome.preflight
         assert plan is not None
         assert preflight is not None
-        gone = {entry.name for entry in self.watch.ledger.workers if entry.lost}
-        there = {name: holding for name, holding in self.holdings.items() if name not in gone}
+        gone, holdings = {entry.name for entry in self.watch.ledger.workers if entry.lost}, self.holdings
+        there = {name: holding for name, holding in holdings.items() if name not in gone}
         scene = Scene(
             left={name: holding for name, holding in there.items() if name not in unwilling},
             others={name: holding for name, holding in there.items() if name in unwilling},
-            lost={name: holding for name, holding in self.holdings.items() if name in gone},
+            lost={name: holding for name, holding in holdings.items() if name in gone},
             still_open=still_open,
             acceptors=plan.acceptors,
             destinations=len(plan.destinations),

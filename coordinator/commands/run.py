@@ -89,7 +89,8 @@ def run(
     probe_ghosts: Annotated[
         bool,
         typer.Option(
-            "--probe-ghosts", help="At the end of the hold, ask the server's kernel about a sample of connections; takes 4 s."
+            "--probe-ghosts",
+            help="At the end of the hold, ask the server's kernel about a sample of connections; takes 1 to 10 s.",
         ),
     ] = False,
     close_rate: Annotated[
