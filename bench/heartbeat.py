@@ -25,6 +25,8 @@ from typing import Any
 from namespace import enter_namespace
 from run import BenchError, output_of
 
+from c1m.interpreter import module_command
+
 SOURCE = Path(__file__).with_name("heartbeat.c")
 FIRST_PORT = 9000  # of heartbeat.c
 WORKER = "127.0.0.1:7302"
@@ -136,8 +138,8 @@ def in_c1m(directory: Path, shape: Shape) -> Measured:
     summary_file = directory / "summary.json"
     endpoint = ("--endpoint", f"127.0.0.1:{shape.ports}", "--total", str(shape.total))
     beating = ("--heartbeat", f"{shape.interval}s", "--hold", f"{(INTERVALS + 2) * shape.interval}s")
-    run = [sys.executable, "-m", "c1m.coordinator", "run", "--worker", WORKER, *endpoint, *beating, "--json", str(summary_file)]
-    with running([sys.executable, "-m", "c1m.worker", "--listen", WORKER], stdout=subprocess.PIPE) as worker:
+    run = module_command("c1m.coordinator", "run", "--worker", WORKER, *endpoint, *beating, "--json", str(summary_file))
+    with running(module_command("c1m.worker", "--listen", WORKER), stdout=subprocess.PIPE) as worker:
         until_it_says(worker.stdout, "listening on ")
         with running(run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as coordinator:
             until_it_says(coordinator.stderr, "holding")

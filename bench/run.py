@@ -21,6 +21,7 @@ from typing import Any
 
 from namespace import inside_namespace
 
+from c1m.interpreter import module_command
 from c1m.kernel.sockstat import read_sockstat
 
 SOURCE = Path(__file__).with_name("reference.c")
@@ -157,7 +158,7 @@ def run_bench(way: str, command: Sequence[str], shape: tuple[int, int], director
 
 
 def run_c1m(total: int, directory: Path) -> Measured:
-    command = [sys.executable, "-m", "c1m.coordinator", "run", "--total", str(total), "--hold", "0s", "--json", "-"]
+    command = module_command("c1m.coordinator", "run", "--total", str(total), "--hold", "0s", "--json", "-")
     told: dict[str, Any] = json.loads(output_of(command, directory))
     return Measured(
         "c1m",

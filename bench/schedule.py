@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from namespace import enter_namespace
 
 from c1m.coordinator.fleet import Worker
 from c1m.endpoints import parse_host_port
+from c1m.interpreter import module_command
 from c1m.schedule import NANOSECONDS, Schedule
 from c1m.shapes import parse_shape, schedule_of
 
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.02
 
 
 def start(program: str, *words: str) -> subprocess.Popen[str]:
-    command = ["prlimit", f"--nofile={DESCRIPTORS}", sys.executable, "-m", f"c1m.{program}", *words]
+    command = ["prlimit", f"--nofile={DESCRIPTORS}", *module_command(f"c1m.{program}", *words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()  # it listens
@@ -68,7 +68,7 @@ async def measure() -> tuple[list[list[tuple[int, int]]], list[tuple[float, int]
     over = asyncio.Event()
     words = [word for stage in STAGES for word in ("--stage", stage)]
     words += [word for worker in WORKERS for word in ("--worker", worker)]
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words, "--target", TARGET, "--json", "-"]
+    command = module_command("c1m.coordinator", "run", *words, "--target", TARGET, "--json", "-")
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     watching = [asyncio.create_task(samples(worker, told[n], starts)) for n, worker in enumerate(WORKERS)]
     looking = asyncio.create_task(look(counted, over))

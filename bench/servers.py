@@ -23,6 +23,7 @@ from typing import Any
 
 from namespace import enter_namespace
 
+from c1m.interpreter import module_command
 from c1m.kernel.sockdiag import accept_queues
 
 CONTROL = "127.0.0.1:7301"
@@ -115,7 +116,7 @@ def listens(port: int) -> bool:
 
 
 def summary_of(words: Sequence[str], directory: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "c1m.coordinator", "run", *words, "--hold", "4s", "--json", "-"]
+    command = module_command("c1m.coordinator", "run", *words, "--hold", "4s", "--json", "-")
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
     try:
         found: dict[str, Any] = json.loads(done.stdout)
@@ -126,7 +127,7 @@ def summary_of(words: Sequence[str], directory: Path) -> dict[str, Any]:
 
 def load(server: Server, total: int, directory: Path) -> dict[str, Any]:
     ports = f"{server.ports[0]}-{server.ports[-1]}" if len(server.ports) > 1 else str(server.ports[0])
-    observer = [sys.executable, "-m", "c1m.target", "observe", "--port", ports, "--listen", CONTROL]
+    observer = module_command("c1m.target", "observe", "--port", ports, "--listen", CONTROL)
     control = int(CONTROL.rpartition(":")[2])
     with ExitStack() as stack:
         for port in server.ports:

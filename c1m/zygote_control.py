@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ import trio
 from c1m import link
 from c1m.child import STUCK_SECONDS, Child
 from c1m.errors import C1mError, RefusedError
+from c1m.interpreter import module_command
 from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
 from c1m.tally import name_of
@@ -34,7 +34,7 @@ class Zygote:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "c1m.zygote", module, str(theirs.fileno())],
+                module_command("c1m.zygote", module, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for our children's end

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from c1m.endpoints import Endpoint, HostPort, parse_host_port
 from c1m.errors import UnreachableError
+from c1m.interpreter import module_command
 from c1m.rpc import READY
 
 START_SECONDS = 60.0  # a machine may be slow, and full of work; a node that ends is noticed at once
@@ -32,9 +32,7 @@ async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
     A session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *command,
+        *module_command(*command),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from c1m.interpreter import module_command
 from counts import differences, misdated, unexplained
 from fault import DISK_BYTES, FAULTS, Fault
 from fleet import TARGET_PORT, WORKER_PORT, Fleet
@@ -196,8 +197,8 @@ def look_into_journal(fleet: Fleet, seen: Observation) -> None:
     if not any(kept.glob("*.journal")):
         seen.journal = "none"
         return
-    words = ("-m", "c1m.coordinator", "show", "--journal", str(kept), "--json", "-")
-    told = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, timeout=60)
+    command = module_command("c1m.coordinator", "show", "--journal", str(kept), "--json", "-")
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     try:
         shown = json.loads(told.stdout)
     except ValueError:

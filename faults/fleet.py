@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from c1m.interpreter import module_command
 from clock import built, set_clock
 from patience import surely
 from program import Line, Program
@@ -61,7 +61,7 @@ class Fleet:
         }
         if machine in self.fake_clocks:
             environment |= {"LD_PRELOAD": str(built(self.folder)), "C1M_CLOCK": str(self.clock(machine))}
-        command = self.testbed.command(machine, [sys.executable, "-m", *words])
+        command = self.testbed.command(machine, module_command(*words))
         self.programs[machine] = Program(machine, command, self.home(machine), environment, stdout)
 
     def start_nodes(self) -> None:

@@ -27,6 +27,7 @@ PURE = (
     "c1m/following.py",
     "c1m/hand.py",
     "c1m/heartbeat.py",
+    "c1m/interpreter.py",
     "c1m/kernel/socket_filter.py",
     "c1m/latency.py",
     "c1m/limits/assessment.py",
