@@ -21,7 +21,7 @@ from c1m.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joine
 from c1m.tally import Tally
 from c1m.wire import sample_from_wire, sample_to_wire
 from c1m.worker.source_latencies import SourceLatencies
-from c1m.worker.source_numbers import MOST_SOURCES, OVERFLOW, SourceNumbers
+from c1m.worker.source_numbers import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceNumbers
 
 SLOTS = 16
 LOWER, UPPER = 0.87e6, 1.14e6  # microseconds: 13 % off at worst, and then a whole one
@@ -82,6 +82,38 @@ def test_no_more_rows_than_a_message_takes() -> None:
     assert len(found) == MOST_SOURCES
     assert found[OTHERS].count == len(names) - OVERFLOW
     assert len(shard([(name, 0.001) for name in names], sources=OVERFLOW).rows_news()[1]) == MOST_SOURCES * ROW_BYTES
+
+
+class CountedNumbers(SourceNumbers):
+    """With the sources that had to be looked for."""
+
+    looked_for: list[str]
+
+    def __missing__(self, source: str) -> int:
+        self.looked_for.append(source)
+        return super().__missing__(source)
+
+
+@pytest.mark.parametrize("sources", [OVERFLOW, OVERFLOW + 1, 65_534])
+def test_the_number_of_a_source_is_looked_for_once(sources: int) -> None:
+    numbers = CountedNumbers(SLOTS, sources)
+    numbers.looked_for = []
+    names = [f"10.0.{number % 4}.{number // 4}" for number in range(MOST_SOURCES + 50)]
+    first = [numbers[name] for name in names]
+
+    assert [numbers[name] for name in names] == first
+    assert numbers.looked_for == names
+
+
+def test_of_very_many_sources_some_are_remembered_and_all_have_the_same_number_again() -> None:
+    numbers = SourceNumbers(SLOTS, 2**24)
+    names = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(2 * OVERFLOW * 256)]
+    first = [numbers[name] for name in names[::16]]
+
+    assert len(numbers) == REMEMBERED
+    assert [numbers[name] for name in names[::16]] == first
+    assert set(first) == set(range(MOST_SOURCES))
+    assert (numbers.names[0], numbers.names[OVERFLOW]) == ("10.0.0.*", OTHERS)
 
 
 def test_of_very_many_sources_blocks_are_told() -> None:
