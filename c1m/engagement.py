@@ -18,6 +18,7 @@ import trio
 
 from c1m import link
 from c1m.child import Child, Recruit
+from c1m.collector import deferred
 from c1m.crew import Crew
 from c1m.errors import C1mError, RefusedError
 from c1m.following import COUNTED_SECONDS, Following
@@ -92,24 +93,25 @@ class Engagement:
 
     async def run(self, zygote: Zygote, *, task_status: trio.TaskStatus[None]) -> None:
         """Until everything is closed and every child has ended. Cancelling it ends them too."""
-        try:
-            async with trio.open_nursery() as nursery:
-                self.crew = Crew(zygote, nursery, self.touch, self.replace)
-                nursery.start_soon(self.end_with_lease)
-                nursery.start_soon(self.read_host)
-                task_status.started()
-                while not (self.stopping and self.phase is Phase.CLOSED):
-                    await self.changed.wait()
-                await self.crew.dismiss()
-                nursery.cancel_scope.cancel()
-        finally:
-            self.belongings.close()
-            with trio.CancelScope(shield=True):
-                await self.crew.cut_off()
-            self.over.set()
-            self.ready.set()  # whoever waits for a beginning will look at what there is instead
-            self.baseline.set()
-            self.touch()
+        with deferred():
+            try:
+                async with trio.open_nursery() as nursery:
+                    self.crew = Crew(zygote, nursery, self.touch, self.replace)
+                    nursery.start_soon(self.end_with_lease)
+                    nursery.start_soon(self.read_host)
+                    task_status.started()
+                    while not (self.stopping and self.phase is Phase.CLOSED):
+                        await self.changed.wait()
+                    await self.crew.dismiss()
+                    nursery.cancel_scope.cancel()
+            finally:
+                self.belongings.close()
+                with trio.CancelScope(shield=True):
+                    await self.crew.cut_off()
+                self.over.set()
+                self.ready.set()  # whoever waits for a beginning will look at what there is instead
+                self.baseline.set()
+                self.touch()
 
     def touch(self) -> None:
         """Something is new."""

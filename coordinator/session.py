@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from c1m.collector import deferred
 from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
 from c1m.identity import Renewals
 from c1m.priority import before_children
@@ -44,7 +45,7 @@ async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> t
     try:
         async with fleet(settings) as (workers, target):
             before_children()
-            with view(console) as shown:
+            with view(console) as shown, deferred():
                 run_id = new_run_id()
                 journal = journal_on(shelf, run_id, shown)
                 run = Run(new_outcome(run_id, settings), Nodes(run_id, workers, target), shown, journal)
@@ -68,7 +69,7 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
     left = read_left(path)
     settings = replace(left.spec, tls=tls or left.spec.tls)
     async with fleet(settings) as (workers, target):
-        with view(console) as shown:
+        with view(console) as shown, deferred():
             nodes = Nodes(left.run_id, workers, target)
             takeover = Takeover(path, nodes)
             if await until(takeover.take(), interrupted):
