@@ -25,7 +25,7 @@ from typing import Any
 from namespace import enter_namespace
 from run import BenchError, output_of
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 
 SOURCE = Path(__file__).with_name("heartbeat.c")
 FIRST_PORT = 9000  # of heartbeat.c

@@ -17,21 +17,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from c1m import wire
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.gauges import Gauges
-from c1m.coordinator.journal import Journal, Record
-from c1m.coordinator.ledger import Ledger
-from c1m.coordinator.live import Lines, Terminal
-from c1m.coordinator.lookout import Lookout
+from c1m.coordinator.diagnosis.monitor import Lookout
+from c1m.coordinator.journal.journal import Journal, Record
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.limit_usage import Gauges
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.report.live import Lines, Terminal
 from c1m.limits.assessment import Member
 from c1m.limits.limit import Ask, Role
-from c1m.node import Host, Sample
-from c1m.phase import Phase
-from c1m.reading import Cache, Reading
-from c1m.schedule import Arrival
-from c1m.tally import Tally, total
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Host, Sample
+from c1m.measure.tally import Tally, total
+from c1m.schedule.schedule import Arrival
 from c1m.v1 import node_pb2
+from c1m.wire import messages as wire
 
 EACH = 1000  # connections of a worker
 A_SECOND = 4  # samples of a worker, and one of them with a reading

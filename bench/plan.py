@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 import time
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.coordinator.capacity import TargetFacts, WorkerFacts
-from c1m.coordinator.forecast import plan_document
-from c1m.coordinator.preflight import Fleet, Manner, Preflight
+from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.planning.documents import plan_document
+from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
 from c1m.limits.budget import budgets_of
 from c1m.limits.limit import NO_LIMIT, Role
-from c1m.node import Host
-from c1m.ports import PortRanges
+from c1m.measure.sample import Host
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
 
 PORTS = PortRanges(((1024, 32767), (32768, 59999)))
 FACTS = {

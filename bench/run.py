@@ -21,7 +21,7 @@ from typing import Any
 
 from namespace import inside_namespace
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 from c1m.kernel.sockstat import read_sockstat
 
 SOURCE = Path(__file__).with_name("reference.c")

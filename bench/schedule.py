@@ -17,11 +17,11 @@ from collections.abc import Sequence
 
 from namespace import enter_namespace
 
-from c1m.coordinator.fleet import Worker
-from c1m.endpoints import parse_host_port
-from c1m.interpreter import module_command
-from c1m.schedule import NANOSECONDS, Schedule
-from c1m.shapes import parse_shape, schedule_of
+from c1m.app.interpreter import module_command
+from c1m.coordinator.fleet.clients import Worker
+from c1m.net.endpoints import parse_host_port
+from c1m.schedule.schedule import NANOSECONDS, Schedule
+from c1m.schedule.shapes import parse_shape, schedule_of
 
 WORKERS = ("127.0.0.1:7100", "127.0.0.1:7101")
 TARGET = "127.0.0.1:7200"

@@ -23,7 +23,7 @@ from typing import Any
 
 from namespace import enter_namespace
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 from c1m.kernel.sockdiag import accept_queues
 
 CONTROL = "127.0.0.1:7301"

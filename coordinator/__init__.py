@@ -1,1 +1,4 @@
-"""c1m-coord: plans a run, drives the fleet, reconciles what was counted, writes the summary."""
+"""The coordinator, c1m-coord: it plans a run, directs the nodes, and reports the result.
+
+Here stand only the command line's frame and its start; everything else is in a sub-package.
+"""

@@ -1,6 +1,6 @@
 """python -m c1m.coordinator, and the c1m-coord command."""
 
-from c1m.interrupts import end_quietly
+from c1m.app.interrupts import end_quietly
 
 end_quietly()
 

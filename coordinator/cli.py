@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from c1m.cli import main_of, version_option
+from c1m.app.cli import main_of, version_option
 
 from .commands import attach, doctor, explain, pki, plan, retarget, run, runs, show, tune
 

@@ -9,10 +9,10 @@ import sys
 
 import grpc
 
-from c1m.rpc import CHANNEL_OPTIONS
 from c1m.v1 import target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
+from c1m.wire.grpc_options import CHANNEL_OPTIONS
 
 ANSWER_SECONDS = 10
 

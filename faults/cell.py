@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 from counts import differences, misdated, unexplained
 from fault import DISK_BYTES, FAULTS, Fault
 from fleet import TARGET_PORT, WORKER_PORT, Fleet

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 from clock import built, set_clock
 from patience import surely
 from program import Line, Program

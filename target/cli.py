@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import trio
 import typer
 
-from c1m.cli import (
+from c1m.app.cli import (
     ALLOW_TUNE_HELP,
     INSECURE_HELP,
     LISTEN_HELP,
@@ -20,17 +20,16 @@ from c1m.cli import (
     option,
     version_option,
 )
-from c1m.control_address import ControlAddress, parse_control_address
 from c1m.errors import UsageError
-from c1m.ports import parse_ports
-from c1m.program import check_exposure, serve, warn_of_end
+from c1m.net.control_address import ControlAddress, parse_control_address
+from c1m.net.ports import parse_ports
+from c1m.node.serve import check_exposure, serve, warn_of_end
+from c1m.processes.zygote_client import Zygote
+from c1m.target.node.listeners import Bind
+from c1m.target.node.node import TargetNode, check_bind
+from c1m.target.node.observer import Observer
+from c1m.target.node.service import TargetService
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
-from c1m.zygote_control import Zygote
-
-from .listeners import Bind
-from .node import TargetNode, check_bind
-from .observer import Observer
-from .service import TargetService
 
 Served = TypeVar("Served", TargetNode, Observer)
 
@@ -128,7 +127,7 @@ async def serve_target(
 ) -> None:
     await serve(
         "c1m-target",
-        "c1m.target.process",
+        "c1m.target.acceptor.process",
         address,
         tls,
         with_parent=with_parent,

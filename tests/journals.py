@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from c1m.coordinator.replay import replay
-from c1m.coordinator.shelf import Shelf
-from c1m.coordinator.summary import summarise
+from c1m.coordinator.journal.replay import replay
+from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.results.summary import summarise
 from c1m.errors import UsageError
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.addresses import AddressBlock, AddressPool, Interface, parse_sources
+from c1m.net.addresses import AddressBlock, AddressPool, Interface, parse_sources
 
 # Small pools of a crowded corner, so that blocks meet, touch and overlap often.
 CORNER = {4: int(ipaddress.ip_address("10.0.0.0")), 6: int(ipaddress.ip_address("fd00::"))}

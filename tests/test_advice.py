@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from c1m.coordinator.advice import Advice, advised, once, script
+from c1m.coordinator.planning.advice import Advice, advised, once, script
 from c1m.limits.assessment import Member, assess_place
 from c1m.limits.limit import Ask, Role
 from c1m.limits.table import BY_NAME
-from c1m.node import Host
+from c1m.measure.sample import Host
 
 FACTS = {"net.core.somaxconn": "64", "fs.epoll.max_user_watches": "1000", "kernel.pid_max": "500", "kernel.threads-max": "400"}
 LEVELS = {"threads": 390, "memory_available_bytes": 10**10}

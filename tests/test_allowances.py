@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import coordinator, node, run_coord, until_it_says
 
-from c1m.backoff import Backoff
-from c1m.dealing import Share
 from c1m.errors import RefusedError
-from c1m.following import Following
-from c1m.ports import PortRanges
-from c1m.proof import HELLO, answer, challenge
-from c1m.routes import Address
-from c1m.schedule import Arrival, Revision, straight
-from c1m.storm import Storm
-from c1m.target.guests import Guests
-from c1m.turnover import Turnover
-from c1m.worker.allowances import Allowance, Allowances, parse_allowance
-from c1m.worker.ceilings import Ceilings
-from c1m.worker.proofs import unproved
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import Address
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import Arrival, Revision, straight
+from c1m.target.acceptor.source_filter import Guests
+from c1m.traffic.backoff import Backoff
+from c1m.traffic.proof import HELLO, answer, challenge
+from c1m.traffic.storm import Storm
+from c1m.traffic.turnover import Turnover
+from c1m.worker.node.allow_list import Allowance, Allowances, parse_allowance
+from c1m.worker.node.quotas import Ceilings
+from c1m.worker.node.target_proof import unproved
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.heartbeat import Expect, Heartbeat
-from c1m.push import MESSAGE
-from c1m.worker.connections import ESTABLISHED, Connections
-from c1m.worker.heartbeat import Heartbeats
-from c1m.worker.pushes import Pushes
+from c1m.traffic.heartbeat import Expect, Heartbeat
+from c1m.traffic.push import MESSAGE
+from c1m.worker.behaviours.heartbeat import Heartbeats
+from c1m.worker.behaviours.push_check import Pushes
+from c1m.worker.sockets.connections import ESTABLISHED, Connections
 
 DESCRIPTOR = 5
 LATER = 100.25  # a quarter of an interval after it was sent

@@ -18,12 +18,12 @@ import pytest
 from journals import coord, doing, known, shown
 from programs import children_of, coordinator, eventually, node
 
-from c1m.coordinator.authority import found_authority
-from c1m.coordinator.replay import replay
-from c1m.coordinator.shelf import Shelf
+from c1m.coordinator.journal.replay import replay
+from c1m.coordinator.journal.store import Shelf
 from c1m.errors import UsageError
 from c1m.kernel import sockdiag
-from c1m.roles import Bearer, Role
+from c1m.security.authority import found_authority
+from c1m.security.roles import Bearer, Role
 
 WORKER, OTHER, TARGET = "127.0.0.1:24510", "127.0.0.1:24511", "127.0.0.1:24520"
 DATA_PORTS = (24_500, 24_503)

@@ -17,8 +17,8 @@ import grpc
 import pytest
 from programs import node
 
-from c1m.rpc import PROTOCOL
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
+from c1m.wire.grpc_options import PROTOCOL
 
 RUN = ("run", "--total", "10")
 NOBODY = "127.0.0.1:1"  # tcpmux, which nobody runs

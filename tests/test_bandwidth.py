@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import node, run_coord
 
-from c1m.backoff import Backoff
-from c1m.bandwidth import Talk, bits_each, close_rate
-from c1m.distribution import FIXED, Distribution
 from c1m.errors import RefusedError
-from c1m.heartbeat import Expect, Heartbeat
-from c1m.schedule import NANOSECONDS, Schedule, Stage, straight
-from c1m.slow import Slow
-from c1m.storm import Storm
-from c1m.turnover import Turnover
-from c1m.units import format_bits, parse_bits
-from c1m.worker.ceilings import Ceilings
+from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage, straight
+from c1m.text.units import format_bits, parse_bits
+from c1m.traffic.backoff import Backoff
+from c1m.traffic.bandwidth import Talk, bits_each, close_rate
+from c1m.traffic.distribution import FIXED, Distribution
+from c1m.traffic.heartbeat import Expect, Heartbeat
+from c1m.traffic.slow_clients import Slow
+from c1m.traffic.storm import Storm
+from c1m.traffic.turnover import Turnover
+from c1m.worker.node.quotas import Ceilings
 
 SILENT = Talk()
 NOTHING = Schedule((Stage(0, 0),))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from c1m.coordinator.bill import memory_sentence
-from c1m.coordinator.cost import Cost, cost
-from c1m.coordinator.history import History
-from c1m.reading import Cache, Reading
+from c1m.coordinator.ledger.readings import History
+from c1m.coordinator.report.memory import memory_sentence
+from c1m.coordinator.results.memory_cost import Cost, cost
+from c1m.measure.reading import Cache, Reading
 
 
 def found(slab_bytes: int) -> Cost:

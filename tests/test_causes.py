@@ -9,20 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
-from c1m.coordinator.diagnosis import Diagnosis, sentences
-from c1m.coordinator.evidence import Evidence, Trail
-from c1m.coordinator.rule import Rule
-from c1m.coordinator.rules import RULES
-from c1m.coordinator.signs import AtLeast, Dropped, Error, Full, Lost, Overflowing, Rose, Sign, Silent, Told
-from c1m.coordinator.stall import Moment, Trouble
+from c1m.coordinator.diagnosis.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
+from c1m.coordinator.diagnosis.conditions import (
+    AtLeast,
+    Dropped,
+    Error,
+    Full,
+    Lost,
+    Overflowing,
+    Rose,
+    Sign,
+    Silent,
+    Told,
+)
+from c1m.coordinator.diagnosis.diagnosis import Diagnosis, sentences
+from c1m.coordinator.diagnosis.progress import Moment, Trouble
+from c1m.coordinator.diagnosis.rule import Rule
+from c1m.coordinator.diagnosis.rules import RULES
+from c1m.coordinator.ledger.evidence import Evidence, Trail
 from c1m.kernel.reader import TCP_EXT
+from c1m.limits.sysctls import SYSCTLS as FACTS
 from c1m.limits.table import LIMITS
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.reading import Reading
-from c1m.sysctls import SYSCTLS as FACTS
-from c1m.tally import Tally
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Sample
+from c1m.measure.tally import Tally
 
 ALL = set(Trouble)
 PAGE = Path(__file__).parent.parent / "docs" / "causes.md"

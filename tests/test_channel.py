@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from c1m.coordinator.channel import translated
+from c1m.coordinator.fleet.channel import translated
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from programs import coordinator, node
 from test_imports import ROOT
 
-from c1m.coordinator.clocks import Clock, best, clock_of
+from c1m.coordinator.fleet.clock_offset import Clock, best, clock_of
 
 WORKER, TARGET = "127.0.0.1:24970", "127.0.0.1:24971"
 WAYS = st.integers(0, 10**10)  # ns

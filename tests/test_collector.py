@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from c1m.collector import DEFERRED, deferred
+from c1m.app.collector import DEFERRED, deferred
 
 SPY = """
 import gc, os, sys

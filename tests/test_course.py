@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.dealing import Share, shares
-from c1m.schedule import Schedule, Stage, straight
-from c1m.worker.course import NEVER, Course, Edge, Rush, scattered, steady
+from c1m.schedule.ring import Share, shares
+from c1m.schedule.schedule import Schedule, Stage, straight
+from c1m.worker.shard.pacer import NEVER, Course, Edge, Rush, scattered, steady
 
 STAGES = st.lists(st.builds(Stage, st.integers(0, 60), st.integers(0, 40)), min_size=1, max_size=6)
 SCHEDULES = STAGES.map(lambda stages: Schedule(tuple(stages)))

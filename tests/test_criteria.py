@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from programs import run_coord
 from test_summary import TARGET, WORKER, ended_early, finished, not_held, refused
 
-from c1m.coordinator.answer import Answer
-from c1m.coordinator.criteria import OPERATORS, Vigil, judge, parse
-from c1m.coordinator.figures import EACH, FIGURES, WHEN_ASKED, Kind, bare, find
-from c1m.coordinator.outcome import Outcome
-from c1m.coordinator.spec import RunSpec
-from c1m.coordinator.summary import measured, summarise
-from c1m.heartbeat import Expect
+from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.results.summary import measured, summarise
+from c1m.coordinator.spec.answer import Answer
+from c1m.coordinator.spec.metrics import EACH, FIGURES, WHEN_ASKED, Kind, bare, find
+from c1m.coordinator.spec.requirements import OPERATORS, Vigil, judge, parse
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.traffic.heartbeat import Expect
 
 BOUNDS = {
     Kind.NUMBER: st.sampled_from(["0", "999000", "999k", "1_000_000", "0.25"]),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.dealing import Share, multiplier, shares
+from c1m.schedule.ring import Share, multiplier, shares
 
 
 @st.composite

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from c1m.worker.connections import CONNECTING, ESTABLISHED, NOT_OURS, Connections
-from c1m.worker.departures import AnyOf, Departures, Oldest
+from c1m.worker.shard.leavers import AnyOf, Departures, Oldest
+from c1m.worker.sockets.connections import CONNECTING, ESTABLISHED, NOT_OURS, Connections
 
 
 def table(*states: int) -> Connections:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.descriptors import RESERVE, explain, processes, raise_to_hard, usable
+from c1m.processes.descriptors import RESERVE, explain, processes, raise_to_hard, usable
 
 
 def run(script: str) -> str:
@@ -64,7 +64,7 @@ def test_a_limit_that_leaves_nothing_is_a_value_error_with_the_cure(limit: int) 
 def test_the_soft_limit_is_raised_to_the_hard_one_and_not_above() -> None:
     script = """
 import resource
-from c1m.descriptors import raise_to_hard
+from c1m.processes.descriptors import raise_to_hard
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
 print(raise_to_hard(), raise_to_hard(), resource.getrlimit(resource.RLIMIT_NOFILE))
 """
@@ -74,7 +74,7 @@ print(raise_to_hard(), raise_to_hard(), resource.getrlimit(resource.RLIMIT_NOFIL
 def test_what_is_usable_can_be_opened_and_no_more() -> None:
     script = """
 import os, resource
-from c1m.descriptors import usable
+from c1m.processes.descriptors import usable
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
 room, opened = usable(reserve=0), 0
 try:

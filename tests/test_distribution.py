@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.phrases import parse_distribution, parse_lifetime
-from c1m.distribution import Distribution
+from c1m.coordinator.spec.grammar import parse_distribution, parse_lifetime
+from c1m.traffic.distribution import Distribution
 
 SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
 DISTRIBUTIONS = st.one_of(

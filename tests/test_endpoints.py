@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
-from c1m.ports import PortRanges
+from c1m.net.endpoints import Endpoint, HostPort, parse_endpoint, parse_host_port
+from c1m.net.ports import PortRanges
 
 HOSTS = st.one_of(
     st.ip_addresses(v=4).map(str),

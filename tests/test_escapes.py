@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.answer import Answer, parse_answer
-from c1m.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
-from c1m.heartbeat import Expect
+from c1m.coordinator.spec.answer import Answer, parse_answer
+from c1m.text.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
+from c1m.traffic.heartbeat import Expect
 
 ANSWERS = st.one_of(
     st.sampled_from([Answer(Expect.ECHO), Answer(Expect.NONE), Answer(Expect.ANY), Answer(Expect.PREFIX, b"none")]),

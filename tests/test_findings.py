@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.findings import Findings, find
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.results.host_findings import Findings, find
 from c1m.kernel.reader import TCP_EXT
-from c1m.node import Host, Inspection, Sample
-from c1m.phase import Phase
-from c1m.reading import Cache, Reading
-from c1m.sysctls import SYSCTLS
+from c1m.limits.sysctls import SYSCTLS
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Host, Inspection, Sample
 from c1m.v1 import node_pb2
-from c1m.wire import (
+from c1m.wire.messages import (
     host_from_wire,
     host_to_wire,
     inspection_from_wire,

@@ -18,11 +18,11 @@ import pytest
 from lab import address, lab
 from programs import coordinator, node, run_coord, until_it_says
 
-from c1m.proof import ANSWER_BYTES, answer, challenge
-from c1m.rpc import CHANNEL_OPTIONS
-from c1m.target.askers import MOST, SECONDS, Askers
+from c1m.target.acceptor.proof_guests import MOST, SECONDS, Askers
+from c1m.traffic.proof import ANSWER_BYTES, answer, challenge
 from c1m.v1 import target_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.wire.grpc_options import CHANNEL_OPTIONS
 
 WORKER, TARGET = "127.0.0.1:24710", "127.0.0.1:24720"
 DATA_PORT = 24_700

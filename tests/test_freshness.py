@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.freshness import LATE_SECONDS, PATIENCE_SECONDS, Freshness
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.reading import Reading
-from c1m.schedule import Revision, straight
-from c1m.tally import Tally
+from c1m.coordinator.fleet.stale_samples import LATE_SECONDS, PATIENCE_SECONDS, Freshness
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Sample
+from c1m.measure.tally import Tally
+from c1m.schedule.schedule import Revision, straight
 
 BOOTED = 7_000.0  # by the coordinator's clock, when the node's was at zero
 EVERY = 0.25

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.hand import Hand
+from c1m.traffic.phase_sweep import Hand
 
 SLOTS = st.integers(1, 300)
 STEPS = st.lists(st.floats(0, 0.9), max_size=60)  # shares of an interval between two looks

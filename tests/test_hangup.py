@@ -13,7 +13,7 @@ from pathlib import Path
 from journals import doing, known, shown
 from programs import all_gone, children_of, coordinator, eventually, until_it_says
 
-from c1m.coordinator.embedded import LEAVE_SECONDS
+from c1m.coordinator.fleet.local_nodes import LEAVE_SECONDS
 
 
 @contextmanager

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
-from c1m.coordinator.history import Axis, History, Line
-from c1m.reading import Cache, Reading
+from c1m.coordinator.ledger.readings import Axis, History, Line
+from c1m.coordinator.results.memory_cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
+from c1m.measure.reading import Cache, Reading
 
 
 def line(points: Iterable[tuple[float, float]]) -> Line:

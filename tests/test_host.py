@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from c1m.kernel.host import read_host, read_int, read_text
-from c1m.ports import PortRanges
+from c1m.net.ports import PortRanges
 
 
 @pytest.mark.parametrize(

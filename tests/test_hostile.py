@@ -16,11 +16,11 @@ import grpc
 import pytest
 from programs import children_of, holding_at, node, run_coord
 
-from c1m.proof import ANSWER_BYTES, challenge
-from c1m.rpc import CHANNEL_OPTIONS, HANDSHAKE_MS, LONGEST_MESSAGE_BYTES
-from c1m.seam import MOST_CALLS, MOST_WATCHERS
+from c1m.node.rpc_server import MOST_CALLS, MOST_WATCHERS
+from c1m.traffic.proof import ANSWER_BYTES, challenge
 from c1m.v1 import target_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.wire.grpc_options import CHANNEL_OPTIONS, HANDSHAKE_MS, LONGEST_MESSAGE_BYTES
 
 WORKER, TARGET = "127.0.0.1:24610", "127.0.0.1:24620"
 NODES = ("--worker", WORKER, "--target", TARGET)

@@ -161,13 +161,13 @@ def test_programs_never_import_one_another(program: str) -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("c1m.worker.process", {"grpc"}),
-        ("c1m.target.process", {"grpc", "trio", "asyncio", "selectors"}),
+        ("c1m.worker.shard.process", {"grpc"}),
+        ("c1m.target.acceptor.process", {"grpc", "trio", "asyncio", "selectors"}),
     ],
 )
 def test_what_children_carry(module: str, absent: set[str]) -> None:
     """In a process that did what the zygote does before it forks."""
-    program = f"import sys, c1m.zygote, {module}; {module}.rehearse(); print(*sys.modules)"
+    program = f"import sys, c1m.processes.zygote, {module}; {module}.rehearse(); print(*sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
@@ -188,7 +188,8 @@ import {module}
 
 
 @pytest.mark.parametrize(
-    ("module", "level"), [("c1m.coordinator.channel", "NONE"), ("c1m.worker.__main__", "INFO"), ("c1m.target.__main__", "INFO")]
+    ("module", "level"),
+    [("c1m.coordinator.fleet.channel", "NONE"), ("c1m.worker.__main__", "INFO"), ("c1m.target.__main__", "INFO")],
 )
 def test_what_grpc_logs_is_settled_before_it_is_imported(module: str, level: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}

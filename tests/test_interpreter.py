@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from c1m.interpreter import module_command
+from c1m.app.interpreter import module_command
 
 ROOT = Path(__file__).parent.parent
 TRAPS = ("random", "socket", "c1m", "trio", "sitecustomize")  # what every program imports, and Python itself when it starts

@@ -16,11 +16,11 @@ import pytest
 from journals import coord, shown
 from programs import all_gone, children_of, coordinator, eventually, node, run_coord, until_it_says
 
-from c1m.coordinator.contents import contents_of
-from c1m.coordinator.journal import Journal, Record, is_written, read_only
-from c1m.coordinator.replay import replay
-from c1m.coordinator.shelf import Shelf
-from c1m.coordinator.summary import summarise
+from c1m.coordinator.journal.index import contents_of
+from c1m.coordinator.journal.journal import Journal, Record, is_written, read_only
+from c1m.coordinator.journal.replay import replay
+from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.results.summary import summarise
 from c1m.errors import UsageError
 
 WORKER, OTHER, TARGET = "127.0.0.1:24410", "127.0.0.1:24411", "127.0.0.1:24420"

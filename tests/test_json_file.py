@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from programs import coordinator, until_it_says
 
-from c1m.coordinator.json_file import check_writable, write_whole
+from c1m.coordinator.commands.output_file import check_writable, write_whole
 from c1m.errors import UsageError
 
 RUNS = (sys.executable, "-m", "c1m.coordinator", "runs")
@@ -81,7 +81,7 @@ def test_a_file_that_is_mounted_by_itself_is_written_where_it_is(tmp_path: Path)
     inside, outside = tmp_path / "inside.json", tmp_path / "outside.json"
     inside.touch()
     outside.touch()
-    write = f"from c1m.coordinator.json_file import write_whole; write_whole({str(inside)!r}, 'of this run')"
+    write = f"from c1m.coordinator.commands.output_file import write_whole; write_whole({str(inside)!r}, 'of this run')"
     script = f'mount --bind {outside} {inside} && "$@"'
     subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", write], check=True, timeout=60)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m import histogram
-from c1m.latency import Latencies, at_least, coarser, joined, microseconds, percentile, since
+from c1m.measure import histogram
+from c1m.measure.latency import Latencies, at_least, coarser, joined, microseconds, percentile, since
 
 SECONDS = st.floats(0, 3_600, width=32)
 COUNTS = st.dictionaries(st.integers(1, histogram.LONGEST_US), st.integers(1, 10**6), max_size=6)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from programs import node
 
-from c1m.coordinator.manual import NAMES
+from c1m.coordinator.planning.limit_pages import NAMES
+from c1m.limits.sysctls import path_of
 from c1m.limits.table import LIMITS
-from c1m.sysctls import path_of
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="lowering limits of others takes root")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -198,8 +198,8 @@ def test_an_observed_servers_own_descriptors_are_told_and_refuse_nothing() -> No
 
 
 ON_LINK = """
-from c1m.addresses import parse_sources
-from c1m.worker.sources import on_link, resolve
+from c1m.net.addresses import parse_sources
+from c1m.worker.node.sources import on_link, resolve
 pool = resolve(parse_sources("10.9.0.10-10.9.0.29,10.201.0.0/24"))
 print(on_link(pool, ["10.9.1.1"]), on_link(pool, ["10.8.0.1"]), on_link(pool, ["127.0.0.1"]), on_link(pool, ["fd00::1"]))
 """

@@ -17,9 +17,9 @@ from c1m.kernel.process import parse_descriptor_limit
 from c1m.kernel.reader import parse_threads
 from c1m.limits.assessment import Member, assess, assess_place, command, usages, wanted
 from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
+from c1m.limits.sysctls import SYSCTLS, path_of
 from c1m.limits.table import BY_NAME, LIMITS
-from c1m.node import Host
-from c1m.sysctls import SYSCTLS, path_of
+from c1m.measure.sample import Host
 
 GB = 10**9
 FACTS = {
@@ -272,7 +272,7 @@ def test_threads_are_parsed() -> None:
 
 READ = """
 import json
-from c1m.control import read_facts
+from c1m.node.node import read_facts
 from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.reader import read_levels
 print(json.dumps([read_facts(), read_limits(), unknown_limits(), read_levels()]))

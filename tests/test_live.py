@@ -7,19 +7,19 @@ import pytest
 from programs import run_coord
 from rich.console import Console
 
-from c1m.coordinator.bulletin import storm
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
-from c1m.coordinator.ledger import Ledger
-from c1m.coordinator.live import Lines, Rates, Terminal, TimeLeft, view
-from c1m.heartbeat import ANSWERED, MISSING, RECOVERED, SENT
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.push import RECEIVED
-from c1m.shapes import parse_shape, schedule_of
-from c1m.source_latency import SourceLatency
-from c1m.tally import Tally
-from c1m.turnover import Wave
+from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.report.live import Lines, Rates, Terminal, TimeLeft, view
+from c1m.coordinator.report.live_status import storm
+from c1m.measure.phase import Phase
+from c1m.measure.sample import Sample
+from c1m.measure.source_latency import SourceLatency
+from c1m.measure.tally import Tally
+from c1m.schedule.shapes import parse_shape, schedule_of
+from c1m.traffic.heartbeat import ANSWERED, MISSING, RECOVERED, SENT
+from c1m.traffic.push import RECEIVED
+from c1m.traffic.turnover import Wave
 
 IPV6 = "worker [fd00::1]:7100"  # looks like markup
 

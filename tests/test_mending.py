@@ -17,22 +17,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import PATIENCE_SECONDS, children_of, coordinator, node, running, until_it_says
 
-from c1m.child import STUCK_SECONDS
-from c1m.coordinator.assignment import ShardSettings
-from c1m.coordinator.fleet import Target, Worker
-from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
-from c1m.dealing import Share
-from c1m.endpoints import HostPort
-from c1m.engagement import MOST_REPLACED
+from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.prepare_request import ShardSettings
+from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.errors import C1mError, RefusedError
-from c1m.following import Following
-from c1m.node import Sample
-from c1m.phase import Close, CloseOrder, Phase
-from c1m.routes import Address, TupleSpace
-from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
-from c1m.tally import PROCESS_DIED
-from c1m.worker.ceilings import Ceilings
-from c1m.worker.course import Course, steady
+from c1m.measure.phase import Close, CloseOrder, Phase
+from c1m.measure.sample import Sample
+from c1m.measure.tally import PROCESS_DIED
+from c1m.net.endpoints import HostPort
+from c1m.net.tuples import Address, TupleSpace
+from c1m.node.node_run import MOST_REPLACED
+from c1m.processes.child import STUCK_SECONDS
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
+from c1m.worker.node.quotas import Ceilings
+from c1m.worker.shard.pacer import Course, steady
 
 # Ports of this file's own, so that nothing else's sockets are counted.
 WORKER, TARGET = ("127.0.0.1", 25_310), ("127.0.0.1", 25_320)

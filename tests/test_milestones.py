@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.dealing import Share
-from c1m.schedule import Schedule, Stage
-from c1m.worker.milestones import Milestones
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import Schedule, Stage
+from c1m.worker.shard.stage_times import Milestones
 
 ALONE = Share(10, 0, 10)
 

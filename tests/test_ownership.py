@@ -15,12 +15,12 @@ from google.protobuf.descriptor import MethodDescriptor
 from programs import node
 from test_requests import sound
 
-from c1m.coordinator.authority import found_authority
-from c1m.credentials import channel_credentials
-from c1m.identity import Identity, read_identity
-from c1m.roles import Bearer, Role
-from c1m.rpc import CHANNEL_OPTIONS
+from c1m.security.authority import found_authority
+from c1m.security.grpc_credentials import channel_credentials
+from c1m.security.identity import Identity, read_identity
+from c1m.security.roles import Bearer, Role
 from c1m.v1 import target_pb2, worker_pb2
+from c1m.wire.grpc_options import CHANNEL_OPTIONS
 
 LISTEN = {"worker": "127.0.0.1:24910", "target": "127.0.0.1:24911"}
 WITHOUT_TLS = "127.0.0.1:24912"

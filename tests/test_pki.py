@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from c1m.coordinator.authority import found_authority
 from c1m.coordinator.cli import app
 from c1m.errors import C1mError, UsageError
-from c1m.identity import read_identity
-from c1m.pki import hosts_of, issue, make_authority, names_of, read_pair, renew, term_of
-from c1m.roles import IDENTITY_FILE, Bearer, Role, Term, bearer_of, parse_name
+from c1m.security.authority import found_authority
+from c1m.security.certificates import hosts_of, issue, make_authority, names_of, read_pair, renew, term_of
+from c1m.security.identity import read_identity
+from c1m.security.roles import IDENTITY_FILE, Bearer, Role, Term, bearer_of, parse_name
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

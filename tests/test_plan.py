@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.coordinator.capacity import TargetFacts, WorkerFacts, tuples_of
-from c1m.coordinator.plan import MOST_SOURCES, SHARERS, Plan, make_plan
-from c1m.ends import MEMORY_MARGIN, TARGET_END, WORKER_END
+from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts, tuples_of
+from c1m.coordinator.planning.plan import MOST_SOURCES, SHARERS, Plan, make_plan
 from c1m.errors import RefusedError
 from c1m.limits.budget import Budget
+from c1m.limits.connection_memory import MEMORY_MARGIN, TARGET_END, WORKER_END
 from c1m.limits.table import BY_NAME
-from c1m.ports import PortRanges
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
 
 LOCAL_8 = AddressPool((AddressBlock(127 << 24, 2**24 - 1, 4),))
 SLASH_64 = AddressPool((AddressBlock(0xFD << 120, 2**64, 6),))

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from programs import run_coord
 from rich.console import Console
 
-from c1m.coordinator.curves import LEAST_COLUMNS, curves
-from c1m.coordinator.document import written
-from c1m.coordinator.plot import ASCII, BLOCKS, bars, events, highest, levels, ruler
-from c1m.coordinator.report import picture
-from c1m.coordinator.timeline import HostState, Moment, Timeline
+from c1m.coordinator.commands.document import written
+from c1m.coordinator.ledger.timeline import HostState, Moment, Timeline
+from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
+from c1m.coordinator.report.summary import picture
+from c1m.coordinator.report.timeline_chart import LEAST_COLUMNS, curves
 
 VALUES = st.none() | st.integers(0, 10**12)
 ROWS = st.lists(st.tuples(st.floats(0.01, 1e4), VALUES), min_size=1, max_size=50).map(

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.ports import (
-    PortRanges,
-    client_ports,
-    parse_kernel_ports,
-    parse_port_range,
-    parse_ports,
-)
+from c1m.net.ports import PortRanges, client_ports, parse_kernel_ports, parse_port_range, parse_ports
 
 DEFAULT_EPHEMERAL = (32_768, 60_999)  # what Linux starts with
 NONE = PortRanges()

@@ -12,23 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.collector import paused
-from c1m.coordinator.capacity import ENDLESS, TargetFacts, WorkerFacts
-from c1m.coordinator.forecast import doctor_document, plan_document
-from c1m.coordinator.gauges import Gauges
-from c1m.coordinator.plan import make_plan
-from c1m.coordinator.preflight import Fleet, Manner, Preflight
-from c1m.coordinator.room import Rooms, largest
-from c1m.ends import TARGET_END, WORKER_END
+from c1m.app.collector import paused
+from c1m.coordinator.ledger.limit_usage import Gauges
+from c1m.coordinator.planning.capacity import ENDLESS, TargetFacts, WorkerFacts
+from c1m.coordinator.planning.documents import doctor_document, plan_document
+from c1m.coordinator.planning.headroom import Rooms, largest
+from c1m.coordinator.planning.plan import make_plan
+from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
 from c1m.errors import RefusedError
 from c1m.limits.assessment import Member
 from c1m.limits.budget import Budget, budgets_of
+from c1m.limits.connection_memory import TARGET_END, WORKER_END
 from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Standing
 from c1m.limits.table import BY_NAME
-from c1m.node import Host
-from c1m.ports import PortRanges
-from c1m.reading import Reading
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Host
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
 
 PORTS = PortRanges(((1024, 65535),))
 GB = 10**9

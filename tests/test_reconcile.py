@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.reconcile import Counts, reconcile
+from c1m.coordinator.results.reconciliation import Counts, reconcile
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_plan import LOCAL_8, pool, remembering, target, worker
 
-from c1m.coordinator.capacity import TargetFacts, WorkerFacts
-from c1m.coordinator.plan import make_plan
-from c1m.coordinator.redistribution import (
+from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.planning.plan import make_plan
+from c1m.coordinator.planning.redistribution import (
     COUNTED_NS,
     Arc,
     Holding,
@@ -22,12 +22,12 @@ from c1m.coordinator.redistribution import (
     left_over,
     redistribute,
 )
-from c1m.dealing import Share
-from c1m.ends import WORKER_END
 from c1m.errors import RefusedError
-from c1m.following import Following
-from c1m.ports import PortRanges
-from c1m.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
+from c1m.limits.connection_memory import WORKER_END
+from c1m.net.ports import PortRanges
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 
 PLENTY = PortRanges(((2_000, 9_999),))
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-MODULES = ["c1m.worker.process", "c1m.target.process"]
+MODULES = ["c1m.worker.shard.process", "c1m.target.acceptor.process"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.ports import PortRanges
-from c1m.routes import Address, TupleSpace
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import Address, TupleSpace
 
 BLOCKS = st.builds(lambda first, count: AddressBlock((10 << 24) + first, count, 4), st.integers(0, 30), st.integers(1, 9))
 RANGES = st.tuples(st.integers(1_024, 1_060), st.integers(0, 9)).map(lambda pair: (pair[0], pair[0] + pair[1]))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.schedule import NANOSECONDS, Schedule, Stage, straight
+from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage, straight
 
 SECOND = NANOSECONDS
 STAGES = st.builds(Stage, st.integers(0, 40), st.integers(0, 60))

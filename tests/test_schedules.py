@@ -16,12 +16,12 @@ import pytest
 from programs import coordinator, node, summary_of
 
 from c1m.coordinator.commands.retarget import call
-from c1m.coordinator.fleet import Worker
-from c1m.dealing import Share
-from c1m.endpoints import parse_host_port
-from c1m.node import Sample
-from c1m.shapes import parse_shape, schedule_of
-from c1m.worker.requests import tick
+from c1m.coordinator.fleet.clients import Worker
+from c1m.measure.sample import Sample
+from c1m.net.endpoints import parse_host_port
+from c1m.schedule.ring import Share
+from c1m.schedule.shapes import parse_shape, schedule_of
+from c1m.worker.node.requests import tick
 
 # Ports and sources of this file's own, so that nothing else's sockets are counted or in the way.
 WORKERS = ("127.0.0.1:24310", "127.0.0.1:24311")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.schedule import NANOSECONDS, Schedule
-from c1m.shapes import LINES_A_WAVE, parse_shape, schedule_of
+from c1m.schedule.schedule import NANOSECONDS, Schedule
+from c1m.schedule.shapes import LINES_A_WAVE, parse_shape, schedule_of
 
 
 def drawn(*words: str) -> Schedule:

@@ -5,10 +5,10 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.ports import PortRanges
-from c1m.routes import Address, Route, TupleSpace
-from c1m.worker.itinerary import Itinerary
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import Address, Route, TupleSpace
+from c1m.worker.sockets.route_rotation import Itinerary
 
 SPACE = TupleSpace(AddressPool((AddressBlock(10 << 24, 7, 4),)), PortRanges(((5000, 5099),)))
 

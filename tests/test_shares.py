@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.shares import corner, evenly, fill, transport
+from c1m.coordinator.planning.apportion import corner, evenly, fill, transport
 
 COUNTS = st.lists(st.integers(0, 50), min_size=1, max_size=8)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from c1m.coordinator.shelf import SUFFIX, Shelf, shelf_of
+from c1m.app.state_directory import state_directory
+from c1m.coordinator.journal.store import SUFFIX, Shelf, shelf_of
 from c1m.errors import UsageError
-from c1m.state import state_directory
 
 RUNS = ("20261123T090000-aaaa", "20261124T090000-bbbb", "20261124T100000-cccc")
 

@@ -15,14 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import eventually
 
-from c1m.kernel.sockdiag import (
-    ESTABLISHED,
-    accept_queues,
-    build_request,
-    count_by_port,
-    fold_ports,
-    fold_queues,
-)
+from c1m.kernel.sockdiag import ESTABLISHED, accept_queues, build_request, count_by_port, fold_ports, fold_queues
 from c1m.kernel.socket_filter import Ranges, Side
 
 CLOSE_WAIT = 8

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from programs import summary_of
 from test_summary import WORKER
 
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.latency_kinds import CONNECT, HEARTBEAT
-from c1m.coordinator.report import by_source
-from c1m.coordinator.sources import WORST, slowest_sources, sources_summary
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joined_rows, source_latencies
-from c1m.tally import Tally
-from c1m.wire import sample_from_wire, sample_to_wire
-from c1m.worker.source_latencies import SourceLatencies
-from c1m.worker.source_numbers import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceNumbers
+from c1m.coordinator.ledger.latency_kinds import CONNECT, HEARTBEAT
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.report.summary import by_source
+from c1m.coordinator.results.source_latency import WORST, slowest_sources, sources_summary
+from c1m.measure.phase import Phase
+from c1m.measure.sample import Sample
+from c1m.measure.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joined_rows, source_latencies
+from c1m.measure.tally import Tally
+from c1m.wire.messages import sample_from_wire, sample_to_wire
+from c1m.worker.sockets.source_latencies import SourceLatencies
+from c1m.worker.sockets.source_numbers import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceNumbers
 
 SLOTS = 16
 LOWER, UPPER = 0.87e6, 1.14e6  # microseconds: 13 % off at worst, and then a whole one

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.answer import parse_answer
-from c1m.coordinator.config import parse_layer
-from c1m.coordinator.criteria import parse
-from c1m.coordinator.layers import make_spec
-from c1m.coordinator.phrases import parse_backoff, parse_distribution, parse_storm
-from c1m.coordinator.spec import LISTS, RunSpec
-from c1m.endpoints import parse_endpoint, parse_host_port
+from c1m.coordinator.spec.answer import parse_answer
+from c1m.coordinator.spec.config_files import parse_layer
+from c1m.coordinator.spec.grammar import parse_backoff, parse_distribution, parse_storm
+from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.spec.requirements import parse
+from c1m.coordinator.spec.spec import LISTS, RunSpec
 from c1m.errors import UsageError
-from c1m.escapes import Hexadecimal, Text
-from c1m.phase import Close, CloseOrder
-from c1m.schedule import Arrival, straight
-from c1m.shapes import Shape, parse_shape, schedule_of
+from c1m.measure.phase import Close, CloseOrder
+from c1m.net.endpoints import parse_endpoint, parse_host_port
+from c1m.schedule.schedule import Arrival, straight
+from c1m.schedule.shapes import Shape, parse_shape, schedule_of
+from c1m.text.escapes import Hexadecimal, Text
 
 SECONDS = st.integers(1, 10**6).map(lambda milliseconds: milliseconds / 1000)
 SHAPES = st.sampled_from(["100k@10s", "1M@1m", "step:5@30s", "spike:7@0s", "stairs:9/3@9s", "sine:1-9/30s@1m"]).map(parse_shape)

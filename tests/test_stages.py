@@ -1,9 +1,16 @@
 """What the coordinator makes of a schedule: when it compares, and what the summary says of stages and retargets."""
 
-from c1m.coordinator.stages import COMPARISON_SECONDS, Rest, rests, retarget_sentence, retarget_summary, stages_summary
-from c1m.following import reached_by_all
-from c1m.schedule import NANOSECONDS, Revision, Schedule
-from c1m.shapes import parse_shape, schedule_of
+from c1m.coordinator.ledger.schedule_stages import (
+    COMPARISON_SECONDS,
+    Rest,
+    rests,
+    retarget_sentence,
+    retarget_summary,
+    stages_summary,
+)
+from c1m.schedule.node_schedule import reached_by_all
+from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule
+from c1m.schedule.shapes import parse_shape, schedule_of
 
 
 def drawn(*words: str) -> Schedule:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.stall import PATIENCE_SECONDS, Growth, Moment, Trouble
+from c1m.coordinator.diagnosis.progress import PATIENCE_SECONDS, Growth, Moment, Trouble
 
 
 def grown(moments: Iterable[Moment]) -> Growth:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from c1m.coordinator.step import Standing, Step, standing
+from c1m.coordinator.run.steps import Standing, Step, standing
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.backoff import Backoff
-from c1m.choice import is_chosen
-from c1m.coordinator.phrases import parse_backoff, parse_storm
-from c1m.storm import Storm
+from c1m.coordinator.spec.grammar import parse_backoff, parse_storm
+from c1m.traffic.backoff import Backoff
+from c1m.traffic.choice import is_chosen
+from c1m.traffic.storm import Storm
 
 SHARES = st.integers(1, 1000).map(lambda thousandths: thousandths / 1000)
 STORMS = st.one_of(

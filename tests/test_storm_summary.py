@@ -2,12 +2,12 @@
 
 import pytest
 
-from c1m.backoff import Backoff
-from c1m.coordinator.storms import failures, summarise_storms
-from c1m.coordinator.timeline import HostState, Moment
-from c1m.distribution import Distribution
-from c1m.storm import Storm
-from c1m.turnover import Turnover, Wave, joined_waves
+from c1m.coordinator.ledger.timeline import HostState, Moment
+from c1m.coordinator.results.storms import failures, summarise_storms
+from c1m.traffic.backoff import Backoff
+from c1m.traffic.distribution import Distribution
+from c1m.traffic.storm import Storm
+from c1m.traffic.turnover import Turnover, Wave, joined_waves
 
 
 def row(at: float, overflows: int | None) -> tuple[float, Moment]:

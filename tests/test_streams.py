@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import node
 
-from c1m.coordinator.fleet import Target, Told
-from c1m.endpoints import parse_host_port
-from c1m.pace import OFTEN, READINGS_A_SECOND, SAMPLE_SECONDS, SAMPLES_A_SECOND, SILENCE_SECONDS, pace_of
-from c1m.rpc import CHANNEL_OPTIONS, SERVER_OPTIONS
+from c1m.coordinator.fleet.clients import Target, Told
+from c1m.measure.sampling import OFTEN, READINGS_A_SECOND, SAMPLE_SECONDS, SAMPLES_A_SECOND, SILENCE_SECONDS, pace_of
+from c1m.net.endpoints import parse_host_port
 from c1m.v1 import target_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.wire.grpc_options import CHANNEL_OPTIONS, SERVER_OPTIONS
 
 TARGET = "127.0.0.1:24960"
 RUN = "slow"

@@ -11,18 +11,18 @@ from contextlib import closing, contextmanager, suppress
 from itertools import repeat
 from random import Random
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.backoff import Backoff
-from c1m.distribution import AT_ONCE, Distribution
-from c1m.ports import PortRanges
-from c1m.routes import Route, TupleSpace
-from c1m.storm import Storm
-from c1m.turnover import Turnover
-from c1m.worker.connections import Connections
-from c1m.worker.itinerary import Itinerary
-from c1m.worker.opener import Opener
-from c1m.worker.reactor import Reactor
-from c1m.worker.succession import Succession
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import Route, TupleSpace
+from c1m.traffic.backoff import Backoff
+from c1m.traffic.distribution import AT_ONCE, Distribution
+from c1m.traffic.storm import Storm
+from c1m.traffic.turnover import Turnover
+from c1m.worker.behaviours.turnover import Succession
+from c1m.worker.sockets.connections import Connections
+from c1m.worker.sockets.opener import Opener
+from c1m.worker.sockets.reactor import Reactor
+from c1m.worker.sockets.route_rotation import Itinerary
 
 TOTAL, SPAN = 40, 50
 SPACE = TupleSpace(AddressPool((AddressBlock(0x7F000D01, 5, 4),)), PortRanges(((26_500, 26_509),)))  # 127.0.13.1 to .5

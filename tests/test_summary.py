@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.coordinator.capacity import TargetFacts, WorkerFacts
-from c1m.coordinator.causes import Cause
-from c1m.coordinator.comparison import Comparison
-from c1m.coordinator.diagnosis import Finding
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.ledger import Ledger
-from c1m.coordinator.outcome import Outcome
-from c1m.coordinator.plan import make_plan
-from c1m.coordinator.reconcile import Counts, reconcile
-from c1m.coordinator.saturation import Saturation
-from c1m.coordinator.spec import RunSpec
-from c1m.coordinator.summary import summarise
-from c1m.coordinator.verdict import verdict
-from c1m.node import Inspection, Sample
-from c1m.phase import Phase
-from c1m.ports import PortRanges
-from c1m.reading import Reading
-from c1m.tally import Tally
+from c1m.coordinator.diagnosis.causes import Cause
+from c1m.coordinator.diagnosis.diagnosis import Finding
+from c1m.coordinator.ledger.cpu_saturation import Saturation
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.planning.plan import make_plan
+from c1m.coordinator.results.comparison import Comparison
+from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.results.reconciliation import Counts, reconcile
+from c1m.coordinator.results.summary import summarise
+from c1m.coordinator.results.verdict import verdict
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Inspection, Sample
+from c1m.measure.tally import Tally
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
 
 TOTAL = 2_000
 THEN = datetime(2026, 11, 23, tzinfo=UTC)

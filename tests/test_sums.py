@@ -5,11 +5,11 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.ledger import Ledger
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.tally import Tally, total
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.measure.phase import Phase
+from c1m.measure.sample import Sample
+from c1m.measure.tally import Tally, total
 
 COUNTS = st.integers(0, 2**40)
 MAPS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 2**40))

@@ -101,10 +101,10 @@ def test_where_threads_get_no_table_every_child_is_a_process(tmp_path: Path) -> 
 
 CREW = """
 import sys, trio
-from c1m import link
-from c1m.child import Recruit
-from c1m.crew import Crew
-from c1m.zygote_control import zygote
+from c1m.processes import link
+from c1m.processes.child import Recruit
+from c1m.processes.children import Crew
+from c1m.processes.zygote_client import zygote
 
 async def nothing_follows(dead, obituary):
     pass
@@ -128,7 +128,7 @@ trio.run(main)
 """
 
 CHILD = """
-from c1m import link
+from c1m.processes import link
 
 def rehearse():
     pass

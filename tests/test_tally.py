@@ -6,7 +6,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.tally import Tally, total
+from c1m.measure.tally import Tally, total
 
 NUMBERS = st.integers(0, 2**40)
 CAUSES = st.dictionaries(st.sampled_from(["ECONNREFUSED", "ETIMEDOUT", "peer_reset", "peer_closed"]), st.integers(1, 2**40))

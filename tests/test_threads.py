@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from c1m.threads import in_thread
+from c1m.processes.threads import in_thread
 
 # The stack of a thread no longer fits the address space: clone() fails as it does at pids.max, and so does the thread.
 WITHOUT_THREADS = """
 import resource, threading, trio
-from c1m.threads import in_thread
+from c1m.processes.threads import in_thread
 async def main():
     with open("/proc/self/statm") as statm:
         size = int(statm.read().split()[0]) * resource.getpagesize()

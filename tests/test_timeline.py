@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.entry import Entry
-from c1m.coordinator.ledger import ADDED_UP, Ledger
-from c1m.coordinator.states import EACH
-from c1m.coordinator.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
-from c1m.node import Sample
-from c1m.phase import Phase
-from c1m.reading import Reading
-from c1m.tally import Tally
+from c1m.coordinator.ledger.ledger import ADDED_UP, Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_states import EACH
+from c1m.coordinator.ledger.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Sample
+from c1m.measure.tally import Tally
 
 WORKER, TARGET = "worker w:7100", "target t:7200"
 

@@ -17,17 +17,17 @@ import grpc
 import pytest
 from programs import eventually, holding_at, node, run_coord
 
-from c1m.coordinator.authority import Authority, found_authority, make_private, replace
-from c1m.coordinator.handshake import cause
-from c1m.credentials import channel_credentials
-from c1m.endpoints import HostPort
-from c1m.handshakes import sentence_of
-from c1m.identity import Identity, checked_identity, read_identity
-from c1m.pki import Pair, issue, make_authority
-from c1m.roles import IDENTITY_FILE, Bearer, Role
-from c1m.rpc import CHANNEL_OPTIONS
+from c1m.coordinator.fleet.unreachable import cause
+from c1m.net.endpoints import HostPort
+from c1m.security.authority import Authority, found_authority, make_private, replace
+from c1m.security.certificates import Pair, issue, make_authority
+from c1m.security.grpc_credentials import channel_credentials
+from c1m.security.handshake_log import sentence_of
+from c1m.security.identity import Identity, checked_identity, read_identity
+from c1m.security.roles import IDENTITY_FILE, Bearer, Role
 from c1m.v1 import target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.wire.grpc_options import CHANNEL_OPTIONS
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from programs import summary_of
 
-from c1m.worker.troubles import FAILED, MOST_SOURCES, OTHERS, Troubles
+from c1m.worker.sockets.source_errors import FAILED, MOST_SOURCES, OTHERS, Troubles
 
 
 @pytest.fixture

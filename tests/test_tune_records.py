@@ -10,8 +10,8 @@ from low_host import SOMAXCONN, Host, root
 
 CRASHED = f"""
 import sys
-from c1m.state import state_directory
-from c1m.tuned import Tuned, Written
+from c1m.app.state_directory import state_directory
+from c1m.kernel.tuning_record import Tuned, Written
 tuned = Tuned(state_directory())
 with tuned.held():
     tuned.keep("{SOMAXCONN}", Written(*sys.argv[1:]))
@@ -54,8 +54,8 @@ def test_without_a_record_nothing_is_changed(low: Host) -> None:
 
 HELD = """
 import sys
-from c1m.state import state_directory
-from c1m.tuned import Tuned
+from c1m.app.state_directory import state_directory
+from c1m.kernel.tuning_record import Tuned
 with Tuned(state_directory()).held():
     print("held", flush=True)
     sys.stdin.read()

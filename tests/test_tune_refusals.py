@@ -8,8 +8,8 @@ import pytest
 from low_host import CONNTRACK, LOW, NODES, SOMAXCONN, SYN_BACKLOG, TARGET, WORKER, Host, root
 from programs import node
 
+from c1m.limits.sysctls import path_of
 from c1m.limits.tuning import PORT_RANGE
-from c1m.sysctls import path_of
 
 
 @root

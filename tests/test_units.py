@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from c1m.units import (
+from c1m.text.units import (
     format_bytes,
     format_count,
     format_duration,

@@ -18,17 +18,17 @@ import pytest
 from programs import node, run_coord
 from test_advice import HOST
 
-from c1m.control_address import LONGEST_PATH, SocketPath, parse_control_address
-from c1m.coordinator.description import TargetDescription
-from c1m.coordinator.fleet import Target
-from c1m.coordinator.handshake import cause
-from c1m.coordinator.layers import make_spec
-from c1m.coordinator.muster import data_host
-from c1m.endpoints import HostPort
+from c1m.coordinator.fleet.clients import Target
+from c1m.coordinator.fleet.descriptions import TargetDescription
+from c1m.coordinator.fleet.survey import data_host
+from c1m.coordinator.fleet.unreachable import cause
+from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import UsageError
-from c1m.ports import PortRanges
-from c1m.program import check_exposure
-from c1m.socket_file import claimed
+from c1m.net.control_address import LONGEST_PATH, SocketPath, parse_control_address
+from c1m.net.endpoints import HostPort
+from c1m.net.ports import PortRanges
+from c1m.node.serve import check_exposure
+from c1m.security.socket_file import claimed
 
 NOBODY = 65_534
 FITS = "/" + "x" * (LONGEST_PATH - 1)
@@ -147,9 +147,9 @@ def test_where_another_user_may_not_is_one_sentence_with_a_cure() -> None:
 RACE = """
 import socket, sys
 from c1m.errors import UsageError
-from c1m.ports import PortRanges
-from c1m.program import check_exposure
-from c1m.socket_file import claimed
+from c1m.net.ports import PortRanges
+from c1m.node.serve import check_exposure
+from c1m.security.socket_file import claimed
 path = sys.argv[1]
 listener = socket.socket(socket.AF_UNIX)
 sys.stdin.readline()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.vitality import SILENCE_SECONDS, TICK_SECONDS, Pause, Vitality
+from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS, Pause, Vitality
 
 NODE, OTHER = "worker a:7100", "worker b:7100"
 

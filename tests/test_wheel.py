@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from c1m.worker.lifetimes import tick_for
-from c1m.worker.wheel import TICK_SECONDS, Wheel
+from c1m.worker.behaviours.lifetimes import tick_for
+from c1m.worker.behaviours.timer_wheel import TICK_SECONDS, Wheel
 
 MOST = 12
 TICK = 0.25

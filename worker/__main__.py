@@ -2,7 +2,7 @@
 
 import os
 
-from c1m.interrupts import end_quietly
+from c1m.app.interrupts import end_quietly
 
 end_quietly()
 # gRPC reads it when it is imported. Of what it then says c1m.handshakes makes sentences for the node's log.

@@ -9,8 +9,7 @@ from typing import Annotated
 import trio
 import typer
 
-from c1m.addresses import parse_sources
-from c1m.cli import (
+from c1m.app.cli import (
     ALLOW_TUNE_HELP,
     INSECURE_HELP,
     LISTEN_HELP,
@@ -20,18 +19,19 @@ from c1m.cli import (
     option,
     version_option,
 )
-from c1m.control_address import ControlAddress, parse_control_address
-from c1m.ports import parse_ports
-from c1m.program import check_exposure, serve, warn_of_end
-from c1m.units import parse_bits, parse_count, parse_rate
+from c1m.net.addresses import parse_sources
+from c1m.net.control_address import ControlAddress, parse_control_address
+from c1m.net.ports import parse_ports
+from c1m.node.serve import check_exposure, serve, warn_of_end
+from c1m.processes.zygote_client import Zygote
+from c1m.text.units import parse_bits, parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
-from c1m.zygote_control import Zygote
+from c1m.worker.node.allow_list import Allowances, parse_allowance
+from c1m.worker.node.node import WorkerNode
+from c1m.worker.node.quotas import Ceilings, of_one_at_least
+from c1m.worker.node.service import WorkerService
 
-from . import sources
-from .allowances import Allowances, parse_allowance
-from .ceilings import Ceilings, of_one_at_least
-from .node import WorkerNode
-from .service import WorkerService
+from .node import sources
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -121,7 +121,7 @@ async def serve_worker(
 ) -> None:
     await serve(
         "c1m-worker",
-        "c1m.worker.process",
+        "c1m.worker.shard.process",
         address,
         tls,
         with_parent=with_parent,

@@ -1,1 +1,4 @@
-"""What the kernel says of itself: parsers (pure) and the thin readers beside them."""
+"""What the kernel says and takes: /proc, sock_diag, slabinfo, cgroups, sysctls.
+
+What the numbers mean belongs to c1m/measure and c1m/limits.
+"""

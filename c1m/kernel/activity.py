@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from c1m.kernel.host import read_text
-from c1m.kernel.process import GONE, parse_cpu_ticks, parse_state
+from .host import read_text
+from .process import GONE, parse_cpu_ticks, parse_state
 
 STOPPED: Final = frozenset("Tt")  # by a signal, or by a debugger
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from c1m.kernel.host import read_int, read_text
+from .host import read_int, read_text
 
 
 def own_directories(controller: str) -> list[str]:

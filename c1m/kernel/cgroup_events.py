@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from c1m.kernel.cgroup import directories
-from c1m.kernel.host import read_int, read_text
+from .cgroup import directories
+from .host import read_int, read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from c1m.ports import PortRanges, Range, parse_kernel_ports, parse_port_range
+from c1m.net.ports import PortRanges, Range, parse_kernel_ports, parse_port_range
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 SO_NETNS_COOKIE: Final = 71  # asm-generic/socket.h, since Linux 5.14; Python's socket has no name for it
@@ -38,7 +38,7 @@ class HostFacts:
 
 
 def read_host() -> HostFacts:
-    """The facts of this host, read now. Raises ValueError for port ranges that c1m.ports cannot read."""
+    """The facts of this host, read now. Raises ValueError for port ranges that c1m.net.ports cannot read."""
     boot_id = read_text(BOOT_ID)
     ephemeral = read_text("/proc/sys/net/ipv4/ip_local_port_range")
     reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")

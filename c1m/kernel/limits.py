@@ -8,11 +8,12 @@ import resource
 from pathlib import Path
 from typing import Final
 
-from c1m.kernel import memory
-from c1m.kernel.cgroup import own_directories, read_cgroup_pids
-from c1m.kernel.host import read_int, read_text
 from c1m.limits.limit import NO_LIMIT
-from c1m.sysctls import SYSCTLS, Home, path_of
+from c1m.limits.sysctls import SYSCTLS, Home, path_of
+
+from . import memory
+from .cgroup import own_directories, read_cgroup_pids
+from .host import read_int, read_text
 
 # The ones that lift limits, by their bit (linux/capability.h).
 CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}

@@ -7,10 +7,10 @@ import platform
 import re
 import resource
 
-from c1m.kernel import memory
-from c1m.kernel.host import read_text
-from c1m.kernel.limits import read_capabilities
-from c1m.kernel.processors import STEAL, parse_ticks
+from . import memory
+from .host import read_text
+from .limits import read_capabilities
+from .processors import STEAL, parse_ticks
 
 RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLIMIT_NPROC}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from c1m.kernel.cgroup import own_directories
-from c1m.kernel.host import read_int, read_text
+from .cgroup import own_directories
+from .host import read_int, read_text
 
 _LIMIT_AND_USAGE: Final = (
     ("memory.max", "memory.current"),  # cgroup v2

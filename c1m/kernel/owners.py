@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from c1m.kernel.host import read_text
+from .host import read_text
 
 # A server opens its listeners first. Listing all descriptors instead would leave an inode and a dentry in the slab for
 # each: 900 MB for a server with a million connections.

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from c1m.kernel.host import read_text
+from .host import read_text
 
 GONE: Final = frozenset("ZXx")  # states of what has ended, though nobody may have reaped it
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Final
 
-from c1m.kernel.host import read_text
+from .host import read_text
 
 MS_PER_TICK: Final = 1000 / os.sysconf("SC_CLK_TCK")
 # In this order; guest times, which follow, are in user and nice already.

@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from c1m.kernel import cgroup_events, memory, process, processors, sockstat
-from c1m.kernel.activity import Activity
-from c1m.kernel.cgroup import read_cgroup_pids
-from c1m.kernel.conntrack import read_conntrack
-from c1m.kernel.host import read_int, read_text
-from c1m.kernel.slab import read_slabinfo
-from c1m.kernel.softnet import read_softnet
-from c1m.reading import Reading
+from c1m.measure.reading import Reading
+
+from . import cgroup_events, memory, process, processors, sockstat
+from .activity import Activity
+from .cgroup import read_cgroup_pids
+from .host import read_int, read_text
+from .packet_drops import read_conntrack
+from .slab import read_slabinfo
+from .softnet import read_softnet
 
 T = TypeVar("T")
 

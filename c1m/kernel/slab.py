@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from c1m.kernel.host import read_text
-from c1m.reading import Cache
+from c1m.measure.reading import Cache
+
+from .host import read_text
 
 SLAB_NAMES: Final = "/sys/kernel/slab"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from c1m.kernel.host import read_text
+from .host import read_text
 
 Counters = dict[str, dict[str, int]]
 """Group, then name, then value: ``counters["TcpExt"]["ListenOverflows"]``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from c1m.kernel.host import read_text
+from .host import read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import errno
 import os
 from typing import Final
 
-from c1m.kernel.host import read_text
-from c1m.sysctls import SYSCTLS, Home, path_of
+from c1m.limits.sysctls import SYSCTLS, Home, path_of
+
+from .host import read_text
 
 _READ_ONLY: Final = "/proc/sys is read-only here, as in a container; set it where that is started"
 _HOSTS: Final = "it is the host's, and only its first network namespace writes it; set it on the host itself, as root"

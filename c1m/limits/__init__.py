@@ -1,4 +1,4 @@
-"""Limits as data: what each is (``limit``), all of them (``table``), and how they stand when a run asks (``assessment``).
+"""The table of limits of a machine: how each is read, what it bounds, how it is raised.
 
-Pure; the host's values are read by ``c1m.kernel.limits`` and travel in ``Host``.
+Pure; reading /proc belongs to c1m/kernel, advice for a fleet to coordinator/planning.
 """

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing, nothing
-from c1m.node import Host
-from c1m.units import format_bits, format_bytes
+from c1m.measure.sample import Host
+from c1m.text.units import format_bits, format_bytes
+
+from .limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing, nothing
 
 TIGHT_SHARE: Final = 0.8  # of what was left
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from c1m.limits.assessment import Member, left, place_of
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope
-from c1m.limits.table import LIMITS
-from c1m.node import Host
+from c1m.measure.sample import Host
+
+from .assessment import Member, left, place_of
+from .limit import NO_LIMIT, Ask, Limit, Role, Scope
+from .table import LIMITS
 
 SMALLEST_FIRST = (Scope.NODE, Scope.CGROUP, Scope.NAMESPACE, Scope.HOST)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Role, Scope, Symptom
-from c1m.limits.terms import by, ceiling, openings, sending
+from .limit import Limit, Role, Scope, Symptom
+from .terms import by, ceiling, openings, sending
 
 CEILINGS: Final = (
     Limit(

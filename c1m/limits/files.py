@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from c1m.limits.assessment import Member, assess
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role
-from c1m.limits.services import SERVICES
-from c1m.limits.table import LIMITS
-from c1m.limits.terms import BACKLOG
-from c1m.limits.tuning import TUNABLE
-from c1m.node import Host
+from c1m.measure.sample import Host
+
+from .assessment import Member, assess
+from .limit import NO_LIMIT, Ask, Limit, Role
+from .services import SERVICES
+from .table import LIMITS
+from .terms import BACKLOG
+from .tuning import TUNABLE
 
 CONNECTIONS: Final = 1_000_000
 SERVER: Final = Ask(Role.TARGET, connections=CONNECTIONS, processes=1, in_queue=BACKLOG - 1)

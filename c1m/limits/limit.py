@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from c1m.node import Host
+from c1m.measure.sample import Host
 
 NO_LIMIT: Final = 2**63 - 1  # as the kernel itself writes it (LONG_MAX): a value, and not the lack of one
 

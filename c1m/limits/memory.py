@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.ends import MEMORY_MARGIN
-from c1m.limits.limit import Limit, Scope, Symptom, unasked
-from c1m.limits.terms import (
+from .connection_memory import MEMORY_MARGIN
+from .limit import Limit, Scope, Symptom, unasked
+from .terms import (
     LONGEST_CHAIN,
     chains,
     each_end,

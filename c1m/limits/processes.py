@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Role, Scope, Symptom, unasked
-from c1m.limits.terms import (
+from .limit import Limit, Role, Scope, Symptom, unasked
+from .terms import (
     by,
     descriptors,
     descriptors_setting,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import Limit, Scope, Symptom, unasked
-from c1m.limits.terms import (
+from .limit import Limit, Scope, Symptom, unasked
+from .terms import (
     BACKLOG,
     CLOUD_IDLE_SECONDS,
     cookies_instead,

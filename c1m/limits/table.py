@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.ceilings import CEILINGS
-from c1m.limits.memory import MEMORY
-from c1m.limits.processes import PROCESSES
-from c1m.limits.queues import QUEUES
-from c1m.limits.tuples import TUPLES
+from .ceilings import CEILINGS
+from .memory import MEMORY
+from .processes import PROCESSES
+from .queues import QUEUES
+from .tuples import TUPLES
 
 LIMITS: Final = (*PROCESSES, *TUPLES, *QUEUES, *MEMORY, *CEILINGS)
 BY_NAME: Final = {limit.name: limit for limit in LIMITS}

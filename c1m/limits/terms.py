@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from c1m.ends import KERNEL_BYTES, TARGET_END, WORKER_END
-from c1m.limits.limit import NO_LIMIT, Ask, Role
-from c1m.node import Host
-from c1m.ports import parse_kernel_ports, parse_port_range
-from c1m.sysctls import whole
+from c1m.measure.sample import Host
+from c1m.net.ports import parse_kernel_ports, parse_port_range
+
+from .connection_memory import KERNEL_BYTES, TARGET_END, WORKER_END
+from .limit import NO_LIMIT, Ask, Role
+from .sysctls import whole
 
 BACKLOG: Final = 65_535  # that c1m's acceptors ask for
 LONGEST_CHAIN: Final = 16  # sockets in one bucket of the kernel's table; at 5.5 a connect took 3 us longer

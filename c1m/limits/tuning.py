@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from c1m.limits.table import LIMITS
-from c1m.node import Host
-from c1m.sysctls import SYSCTLS, Home
+from c1m.measure.sample import Host
+
+from .sysctls import SYSCTLS, Home
+from .table import LIMITS
 
 PORT_RANGE: Final = "net.ipv4.ip_local_port_range"
 # No amounts, but what somebody decided for a reason that c1m does not know: told, and left to people.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.limits.limit import NO_LIMIT, Limit, Role, Scope, Symptom, unasked
-from c1m.limits.terms import by, ephemeral_ports, ports_kept, space_of
+from .limit import NO_LIMIT, Limit, Role, Scope, Symptom, unasked
+from .terms import by, ephemeral_ports, ports_kept, space_of
 
 TUPLES: Final = (
     Limit(

@@ -1,1 +1,4 @@
-"""The commands of c1m-coord, a file each: what a person writes, read into settings; what is told, written out."""
+"""The commands of c1m-coord: options in, exit code out.
+
+No command counts, decides or talks to a node itself: that belongs to run, fleet, results and report.
+"""

@@ -11,17 +11,17 @@ from typing import Annotated
 
 import typer
 
+from c1m.coordinator.journal.index import ENDED, INCOMPLETE, Contents, contents_of
+from c1m.coordinator.journal.journal import files_of
+from c1m.coordinator.journal.store import Shelf, shelf_of
+from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import UsageError
 
-from ..contents import ENDED, INCOMPLETE, Contents, contents_of
-from ..ending import tell_end
-from ..hangup import stderr_console
-from ..journal import files_of
-from ..json_file import check_writable
-from ..layers import make_spec
-from ..options import JournalDirectory, JsonFile, TlsDirectory
-from ..session import attach as attach_to
-from ..shelf import Shelf, shelf_of
+from .finish import tell_end
+from .options import JournalDirectory, JsonFile, TlsDirectory
+from .output_file import check_writable
+from .session import attach as attach_to
+from .terminal import stderr_console
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from ..manual import contents, page
-from ..output import tell
+from c1m.coordinator.planning.limit_pages import contents, page
+
+from .output import tell
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from c1m.cli import option
-from c1m.endpoints import parse_host_port
+from c1m.app.cli import option
 from c1m.errors import UsageError
-from c1m.pki import AUTHORITY_DAYS, CERTIFICATE_DAYS
-from c1m.roles import Bearer, Role, moment, parse_name
-
-from ..authority import Authority, found_authority
+from c1m.net.endpoints import parse_host_port
+from c1m.security.authority import Authority, found_authority
+from c1m.security.certificates import AUTHORITY_DAYS, CERTIFICATE_DAYS
+from c1m.security.roles import Bearer, Role, moment, parse_name
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from c1m.coordinator.planning.documents import plan_document
+from c1m.coordinator.planning.preflight import Preflight
+from c1m.coordinator.report.preflight import plan_report
 from c1m.errors import RefusedError
 
-from ..forecast import plan_document
-from ..output import publish
-from ..preflight import Preflight
-from ..preflight_report import plan_report
-from .inquiry import inquiry
+from .inspecting import inquiry
+from .output import publish
 
 EXAMPLES = """
 [bold]Examples[/bold]

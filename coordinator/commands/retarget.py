@@ -11,21 +11,21 @@ from typing import Annotated, Any
 
 import typer
 
-from c1m.control_address import ControlAddress
+from c1m.coordinator.fleet.clients import Worker
+from c1m.coordinator.fleet.retarget import Retargeted
+from c1m.coordinator.fleet.retarget import retarget as retarget_run
+from c1m.coordinator.ledger.schedule_stages import way
+from c1m.coordinator.spec.config_files import config_layer
+from c1m.coordinator.spec.settings import parsed
 from c1m.errors import UsageError
-from c1m.identity import Renewals
-from c1m.schedule import NANOSECONDS
-from c1m.shapes import Shape, parse_shape
-from c1m.units import format_duration
+from c1m.net.control_address import ControlAddress
+from c1m.schedule.schedule import NANOSECONDS
+from c1m.schedule.shapes import Shape, parse_shape
+from c1m.security.identity import Renewals
+from c1m.text.units import format_duration
 
-from ..config import config_layer
-from ..fleet import Worker
-from ..options import ConfigFile, TlsDirectory
-from ..retarget import Retargeted
-from ..retarget import retarget as retarget_run
-from ..session import operator_of
-from ..settings import parsed
-from ..stages import way
+from .options import ConfigFile, TlsDirectory
+from .session import operator_of
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..ending import tell_end
-from ..hangup import stderr_console
-from ..json_file import check_writable
-from ..options import (
+from c1m.coordinator.journal.store import shelf_of
+from c1m.coordinator.spec.spec import RunSpec
+
+from .finish import tell_end
+from .options import (
     CloseBy,
     ConfigFile,
     DataHost,
@@ -31,9 +32,9 @@ from ..options import (
     Workers,
     settings,
 )
-from ..session import conduct
-from ..shelf import shelf_of
-from ..spec import RunSpec
+from .output_file import check_writable
+from .session import conduct
+from .terminal import stderr_console
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from c1m.cli import option
-from c1m.units import format_bytes, parse_count
+from c1m.app.cli import option
+from c1m.coordinator.journal.index import contents_of
+from c1m.coordinator.journal.store import Shelf, shelf_of, stems
+from c1m.text.units import format_bytes, parse_count
 
-from ..contents import contents_of
-from ..json_file import check_writable
-from ..options import JournalDirectory, JsonFile
-from ..output import publish
-from ..shelf import Shelf, shelf_of, stems
+from .options import JournalDirectory, JsonFile
+from .output import publish
+from .output_file import check_writable
 
 SCHEMA = "c1m.runs/1"
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ..json_file import check_writable
-from ..options import JournalDirectory, JsonFile
-from ..output import publish
-from ..replay import broken_told, replay
-from ..report import print_report
-from ..shelf import shelf_of
-from ..summary import summarise
+from c1m.coordinator.journal.replay import broken_told, replay
+from c1m.coordinator.journal.store import shelf_of
+from c1m.coordinator.report.summary import print_report
+from c1m.coordinator.results.summary import summarise
+
+from .options import JournalDirectory, JsonFile
+from .output import publish
+from .output_file import check_writable
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from c1m.coordinator.planning.advice import advice_of, changed, script
+from c1m.coordinator.run.tuning import Tuning
+from c1m.coordinator.run.tuning import apply as apply_through_nodes
+from c1m.coordinator.run.tuning import undo as undo_through_nodes
+from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import UsageError
 from c1m.limits.files import deploy_files
 
-from ..advice import advice_of, changed, script
-from ..json_file import check_writable
-from ..options import (
+from .options import (
     CloseBy,
     ConfigFile,
     DataHost,
@@ -33,12 +36,9 @@ from ..options import (
     Workers,
     settings,
 )
-from ..output import publish
-from ..session import look
-from ..spec import RunSpec
-from ..tuner import Tuning
-from ..tuner import apply as apply_through_nodes
-from ..tuner import undo as undo_through_nodes
+from .output import publish
+from .output_file import check_writable
+from .session import look
 
 EXAMPLES = """
 [bold]Examples[/bold]

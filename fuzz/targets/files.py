@@ -6,20 +6,20 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from c1m.addresses import AddressBlock, AddressPool
-from c1m.coordinator.assignment import ShardSettings
-from c1m.coordinator.config import read_layer
-from c1m.coordinator.fleet import prepare_request
-from c1m.coordinator.layers import make_spec
-from c1m.coordinator.plan import PlannedRoute, ShardPlan, WorkerPlan
-from c1m.coordinator.settings import PARSERS
-from c1m.coordinator.spec import LISTS, RunSpec
+from c1m.coordinator.fleet.clients import prepare_request
+from c1m.coordinator.fleet.prepare_request import ShardSettings
+from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
+from c1m.coordinator.spec.config_files import read_layer
+from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.spec.settings import PARSERS
+from c1m.coordinator.spec.spec import LISTS, RunSpec
 from c1m.errors import UsageError
-from c1m.ports import PortRanges
-from c1m.routes import TupleSpace
-from c1m.schedule import Arrival
+from c1m.net.addresses import AddressBlock, AddressPool
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import TupleSpace
+from c1m.schedule.schedule import Arrival
 from c1m.v1 import worker_pb2
-from c1m.worker.requests import closing_of, preparation
+from c1m.worker.node.requests import closing_of, preparation
 from chance import text
 from fuzzed import MEMORY, Target, tried
 

@@ -8,18 +8,18 @@ from random import Random
 from google.protobuf.message import DecodeError
 from rich.console import Console
 
-from c1m.coordinator.advice import advice_document, advice_of, script
-from c1m.coordinator.clocks import clock_of
-from c1m.coordinator.document import written
-from c1m.coordinator.fleet import described_target, described_worker
-from c1m.coordinator.forecast import doctor_document, plan_document
-from c1m.coordinator.layers import make_spec
-from c1m.coordinator.muster import Muster, preflight_of
-from c1m.coordinator.preflight_report import doctor_report, plan_report
+from c1m.coordinator.commands.document import written
+from c1m.coordinator.fleet.clients import described_target, described_worker
+from c1m.coordinator.fleet.clock_offset import clock_of
+from c1m.coordinator.fleet.survey import Muster, preflight_of
+from c1m.coordinator.planning.advice import advice_document, advice_of, script
+from c1m.coordinator.planning.documents import doctor_document, plan_document
+from c1m.coordinator.report.preflight import doctor_report, plan_report
+from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import C1mError
-from c1m.rpc import PROTOCOL
-from c1m.sysctls import SYSCTLS
+from c1m.limits.sysctls import SYSCTLS
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
+from c1m.wire.grpc_options import PROTOCOL
 from chance import DIGITS, TEXTS
 from fuzzed import Target, tried
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from c1m import addresses, endpoints, escapes, ports, shapes, units
-from c1m.control_address import parse_control_address
-from c1m.coordinator import answer, criteria, phrases
-from c1m.coordinator.settings import PARSERS
-from c1m.pki import general_name
-from c1m.roles import PREFIX, bearer_of, parse_name
-from c1m.worker.allowances import parse_allowance
+from c1m.coordinator.spec import answer
+from c1m.coordinator.spec import grammar as phrases
+from c1m.coordinator.spec import requirements as criteria
+from c1m.coordinator.spec.settings import PARSERS
+from c1m.net import addresses, endpoints, ports
+from c1m.net.control_address import parse_control_address
+from c1m.schedule import shapes
+from c1m.security.certificates import general_name
+from c1m.security.roles import PREFIX, bearer_of, parse_name
+from c1m.text import escapes, units
+from c1m.worker.node.allow_list import parse_allowance
 from chance import decoded, text
 from fuzzed import Target, each
 

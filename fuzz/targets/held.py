@@ -7,13 +7,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from random import Random
 
-from c1m.coordinator.authority import KEY_FILE, Authority, found_authority
 from c1m.errors import C1mError
-from c1m.handshakes import sentence_of
-from c1m.identity import checked_identity
+from c1m.kernel.tuning_record import Tuned
 from c1m.limits.tuning import TUNABLE
-from c1m.roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Role
-from c1m.tuned import Tuned
+from c1m.security.authority import KEY_FILE, Authority, found_authority
+from c1m.security.handshake_log import sentence_of
+from c1m.security.identity import checked_identity
+from c1m.security.roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Role
 from chance import TEXTS, decoded, mutated, text
 from fuzzed import Target, room, tried
 

@@ -20,23 +20,23 @@ from google.protobuf.message import Message
 from rich.console import Console
 
 from c1m.coordinator.commands.attach import within_lease
-from c1m.coordinator.contents import contents_of
-from c1m.coordinator.document import written
-from c1m.coordinator.fleet import described_target, described_worker
-from c1m.coordinator.header import Header
-from c1m.coordinator.journal import TABLES
-from c1m.coordinator.layers import make_spec
-from c1m.coordinator.muster import Muster
-from c1m.coordinator.outcome import Outcome
-from c1m.coordinator.packing import Packing
-from c1m.coordinator.plain import from_plain, to_json
-from c1m.coordinator.plan import PlannedRoute, ShardPlan
-from c1m.coordinator.redistribution import Move, Reinforcement
-from c1m.coordinator.replay import PACKED, Replay, Written, broken_told, replay
-from c1m.coordinator.report import print_report
-from c1m.coordinator.scribe import header, snapshot
-from c1m.coordinator.summary import summarise
-from c1m.coordinator.takeover import read_left
+from c1m.coordinator.commands.document import written
+from c1m.coordinator.fleet.clients import described_target, described_worker
+from c1m.coordinator.fleet.survey import Muster
+from c1m.coordinator.journal.codec import from_plain, to_json
+from c1m.coordinator.journal.compression import Packing
+from c1m.coordinator.journal.header import Header
+from c1m.coordinator.journal.index import contents_of
+from c1m.coordinator.journal.journal import TABLES
+from c1m.coordinator.journal.recorder import header, snapshot
+from c1m.coordinator.journal.replay import PACKED, Replay, Written, broken_told, replay
+from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan
+from c1m.coordinator.planning.redistribution import Move, Reinforcement
+from c1m.coordinator.report.summary import print_report
+from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.results.summary import summarise
+from c1m.coordinator.run.takeover import read_left
+from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import C1mError
 from c1m.v1 import node_pb2
 from chance import EXTREMES, FLOATS, TEXTS, mutated

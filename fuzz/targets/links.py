@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
-from c1m import link
+from c1m.processes import link
 from fuzzed import Target, tried
 
 SCALARS = (None, True, False, 0, -1, 2**31, 2**63, 2**70, 1.5, "", "tally", "é", b"\0\xff")

@@ -14,17 +14,17 @@ from select import EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
 import trio
 
-from c1m.heartbeat import Expect, Heartbeat, under_way
-from c1m.proof import CHALLENGE_BYTES, HELLO, answer, challenge
-from c1m.push import MESSAGE
-from c1m.target.accept_queue import AcceptQueue
-from c1m.target.connections import NOT_OURS, Connections
-from c1m.worker.behaviour import Behaviour
-from c1m.worker.connections import ESTABLISHED
-from c1m.worker.connections import Connections as Clients
-from c1m.worker.heartbeat import KIND, Heartbeats
-from c1m.worker.proofs import MOST_HEARD, what_instead
-from c1m.worker.pushes import Pushes
+from c1m.target.acceptor.accept_queue import AcceptQueue
+from c1m.target.acceptor.connections import NOT_OURS, Connections
+from c1m.traffic.heartbeat import Expect, Heartbeat, under_way
+from c1m.traffic.proof import CHALLENGE_BYTES, HELLO, answer, challenge
+from c1m.traffic.push import MESSAGE
+from c1m.worker.behaviours.heartbeat import KIND, Heartbeats
+from c1m.worker.behaviours.push_check import Pushes
+from c1m.worker.node.target_proof import MOST_HEARD, what_instead
+from c1m.worker.sockets.behaviour import Behaviour
+from c1m.worker.sockets.connections import ESTABLISHED
+from c1m.worker.sockets.connections import Connections as Clients
 from fuzzed import Target
 
 NONCE = b"n" * 32

@@ -6,12 +6,10 @@ import struct
 from collections import Counter
 from random import Random
 
-from c1m import ports
 from c1m.kernel import (
     activity,
     cgroup,
     cgroup_events,
-    conntrack,
     ipv6,
     limits,
     machine,
@@ -25,7 +23,11 @@ from c1m.kernel import (
     sockstat,
     softnet,
 )
-from c1m.sysctls import whole
+from c1m.kernel import (
+    packet_drops as conntrack,
+)
+from c1m.limits.sysctls import whole
+from c1m.net import ports
 from chance import decoded, text
 from fuzzed import Target, each, tried
 

@@ -11,15 +11,15 @@ from random import Random
 
 from google.protobuf.message import DecodeError, Message
 
-from c1m import link
 from c1m.errors import RefusedError, UsageError
-from c1m.target.requests import preparation as of_target
-from c1m.tuning import check as check_settings
+from c1m.kernel.tuning import check as check_settings
+from c1m.processes import link
+from c1m.target.node.requests import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
-from c1m.wire import pace_from_wire
-from c1m.worker.assignment import ShardAssignment
-from c1m.worker.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
-from c1m.worker.shard import Shard
+from c1m.wire.messages import pace_from_wire
+from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
+from c1m.worker.shard.assignment import ShardAssignment
+from c1m.worker.shard.shard import Shard
 from chance import fill
 from fuzzed import Target, tried
 

@@ -1,0 +1,155 @@
+"""The one place that knows both gRPC and trio: a gRPC server's threads call into a node's trio loop.
+
+gRPC's sync server runs each call in a thread of a small pool; a call enters the loop, gets an answer from what the node
+already knows, and leaves. A Watch keeps its thread for as long as it lasts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import replace
+from typing import NoReturn, TypeVar
+
+import grpc
+import trio
+
+from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.measure.phase import Phase
+from c1m.measure.sample import Host, Sample
+from c1m.measure.sampling import Pace
+from c1m.net.control_address import ControlAddress, SocketPath
+from c1m.security.socket_file import claimed
+from c1m.wire.grpc_options import SERVER_OPTIONS
+
+from .authorization import Gate
+from .node_run import Engagement
+
+T = TypeVar("T")
+
+# A watcher keeps a thread, and whoever finds none left is told so. Of other calls a few are served at once and more wait; gRPC
+# itself refuses those that are more than MOST_CALLS together, watchers included, before it has read them.
+MOST_WATCHERS = 12
+THREADS = 16
+MOST_CALLS = 64
+CODE_OF = {
+    UsageError: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusedError: grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+class Seam:
+    """What a servicer needs to reach its node."""
+
+    def __init__(self) -> None:
+        self.token = trio.lowlevel.current_trio_token()
+        self.seats = threading.Semaphore(MOST_WATCHERS)
+
+    def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        """Run an async function in the node's loop; its C1mError becomes the call's status, sentence and all."""
+        with refusals(context):
+            return trio.from_thread.run(function, *args, trio_token=self.token)
+
+    def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
+        """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does.
+
+        Refuses those for whom there is no seat.
+        """
+        if not self.seats.acquire(blocking=False):
+            sentence = f"{MOST_WATCHERS} watch already, and more are not served; watch when one of them has left"
+            refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, sentence)
+        try:
+            yield from self.samples(context, find, pace)
+        finally:
+            self.seats.release()
+
+    def samples(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
+        engagement = self.call(context, find)
+        manager = engagement.watching()
+        self.call(context, _synchronously, manager.__enter__)
+        try:
+            seen, read, told = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always told
+            while context.is_active():
+                seen, sample = self.call(context, engagement.news, seen, read, pace)
+                read = sample.reading.number if sample.reading else read
+                version = sample.schedule_version
+                yield sample if version != told else replace(sample, revision=None)
+                told = version
+                if sample.phase is Phase.CLOSED:
+                    return
+        finally:
+            trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
+
+
+def stamped(host: Host, began_ns: int) -> Host:
+    """With what the clock says now. ``began_ns``: when the call came in, by the monotonic one."""
+    return replace(host, wall_clock_ns=time.time_ns(), answered_within_ns=time.monotonic_ns() - began_ns)
+
+
+async def _synchronously(function: Callable[[], T]) -> T:
+    return function()
+
+
+@contextmanager
+def refusals(context: grpc.ServicerContext) -> Iterator[None]:
+    """A C1mError becomes the call's status, sentence and all. What is asked of messages alone need not wait for the loop."""
+    try:
+        yield
+    except C1mError as error:
+        refuse(context, CODE_OF.get(type(error), grpc.StatusCode.INTERNAL), str(error))
+    except (trio.RunFinishedError, trio.Cancelled):
+        refuse(context, grpc.StatusCode.UNAVAILABLE, "the node is shutting down")
+
+
+def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:
+    context.abort(code, sentence)
+    raise AssertionError("abort raises")
+
+
+def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
+    """With all of its threads, while there are some to have: a call that found none later would end gRPC's own loop.
+
+    Raises RefusedError.
+    """
+    together = threading.Barrier(THREADS + 1)
+    try:
+        for _ in range(THREADS):
+            pool.submit(together.wait)
+    except RuntimeError as error:
+        together.abort()
+        raise RefusedError(
+            f"cannot start {THREADS} threads: {error}; raise TasksMax= of the unit or --pids-limit of the container, "
+            f"RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
+        ) from None
+    together.wait()
+    return pool
+
+
+@asynccontextmanager
+async def serving(
+    address: ControlAddress, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
+) -> AsyncIterator[ControlAddress]:
+    """A gRPC server for as long as the block lasts; yields where, with the port that it got. No credentials: no TLS.
+
+    Raises UsageError when the address cannot be bound, and RefusedError where there are no threads to serve with.
+    """
+    pool = started(ThreadPoolExecutor(THREADS, "rpc"))
+    server = grpc.server(pool, interceptors=[gate], options=SERVER_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
+    add(server)
+    uri = address.uri
+    try:
+        with claimed(address.path) if isinstance(address, SocketPath) else nullcontext():
+            port = server.add_secure_port(uri, credentials) if credentials else server.add_insecure_port(uri)
+    except RuntimeError:
+        raise UsageError(
+            f"cannot listen on {address}: the port is taken or the address is not this machine's; give another --listen"
+        ) from None
+    server.start()
+    try:
+        yield address.bound(port)
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(server.stop(grace=None).wait)

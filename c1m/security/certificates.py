@@ -1,0 +1,188 @@
+"""An authority of one's own, and the certificates that it issues: what `c1m-coord pki` does, on values.
+
+Keys are ECDSA over P-256, the one curve that every TLS library in use takes. A node's certificate names the hosts by which
+it is called, as TLS wants it; roles are URIs (``c1m.security.roles``). Certificates of both roles may open and take connections as
+far as TLS is concerned: a node that calls as an operator is to hear a sentence from the other node, and not a closed socket.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from c1m.errors import UsageError
+
+from .roles import Bearer, Role, Term, bearer_of
+
+AUTHORITY_DAYS = 3650
+CERTIFICATE_DAYS = 365
+BACKDATED = timedelta(minutes=5)  # for machines whose clocks are behind
+
+Key = ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: Key
+
+    @property
+    def certificate_pem(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    @property
+    def pem(self) -> bytes:
+        return self.key_pem + self.certificate_pem
+
+
+# Of cryptography's errors those that are no ValueError.
+FOREIGN = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+@contextmanager
+def known() -> Iterator[None]:
+    """What cryptography does not know is a ValueError, as is all else that it cannot read."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise ValueError(str(error)) from None
+
+
+def read_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
+    """Raises ValueError for anything but a certificate and an elliptic key that belongs to it, TypeError for a key that has a
+    password."""
+    certificate = read_certificate(certificate_pem)
+    with known():
+        key = serialization.load_pem_private_key(key_pem, None)
+        if not isinstance(key, Key) or key.public_key() != certificate.public_key():
+            raise ValueError("the private key is not the certificate's")
+    return Pair(certificate, key)
+
+
+def read_certificate(pem: bytes) -> x509.Certificate:
+    """Raises ValueError for anything else. Names and dates are parsed when they are asked for, and so are here."""
+    with known():
+        certificate = x509.load_pem_x509_certificate(pem)
+        term_of(certificate)
+    return certificate
+
+
+def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"c1m authority {now:%Y-%m-%d}")])
+    certificate = (
+        builder(name, name, key, now, now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage(signs=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Pair(certificate, key)
+
+
+def issue(authority: Pair, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
+    """``hosts``: names and addresses by which a coordinator calls a node. It never outlives the authority.
+
+    Raises UsageError where the authority has expired, or a node has no host.
+    """
+    if bearer.role is Role.NODE and not hosts:
+        raise UsageError(f"{bearer} needs the names or addresses by which coordinators call it: pki issue node a 10.0.0.2")
+    if (term := term_of(authority.certificate)).ends <= now:
+        raise UsageError(term.warning(now))
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, bearer.name)])
+    ends = min(now + timedelta(days=days), authority.certificate.not_valid_after_utc)
+    names = [x509.UniformResourceIdentifier(bearer.uri), *(general_name(host) for host in hosts)]
+    certificate = (
+        builder(subject, authority.certificate.subject, key, now, ends)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage(signs=False), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    return Pair(certificate, key)
+
+
+def renew(authority: Pair, certificate: x509.Certificate, now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
+    """The same names and role, and a new key. Raises UsageError for a certificate that is not c1m's."""
+    bearer = bearer_of(names_of(certificate))
+    if bearer is None:
+        raise UsageError("it names no role of c1m; issue another one with c1m-coord pki issue")
+    return issue(authority, bearer, hosts_of(certificate), now, days)
+
+
+def builder(subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, ends: datetime) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(min(begins, ends) - BACKDATED)
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def names_of(certificate: x509.Certificate) -> list[str]:
+    """Its URIs."""
+    return alternatives(certificate, x509.UniformResourceIdentifier)
+
+
+def hosts_of(certificate: x509.Certificate) -> list[str]:
+    return [*alternatives(certificate, x509.DNSName), *alternatives(certificate, x509.IPAddress)]
+
+
+def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [str(each.value) for each in found if isinstance(each, kind)]
+
+
+def term_of(certificate: x509.Certificate) -> Term:
+    bearer = bearer_of(names_of(certificate))
+    what = str(bearer) if bearer else "authority"
+    return Term(what, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

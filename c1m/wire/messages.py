@@ -1,0 +1,305 @@
+"""Between protobuf messages and the values that travel inside. Nothing else touches a generated class and a value at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from c1m.errors import UsageError
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Change, Host, Inspection, Replacement, Sample
+from c1m.measure.sampling import SAMPLE_SECONDS, SILENCE_SECONDS, Pace
+from c1m.measure.source_latency import SourceLatency
+from c1m.measure.tally import Tally
+from c1m.traffic.heartbeat import Expect, Heartbeat
+from c1m.traffic.slow_clients import LONGEST_REQUEST, Slow
+from c1m.traffic.turnover import Wave
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
+
+from . import bounds
+from .schedule import revision_from_wire, revision_to_wire
+
+
+def host_to_wire(host: Host) -> node_pb2.Host:
+    return node_pb2.Host(
+        protocol=host.protocol,
+        version=host.version,
+        boot_id=host.boot_id,
+        hostname=host.hostname,
+        kernel=host.kernel,
+        cores=host.cores,
+        memory_total_bytes=host.memory_total_bytes,
+        memory_available_bytes=host.memory_available_bytes,
+        descriptors_per_process=host.descriptors_per_process,
+        connections_per_process=host.connections_per_process,
+        network_namespace=host.network_namespace,
+        facts=host.facts,
+        machine=host.machine,
+        merged_caches={name: " ".join(names) for name, names in host.merged_caches.items()},
+        limits=host.limits,
+        levels=host.levels,
+        unknown=host.unknown,
+        tunable=host.tunable,
+        wall_clock_ns=host.wall_clock_ns,
+        answered_within_ns=host.answered_within_ns,
+    )
+
+
+def host_from_wire(host: node_pb2.Host) -> Host:
+    """Raises UsageError for more processors than any machine has: a node starts a process on each."""
+    return Host(
+        protocol=host.protocol,
+        version=host.version,
+        boot_id=host.boot_id,
+        hostname=host.hostname,
+        kernel=host.kernel,
+        cores=bounds.within("processors", host.cores, 0, bounds.MOST_CORES),
+        memory_total_bytes=host.memory_total_bytes if host.HasField("memory_total_bytes") else None,
+        memory_available_bytes=host.memory_available_bytes if host.HasField("memory_available_bytes") else None,
+        descriptors_per_process=host.descriptors_per_process,
+        connections_per_process=host.connections_per_process,
+        network_namespace=host.network_namespace,
+        facts=dict(host.facts),
+        machine=dict(host.machine),
+        merged_caches={name: tuple(names.split()) for name, names in host.merged_caches.items()},
+        limits=dict(host.limits),
+        levels=dict(host.levels),
+        unknown=dict(host.unknown),
+        tunable=host.tunable,
+        wall_clock_ns=host.wall_clock_ns,
+        answered_within_ns=host.answered_within_ns,
+    )
+
+
+def change_to_wire(change: Change) -> node_pb2.Change:
+    return node_pb2.Change(**asdict(change))
+
+
+def change_from_wire(change: node_pb2.Change) -> Change:
+    return Change(
+        name=change.name,
+        before=change.before if change.HasField("before") else None,
+        wanted=change.wanted,
+        after=change.after if change.HasField("after") else None,
+        reason=change.reason,
+    )
+
+
+def sample_to_wire(sample: Sample) -> node_pb2.Sample:
+    tally = sample.tally
+    return node_pb2.Sample(
+        phase=node_pb2.Phase.Name(sample.phase),
+        tally=node_pb2.Tally(
+            attempted=tally.attempted,
+            opened=tally.opened,
+            closed=tally.closed,
+            skipped_ports=tally.skipped_ports,
+            bytes_received=tally.bytes_received,
+            bytes_sent=tally.bytes_sent,
+            failed=tally.failed,
+            dropped=tally.dropped,
+            heartbeats=tally.heartbeats,
+            replaced=tally.replaced,
+            reopened=tally.reopened,
+            away=tally.away,
+            waiting=tally.waiting,
+            half_closed=tally.half_closed,
+            errors=tally.errors,
+            sources=tally.sources,
+            pushes=tally.pushes,
+        ),
+        opened_within_ns=sample.opened_within_ns,
+        cpu_seconds=sample.cpu_seconds,
+        processes=sample.processes,
+        obituaries=sample.obituaries,
+        replacements=[node_pb2.Replacement(**asdict(each)) for each in sample.replacements],
+        halted=sample.halted,
+        histograms={
+            name: node_pb2.Histogram(values_us=counts.keys(), counts=counts.values())
+            for name, counts in sample.histograms.items()
+        },
+        sources=[node_pb2.SourceLatency(**asdict(source)) for source in sample.sources],
+        full=sample.full,
+        reading=reading_to_wire(sample.reading) if sample.reading else None,
+        heard=sample.heard,
+        elapsed_ns=sample.elapsed_ns,
+        scheduled=sample.scheduled,
+        schedule_version=sample.schedule_version,
+        schedule=revision_to_wire(sample.revision) if sample.revision else None,
+        reached_ns=sample.reached_ns,
+        waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
+        calm=sample.calm,
+        taken_ns=sample.taken_ns,
+        closing_because=sample.closing_because,
+    )
+
+
+def sample_from_wire(sample: node_pb2.Sample) -> Sample:
+    """Raises UsageError for what no node of ours says."""
+    tally = sample.tally
+    return Sample(
+        phase=bounds.member(Phase, sample.phase),
+        tally=Tally(
+            attempted=tally.attempted,
+            opened=tally.opened,
+            closed=tally.closed,
+            skipped_ports=tally.skipped_ports,
+            bytes_received=tally.bytes_received,
+            bytes_sent=tally.bytes_sent,
+            failed=dict(tally.failed),
+            dropped=dict(tally.dropped),
+            heartbeats=dict(tally.heartbeats),
+            replaced=tally.replaced,
+            reopened=tally.reopened,
+            away=tally.away,
+            waiting=tally.waiting,
+            half_closed=tally.half_closed,
+            errors=dict(tally.errors),
+            sources=dict(tally.sources),
+            pushes=dict(tally.pushes),
+        ),
+        opened_within_ns=sample.opened_within_ns,
+        cpu_seconds=bounds.amount("CPU seconds", sample.cpu_seconds),
+        processes=sample.processes,
+        obituaries=tuple(sample.obituaries),
+        replacements=tuple(map(replacement_from_wire, sample.replacements)),
+        halted=sample.halted,
+        histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
+        sources=tuple(
+            SourceLatency(each.kind, each.source, each.count, each.p50_us, each.p99_us, each.max_us) for each in sample.sources
+        ),
+        full=sample.full,
+        reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
+        heard=sample.heard,
+        elapsed_ns=sample.elapsed_ns,
+        scheduled=sample.scheduled if sample.HasField("scheduled") else None,
+        schedule_version=sample.schedule_version,
+        revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
+        reached_ns=dict(sample.reached_ns),
+        waves=tuple(map(wave_from_wire, sample.waves)),
+        calm=sample.calm,
+        taken_ns=sample.taken_ns,
+        closing_because=sample.closing_because,
+    )
+
+
+def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
+    recovered, slowest = (bounds.amount("seconds", told) for told in (wave.recovered_seconds, wave.slowest_seconds))
+    return Wave(wave.dropped, wave.returned, recovered, slowest, wave.forgone)
+
+
+def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> Pace:
+    """Raises UsageError for what makes no sense."""
+    seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
+    return Pace(seconds or SAMPLE_SECONDS, request.reading_every or 1)
+
+
+def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
+    ended_ns = message.ended_ns if message.HasField("ended_ns") else None
+    return Replacement(message.obituary, message.connections, ended_ns, message.after_ns)
+
+
+def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
+    """Raises UsageError where a value has no count, or a count no value."""
+    values, counts = histogram.values_us, histogram.counts
+    if len(values) != len(counts):
+        raise UsageError(f"a histogram of {len(values):,} values has {len(counts):,} counts")
+    return dict(zip(values, counts, strict=True))
+
+
+def reading_to_wire(reading: Reading) -> node_pb2.Reading:
+    return node_pb2.Reading(
+        number=reading.number,
+        sockets=reading.sockets,
+        slab_bytes=reading.slab_bytes,
+        pss_bytes=reading.pss_bytes,
+        caches={name: cache_to_wire(cache) for name, cache in reading.caches.items() if cache.page_bytes},
+        counters=reading.counters,
+        levels=reading.levels,
+        cost_seconds=reading.cost_seconds,
+        unknown=reading.unknown,
+    )
+
+
+def cache_to_wire(cache: Cache) -> node_pb2.Cache:
+    """Of a few hundred, once a second: by ``asdict`` it would take ten times as long."""
+    return node_pb2.Cache(
+        objects=cache.objects, object_bytes=cache.object_bytes, full_bytes=cache.full_bytes, page_bytes=cache.page_bytes
+    )
+
+
+def reading_from_wire(reading: node_pb2.Reading) -> Reading:
+    return Reading(
+        number=reading.number,
+        sockets=reading.sockets if reading.HasField("sockets") else None,
+        slab_bytes=reading.slab_bytes if reading.HasField("slab_bytes") else None,
+        pss_bytes=reading.pss_bytes if reading.HasField("pss_bytes") else None,
+        caches={
+            name: Cache(cache.objects, cache.object_bytes, cache.full_bytes, cache.page_bytes)
+            for name, cache in reading.caches.items()
+        },
+        counters=dict(reading.counters),
+        levels=dict(reading.levels),
+        cost_seconds=bounds.amount("seconds", reading.cost_seconds),
+        unknown=tuple(reading.unknown),
+    )
+
+
+def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
+    return node_pb2.Inspection(
+        established=inspection.established,
+        in_accept_queues=inspection.in_accept_queues,
+        half_closed=inspection.half_closed,
+        in_syn_queues=inspection.in_syn_queues,
+        rss_bytes=inspection.rss_bytes,
+        pss_bytes=inspection.pss_bytes,
+        cpu_seconds=inspection.cpu_seconds,
+        unknown=inspection.unknown,
+        reading=reading_to_wire(inspection.reading) if inspection.reading else None,
+    )
+
+
+def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
+    return Inspection(
+        established=message.established if message.HasField("established") else None,
+        in_accept_queues=message.in_accept_queues if message.HasField("in_accept_queues") else None,
+        half_closed=message.half_closed if message.HasField("half_closed") else None,
+        in_syn_queues=message.in_syn_queues if message.HasField("in_syn_queues") else None,
+        rss_bytes=message.rss_bytes if message.HasField("rss_bytes") else None,
+        pss_bytes=message.pss_bytes if message.HasField("pss_bytes") else None,
+        cpu_seconds=bounds.amount("CPU seconds", message.cpu_seconds) if message.HasField("cpu_seconds") else None,
+        unknown=tuple(message.unknown),
+        reading=reading_from_wire(message.reading) if message.HasField("reading") else None,
+    )
+
+
+def slow_to_wire(slow: Slow) -> worker_pb2.Slow:
+    return worker_pb2.Slow(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
+
+
+def slow_from_wire(message: worker_pb2.Slow) -> Slow:
+    """Raises UsageError for a request of no bytes, or too many."""
+    if message.interval_seconds:
+        bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)
+    if message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST:
+        raise UsageError(f"a request of {len(message.request):,} bytes cannot be sent a byte at a time")
+    return Slow(message.interval_seconds, message.request, message.half_open)
+
+
+def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
+    return worker_pb2.Heartbeat(
+        interval_seconds=heartbeat.interval,
+        payload_bytes=heartbeat.payload,
+        send=heartbeat.send,
+        expect=worker_pb2.Expect.Name(heartbeat.expect),
+        prefix=heartbeat.prefix,
+    )
+
+
+def heartbeat_from_wire(message: worker_pb2.Heartbeat) -> Heartbeat:
+    """Raises UsageError for what makes no sense."""
+    try:
+        expect = Expect(message.expect)
+        return Heartbeat(message.interval_seconds, message.payload_bytes, message.send, expect, message.prefix)
+    except ValueError as error:
+        raise UsageError(f"the heartbeat of a request makes no sense: {error}") from None

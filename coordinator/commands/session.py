@@ -1,0 +1,167 @@
+"""A coordinator at work for one command: its nodes, its run, and what ^C means meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from c1m.app.collector import deferred
+from c1m.coordinator.fleet import local_nodes as embedded
+from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.survey import muster, preflight_of
+from c1m.coordinator.journal.journal import Journal, lock_of
+from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.planning.preflight import Preflight
+from c1m.coordinator.report.live import view
+from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.run.run import Run, new_outcome, until
+from c1m.coordinator.run.takeover import LEASE_GOES_ON, Takeover, read_left
+from c1m.coordinator.run.watch import View
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
+from c1m.processes.priority import before_children
+from c1m.security.identity import Renewals
+
+from .terminal import leave_terminal
+
+
+async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> tuple[Outcome, Journal | None]:
+    """The whole run, with whatever nodes it has to start. Only a refusal makes an outcome of an error.
+
+    Its journal, for which there is a place on the shelf, is still to be closed.
+    """
+    interrupted = interruption()
+    started_at = datetime.now(UTC)
+    try:
+        async with fleet(settings) as (workers, target):
+            before_children()
+            with view(console) as shown, deferred():
+                run_id = new_run_id()
+                journal = journal_on(shelf, run_id, shown)
+                run = Run(new_outcome(run_id, settings), Nodes(run_id, workers, target), shown, journal)
+                return await recorded(run, interrupted), journal
+    except RefusedError as error:  # a node of our own, before there was a run
+        return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons), None
+
+
+async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcome, Journal]:
+    """The rest of a run whose coordinator is gone; ``path`` is its journal, which is still to be closed.
+
+    ``tls``: the operator's directory; None: as the run had it. Raises C1mError where it cannot be taken over.
+    """
+    lock = lock_of(path)
+    if lock is None:
+        raise UsageError(
+            f"run {path.stem} has a coordinator, which writes its journal; look at it with c1m-coord show {path.stem}, or end "
+            f"that coordinator first (one that is stopped, by ^Z, still counts)"
+        )
+    interrupted = interruption()
+    left = read_left(path)
+    settings = replace(left.spec, tls=tls or left.spec.tls)
+    async with fleet(settings) as (workers, target):
+        with view(console) as shown, deferred():
+            nodes = Nodes(left.run_id, workers, target)
+            takeover = Takeover(path, nodes)
+            if await until(takeover.take(), interrupted):
+                raise AbandonedError(f"run {left.run_id} was not taken over; {LEASE_GOES_ON}")
+            taken = takeover.taken
+            journal = Journal(path, lock)
+            journal.ends_at = taken.known_until
+            return await Run(taken.outcome, nodes, shown, journal, taken).go(interrupted), journal
+
+
+def journal_on(shelf: Shelf | None, run_id: str, shown: View) -> Journal | None:
+    if shelf is None:
+        return None
+    if told := shelf.tidy():
+        shown.say(told)
+    return Journal(shelf.path_of(run_id))
+
+
+async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
+    """Of a run that never was no journal stays."""
+    try:
+        return await run.go(interrupted)
+    except C1mError:
+        if run.scribe.journal:
+            run.scribe.journal.discard()
+        raise
+
+
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def look(settings: RunSpec) -> Preflight:
+    """What the nodes say of themselves, and what that means for these settings; nothing is opened. Raises C1mError."""
+    async with fleet(settings) as (workers, target):
+        return preflight_of(settings, await muster(settings, workers, target))
+
+
+def interruption() -> asyncio.Event:
+    """Set by the first ^C, SIGTERM or, when its terminal is closed, SIGHUP. From then on ^C and SIGTERM do what they do by
+    default, for whoever cannot wait; that the terminal is closed may well be said twice, by a shell and by the kernel."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        interrupted.set()
+        loop.add_signal_handler(signal.SIGINT, leave)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+    def hang_up() -> None:
+        leave_terminal()
+        interrupted.set()
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) has it, for runs that outlive their terminals
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return interrupted
+
+
+def leave() -> None:
+    """By ^C, as it is by default; but from the loop itself, since a task that ends of it in the middle has its end told."""
+    raise KeyboardInterrupt
+
+
+def operator_of(directory: Path | None) -> Renewals | None:
+    """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
+    if directory is None:
+        return None
+    operator = Renewals(directory)
+    for warning in operator.identity.warnings(datetime.now(UTC)):
+        print(f"warning: {warning}", file=sys.stderr)
+    return operator
+
+
+@asynccontextmanager
+async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Worker], Target | None]]:
+    """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
+    without TLS."""
+    if settings.worker and not settings.target and not settings.endpoint:
+        raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
+    operator = operator_of(settings.tls)
+    async with AsyncExitStack() as stack:
+        target = Target(settings.target, operator) if settings.target else None
+        if target is None and settings.endpoint is None:
+            target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
+        workers = [Worker(address, operator) for address in settings.worker]
+        if not workers:
+            command = (*embedded.worker_for(settings.endpoint), *words)
+            workers.append(Worker(await stack.enter_async_context(embedded.node(command))))
+        for client in [*workers, *([target] if target else [])]:
+            stack.push_async_callback(client.close)
+        yield workers, target

@@ -1,0 +1,90 @@
+"""The lookout of a run: it makes of the ledger what a diagnosis needs, and keeps to the run's own clock. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isqrt
+
+from c1m.coordinator.ledger.evidence import Evidence
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.measure.sample import Host, Sample
+from c1m.schedule.schedule import Arrival
+
+from .diagnosis import Diagnosis, Finding
+from .progress import Moment
+
+
+class Lookout:
+    """``began``: the start of the run, on the monotonic clock that moments are told by."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        host_of: Callable[[str], Host | None],
+        arrival: Arrival,
+        began: float,
+        *,
+        asked_to_drop: bool = False,
+        found: Iterable[Finding] = (),
+    ) -> None:
+        """``found``: what an earlier coordinator of the run has found."""
+        self.ledger = ledger
+        self.host_of = host_of
+        self.arrival = arrival
+        self.began = began
+        self.asked_to_drop = asked_to_drop
+        self.diagnosis = Diagnosis(found)
+
+    def look(self, now: float) -> list[str]:
+        """What there is to tell a person at this moment."""
+        return self.diagnosis.take(self.moment(now), self.ledger.planned, lambda since: self.scene(since, now))
+
+    def conclude(self, now: float, *, unaccepted: bool) -> list[Finding]:
+        """All that was found, once nothing more is opened. ``unaccepted``: clients hold what the server does not."""
+        self.diagnosis.growth.take(self.moment(now))
+        return self.diagnosis.conclude(lambda since: self.scene(since, now), unaccepted=unaccepted)
+
+    def moment(self, now: float) -> Moment:
+        """Of the workers that can still tell; what a lost one was to open, nobody asks for any more."""
+        entries = [entry for entry in self.ledger.workers if not entry.lost]
+        tally = self.ledger.there.tally
+        return Moment(
+            at=now - self.began,
+            scheduled=sum(self.scheduled(entry.sample) for entry in entries),
+            open=tally.open,
+            in_flight=tally.in_flight,
+            opened=tally.opened,
+            failed=sum(tally.failed.values()),
+            dropped=sum(tally.dropped.values()),
+            reopened=tally.reopened,
+            away=tally.away,
+            asked_to_drop=self.asked_to_drop,
+            paced=self.arrival is not Arrival.RUSH and self.ledger.schedule.steepest > 0,
+        )
+
+    def scheduled(self, sample: Sample) -> int:
+        """How many a worker should have open; one that has given up is asked for no more than it has."""
+        tally = sample.tally
+        if sample.scheduled is None or sample.halted:
+            return tally.open
+        if self.arrival is Arrival.POISSON and sample.elapsed_ns < self.ledger.schedule.end_ns:
+            # Arrivals at random lie around the line; six times their spread is no chance any more.
+            return max(sample.scheduled - 3 * isqrt(sample.scheduled) - 1, 0)
+        return sample.scheduled
+
+    def scene(self, since: float | None, now: float) -> Sequence[Evidence]:
+        start = None if since is None else self.began + since
+        return [self.evidence(entry, start, now) for entry in self.ledger.entries]
+
+    def evidence(self, entry: Entry, since: float | None, now: float) -> Evidence:
+        host = self.host_of(entry.name)
+        return entry.trail.evidence(
+            node=entry.name,
+            role="target" if entry is self.ledger.target else "worker",
+            host=host.namespace if host else entry.name,
+            facts=host.facts if host else {},
+            lost=entry.lost,
+            since=since,
+            silent_seconds=now - max(entry.trail.heard_at, self.began),
+        )

@@ -1,0 +1,153 @@
+"""Rules of programs and the machine under them: silence, stops, memory, descriptors, CPU. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from c1m.coordinator.ledger.cpu_saturation import ALL_OF_A_CPU_PERCENT, WAITING_PERCENT
+from c1m.coordinator.ledger.node_loss import LEFT
+
+from .conditions import AtLeast, Error, Full, Lost, Overflowing, Rose, Silent, Told
+from .progress import PATIENCE_SECONDS
+from .rule import ANY, BOTH, GROWTH, TARGET, UNACCEPTED, Rule
+
+FULLEST: Final = Full("descriptors", "descriptors_limit", "{value} of {limit} in the fullest process", percent=99)
+
+MACHINE_RULES: Final = (
+    Rule(
+        "node silent",
+        BOTH,
+        ANY,
+        (Lost(LEFT),),
+        "it closed its connections itself, and is not heard any more",
+        "let the coordinator run: where it is stopped (^Z, kill -STOP) for longer than --lease, nodes take it for dead; who "
+        "told a node to leave is in its log",
+        instead_of=("refused", *UNACCEPTED),
+    ),
+    *(
+        Rule(
+            "node silent",
+            BOTH,
+            ANY,
+            (sign,),
+            says,
+            "look whether the machine answers, what state the program is in there (ps -o stat; T: kill -CONT), and whether the "
+            "kernel killed it (dmesg)",
+            instead_of=("refused", *UNACCEPTED),
+        )
+        for sign, says in (
+            (Lost(), "it has stopped answering: its program is stopped or has ended, or its machine hangs or is cut off"),
+            (
+                Silent(PATIENCE_SECONDS),
+                "it said nothing for a while: its program was stopped, its machine hung or had no CPU, or it was cut off",
+            ),
+        )
+    ),
+    Rule(
+        "process stopped",
+        BOTH,
+        ANY,
+        (AtLeast("processes_stopped", 1, "{value} in state T"),),
+        "processes of it are stopped by a signal or a debugger, and do nothing",
+        "let them go on with kill -CONT",
+        also=(Overflowing(), Rose("ListenOverflows")),
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "killed for memory",
+        BOTH,
+        ANY,
+        (Rose("cgroup_oom_kills"),),
+        "the kernel killed processes of its cgroup, which was out of memory",
+        limit="cgroup-memory",
+        also=(Told("SIGKILL"), Rose("cgroup_memory_hits")),
+        instead_of=("memory", "acceptor ended", "refused", *UNACCEPTED),
+    ),
+    Rule(
+        "acceptor ended",
+        TARGET,
+        ANY,
+        (Told("acceptor "),),
+        "processes of it ended, and the kernel closed the connections that they held",
+        "look what ended them: somebody's kill, the kernel (dmesg), or a defect of c1m, which its last words name",
+        instead_of=("refused", *UNACCEPTED),
+    ),
+    Rule("memory", BOTH, ANY, (Told("of memory left"),), "it was about to run out of memory", limit="memory"),
+    Rule(
+        "memory",
+        BOTH,
+        ANY,
+        (Error("socket ENOMEM", "socket ENOBUFS", "accept ENOMEM", "accept ENOBUFS"),),
+        "the kernel had no memory for another socket",
+        limit="memory",
+        also=(Rose("cgroup_memory_hits"),),
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "process descriptors",
+        BOTH,
+        ANY,
+        (Error("socket EMFILE", "accept EMFILE"),),
+        "a process of it has no descriptor left for another connection",
+        limit="descriptors",
+        also=(FULLEST, Overflowing()),
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "process descriptors",
+        TARGET,
+        ANY,
+        (FULLEST,),
+        "a process of the server has no descriptor left for another connection",
+        "raise the server's own limit (worker_rlimit_nofile, maxconn), and LimitNOFILE= in its unit or ulimit -Hn",
+        limit="descriptors",
+        also=(Overflowing(),),
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "acceptors full",
+        TARGET,
+        GROWTH,
+        (AtLeast("acceptors_full", 1, "{value} full"), AtLeast("accept_queue", 1, "{value} wait in the fullest queue")),
+        "acceptors hold as many connections as they have descriptors for, and more are waiting",
+        "raise ulimit -Hn there, or look who else connects to its ports",
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "files of the machine",
+        BOTH,
+        ANY,
+        (Error("socket ENFILE", "accept ENFILE"),),
+        "the whole machine has no file left to open",
+        limit="open-files",
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "CPU quota",
+        BOTH,
+        GROWTH,
+        (Rose("cgroup_cpu_throttled"), AtLeast("longest_cpu_wait_percent", 30, "a process waits {value} % of the time")),
+        "its cgroup has used up its share of CPU again and again, and its processes had to wait",
+        "raise the cgroup's quota (CPUQuota= in the unit, docker --cpus), or pace the run with a lower --rate",
+        instead_of=("CPU", *UNACCEPTED),
+    ),
+    Rule(
+        "CPU",
+        BOTH,
+        GROWTH,
+        (AtLeast("longest_cpu_wait_percent", WAITING_PERCENT, "a process waits for a CPU {value} % of the time"),),
+        "its processes are ready to work and get no CPU",
+        "look what else runs there (top) and on which CPUs they may run (taskset -p), or add workers, or lower --rate",
+        also=(AtLeast("busiest_cpu_percent", 1, "and runs {value} % of it"),),
+        instead_of=UNACCEPTED,
+    ),
+    Rule(
+        "CPU",
+        BOTH,
+        GROWTH,
+        (AtLeast("busiest_cpu_percent", ALL_OF_A_CPU_PERCENT, "its busiest process uses {value} % of a CPU"),),
+        "a process of it has all of a CPU, and would need more",
+        "add workers or cores, or lower --rate",
+        instead_of=UNACCEPTED,
+    ),
+)

@@ -1,0 +1,124 @@
+"""A channel to a node: a grpc.aio client with the operator's certificate, whose errors are sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+import grpc
+
+from c1m.errors import BrokenError, C1mError, GoneError, RefusedError, UnreachableError, UsageError
+from c1m.measure.sample import Host
+from c1m.net.control_address import ControlAddress, SocketPath
+from c1m.security.grpc_credentials import channel_credentials
+from c1m.security.identity import Renewals
+from c1m.v1 import node_pb2
+from c1m.wire.grpc_options import CHANNEL_OPTIONS, PROTOCOL
+
+from .clock_offset import NEAR_SECONDS, Clock, best, clock_of
+from .unreachable import cause
+
+T = TypeVar("T")
+
+CALL_SECONDS = 10.0  # for an answer to what takes no time
+CLOCK_CALLS = 3
+NOBODY = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect(), to a port and to a path
+
+
+class Description(Protocol):
+    """Whatever a node answers that tells of its host."""
+
+    @property
+    def host(self) -> node_pb2.Host: ...
+
+
+D = TypeVar("D", bound=Description)
+
+
+@contextmanager
+def sentences(name: str) -> Iterator[None]:
+    """gRPC's errors as ours: what it says, of which node, and what to do."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise translated(name, error.code(), error.details() or "") from None
+
+
+def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return UsageError(f"{name}: {details}")
+    if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
+        return RefusedError(f"{name}: {details}")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return RefusedError(f"{name} takes no more at the moment: {details}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return UsageError(f"{name} is another program or version of c1m: {details}")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
+    if code is grpc.StatusCode.UNAVAILABLE:
+        error = GoneError if any(said in details for said in NOBODY) else BrokenError
+        return error(f"{name} is unreachable ({details}); is it started, and its port open?")
+    if code is grpc.StatusCode.INTERNAL:  # what c1m.seam makes of a node that could not go on: its own words
+        return UnreachableError(f"{name}: {details}")
+    return C1mError(f"{name}: {details} ({code.name})")
+
+
+def check_protocol(name: str, host: Host) -> None:
+    if host.protocol != PROTOCOL:
+        raise UsageError(
+            f"{name} speaks protocol {host.protocol} (c1m {host.version}), this coordinator speaks {PROTOCOL}; "
+            f"install the same version of c1m on both"
+        )
+
+
+class Node:
+    """A channel to one node."""
+
+    def __init__(self, role: str, address: ControlAddress, operator: Renewals | None) -> None:
+        """``operator``: whose certificate it is called with, as it is by now; None is without TLS, as is a Unix socket
+        whoever calls."""
+        self.name = f"{role} {address}"
+        self.address = address
+        self.operator = operator
+        self.identity = None if operator is None or isinstance(address, SocketPath) else operator.newest()
+        self.channel = self.open_channel()
+
+    def open_channel(self) -> grpc.aio.Channel:
+        if self.identity is None:
+            return grpc.aio.insecure_channel(self.address.uri, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(self.address.uri, channel_credentials(self.identity), options=CHANNEL_OPTIONS)
+
+    async def first(self, call: Awaitable[T]) -> T:
+        """The answer to the first call, or why there can be none."""
+        try:
+            with sentences(self.name):
+                return await call
+        except UnreachableError:
+            if why := await asyncio.to_thread(cause, self.address, self.identity):
+                raise UnreachableError(f"{self.name} {why}") from None
+            raise
+
+    async def clocked(self, ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
+        """The answer to the first call, and the node's clock by the quickest of a few: the first has to connect."""
+        answer, clock = await timed(lambda: self.first(ask()))
+        for _ in range(CLOCK_CALLS - 1):
+            if clock is None or clock.uncertainty_seconds <= NEAR_SECONDS:
+                break
+            _, again = await timed(lambda: self.first(ask()))
+            clock = best((clock, again))
+        return answer, clock
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+
+async def timed(ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
+    sent_ns, began_ns = time.time_ns(), time.monotonic_ns()
+    answer = await ask()
+    round_trip_ns, host = time.monotonic_ns() - began_ns, answer.host
+    return answer, clock_of(sent_ns, round_trip_ns, host.wall_clock_ns, host.answered_within_ns)

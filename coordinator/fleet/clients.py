@@ -1,0 +1,225 @@
+"""The nodes as the coordinator calls them, in values."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
+from c1m.errors import UsageError
+from c1m.measure.phase import Close
+from c1m.measure.sample import Inspection, Sample
+from c1m.measure.sampling import OFTEN, Pace
+from c1m.net.addresses import AddressPool
+from c1m.net.control_address import ControlAddress
+from c1m.net.tuples import Address
+from c1m.schedule.schedule import Stage
+from c1m.security.identity import Renewals
+from c1m.v1 import node_pb2, target_pb2, worker_pb2
+from c1m.v1.target_pb2_grpc import TargetServiceStub
+from c1m.v1.worker_pb2_grpc import WorkerServiceStub
+from c1m.wire import messages as wire
+from c1m.wire.routes import pool_to_wire
+from c1m.wire.schedule import stages_to_wire
+
+from .channel import CALL_SECONDS, Node, sentences
+from .descriptions import (
+    TargetDescription,
+    WorkerDescription,
+    described_target,
+    described_worker,
+)
+from .prepare_request import ShardSettings, prepare_request, shard_to_wire
+from .retry import patiently
+from .stale_samples import Freshness
+
+if TYPE_CHECKING:
+    from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
+    from c1m.v1.worker_pb2_grpc import WorkerServiceAsyncStub
+
+PREPARE_SECONDS = 90.0
+PROBE_SECONDS = 30.0
+INSPECT_SECONDS = 60.0  # a million connections take about two
+
+
+class Told(NamedTuple):
+    """A sample, and as it came."""
+
+    sample: Sample
+    message: node_pb2.Sample
+
+
+class Worker(Node):
+    def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
+        super().__init__("worker", address, operator)
+        self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
+
+    def anew(self) -> Worker:
+        """The same node, over a connection of its own."""
+        return Worker(self.address, self.operator)
+
+    async def ping(self) -> None:
+        with sentences(self.name):
+            await self.stub.Describe(worker_pb2.DescribeRequest(), timeout=CALL_SECONDS)
+
+    async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
+        request = worker_pb2.DescribeRequest(destinations=destinations)
+        answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
+        return described_worker(self.name, answer, clock)
+
+    async def prepare(
+        self,
+        run_id: str,
+        plan: WorkerPlan,
+        destinations: Sequence[Address],
+        settings: ShardSettings,
+        first_point: int,
+    ) -> None:
+        """``first_point``: of the ring, where this worker's arc begins; see ``c1m.schedule.ring``."""
+        request = prepare_request(run_id, plan, destinations, settings, first_point)
+        await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
+
+    async def start(self, run_id: str) -> None:
+        request = worker_pb2.StartRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
+
+    async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
+        """The version of the schedule that the worker follows then."""
+        request = worker_pb2.RetargetRequest(run_id=run_id, at_ns=at_ns, stages=stages_to_wire(stages))
+        with sentences(self.name):
+            answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
+        return answer.version
+
+    async def reinforce(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
+        """More shards for a run that goes on: of each the first point of its arc, and its plan in this worker's tuple space."""
+        request = worker_pb2.ReinforceRequest(
+            run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
+        )
+        await patiently(self, lambda node: node.stub.Reinforce(request, timeout=PREPARE_SECONDS))
+
+    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
+        with sentences(self.name):
+            request = worker_pb2.WatchRequest(run_id=run_id, **asdict(pace))
+            async for told in fresh(self.stub.Watch(request)):
+                yield told
+
+    async def inspect(self, run_id: str) -> Inspection:
+        request = worker_pb2.InspectRequest(run_id=run_id)
+        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
+        return wire.inspection_from_wire(answer.inspection)
+
+    async def probe(self, run_id: str, most: int) -> tuple[int, int]:
+        """Of how many connections the peers answered, and how many of those they do not know."""
+        request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
+        answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
+        return answer.probed, answer.ghosts
+
+    async def calm(self, run_id: str) -> None:
+        """Replace nothing from here on."""
+        request = worker_pb2.CalmRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Calm(request, timeout=CALL_SECONDS))
+
+    async def quiet(self, run_id: str) -> None:
+        request = worker_pb2.QuietRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Quiet(request, timeout=CALL_SECONDS))
+
+    async def stop(self, run_id: str, close: Close, rate: float) -> None:
+        request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
+        await patiently(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
+
+
+class Target(Node):
+    def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
+        super().__init__("target", address, operator)
+        self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
+
+    def anew(self) -> Target:
+        """The same node, over a connection of its own."""
+        return Target(self.address, self.operator)
+
+    async def ping(self) -> None:
+        with sentences(self.name):
+            await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
+
+    async def describe(self) -> TargetDescription:
+        request = target_pb2.TargetServiceDescribeRequest()
+        answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
+        return described_target(self.name, answer, clock)
+
+    async def prepare(
+        self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
+    ) -> list[int]:
+        """The port of each acceptor. ``sources``: where the run's connections come from."""
+        request = target_pb2.TargetServicePrepareRequest(
+            run_id=run_id,
+            acceptors=acceptors,
+            close=node_pb2.Close.Name(settings.close),
+            lease_seconds=settings.lease,
+            push_rate=push_rate,
+            nonce=settings.nonce,
+            sources=[block for pool in sources for block in pool_to_wire(pool)],
+        )
+        answer = await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
+        return ports_of_acceptors(self.name, answer, acceptors)
+
+    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
+        with sentences(self.name):
+            request = target_pb2.TargetServiceWatchRequest(run_id=run_id, **asdict(pace))
+            async for told in fresh(self.stub.Watch(request)):
+                yield told
+
+    async def inspect(self, run_id: str) -> Inspection:
+        request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
+        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
+        return wire.inspection_from_wire(answer.inspection)
+
+    async def storm(self, run_id: str, share: float) -> None:
+        with sentences(self.name):
+            request = target_pb2.TargetServiceStormRequest(run_id=run_id, share=share)
+            await self.stub.Storm(request, timeout=CALL_SECONDS)
+
+    async def rest(self, run_id: str) -> None:
+        request = target_pb2.TargetServiceRestRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.Rest(request, timeout=CALL_SECONDS))
+
+    async def stop(self, run_id: str) -> int | None:
+        """How many connections its kernel still had; None: unknown."""
+        request = target_pb2.TargetServiceStopRequest(run_id=run_id)
+        answer = await patiently(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
+        return answer.left_established if answer.HasField("left_established") else None
+
+
+def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareResponse, acceptors: int) -> list[int]:
+    """Raises UsageError unless there is one for each: the plan goes by them."""
+    ports = list(answer.ports)
+    if len(ports) != acceptors or not all(1 <= port <= 65_535 for port in ports):
+        raise UsageError(
+            f"{name} was asked for {acceptors:,} acceptors, and does not say the port of each; is it a c1m-target?"
+        )
+    return ports
+
+
+async def fresh(
+    answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
+) -> AsyncGenerator[Told]:
+    """Samples as they come, without those after which newer ones are about to come."""
+    freshness = Freshness()
+    async for answer in answers:
+        came = wire.sample_from_wire(answer.sample)
+        sample = freshness.take(came, time.monotonic())
+        if sample is came:
+            yield Told(came, answer.sample)
+        elif sample is not None:
+            yield Told(sample, wire.sample_to_wire(sample))
+
+
+async def resolve(host: str) -> str:
+    """One address of a host. Raises UsageError when it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=1)
+    except OSError as error:
+        raise UsageError(f"cannot resolve {host!r}: {error.strerror}; write an address, or correct the name") from None
+    return str(found[0][4][0])

@@ -1,0 +1,49 @@
+"""How far the wall clock of a node is from ours, as NTP tells it: by four times of a call, of which two are the node's. Pure.
+
+No figure is made of wall clocks of two machines: what a run measures it measures by one monotonic clock. But people compare
+logs, and certificates are valid from one wall time to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from c1m.schedule.schedule import NANOSECONDS
+from c1m.text.units import format_duration
+
+FAR_SECONDS = 1.0  # from there on it is told
+NEAR_SECONDS = 0.005  # an uncertainty that no other call has to make better
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    offset_seconds: float  # positive: the node's is ahead of ours
+    uncertainty_seconds: float  # the offset is no further off, however unequal both ways were
+
+    def sentence(self, name: str) -> str:
+        """Empty unless it is certainly far."""
+        if abs(self.offset_seconds) - self.uncertainty_seconds < FAR_SECONDS:
+            return ""
+        by, which = format_duration(abs(round(self.offset_seconds, 1))), "ahead of" if self.offset_seconds > 0 else "behind"
+        return (
+            f"{name}: its clock is {by} {which} this machine's, so times in its log are others than here, and certificates may "
+            f"look expired or not yet valid; let chronyd or systemd-timesyncd set it (timedatectl set-ntp true)"
+        )
+
+
+def clock_of(sent_ns: int, round_trip_ns: int, wall_clock_ns: int, answered_within_ns: int) -> Clock | None:
+    """The call went out at ``sent_ns`` of our wall clock; ``round_trip_ns`` later, by our monotonic one, its answer was here.
+
+    The other two are the node's: what its wall clock said when it answered, 0 where it does not tell, and how long that took.
+    """
+    if not wall_clock_ns:
+        return None
+    way_ns = max(round_trip_ns - answered_within_ns, 0)  # there and back
+    answered_ns = sent_ns + round_trip_ns - way_ns / 2
+    return Clock((wall_clock_ns - answered_ns) / NANOSECONDS, way_ns / 2 / NANOSECONDS)
+
+
+def best(clocks: Iterable[Clock | None]) -> Clock | None:
+    """The one that is known best; None where none is."""
+    return min((clock for clock in clocks if clock), key=lambda clock: clock.uncertainty_seconds, default=None)

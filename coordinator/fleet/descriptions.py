@@ -1,0 +1,69 @@
+"""What nodes say of themselves when they are asked, before a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from c1m.measure.sample import Host
+from c1m.net.addresses import AddressPool
+from c1m.net.ports import PortRanges
+from c1m.schedule.schedule import Revision
+from c1m.v1 import target_pb2, worker_pb2
+from c1m.wire import messages as wire
+from c1m.wire.routes import pool_from_wire, ports_from_wire
+from c1m.wire.schedule import revision_from_wire
+
+from .channel import check_protocol
+from .clock_offset import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDescription:
+    host: Host
+    sources: AddressPool
+    ports: PortRanges
+    busy_with: str
+    run_id: str = ""  # of the run that it is on; empty: none
+    elapsed_ns: int = 0  # since the run's start there
+    revision: Revision | None = None  # of the schedule that the run follows
+    sources_on_link: int = 0  # with a destination: its host has to know each as a neighbour
+    clock: Clock | None = None  # None: not told
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDescription:
+    host: Host
+    bind: str
+    ports: PortRanges
+    single_port: bool
+    busy_with: str
+    observes: bool = False  # a server that is not c1m's: nobody counts its accepts
+    only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
+    clock: Clock | None = None  # None: not told
+
+
+def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> WorkerDescription:
+    """Raises UsageError for what no worker of this protocol says."""
+    host = wire.host_from_wire(answer.host)
+    check_protocol(name, host)
+    return WorkerDescription(
+        host=host,
+        sources=pool_from_wire(answer.sources),
+        ports=ports_from_wire(answer.ports),
+        busy_with=answer.busy_with,
+        run_id=answer.run_id,
+        elapsed_ns=answer.elapsed_ns,
+        revision=revision_from_wire(answer.schedule) if answer.HasField("schedule") else None,
+        sources_on_link=answer.sources_on_link,
+        clock=clock,
+    )
+
+
+def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> TargetDescription:
+    """Raises UsageError for what no target of this protocol says."""
+    host = wire.host_from_wire(answer.host)
+    check_protocol(name, host)
+    ports = ports_from_wire(answer.ports)
+    return TargetDescription(
+        host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
+    )

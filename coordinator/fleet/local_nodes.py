@@ -1,0 +1,66 @@
+"""Nodes on this machine for one run: real processes over real gRPC, started and taken down by the coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from c1m.app.interpreter import module_command
+from c1m.errors import UnreachableError
+from c1m.net.endpoints import Endpoint, HostPort, parse_host_port
+from c1m.wire.grpc_options import READY
+
+START_SECONDS = 60.0  # a machine may be slow, and full of work; a node that ends is noticed at once
+LEAVE_SECONDS = 30.0  # closing a million connections takes about ten
+
+WORKER = ("c1m.worker", "--listen", "127.0.0.1:0", "--with-parent")
+TARGET = ("c1m.target", "--listen", "127.0.0.1:0", "--with-parent", "--bind", "127.0.0.1")
+
+
+def worker_for(endpoint: Endpoint | None) -> Sequence[str]:
+    """Who starts a worker of his own and names an endpoint allows that worker to load it."""
+    return (*WORKER, "--allow", str(endpoint)) if endpoint else WORKER
+
+
+@asynccontextmanager
+async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
+    """A node program and its control address; it ends when the block does, and when this process dies.
+
+    A session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *module_command(*command),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield await address_of(process, command[0])
+    finally:
+        await leave(process)
+
+
+async def address_of(process: asyncio.subprocess.Process, name: str) -> HostPort:
+    """Raises UnreachableError when the program ends, or says nothing, instead of listening."""
+    assert process.stdout is not None
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode()
+    except TimeoutError:
+        raise UnreachableError(f"{name} did not start within {START_SECONDS:.0f} s on this machine") from None
+    if not line.startswith(READY):
+        raise UnreachableError(f"{name} ended on this machine before it listened; its reason is above")
+    return parse_host_port(line.removeprefix(READY).strip())
+
+
+async def leave(process: asyncio.subprocess.Process) -> None:
+    """The end of its input tells a node to leave; one that cannot is killed."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), LEAVE_SECONDS)
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)  # its session is its own, and holds its children
+        await process.wait()

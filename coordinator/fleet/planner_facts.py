@@ -1,0 +1,103 @@
+"""From what nodes describe to what a plan needs to know."""
+
+from __future__ import annotations
+
+import math
+
+from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import UsageError
+from c1m.limits.budget import budgets_of
+from c1m.limits.limit import Role
+from c1m.measure.phase import Close
+from c1m.net.endpoints import Endpoint
+from c1m.net.ports import PortRanges
+from c1m.traffic.bandwidth import Talk, bits_each
+
+from .descriptions import TargetDescription, WorkerDescription
+
+TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes
+
+
+def resting(spec: RunSpec) -> float:
+    """4-tuples in TIME_WAIT for each connection that is held: a client that closes with a FIN leaves one behind."""
+    if spec.close is not Close.FIN or not spec.lifetime:
+        return 0.0
+    return TIME_WAIT_SECONDS / (spec.lifetime.mean + (spec.downtime.mean if spec.downtime else 0.0))
+
+
+def bandwidth_of(spec: RunSpec, data_host: str) -> float:
+    """Bits a second that each connection makes its worker send; 0 where nobody can say, and a ceiling would refuse the run."""
+    talk = Talk(spec.beating, spec.slow, spec.keepalive, spec.server_push)
+    reset, version = spec.close is Close.RESET, 6 if ":" in data_host else 4
+    bits = bits_each(spec.schedule, spec.total, spec.turnover, talk, reset=reset, version=version)
+    return bits if math.isfinite(bits) and not spec.rushes else 0.0
+
+
+def worker_facts(
+    name: str,
+    described: WorkerDescription,
+    listening: PortRanges,
+    resting: float,
+    rate: float = 0.0,
+    bandwidth: float = 0.0,
+) -> WorkerFacts:
+    """``listening``: where the target listens. A client never uses such a port, so that what a kernel counts on it is
+    the target's, even where both are on one host. ``rate`` and ``bandwidth``: connections and bits a second that one of
+    them stands for."""
+    host = described.host
+    return WorkerFacts(
+        name=name,
+        namespace=host.namespace,
+        cores=host.cores,
+        connections_per_process=host.connections_per_process,
+        sources=described.sources,
+        ports=described.ports.without(listening),
+        budgets=budgets_of(name, host, Role.WORKER, rate, bandwidth),
+        resting=resting,
+        sources_on_link=described.sources_on_link,
+    )
+
+
+# Of an acceptor's connections, where they have successors: one of those may come before the end of its predecessor
+# has been read. Half a percent of a run is more than what can be on the way at a time.
+SPARE_SHARE = 0.02
+
+
+def target_facts(name: str, described: TargetDescription, *, turnover: bool = False) -> TargetFacts:
+    host = described.host
+    spare = math.ceil(host.connections_per_process * SPARE_SHARE) if turnover else 0
+    return TargetFacts(
+        name=name,
+        cores=host.cores,
+        connections_per_process=host.connections_per_process - spare,
+        spare=spare,
+        ports=described.ports.size,
+        single_port=described.single_port,
+        budgets=budgets_of(name, host, Role.TARGET),
+    )
+
+
+def endpoint_facts(endpoint: Endpoint, name: str = "", observed: TargetDescription | None = None) -> TargetFacts:
+    """Any server: how much it holds is what the run finds out. Of its host more is known where a node observes it."""
+    return TargetFacts(
+        name=name or str(endpoint),
+        cores=0,
+        connections_per_process=0,
+        ports=endpoint.ports.size,
+        is_endpoint=True,
+        budgets=budgets_of(name, observed.host, Role.SERVER) if observed else (),
+    )
+
+
+def check_role(name: str, spec: RunSpec, target: TargetDescription) -> None:
+    """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
+    if spec.endpoint and not target.observes:
+        raise UsageError(
+            f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "
+            f"c1m-target observe --port {spec.endpoint.ports} there"
+        )
+    if target.observes and not spec.endpoint:
+        raise UsageError(
+            f"{name} only observes a server on port {target.ports}; say where that is with --endpoint HOST:{target.ports}"
+        )

@@ -1,0 +1,67 @@
+"""A node whose stream broke is watched again: it is called over fresh connections, one after the other, until it answers one.
+
+A connection that a stall has held up goes on late, since TCP waits twice as long before each try; and one that gRPC has given
+up may fail the next call as well, or stand back for a second. A fresh one is there as soon as the node is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from c1m.errors import GoneError, UnreachableError
+from c1m.measure.sampling import Pace
+
+from .clients import Target, Told, Worker
+
+AGAIN_SECONDS = 0.3  # between two calls; where samples come more seldom, as seldom as they do
+
+
+async def watched_again(node: Worker | Target, run_id: str, pace: Pace) -> AsyncGenerator[Told]:
+    """From the first call that is answered, for as long as it takes. Raises C1mError where the answer is no, and GoneError."""
+    calls: list[Call] = []
+    try:
+        while not (answered := [call for call in calls if call.first.done()]):
+            calls.append(Call(node.anew(), run_id, pace))
+            first = [call.first for call in calls]
+            seconds = max(AGAIN_SECONDS, pace.sample_seconds)
+            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        chosen = answered[0]
+        calls.remove(chosen)
+        async with aclosing(chosen):
+            await hang_up(calls)
+            yield chosen.first.result()
+            async for told in chosen.samples:
+                yield told
+    finally:
+        await hang_up(calls)
+
+
+class Call:
+    """One of them, over a connection of its own."""
+
+    def __init__(self, node: Worker | Target, run_id: str, pace: Pace) -> None:
+        self.node = node
+        self.samples = node.watch(run_id, pace)
+        self.first = asyncio.create_task(self.answer())
+
+    async def answer(self) -> Told:
+        """The first sample. Does not return where there is none: the next call may have one."""
+        try:
+            return await anext(self.samples)
+        except GoneError:
+            raise
+        except UnreachableError:
+            await asyncio.Event().wait()
+            raise
+
+    async def aclose(self) -> None:
+        self.first.cancel()
+        await asyncio.gather(self.first, return_exceptions=True)
+        await self.samples.aclose()
+        await self.node.close()
+
+
+async def hang_up(calls: Iterable[Call]) -> None:
+    await asyncio.gather(*(call.aclose() for call in calls))

@@ -1,0 +1,54 @@
+"""Giving a running run another schedule: the same stages for all its workers, from one moment of the run on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from c1m.errors import RefusedError
+from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule, Stage
+from c1m.schedule.shapes import Shape, draw
+
+from .clients import Worker
+from .descriptions import WorkerDescription
+
+# From what the nodes said of their elapsed time to when the new stages begin: time for every node to be told. One that hears
+# of it later makes up for it at once.
+AHEAD_NS = NANOSECONDS // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Retargeted:
+    run_id: str
+    workers: int
+    version: int
+    at_seconds: float
+    origin: int  # how many should be open then
+    stages: Sequence[Stage]
+
+
+async def retarget(workers: Sequence[Worker], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
+    """``run_id``: None is the one run that they are on. Raises C1mError, and RefusedError where the run cannot do it."""
+    answers = await asyncio.gather(*(worker.describe([]) for worker in workers))
+    described = dict(zip((worker.name for worker in workers), answers, strict=True))
+    run_id = run_id or only_run(described)
+    taking_part = [worker for worker in workers if described[worker.name].run_id == run_id]
+    if not taking_part:
+        raise RefusedError(f"none of {', '.join(described)} is on run {run_id}; it is over, or name its workers with --worker")
+    at_ns = max(described[worker.name].elapsed_ns for worker in taking_part) + AHEAD_NS
+    revisions = [described[worker.name].revision or Revision(Schedule(())) for worker in taking_part]
+    origin = max(revisions, key=lambda revision: revision.version).schedule.at(at_ns)
+    stages = draw(shapes, origin)
+    versions = await asyncio.gather(*(worker.retarget(run_id, at_ns, stages) for worker in taking_part))
+    return Retargeted(run_id, len(taking_part), max(versions), at_ns / NANOSECONDS, origin, stages)
+
+
+def only_run(described: Mapping[str, WorkerDescription]) -> str:
+    """Raises RefusedError when there is none, or more than one."""
+    runs = sorted({description.run_id for description in described.values() if description.run_id})
+    if not runs:
+        raise RefusedError(f"there is no run on {', '.join(described)}; start one, or name the workers of one with --worker")
+    if len(runs) > 1:
+        raise RefusedError(f"the workers are on several runs, {' and '.join(runs)}; say which one")
+    return runs[0]

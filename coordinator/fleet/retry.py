@@ -1,0 +1,87 @@
+"""A call whose connection breaks is made once more over another one, as streams are taken up again (``rejoin.py``).
+
+The kernel gives a connection up on which nothing was acknowledged for ANSWER_MS, of which gRPC makes TCP_USER_TIMEOUT.
+A node may be silent for longer than that before it is lost, and is asked again where it comes back by then. What is asked
+so may be asked twice: a node knows by the run's id what it was asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol, Self, TypeVar
+
+from c1m.errors import BrokenError, GoneError, UnreachableError
+from c1m.wire.grpc_options import ANSWER_MS, KEEPALIVE_MS
+
+from .channel import sentences
+from .failure_detector import SILENCE_SECONDS
+
+# After the connection broke, for the node to be there again. It may have been silent for both of these by then, and who
+# does not come back is to be noticed within 5 s.
+BACK_SECONDS = SILENCE_SECONDS - (KEEPALIVE_MS + ANSWER_MS) / 1000
+AGAIN_SECONDS = 0.3  # between two tries to reach it: one whose SYN was lost goes on a second later
+
+
+class Reachable(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def anew(self) -> Self:
+        """The same node, over a connection of its own."""
+
+    async def ping(self) -> None:
+        """Raises C1mError where it does not answer."""
+
+    async def close(self) -> None: ...
+
+
+N = TypeVar("N", bound=Reachable)
+T = TypeVar("T")
+
+
+async def patiently(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
+    """The answer. Raises C1mError."""
+    try:
+        with sentences(node.name):
+            return await ask(node)
+    except BrokenError:
+        again = await reached(node)
+        if again is None:
+            raise
+    try:
+        with sentences(node.name):
+            return await ask(again)
+    finally:
+        await again.close()
+
+
+async def reached(node: N) -> N | None:
+    """Over the first fresh connection that it answers on, in time. Raises GoneError where nobody listens there any more."""
+    tries: dict[asyncio.Task[None], N] = {}
+    chosen: N | None = None
+    try:
+        async with asyncio.timeout(BACK_SECONDS):
+            while chosen is None:
+                fresh = node.anew()
+                tries[asyncio.create_task(fresh.ping())] = fresh
+                done, _ = await asyncio.wait(tries, timeout=AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                chosen = next((tries[each] for each in done if answered(each)), None)
+    except TimeoutError:
+        return None
+    finally:
+        for each in tries:
+            each.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
+        await asyncio.gather(*(fresh.close() for fresh in tries.values() if fresh is not chosen))
+    return chosen
+
+
+def answered(ping: asyncio.Task[None]) -> bool:
+    """Raises what else there is to say than that it could not be reached."""
+    error = ping.exception()
+    if isinstance(error, UnreachableError) and not isinstance(error, GoneError):
+        return False
+    if error:
+        raise error
+    return True

@@ -1,0 +1,55 @@
+"""Which samples of a node are used: those that came in time, and of those that did not the newest. Pure.
+
+A coordinator that was stopped, or a link that was, leaves some samples waiting: they come at once, oldest first, and only the
+last tells how things are now. Counters are cumulative, so the others need not be looked at. How late one is follows from the
+node's monotonic clock and ours, which have nothing in common but their pace: the quickest of a stream was on its way for the
+shortest time, and what another one took beyond that, it waited somewhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+from c1m.measure.phase import Phase
+from c1m.measure.sample import Sample
+from c1m.schedule.schedule import NANOSECONDS
+
+LATE_SECONDS = 0.5
+# Until one that is late is used all the same: a node tells something once a second, so that a newer one was due.
+PATIENCE_SECONDS = 1.0
+# For which the quickest counts. Two clocks may drift apart by 0.5 ms a second (as fast as adjtime slews) and no more.
+MEMORY_SECONDS = 60.0
+
+
+class Freshness:
+    """Of one stream."""
+
+    def __init__(self) -> None:
+        self.since = -math.inf  # when the younger of the two was begun
+        self.quickest = self.quickest_before = math.inf  # clocks apart, in seconds: of the newest minute, and the one before
+        self.held: Sample | None = None  # late, and a newer one is awaited
+        self.held_since = math.inf
+
+    def take(self, sample: Sample, now: float) -> Sample | None:
+        """What to use of what has come up to ``now``; None: wait for the next.
+
+        The first is always used, since it has the reading from before the run; so is the last, after which none comes.
+        """
+        if self.held:
+            sample = sample.superseding(self.held)
+        late = self.late(sample, now) >= LATE_SECONDS and sample.phase is not Phase.CLOSED
+        if late and now - min(self.held_since, now) < PATIENCE_SECONDS:
+            self.held, self.held_since = sample, min(self.held_since, now)
+            return None
+        self.held, self.held_since = None, math.inf
+        return sample
+
+    def late(self, sample: Sample, now: float) -> float:
+        """Seconds that it waited; 0 where a node does not tell when it was taken."""
+        if not sample.taken_ns:
+            return 0.0
+        apart = now - sample.taken_ns / NANOSECONDS
+        if now - self.since > MEMORY_SECONDS:
+            self.since, self.quickest, self.quickest_before = now, math.inf, self.quickest
+        self.quickest = min(self.quickest, apart)
+        return apart - min(self.quickest, self.quickest_before)

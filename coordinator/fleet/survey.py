@@ -1,0 +1,130 @@
+"""The muster: every node asked what it is and can do, before anything is planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from c1m.coordinator.planning.capacity import TargetFacts
+from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import RefusedError, UsageError
+from c1m.measure.phase import Close
+from c1m.measure.sample import Host
+from c1m.net.control_address import SocketPath
+from c1m.net.ports import PortRanges
+from c1m.schedule.schedule import NANOSECONDS
+
+from .clients import Target, Worker, resolve
+from .clock_offset import Clock
+from .descriptions import TargetDescription, WorkerDescription
+from .planner_facts import (
+    bandwidth_of,
+    check_role,
+    endpoint_facts,
+    resting,
+    target_facts,
+    worker_facts,
+)
+
+WILDCARDS = frozenset({"0.0.0.0", "::"})
+
+
+@dataclass(frozen=True, slots=True)
+class Muster:
+    """What all nodes said, and the address that workers connect to."""
+
+    workers: Mapping[str, WorkerDescription] = field(default_factory=dict)
+    target_name: str = ""
+    target: TargetDescription | None = None
+    data_host: str = ""
+
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """By node."""
+        hosts = {name: described.host for name, described in self.workers.items()}
+        return {**hosts, self.target_name: self.target.host} if self.target else hosts
+
+    @property
+    def clocks(self) -> dict[str, Clock | None]:
+        """Of each node, beside ours."""
+        clocks = {name: described.clock for name, described in self.workers.items()}
+        return {**clocks, self.target_name: self.target.clock} if self.target else clocks
+
+    @property
+    def far_clocks(self) -> list[str]:
+        """A sentence for each clock that people should know of."""
+        return [told for name, clock in self.clocks.items() if clock and (told := clock.sentence(name))]
+
+    def check_free(self) -> None:
+        """Raises RefusedError for a node that has a run already."""
+        busy = {name: described.busy_with for name, described in self.workers.items()}
+        if self.target:
+            busy[self.target_name] = self.target.busy_with
+        for name, run in busy.items():
+            if run:
+                raise RefusedError(f"{name} is busy with {run}")
+
+    def fleet(self, spec: RunSpec) -> Fleet:
+        """As a plan needs to know it."""
+        goal = self.goal(spec)
+        # Where the target listens no client may be; a server that is not ours listens where it is told to.
+        listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
+        rate, bandwidth = spec.effective_rate / spec.total, bandwidth_of(spec, self.data_host)
+        workers = [
+            worker_facts(name, described, listening, resting(spec), rate, bandwidth) for name, described in self.workers.items()
+        ]
+        return Fleet(workers, goal, self.hosts)
+
+    def goal(self, spec: RunSpec) -> TargetFacts:
+        if spec.endpoint:
+            return endpoint_facts(spec.endpoint, self.target_name, self.target)
+        assert self.target is not None
+        return target_facts(self.target_name, self.target, turnover=spec.turnover is not None)
+
+
+async def muster(spec: RunSpec, workers: Sequence[Worker], target: Target | None) -> Muster:
+    """Raises C1mError when a node cannot be asked, or is no such node."""
+    described = await target.describe() if target else None
+    if target and described:
+        check_role(target.name, spec, described)
+    host = await data_host(spec, target, described)
+    answers = await asyncio.gather(*(worker.describe([host]) for worker in workers))
+    by_name = {worker.name: answer for worker, answer in zip(workers, answers, strict=True)}
+    return Muster(by_name, target.name if target else "", described, host)
+
+
+async def data_host(spec: RunSpec, target: Target | None, described: TargetDescription | None) -> str:
+    """The address that workers connect to. Raises UsageError where it cannot be told."""
+    if spec.endpoint:
+        return await resolve(spec.endpoint.host)
+    if spec.data_host:
+        return await resolve(spec.data_host)
+    assert target is not None
+    assert described is not None
+    if described.bind not in WILDCARDS:
+        return described.bind
+    if isinstance(target.address, SocketPath):
+        raise UsageError(
+            f"{target.name} takes connections on all addresses of its machine ({described.bind}), and a Unix socket does not "
+            f"say which of them workers reach; say it with --data-host, or start the target with --bind ADDRESS"
+        )
+    host = await resolve(target.address.host)
+    if (":" in host) != (":" in described.bind):
+        raise UsageError(
+            f"{target.name} listens on {described.bind}, and its control address {host} is of the other family; "
+            f"say with --data-host where workers are to connect"
+        )
+    return host
+
+
+def preflight_of(spec: RunSpec, mustered: Muster) -> Preflight:
+    return Preflight(spec.total, mustered.fleet(spec), manner_of(spec, mustered.data_host))
+
+
+def manner_of(spec: RunSpec, data_host: str) -> Manner:
+    """A connection that sends nothing may be silent from the moment it is opened to the end of the hold."""
+    silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
+    bandwidth = bandwidth_of(spec, data_host) * spec.total
+    return Manner(spec.in_flight, spec.effective_rate, silent, bandwidth, fin=spec.close is Close.FIN)

@@ -1,0 +1,130 @@
+"""Why a node cannot be talked to, where gRPC says no more than "Socket closed": a call of our own finds it out.
+
+It is made after a first one has failed: connect() to a Unix socket, and otherwise a TLS handshake, which says nothing of a node
+that is merely not there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+from c1m.net.control_address import ControlAddress, SocketPath
+from c1m.net.endpoints import HostPort
+from c1m.security.identity import Identity
+
+PATIENCE_SECONDS = 3.0
+HTTP2 = ["h2"]  # without it gRPC's servers end the handshake
+
+# What OpenSSL's verification says (x509_vfy.h), of the certificate that the node showed.
+EXPIRED, NOT_YET_VALID = 10, 9
+UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+OTHER_NAME = frozenset({62, 64})  # of a host, of an address
+
+
+def cause(address: ControlAddress, identity: Identity | None) -> str:
+    """What follows the node's name in a sentence; empty where it is neither TLS nor a socket. Blocks for some seconds at most.
+
+    ``identity``: with which the node was called; None: without TLS.
+    """
+    if isinstance(address, SocketPath):
+        return of_socket(address.path)
+    try:
+        if identity is None:
+            return without_tls(address)
+        return with_tls(address, identity)
+    except (OSError, UnicodeError):  # no such host, nobody listens, no answer: gRPC has said that
+        return ""
+
+
+def of_socket(path: str) -> str:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(PATIENCE_SECONDS)
+        try:
+            caller.connect(path)
+        except FileNotFoundError:
+            return "is not started: there is no such socket on this machine; start it with that --listen"
+        except ConnectionRefusedError:
+            return "has ended, and left its socket behind; start it again with that --listen"
+        except PermissionError:
+            return f"takes calls of the user who started it, and of root; uid {os.geteuid()} may not call it"
+        except OSError:  # stopped, perhaps: gRPC has said that
+            pass
+    return ""
+
+
+def without_tls(address: HostPort) -> str:
+    """Raises OSError for a node that is not there."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        first_bytes(context, address)
+    except ssl.SSLError:
+        return ""  # no TLS there either
+    return "wants TLS, and was called without; name your operator's certificate with --tls DIR"
+
+
+def with_tls(address: HostPort, identity: Identity) -> str:
+    """Raises OSError for a node that is not there."""
+    context = ssl.create_default_context(cadata=identity.authority.decode())
+    load_own(context, identity)
+    try:
+        heard = first_bytes(context, address)
+    except ssl.SSLCertVerificationError as error:
+        return of_verification(error, address)
+    except ssl.SSLError as error:
+        if error.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_MESSAGE", "HTTP_REQUEST"):
+            return "was called with TLS, and speaks without; start it with --tls DIR, or leave --tls out here"
+        return f"ended the TLS handshake: {error.reason or error}; its log may say why"
+    # A server of TLS 1.3 looks at our certificate when we are done with the handshake, and gRPC's then hangs up without a word.
+    return (
+        ""
+        if heard
+        else (
+            f"does not take the certificate of {identity.bearer}: it is of another authority than the node's, or by the node's "
+            f"clock not valid; the node's log says which"
+        )
+    )
+
+
+def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> str:
+    code = error.verify_code
+    if code in OTHER_NAME:
+        return (
+            f"shows a certificate that does not name {address.host}; call it by a name that it has, or issue it anew: "
+            f"c1m-coord pki issue node NAME {address.host}"
+        )
+    if code == EXPIRED:
+        return "shows a certificate that has expired; renew it with c1m-coord pki renew, and copy it to the node"
+    if code == NOT_YET_VALID:
+        return "shows a certificate that is not valid yet; set the clocks of both machines"
+    if code in UNKNOWN_AUTHORITY:
+        return "shows a certificate of an authority that --tls here does not trust; are both of one c1m-coord pki init?"
+    return f"shows a certificate that is not valid: {error.verify_message}"
+
+
+def load_own(context: ssl.SSLContext, identity: Identity) -> None:
+    """OpenSSL takes it from files only: from one in memory, that no directory names."""
+    descriptor = os.memfd_create("c1m-identity")
+    try:
+        os.write(descriptor, identity.own)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def first_bytes(context: ssl.SSLContext, address: HostPort) -> bytes:
+    """Of what the node says after the handshake; a gRPC server begins with its settings. Empty: it hung up.
+
+    Raises SSLError for a handshake that fails, OSError where there is nobody.
+    """
+    context.set_alpn_protocols(HTTP2)
+    with (
+        socket.create_connection((address.host, address.port), PATIENCE_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as wrapped,
+    ):
+        try:
+            return wrapped.recv(9)
+        except (ConnectionError, ssl.SSLError):
+            return b""

@@ -1,0 +1,56 @@
+"""Values of a run as the journal keeps them, in JSON, and back. cattrs does it by their types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+from cattrs.preconf.json import make_converter
+
+from c1m.coordinator.spec.requirements import Criterion, parse
+
+T = TypeVar("T")
+
+
+def number(value: Any, _: type) -> int | float:
+    """A whole number stays one: JSON tells them apart, and summaries are compared as texts. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+def is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def from_named_tuple(kind: Any) -> Callable[[Any], Any]:
+    """A list. cattrs does it too, but looks at annotations that ``from __future__ import annotations`` has made texts of."""
+    hints = tuple(get_type_hints(kind).values())
+    return lambda value: [converter.unstructure(each, hint) for each, hint in zip(value, hints, strict=True)]
+
+
+def to_named_tuple(kind: Any) -> Callable[[Any, Any], Any]:
+    """Raises ValueError for one that is not as long."""
+    hints = tuple(get_type_hints(kind).values())
+    return lambda value, _: kind(*(converter.structure(each, hint) for each, hint in zip(value, hints, strict=True)))
+
+
+converter = make_converter()
+converter.register_unstructure_hook_factory(is_named_tuple, from_named_tuple)
+converter.register_structure_hook_factory(is_named_tuple, to_named_tuple)
+converter.register_structure_hook(float, number)
+converter.register_unstructure_hook(Criterion, str)
+converter.register_structure_hook(Criterion, lambda text, _: parse(text))
+
+
+def to_json(value: Any) -> bytes:
+    return converter.dumps(value).encode()
+
+
+def from_plain(value: Any, kind: type[T]) -> T:
+    """Raises BaseValidationError of cattrs, or ValueError, for what is no such value."""
+    try:
+        return converter.structure(value, kind)
+    except AttributeError as error:  # cattrs asks what should be a mapping for its items, whatever it is
+        raise ValueError(str(error)) from None

@@ -1,0 +1,157 @@
+"""What to change before a run, where, and why: of every limit that is tight or will stop it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from c1m.limits.assessment import Assessment, amount, command, several
+from c1m.limits.sysctls import SYSCTLS, Home
+from c1m.limits.tuning import TUNABLE, raised
+from c1m.measure.sample import Change, Host
+
+from .preflight import Preflight
+
+TUNE_SCHEMA = "c1m.tune/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One setting in one place, and the limit that asks for it. ``setting`` is empty where only people can do something."""
+
+    found: Assessment
+    node: str  # who may write it, of those that share the place
+    place: str  # equal for advice on the same setting of the same host, network namespace or node
+    setting: str = ""
+    now: str = ""
+    wanted: str = ""
+
+    @property
+    def is_tunable(self) -> bool:
+        """Whether a node may write it."""
+        return self.setting in TUNABLE
+
+    @property
+    def command(self) -> str:
+        return command(self.setting, self.wanted) if self.setting else ""
+
+    @property
+    def why(self) -> str:
+        found = self.found
+        limit = found.limit
+        if not self.setting:
+            return f"{limit.name} ({found.standing}): {replace(found, settings={}).sentence()}"
+        needed = "" if found.need is None else f", and {amount(found.need, limit)} is needed"
+        otherwise = f"; otherwise {limit.symptom.pattern}" if limit.symptom.pattern else ""
+        return f"{limit.name} ({found.standing}): {self.setting} is {self.now or 'unknown'}{needed}{otherwise}"
+
+
+def advice_of(preflight: Preflight) -> list[Advice]:
+    """Of what is tight or will stop the run; none asks for less than there is."""
+    return once(each for found in (*preflight.stops, *preflight.tight) for each in advised(found, preflight.fleet.hosts))
+
+
+def once(advice: Iterable[Advice]) -> list[Advice]:
+    """Each setting of each place, as high as anything there asks for: whoever types both ends with the second one."""
+    made: dict[tuple[str, str], Advice] = {}
+    for each in advice:
+        key = (each.place, each.setting or each.found.limit.name)
+        made[key] = greater(made[key], each) if key in made else each
+    return list(made.values())
+
+
+def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
+    """Where none of the settings would change anything, what people can do."""
+    changed = False
+    for setting, value in found.settings.items():
+        node = writer(setting, found.nodes, hosts)
+        host = hosts[node]
+        now = host.facts.get(setting, "") if setting in SYSCTLS else str(found.value)
+        try:
+            wanted = raised(setting, now, value) if setting in TUNABLE else value
+        except ValueError:  # the node does not tell it, or tells what is no figure, and that is nothing to paste
+            now, wanted = "", value
+        if wanted != now:
+            changed = True
+            yield Advice(found, node, place_of(setting, node, host), setting, now, wanted)
+    if not changed:
+        yield Advice(found, found.nodes[0], found.nodes[0])
+
+
+def writer(setting: str, nodes: Sequence[str], hosts: Mapping[str, Host]) -> str:
+    """Of nodes that share a place, one that sees the setting, and that lets others write it."""
+    return min(nodes, key=lambda name: (setting not in hosts[name].facts, not hosts[name].tunable))
+
+
+def place_of(setting: str, node: str, host: Host) -> str:
+    if setting not in SYSCTLS:
+        return node
+    return host.namespace if SYSCTLS[setting] is Home.NAMESPACE else host.boot_id
+
+
+def greater(one: Advice, other: Advice) -> Advice:
+    if one.setting not in TUNABLE:
+        return one
+    more = raised(one.setting, one.wanted, other.wanted)
+    return replace(one if one.wanted == more else other, wanted=more)
+
+
+def by_nodes(advice: Sequence[Advice]) -> dict[tuple[str, ...], list[Advice]]:
+    """Who is in a place -> what to do there, in order."""
+    grouped: dict[tuple[str, ...], list[Advice]] = {}
+    for each in advice:
+        grouped.setdefault(each.found.nodes, []).append(each)
+    return grouped
+
+
+def script(total: int, advice: Sequence[Advice]) -> list[str]:
+    """Lines to read, copy and paste."""
+    if not advice:
+        return [f"# nothing to tune for {total:,} connections: no limit that is known is tight"]
+    lines = []
+    for nodes, group in by_nodes(advice).items():
+        lines.append(f"# on {several(nodes)}")
+        for each in group:
+            lines += [f"# {each.why}", *([each.command] if each.setting else [])]
+        lines.append("")
+    return lines[:-1]
+
+
+def changed(node: str, change: Change) -> str:
+    """What became of a setting on a node, in a line."""
+    if change.reason:
+        return f"{node}: {change.name} is {change.after or 'unknown'}, and {change.wanted} was wanted: {change.reason}"
+    if change.before == change.after:
+        return f"{node}: {change.name} is {change.after} already"
+    return f"{node}: {change.name} was {change.before} and is {change.after}"
+
+
+def advice_document(each: Advice) -> dict[str, Any]:
+    """``setting``, ``now``, ``wanted`` and ``command`` are empty where only people can do something."""
+    found = each.found
+    return {
+        "nodes": list(found.nodes),
+        "limit": found.limit.name,
+        "standing": str(found.standing),
+        "need": found.need,
+        "unit": found.limit.unit,
+        "setting": each.setting,
+        "now": each.now,
+        "wanted": each.wanted,
+        "command": each.command,
+        "tunable": each.is_tunable,
+        "why": each.why,
+    }
+
+
+def change_document(node: str, change: Change) -> dict[str, Any]:
+    """``before`` and ``after`` are null where the node cannot read them."""
+    return {
+        "node": node,
+        "setting": change.name,
+        "before": change.before,
+        "wanted": change.wanted,
+        "after": change.after,
+        "reason": change.reason,
+    }

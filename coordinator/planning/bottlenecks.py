@@ -1,0 +1,146 @@
+"""How far each limit alone would let a fleet go, and the smallest change that takes it further. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from c1m.limits.assessment import command, several, wanted
+from c1m.limits.limit import Limit
+from c1m.limits.table import BY_NAME
+from c1m.measure.sample import Host
+from c1m.text.units import format_bytes
+
+from .capacity import ENDLESS, TargetFacts, WorkerFacts, tuples_of
+from .headroom import Place, Rooms, how_many
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The most connections that one limit allows the fleet, and where it is met."""
+
+    limit: Limit
+    total: int
+    nodes: tuple[str, ...]  # whose place it is, the narrowest one first
+    room: float = 0.0  # for connections in the narrowest place, in the limit's unit
+    change: str = ""  # the smallest that takes the fleet to the next limit, or to what was asked
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def commands(self) -> list[str]:
+        return [command(name, value) for name, value in self.settings.items()]
+
+    @property
+    def lifts(self) -> str:
+        """What lifts it, as one types it, or in words."""
+        return "; ".join(self.commands) or self.change
+
+    def sentence(self, rank: int) -> str:
+        return f"{ordinal(rank)} at {self.total:,}: {self.limit.title}, on {several(self.nodes)}; {self.lifts}"
+
+
+def reaches(
+    total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
+) -> list[Reach]:
+    """Of every limit that ends somewhere, the nearest first, each with its change."""
+    by_limit: dict[Limit, list[Place]] = {}
+    for place in rooms.places:
+        by_limit.setdefault(place.limit, []).append(place)
+    found = [*planned(workers, target), *(reach_of(places, workers, target) for places in by_limit.values())]
+    ranked = sorted((reach for reach in found if reach.total < ENDLESS), key=lambda reach: reach.total)
+    return [changed(reach, goal_after(reach, ranked, total), workers, target, hosts) for reach in ranked]
+
+
+def goal_after(reach: Reach, ranked: Sequence[Reach], total: int) -> int:
+    """What lifting a limit should reach: what was asked, or else the next limit, but no more than twice as much."""
+    if total > reach.total:
+        return total
+    twice = max(2 * reach.total, 1)
+    return min((twice, *(other.total for other in ranked if other.total > reach.total)))
+
+
+def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Reach]:
+    """Of what the plan itself deals out: 4-tuples, listening ports, and descriptors where a process has none left."""
+    names = tuple(worker.name for worker in sorted(workers, key=lambda worker: worker.tuples))
+    helpless = tuple(worker.name for worker in workers if not worker.connections_per_process)
+    found = [Reach(BY_NAME["tuples"], tuples_of(workers) * target.most_destinations, names)]
+    if not target.is_endpoint:
+        if not target.connections_per_process:
+            helpless = (target.name, *helpless)
+        found.append(Reach(BY_NAME["listening-ports"], target.capacity, (target.name,)))
+    if target.name in helpless or len(helpless) == len(workers):
+        found.append(Reach(BY_NAME["descriptors"], 0, helpless))
+    return found
+
+
+def reach_of(places: Sequence[Place], workers: Sequence[WorkerFacts], target: TargetFacts) -> Reach:
+    """By all places of one limit. A worker whose place is not known takes any number."""
+    limit = places[0].limit
+    serving = next((place for place in places if place.target_each), None)
+    elsewhere = [place for place in places if place is not serving]
+    placed = sum(len(place.workers) for place in places if place.counts_workers)
+    others = sum(how_many(place.room, place.each) for place in elsewhere) if placed == len(workers) else ENDLESS
+    if serving and (serving.counts_workers or with_target(serving, others) <= others):
+        return Reach(limit, with_target(serving, others), names_of(serving, (), workers, target), serving.room)
+    narrowest = min(elsewhere, key=lambda place: place.room / place.each)
+    return Reach(limit, others, names_of(narrowest, elsewhere, workers, target), narrowest.room)
+
+
+def with_target(place: Place, others: int) -> int:
+    """The most connections for which the target's place has room: for its own ends, and for those of workers there which
+    workers elsewhere, who hold ``others``, do not take."""
+    alone = how_many(place.room, place.target_each)
+    if not place.counts_workers or alone <= others:
+        return alone
+    # total x target_each + (total - others) x each <= room
+    return how_many(place.room + others * place.each, place.target_each + place.each)
+
+
+def names_of(
+    narrowest: Place, elsewhere: Sequence[Place], workers: Sequence[WorkerFacts], target: TargetFacts
+) -> tuple[str, ...]:
+    own = [workers[index].name for index in narrowest.workers]
+    if narrowest.target_each:
+        return (target.name, *own)
+    rest = [workers[index].name for place in elsewhere if place is not narrowest for index in place.workers]
+    return (*own, *rest)
+
+
+def changed(reach: Reach, goal: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]) -> Reach:
+    """With the smallest change that makes its total ``goal``, or a little more."""
+    name, more = reach.limit.name, goal - reach.total
+    if name == "tuples":
+        widest = max((worker.ports.size for worker in workers), default=0) * target.most_destinations
+        return replace(reach, change=f"{-(-more // widest):,} more source addresses" if widest else "more client ports")
+    if name == "listening-ports":
+        ports = -(-more // max(target.connections_per_process, 1))
+        return replace(reach, change=f"{ports:,} more ports (--ports), or a higher limit of descriptors on {target.name}")
+    host = hosts.get(reach.nodes[0]) if reach.nodes else None
+    if host is None:
+        return replace(reach, change=reach.limit.cure)
+    if name == "descriptors":
+        return replace(reach, change=reach.limit.cure, settings=reach.limit.settings(descriptors_for(host), host))
+    needed = reach.room * goal / reach.total if reach.total else reach.room
+    return lifted(reach, needed, host)
+
+
+def descriptors_for(host: Host) -> int:
+    """That one process needs for itself, and a thousand connections."""
+    return host.descriptors_per_process + 1024
+
+
+def lifted(reach: Reach, needed: float, host: Host) -> Reach:
+    limit = reach.limit
+    value = wanted(limit, limit.used(host.levels, host), needed)
+    settings = limit.settings(value, host)
+    if settings:
+        words = ", ".join(f"{name} {text}" for name, text in settings.items())
+        return replace(reach, change=words, settings=settings)
+    if limit.unit == "B":
+        return replace(reach, change=f"{format_bytes((needed - reach.room) / (1 - limit.margin))} more memory")
+    return replace(reach, change=limit.cure)
+
+
+def ordinal(rank: int) -> str:
+    suffix = "th" if 10 <= rank % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{suffix}"

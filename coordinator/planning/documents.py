@@ -1,0 +1,138 @@
+"""What a preflight found, as documents: the plan in full, memory by host, limits and their ranking. Pure; units in names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from c1m.limits.assessment import Assessment, Member, places
+from c1m.limits.connection_memory import KERNEL_BYTES, TARGET_BYTES, WORKER_BYTES
+from c1m.limits.limit import Role, Scope, Standing
+
+from .bottlenecks import Reach
+from .plan import Plan, WorkerPlan
+from .preflight import Preflight
+
+PLAN_SCHEMA = "c1m.plan/1"
+DOCTOR_SCHEMA = "c1m.doctor/1"
+USER_BYTES = {Role.WORKER: WORKER_BYTES, Role.TARGET: TARGET_BYTES, Role.SERVER: None}
+
+
+def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str]) -> dict[str, Any]:
+    """``plan`` is None where the total does not fit, and ``refused`` says why."""
+    return {
+        "schema": PLAN_SCHEMA,
+        "total": preflight.total,
+        "fits": plan is not None,
+        "refused": list(refused),
+        "ceiling": preflight.ceiling,
+        "ranking": ranking(preflight.ranking),
+        "acceptors": acceptors(plan) if plan else [],
+        "workers": [assignment(worker, len(plan.destinations)) for worker in plan.workers] if plan else [],
+        "hosts": hosts(preflight.members),
+        "limits": [limit_document(found) for found in preflight.not_ok],
+    }
+
+
+def doctor_document(preflight: Preflight) -> dict[str, Any]:
+    return {
+        "schema": DOCTOR_SCHEMA,
+        "total": preflight.total,
+        "standing": str(preflight.standing),
+        "ceiling": preflight.ceiling,
+        "ranking": ranking(preflight.ranking),
+        "limits": [limit_document(found) for found in preflight.assessments],
+    }
+
+
+def limits_document(preflight: Preflight) -> dict[str, Any]:
+    """For the summary of a run: how far the fleet would go, and what was not ok before it started."""
+    return {
+        "ceiling": preflight.ceiling,
+        "ranking": ranking(preflight.ranking),
+        "before": [limit_document(found) for found in preflight.not_ok],
+    }
+
+
+def assignment(worker: WorkerPlan, destinations: int) -> dict[str, Any]:
+    """What a node opens, shard by shard, and what of its tuple space it takes: connections go round its sources in turn."""
+    sources, planned = worker.space.sources.size, worker.planned
+    each = worker.space.ports.size * destinations
+    return {
+        "node": worker.name,
+        "planned": planned,
+        "sources": sources,
+        "client_ports": worker.space.ports.size,
+        "tuples": worker.space.size * destinations,
+        "tuples_left": worker.space.size * destinations - planned,
+        "tuples_of_a_source": each,
+        "tuples_used_of_a_source": -(-planned // sources),
+        "tuples_left_of_a_source": each - -(-planned // sources),
+        "shards": [
+            {
+                "planned": shard.planned,
+                "routes": [{"destination": route.destination, "planned": route.count} for route in shard.routes],
+            }
+            for shard in worker.shards
+        ],
+    }
+
+
+def acceptors(plan: Plan) -> list[dict[str, int]]:
+    """By destination, and in order: an acceptor each, or the ports of an endpoint; one where acceptors share a port."""
+    return [{"destination": index, "planned": planned} for index, planned in enumerate(plan.destinations)]
+
+
+def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
+    """Memory by host, in bytes: what there is, and what the connections will take of it, in the kernel and beside."""
+    found = []
+    for place in places(Scope.HOST, members):
+        host = place[0].host
+        available = host.levels.get("memory_available_bytes", host.memory_available_bytes)
+        kernel = sum(member.ask.connections for member in place) * KERNEL_BYTES
+        user = sum(member.ask.connections * (USER_BYTES[member.ask.role] or 0) for member in place)
+        found.append(
+            {
+                "nodes": [member.name for member in place],
+                "hostname": host.hostname,
+                "memory_available_bytes": available,
+                "kernel_bytes": kernel,
+                # A server that is not c1m's takes what it takes; that is what a run finds out.
+                "user_bytes": None if any(USER_BYTES[member.ask.role] is None for member in place) else user,
+                "left_bytes": None if available is None else available - kernel - user,
+            }
+        )
+    return found
+
+
+def ranking(reaches: Iterable[Reach]) -> list[dict[str, Any]]:
+    return [
+        {
+            "limit": reach.limit.name,
+            "title": reach.limit.title,
+            "total": reach.total,
+            "nodes": list(reach.nodes),
+            "change": reach.change,
+            "commands": reach.commands,
+        }
+        for reach in reaches
+    ]
+
+
+def limit_document(found: Assessment) -> dict[str, Any]:
+    """Values in the unit that it names: "" is a count, "B" bytes."""
+    return {
+        "limit": found.limit.name,
+        "title": found.limit.title,
+        "scope": found.limit.scope.value,
+        "nodes": list(found.nodes),
+        "standing": str(found.standing),
+        "value": found.value,
+        "used": found.used,
+        "need": found.need,
+        "left": found.left,
+        "unit": found.limit.unit,
+        "remark": found.remark,
+        "cure": found.limit.cure if found.standing >= Standing.TIGHT else "",
+        "commands": found.commands,
+    }

@@ -1,0 +1,237 @@
+"""The plan: which shard of which worker opens how many connections, to which acceptor, from which 4-tuples.
+
+Pure and exact. Every connection of the total is placed once; no acceptor, descriptor table, tuple space or memory is
+over-filled; what cannot fit is refused with the smallest cure that would make it fit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from c1m.errors import RefusedError
+from c1m.net.ports import PortRanges
+from c1m.net.tuples import Address, Route, TupleSpace
+
+from .apportion import corner, evenly, fill, transport
+from .capacity import TargetFacts, WorkerFacts, most_of, refusal, tuples_of
+from .headroom import Rooms, expected, largest, shortage
+
+# Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
+# sits on the same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
+MOST_SOURCES = 1000
+# Room in a route for ports that turn out to be busy.
+SPARE_SHARE = 4
+SPARE_PORTS = 1024
+# Destinations that are reached from one local (address, port). Since 6.8 a bind looks at every socket that is bound there
+# already (inet_connection_sock.c: inet_bhash2_conflict): with 51 of them that was 8 % of a ramp to a million. One that is
+# not shared costs the kernel 136 B (inet_bind2_bucket).
+SHARERS = 4
+MOST_SHARDS = 65_536  # of a node; a million connections take 51 with 20,000 descriptors each
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRoute:
+    """A route to a destination that has no address yet: the target says its ports when it listens."""
+
+    destination: int  # an index
+    first: int
+    span: int
+    count: int
+
+
+class ShardPlan(NamedTuple):  # of which a plan for ten thousand nodes has very many
+    routes: tuple[PlannedRoute, ...]
+
+    @property
+    def planned(self) -> int:
+        return sum(route.count for route in self.routes)
+
+    def resolve(self, destinations: Sequence[Address]) -> tuple[Route, ...]:
+        return tuple(Route(destinations[r.destination], r.first, r.span, r.count) for r in self.routes)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """One worker node's assignment."""
+
+    name: str
+    space: TupleSpace
+    shards: tuple[ShardPlan, ...]
+
+    @property
+    def planned(self) -> int:
+        return sum(shard.planned for shard in self.shards)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    total: int
+    workers: tuple[WorkerPlan, ...]  # those that have something to do
+    destinations: tuple[int, ...]  # connections planned to each
+    acceptors: int  # that the target must start; 0 for an endpoint
+    spare: int = 0  # connections for which each of those has room besides
+
+    def to_summary(self) -> dict[str, Any]:
+        return {
+            "acceptors": self.acceptors or None,
+            "spare_per_acceptor": self.spare if self.acceptors else None,
+            "destinations": len(self.destinations),
+            "connections_per_destination": {"min": min(self.destinations), "max": max(self.destinations)},
+            "workers": [
+                {
+                    "node": worker.name,
+                    "planned": worker.planned,
+                    "shards": len(worker.shards),
+                    "sources": worker.space.sources.size,
+                    "client_ports": worker.space.ports.size,
+                    "tuples_per_destination": worker.space.size,
+                }
+                for worker in self.workers
+            ],
+        }
+
+
+def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
+    """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
+    workers = apart(workers)
+    return plan_within(total, Rooms(workers, target), workers, target)
+
+
+def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
+    """``make_plan`` for workers that are apart, and their rooms."""
+    found = layout(total, rooms, workers, target)
+    if total > target.capacity or total > sum(found.capacities):
+        raise RefusedError(refusal(total, workers, target))
+    if total > sum(found.roomy):
+        most = largest(total, lambda fewer: fits(fewer, rooms, workers, target))
+        lacking = shortage(total, rooms, workers, expected(total, found.capacities), target)
+        raise RefusedError(f"{lacking}; ask for at most {most:,}, or lift that limit")
+    shares = fill(total, found.roomy)
+    check_shards(workers, shares)
+    demands = spread(shares, [worker.tuples for worker in workers], found.destinations)
+    plans = [plan_worker(workers[index], demands[index]) for index in range(len(workers)) if shares[index]]
+    return Plan(total, tuple(plans), tuple(found.destinations), found.acceptors, target.spare)
+
+
+def check_shards(workers: Sequence[WorkerFacts], shares: Sequence[int]) -> None:
+    """Raises RefusedError for more than any node starts: with next to no descriptors, each would have next to nothing to do."""
+    for worker, share in zip(workers, shares, strict=True):
+        if (shards := worker.shards_for(share)) > MOST_SHARDS:
+            raise RefusedError(
+                f"{worker.name} would take {shards:,} processes for {share:,} connections, {worker.connections_per_process:,} "
+                f"each, and no node starts more than {MOST_SHARDS:,}; raise its descriptor limit (ulimit -Hn)"
+            )
+
+
+class Layout(NamedTuple):
+    acceptors: int
+    destinations: Sequence[int]  # connections of each
+    capacities: Sequence[int]  # of each worker, by its 4-tuples to all destinations
+    roomy: Sequence[int]  # ... and by the limits of its places
+
+
+def layout(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
+    """With as few acceptors as it takes; with as many as there may be where even these are not enough."""
+    acceptors = target.acceptors_for(total, tuples_of(workers))
+    while True:
+        destinations = target.destinations_for(acceptors)
+        capacities = [worker.capacity(destinations) for worker in workers]
+        roomy = rooms.within(total, capacities)
+        # Where one worker has the 4-tuples and another the room, more destinations help.
+        more = min(2 * acceptors, target.most_acceptors, total)
+        if sum(roomy) >= total or target.destinations_for(more) <= destinations:
+            return Layout(acceptors, evenly(total, destinations), capacities, roomy)
+        acceptors = more
+
+
+def fits(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
+    """Whether there are 4-tuples, listeners and room enough for so many."""
+    return total <= target.capacity and sum(layout(total, rooms, workers, target).roomy) >= total
+
+
+def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
+    """Workers that share addresses of one namespace divide its client ports, so that no 4-tuple is planned twice."""
+    neighbours: dict[str, list[int]] = defaultdict(list)
+    for index, worker in enumerate(workers):
+        neighbours[worker.namespace].append(index)
+    divided = list(workers)
+    for indexes in neighbours.values():
+        if overlap([workers[index] for index in indexes]):
+            divide_ports(divided, indexes)
+    return divided
+
+
+def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
+    """Each gets its part of those of its ports that nobody before it got; the ports of two need not be the same."""
+    given = PortRanges()
+    for rank, index in enumerate(indexes):
+        free = workers[index].ports.without(given)
+        mine = free.take(free.size // (len(indexes) - rank))
+        given = PortRanges(given.ranges + mine.ranges)
+        workers[index] = replace(workers[index], ports=mine)
+
+
+def overlap(workers: Sequence[WorkerFacts]) -> bool:
+    """Whether any two of them have an address in common."""
+    blocks = sorted((block.version, block.first, block.end) for worker in workers for block in worker.sources.blocks)
+    # The blocks of one pool are disjoint, so that two which meet are of two workers.
+    return any(a[0] == b[0] and b[1] < a[2] for a, b in pairwise(blocks))
+
+
+def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]) -> Mapping[int, Mapping[int, int]]:
+    """For each worker, how many connections to each destination: few destinations each, as many as its 4-tuples take."""
+    demands: dict[int, dict[int, int]] = defaultdict(dict)
+    for worker, destination, count in transport(shares, tuples, destinations):
+        demands[worker][destination] = count
+    return demands
+
+
+def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
+    share = sum(demand.values())
+    shards = worker.shards_for(share)
+    numbers = list(demand)
+    cells = list(corner(evenly(share, shards), list(demand.values())))
+    needed = most_of(demand.values())
+    space = TupleSpace(worker.sources.take(sources_for(needed, worker)), worker.ports)
+    slices = tuple_slices([(column, count) for _, column, count in cells], space.size, worker.resting)
+    routes: list[list[PlannedRoute]] = [[] for _ in range(shards)]
+    for (shard, column, count), (first, span) in zip(cells, slices, strict=True):
+        routes[shard].append(PlannedRoute(numbers[column], first, span, count))
+    return WorkerPlan(worker.name, space, tuple(ShardPlan(tuple(each)) for each in routes))
+
+
+def sources_for(needed: int, worker: WorkerFacts) -> int:
+    """How many of its sources a worker uses when it needs so many 4-tuples to one destination."""
+    return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed, worker.resting) // worker.ports.size)))
+
+
+def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0.0) -> list[tuple[int, int]]:
+    """For each (destination, count), its (first, span) in that destination's tuple space: disjoint, spare room shared.
+
+    Slices lie in the first half of the space where that is enough: the ports are there that the kernel does not hand out
+    itself.
+    """
+    wanted: dict[int, int] = defaultdict(int)
+    for destination, count in cells:
+        wanted[destination] += count
+    spans = [min(size * count // wanted[destination], with_spare(count, resting)) for destination, count in cells]
+    widths: dict[int, int] = defaultdict(int)
+    for (destination, _), span in zip(cells, spans, strict=True):
+        widths[destination] += span
+    widest = max(most_of(widths.values()), 1)
+    groups = max(min(-(-len(widths) // SHARERS), size // 2 // widest), 1)
+    free = {destination: index % groups * widest for index, destination in enumerate(widths)}
+    slices = []
+    for (destination, _), span in zip(cells, spans, strict=True):
+        slices.append((free[destination], span))
+        free[destination] += span
+    return slices
+
+
+def with_spare(count: int, resting: float) -> int:
+    """4-tuples for so many connections, for ports that turn out to be busy, and for those that rest."""
+    return count + count // SPARE_SHARE + SPARE_PORTS + int(count * resting)

@@ -1,0 +1,260 @@
+"""The summary as people read it: one table of what matters, one of the nodes, and the verdict with its reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS, prefix, shown
+from c1m.coordinator.results.source_latency import count_name, slowest_name
+from c1m.coordinator.spec.metrics import Figure
+from c1m.text.units import format_bytes, format_duration, format_rate
+
+from .format import count, counts, duration, percentiles
+from .memory import bill
+from .timeline_chart import curves
+from .turnover_report import turnover
+
+COLOURS = {
+    "passed": "green",
+    "failed": "red",
+    "refused": "yellow",
+    "degraded": "yellow",
+    "interrupted": "yellow",
+    "incomplete": "yellow",
+}
+
+SOURCES_TOLD = 4  # of a run, in the report; the summary has more
+
+
+def print_report(summary: dict[str, Any], console: Console) -> None:
+    console.print(Group(*parts(summary, console)))
+
+
+def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
+    return [
+        *([] if summary["verdict"] == "refused" else measured(summary, console)),  # nothing was
+        verdict_line(summary),
+        *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
+        *(f"  note: {escape(note)}" for note in summary["notes"]),
+    ]
+
+
+def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
+    shown: list[RenderableType] = [figures(summary)]
+    if summary["workers"]:
+        shown.append(nodes(summary))
+    return [*shown, *picture(summary["timeline"], console), *bill(summary), ""]
+
+
+def journal_told(summary: dict[str, Any]) -> list[str]:
+    """Where the journal ends before the run did; an incomplete summary has it among its reasons."""
+    kept = summary["journal"]
+    if kept is None or kept["complete"] or kept["reason"] in summary["reasons"]:
+        return []
+    return [f"c1m-coord show has the run until {kept['ends_at'] or 'its beginning'} only: {kept['reason']}"]
+
+
+def figures(summary: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in rows(summary):
+        table.add_row(name, escape(value))
+    return table
+
+
+def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What matters, in the order in which a person asks for it."""
+    found = summary["reconciliation"]
+    target = summary["target"] or {}
+    result = [
+        ("run", summary["run_id"]),
+        *(("taken over", takeover(each)) for each in summary["takeovers"]),
+        ("planned", count(summary["planned"])),
+        (
+            "established",
+            f"{count(summary['established_peak'])}, at the end of the hold {count(summary['established_at_hold_end'])}",
+        ),
+        *(("lost", told) for told in losses(summary)),
+        *turnover(summary),
+        ("failed", counts(summary["failed"])),
+        *troubled(summary),
+        ("dropped", counts(summary["dropped"])),
+        ("busy ports skipped", count(summary["skipped_ports"])),
+        ("opened in", ramp(summary)),
+        *([("stages", stages(summary))] if followed(summary) else []),
+        ("closed in", duration(summary["teardown_seconds"])),
+        ("connect latency", percentiles(summary["connect_latency_us"])),
+    ]
+    if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"] or followed(summary):
+        # Where nothing paces the openings, a connect is due when it is called.
+        result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
+    result += by_source(summary["sources"], CONNECT)
+    if beats := summary["heartbeats"]:
+        result += [("heartbeats", heartbeats(beats)), ("heartbeat RTT", percentiles(summary["heartbeat_rtt_us"]))]
+        result += by_source(summary["sources"], HEARTBEAT)
+    if probing := summary["keepalive"]:
+        result.append(("keepalive", f"{count(probing['probes_sent'])} probes, {probing['timed_out']:,} connections timed out"))
+    if pushed := summary["pushes"]:
+        told = f"{pushed['sent']:,} sent by the target, {pushed['received']:,} received by the clients"
+        result.append(("pushes", told + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
+    if summary["bytes_sent"] or summary["bytes_received"]:
+        told = f"{count(summary['bytes_sent'])} sent by the clients, {count(summary['bytes_received'])} received"
+        result.append(("bytes", told))
+    if summary["first_byte_us"]["count"] and not beats:
+        result.append(("first byte", percentiles(summary["first_byte_us"])))
+        result += by_source(summary["sources"], FIRST_BYTE)
+    if summary["alive_after_us"]["count"]:
+        result.append(("dropped at age", percentiles(summary["alive_after_us"])))
+    if steps := [
+        f"{number:,} {name.replace('_seconds', ' s or more').replace('_', ' ')}"
+        for name, number in summary["syn_retransmissions"].items()
+        if number
+    ]:
+        result.append(("SYNs sent again", ", ".join(steps)))
+    result.append(("accepted", count(target.get("accepted"))))
+    if (delay := target.get("accept_delay_us")) and delay["count"]:
+        result.append(("accept delay", f"{percentiles(delay)} (the longest of each batch)"))
+    if found:
+        told = (
+            f"clients {count(found['client_established'])}, their kernels {count(found['client_kernel_established'])}; "
+            f"acceptors {count(found['target_open'])}, their kernel {count(found['kernel_established'])}"
+        )
+        result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
+    return result + [("required", required(judgement)) for judgement in summary["criteria"]]
+
+
+def takeover(told: dict[str, Any]) -> str:
+    begin, end = duration(told["silent_from_seconds"]), duration(told["silent_to_seconds"])
+    return f"at {told['at']}; no samples from {begin} to {end} after the start"
+
+
+def required(judgement: dict[str, Any]) -> str:
+    value = judgement["value"]
+    told = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
+    return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {told}"
+
+
+def followed(summary: dict[str, Any]) -> bool:
+    """Whether there was more of a schedule than a way up."""
+    return bool(summary["spec"]["stage"] or summary["retargets"])
+
+
+def stages(summary: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{stage['total']:,} "
+        + ("not reached" if stage["reached_seconds"] is None else f"at {duration(stage['reached_seconds'])}")
+        for stage in summary["stages"]
+    )
+
+
+def losses(summary: dict[str, Any]) -> list[str]:
+    """Each node that was lost, and who took over what it had."""
+    return [
+        f"{loss['node']}, {'before the start' if loss['at_seconds'] is None else 'after ' + duration(loss['at_seconds'])}"
+        + ("" if loss["share"] is None else f", with a share of {count(loss['share'])}")
+        + "".join(f", {count(taken)} of it taken over by {name}" for name, taken in loss["taken_by"].items())
+        for loss in summary["losses"]
+    ]
+
+
+def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where handshakes were slow or failed, by source address: the worst."""
+    found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
+    told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
+    return [("slow or failed", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
+
+
+def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
+    """How the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
+    spread = sources[f"{prefix(kind)}_p99_us"]
+    if spread["count"] < 2:
+        return []
+    low, middle, high = (format_duration(spread[name] / 1e6) for name in ("min", "p50", "max"))
+    told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, median {middle}")]
+    slowest = [source for source in sources[slowest_name(kind)] if source["established"]][:SOURCES_TOLD]
+    if low == high and all(source[count_name(kind)] for source in slowest):
+        return told
+    of_nodes = len({source["node"] for source in sources[slowest_name(kind)]}) > 1
+    named = [source_told(source, kind) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
+    return [*told, ("slowest sources", ", ".join(named))]
+
+
+def source_told(source: dict[str, Any], kind: str) -> str:
+    p99_us, measured = source[f"{prefix(kind)}_p99_us"], source[count_name(kind)]
+    if p99_us is None:
+        return f"{source['source']} (nothing over {source['established']:,} connections)"
+    failed = f", {source['failed']:,} failed" if source["failed"] and kind == CONNECT else ""
+    return f"{source['source']} (p99 {format_duration(p99_us / 1e6)} of {measured:,}{failed})"
+
+
+def nodes(summary: dict[str, Any]) -> Table:
+    """Latencies of each where there are several workers: of one they are those of all."""
+    workers = summary["workers"]
+    kinds = shown([kind for kind in LABELS if summary[kind]["count"]]) if len(workers) > 1 else []
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    latencies = (f"{LABELS[kind]} p99" for kind in kinds)
+    for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *latencies):
+        table.add_column(column, justify="left" if column == "node" else "right")
+    table.columns[0].overflow = "fold"  # names are told apart by their ends
+    for worker in workers:
+        row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
+        table.add_row(*row, *(p99(worker[kind]) for kind in kinds))
+    if target := summary["target"]:
+        table.add_row(*node_row(target, summary["planned"], server_held(target), target["acceptors"]))
+    return table
+
+
+def server_held(target: dict[str, Any]) -> int | None:
+    """What its acceptors say, or of a server that has none of ours its kernel."""
+    held: int | None = target["open_at_hold_end"]
+    return target["kernel"]["established_at_hold_end"] if held is None and not target["acceptors"] else held
+
+
+def node_row(node: dict[str, Any], planned: int | None, held: int | None, processes: int | None) -> list[str]:
+    per_connection = node["pss_bytes_per_connection"]
+    return [
+        escape(node["node"]) + (" [red]lost[/red]" if node["lost"] else ""),
+        count(planned),
+        count(held),
+        count(processes),
+        format_bytes(node["pss_bytes"]) if node["pss_bytes"] is not None else "unknown",
+        f"{per_connection:,.0f} B" if per_connection is not None else "unknown",
+        duration(node["cpu_seconds"]),
+    ]
+
+
+def p99(figures_us: dict[str, int]) -> str:
+    return format_duration(figures_us["p99"] / 1e6) if figures_us["count"] else ""
+
+
+def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:
+    """The run over time, as wide as there is room."""
+    lines = curves(timeline, console.width, ascii_only=console.options.ascii_only)
+    return ["", Text("\n".join(lines), no_wrap=True)] if lines else []
+
+
+def verdict_line(summary: dict[str, Any]) -> str:
+    colour = COLOURS[summary["verdict"]]
+    return f"[bold {colour}]{summary['verdict']}[/bold {colour}] (exit code {summary['exit_code']})"
+
+
+def ramp(summary: dict[str, Any]) -> str:
+    if summary["ramp_seconds"] is None:
+        return "unknown"
+    return f"{format_duration(summary['ramp_seconds'])}, {format_rate(summary['connections_per_second'])}"
+
+
+def heartbeats(found: dict[str, int | None]) -> str:
+    if found["answered"] is None:
+        return f"{count(found['sent'])} sent, and nobody waits for answers"
+    told = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
+    told += [
+        f"{number:,} {name.replace('_', ' ')}" for name, number in found.items() if number and name not in ("sent", "answered")
+    ]
+    return ", ".join(told)

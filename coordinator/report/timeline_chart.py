@@ -1,0 +1,117 @@
+"""What of the time line people look at: established, rate and slab, and below them the counters that should have stayed still.
+
+Pure: the summary's columns in, lines of text out, all on one axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from c1m.coordinator.ledger.latency_kinds import LABELS, shown
+from c1m.text.units import format_bytes, format_count, format_duration, format_rate
+
+from .block_chart import ASCII, BLOCKS, Values, bars, events, highest, levels, ruler
+
+# What rises in a healthy run too.
+EXPECTED = frozenset(
+    {
+        "ActiveOpens",
+        "PassiveOpens",
+        "EstabResets",
+        "OutRsts",
+        "SyncookiesRecv",
+        "TCPAbortOnClose",
+        "TCPAbortOnData",
+        "TCPKeepAlive",
+        "cpu_busy_ms",
+        "cpu_softirq_ms",
+        "cpu_steal_ms",
+        "softnet_squeezed",
+    }
+)
+TALL = 3  # lines of the first curve
+LEAST_COLUMNS = 20  # of the axis; a narrower picture shows nothing
+MOST_COLUMNS = 120
+MOST_COUNTERS = 12  # of one host
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    label: str
+    values: list[float | None]
+    told: str  # at its end: the most that it was, or how much in all
+    height: int = 1
+    floor: float = 0.0
+    heading: str = ""  # above it: whose it is, and all that follow
+
+
+def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = False) -> list[str]:
+    """Lines no longer than ``width``; none where there is nothing to be seen, or no room for it."""
+    if not timeline or len(timeline["seconds"]) < 2:
+        return []
+    # Twice: how much room is left for the axis is known once the words beside it are.
+    drafts = chosen(timeline, 1)
+    left = max((len(curve.label) for curve in drafts), default=0)
+    right = max((len(curve.told) for curve in drafts), default=0)
+    columns = min(width - left - right - 4, MOST_COLUMNS)
+    if not drafts or columns < LEAST_COLUMNS:
+        return []
+    glyphs, corner = (ASCII, "^") if ascii_only else (BLOCKS, "└")
+    lines = [line for curve in chosen(timeline, columns) for line in drawn(curve, left, glyphs)]
+    return [line[:width] for line in [*lines, *axis(timeline, left, columns, right, corner)]]
+
+
+def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
+    seconds = timeline["seconds"]
+
+    def level(label: str, values: Values, told: Callable[[float], str], height: int = 1, *, grown: bool = False) -> list[Curve]:
+        known = [value for value in values if value is not None]
+        if not known or max(known) == 0:
+            return []
+        floor = min(known) if grown else 0.0
+        return [Curve(label, levels(seconds, values, columns), told(max(known) - floor), height, floor)]
+
+    def count(label: str, values: Values) -> list[Curve]:
+        in_all = sum(value for value in values if value is not None)
+        return [Curve(label, events(seconds, values, columns), format_count(int(in_all)))] if in_all else []
+
+    found = level("established", timeline["established"], lambda most: f"{most:,.0f}", TALL)
+    fastest = max(rate for rate in timeline["opened_per_second"] if rate is not None)
+    if fastest:
+        found.append(Curve("opened/s", events(seconds, risen(timeline["opened"]), columns), format_rate(fastest)))
+    for kind in shown(timeline):
+        p99 = timeline[kind]["p99"]
+        if slowest := max((value for value in p99 if value is not None), default=0):
+            found.append(Curve(f"{LABELS[kind]} p99", highest(seconds, p99, columns), format_duration(slowest / 1e6)))
+    for name in ("failed", "dropped"):
+        found += count(name, risen(timeline[name]))
+    for host, columns_of in timeline["hosts"].items():
+        of_host = level("slab", columns_of["slab_bytes"], lambda most: f"+{format_bytes(most)}", grown=True)
+        unexpected = [name for name in columns_of["counters"] if name not in EXPECTED]
+        for name in unexpected[:MOST_COUNTERS]:
+            of_host += count(name, columns_of["counters"][name])
+        if of_host and len(timeline["hosts"]) > 1:
+            of_host[0] = replace(of_host[0], heading=host)
+        found += of_host
+    return found
+
+
+def risen(cumulative: list[int]) -> list[int]:
+    return [now - before for before, now in zip([0, *cumulative], cumulative, strict=False)]
+
+
+def drawn(curve: Curve, left: int, glyphs: str) -> list[str]:
+    *above, last = bars(curve.values, curve.height, glyphs, curve.floor)
+    above = [f"{'':{left}}  {line}".rstrip() for line in above]
+    return [*([curve.heading] if curve.heading else []), *above, f"{curve.label:{left}}  {last}  {curve.told}"]
+
+
+def axis(timeline: dict[str, Any], left: int, columns: int, right: int, corner: str) -> list[str]:
+    """When the run began to do what, and how long all of it took."""
+    end = timeline["seconds"][-1]
+    turns = [(turn["seconds"], turn["doing"]) for turn in timeline["turns"]]
+    words = ruler([(at, f"{corner}{doing}") for at, doing in turns], end, columns, columns + right)
+    times = ruler([(at, format_duration(round(at, 1))) for at, _ in turns], end, columns, columns)
+    return [f"{'':{left}}  {words}", f"{'':{left}}  {times:{columns}}  {format_duration(round(end, 1))}"]

@@ -1,0 +1,141 @@
+"""What a connection costs on one machine, out of its history: kernel and user memory, by cache and by name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from c1m.coordinator.ledger.readings import History
+
+# What each connection has of its own in the kernel. Sizes and names differ between kernels, the list does not (KERNEL.md 2).
+ROLES: Mapping[str, str] = {
+    "TCP": "socket",
+    "TCPv6": "socket",
+    "sock_inode_cache": "inode of the socket",
+    "dentry": "name of the inode",
+    "filp": "open file",
+    "lsm_inode_cache": "security label of the inode",
+    "lsm_file_cache": "security label of the file",
+    "tcp_bind_bucket": "local port",
+    "tcp_bind2_bucket": "local address and port",
+    "eventpoll_epi": "entry in an epoll",
+    "eventpoll_pwq": "place of that entry in the socket's wait queue",
+    "ep_head": "list of epolls that the file is in",
+    "request_sock_TCP": "handshake",
+    "tw_sock_TCP": "TIME_WAIT",
+    "nf_conntrack": "entry in the firewall's table of connections",
+}
+# Of kmalloc a connection has the vectors that say which cgroup owns each of its objects (slabobj_ext, 8 bytes each).
+KMALLOC = re.compile(r"kmalloc-(?:cg-|rcl-|dma-|rnd-\d\d-)?\d+[kM]?")
+KMALLOC_ROLE = "owners (cgroups) of the other objects"
+
+PINNED = ("sock_inode_cache", "dentry")  # "reclaimable" to the kernel; not while the socket is open
+LEAST_BYTES = 0.5  # a connection; a cache that costs less is not told
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCost:
+    """One cache's part. ``bytes_per_connection`` counts pages, so it has the cache's holes in it."""
+
+    name: str
+    merged_with: tuple[str, ...]
+    role: str  # empty: no connection's by name
+    objects_per_connection: float
+    object_bytes: int
+    bytes_per_connection: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one connection on one machine; None is unknown, and ``unknown`` says why."""
+
+    connections: int | None = None  # established while the last reading was taken
+    sockets_per_connection: float | None = None  # on this machine
+    other_sockets: int | None = None  # that the machine has beyond those since before the run; negative: fewer
+    slab_bytes_per_socket: float | None = None
+    slab_bytes_per_connection: float | None = None
+    explained_percent: float | None = None
+    pinned_bytes_per_connection: float | None = None
+    user_bytes_per_connection: float | None = None  # growth of the processes that hold them: without what they took idle
+    bytes_per_connection: float | None = None
+    tcp_mem_pages: int | None = None  # data that waits in sockets, over that of before the run
+    artefact_bytes: float = 0.0  # made by whoever lists /proc/PID/fd, and taken out of the figures above
+    caches: tuple[CacheCost, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def to_summary(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def cost(history: History, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None) -> Cost:
+    """``connections``: established while the last reading was taken; each has so many ``ends`` on this machine.
+
+    None: as many as the machine's sockets say, others' among them.
+    """
+    per_socket, sockets = history.slab.slope, history.sockets
+    if not connections or not sockets or sockets < 0 or per_socket is None:
+        return Cost(unknown=("kernel memory: " + why_unknown(history, connections),))
+    each = sockets / connections if ends is None else ends
+    caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: (-cache.bytes_per_connection, cache.name)))
+    slab = per_socket * each
+    user = history.user_bytes / connections if history.user_bytes is not None else None
+    by_name = sum(cache.bytes_per_connection for cache in caches if cache.role)
+    return Cost(
+        connections=connections,
+        sockets_per_connection=each,
+        other_sockets=None if ends is None else sockets - round(connections * ends),
+        slab_bytes_per_socket=per_socket,
+        slab_bytes_per_connection=slab,
+        explained_percent=100 * by_name / slab if caches and slab > 0 else None,
+        pinned_bytes_per_connection=sum(cache.bytes_per_connection for cache in caches if cache.name in PINNED)
+        if caches
+        else None,
+        user_bytes_per_connection=user,
+        bytes_per_connection=slab + user if user is not None else None,
+        tcp_mem_pages=history.grew("tcp_mem_pages"),
+        artefact_bytes=history.artefact_bytes,
+        caches=caches,
+        unknown=() if caches else ("kernel memory by cache, and what others left in it: /proc/slabinfo needs root",),
+    )
+
+
+def why_unknown(history: History, connections: int | None) -> str:
+    if history.last is None:
+        return "the node sent no reading of its host"
+    if history.last.slab_bytes is None or history.last.sockets is None:
+        return "/proc/meminfo or /proc/net/sockstat cannot be read"
+    if not connections:
+        return "no connection was established when it was read, at the end of the hold"
+    return "the machine has no more TCP sockets than before the run; it was read once, or others closed theirs"
+
+
+def cache_costs(history: History, sockets_per_connection: float, merged: Mapping[str, tuple[str, ...]]) -> list[CacheCost]:
+    assert history.last is not None
+    found = []
+    for name, line in history.page_bytes.items():
+        slope, objects = line.slope, history.objects[name].slope if name in history.objects else 0.0
+        if slope is None or objects is None or abs(slope * sockets_per_connection) < LEAST_BYTES:
+            continue
+        names = merged.get(name, (name,))
+        cache = history.last.caches.get(name)
+        found.append(
+            CacheCost(
+                name=name,
+                merged_with=tuple(other for other in names if other != name),
+                role=role_of(names),
+                objects_per_connection=objects * sockets_per_connection,
+                object_bytes=cache.object_bytes if cache else 0,
+                bytes_per_connection=slope * sockets_per_connection,
+            )
+        )
+    return found
+
+
+def role_of(names: tuple[str, ...]) -> str:
+    """What a cache with these names holds of a connection; empty when nothing."""
+    roles = [ROLES[name] for name in names if name in ROLES]
+    if any(KMALLOC.fullmatch(name) for name in names):
+        roles.append(KMALLOC_ROLE)
+    return ", ".join(dict.fromkeys(roles))

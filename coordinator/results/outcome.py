@@ -1,0 +1,176 @@
+"""All that is known of a run when it is over: what a summary is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from c1m.coordinator.diagnosis.diagnosis import Finding
+from c1m.coordinator.fleet.descriptions import TargetDescription, WorkerDescription
+from c1m.coordinator.fleet.survey import Muster, preflight_of
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.limit_usage import Gauges
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.schedule_stages import Rest
+from c1m.coordinator.planning.plan import Plan
+from c1m.coordinator.planning.preflight import Preflight
+from c1m.coordinator.planning.redistribution import Move
+from c1m.coordinator.spec.requirements import Judgement, Vigil
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.measure.sample import Host
+from c1m.net.tuples import Address
+from c1m.text.units import format_duration
+
+from .comparison import Comparison, of_samples
+from .host_findings import Findings, find
+from .memory_cost import Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A sample of connections whose server's kernel answered, and how many of those it does not know."""
+
+    connections: int
+    ghosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Another coordinator went on with the run. Seconds are since its start; in between nobody took in what nodes told."""
+
+    at: datetime
+    silent_from: float
+    silent_to: float
+
+    @property
+    def sentence(self) -> str:
+        begin, end = format_duration(self.silent_from), format_duration(self.silent_to)
+        return f"taken over from a coordinator that is gone; there are no samples from {begin} to {end} after the start"
+
+    def to_summary(self) -> dict[str, Any]:
+        return {
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "silent_from_seconds": round(self.silent_from, 2),
+            "silent_to_seconds": round(self.silent_to, 2),
+        }
+
+
+@dataclass
+class Outcome:
+    run_id: str
+    spec: RunSpec
+    started_at: datetime
+    ended_at: datetime | None = None
+    seed: int = 0  # of whatever was random
+    plan: Plan | None = None  # None: it ended before there was one
+    ledger: Ledger | None = None
+    destinations: list[Address] | None = None  # of the plan; None: the target does not listen yet
+    moves: list[Move] = field(default_factory=list)  # of shares of lost workers
+    workers: dict[str, WorkerDescription] = field(default_factory=dict)
+    target: TargetDescription | None = None
+    interrupted: bool = False
+    refusals: tuple[str, ...] = ()  # why nothing was opened
+    preflight: Preflight | None = None  # None: it ended before every node had told its limits
+    gauges: Gauges = field(default_factory=Gauges)
+    troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
+    ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
+    rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # where the schedule stood still
+    hold_end: Comparison | None = None
+    off_schedule: int | None = None  # the most by which the clients missed their schedule in the hold
+    widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
+    findings: dict[str, Findings] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)  # by node, where the schedule stood still with the most connections
+    diagnosis: list[Finding] = field(default_factory=list)
+    probed: Probed | None = None  # None: not asked for
+    teardown_seconds: float | None = None
+    left_open: int | None = None  # connections that the target still had after the workers had closed theirs
+    cut_off: str = ""  # why what is known ends before the run did; empty: it does not
+    known_until: datetime | None = None  # by the journal; None: none was kept, or nothing is in it
+    takeovers: list[Takeover] = field(default_factory=list)
+    untold: str = ""  # why the journal ends before the run did
+    vigil: Vigil = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vigil = Vigil(self.spec.require)
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """Of what is required always, up to now."""
+        return list(self.vigil.judgements.values())
+
+    @judgements.setter
+    def judgements(self, judgements: list[Judgement]) -> None:
+        self.vigil.judgements = {judgement.criterion: judgement for judgement in judgements}
+
+    def mustered(self, mustered: Muster) -> None:
+        self.workers, self.target = dict(mustered.workers), mustered.target
+
+    def make_plan(self, mustered: Muster) -> tuple[str, ...]:
+        """With the ledger that goes with it; or why there is none."""
+        self.preflight = preflight_of(self.spec, mustered)
+        self.plan, refused = self.preflight.plan()
+        if self.plan:
+            self.gauges = Gauges(self.preflight.members)
+            self.ledger = self.new_ledger(self.plan, mustered.target_name)
+        return tuple(refused)
+
+    def new_ledger(self, plan: Plan, target_name: str) -> Ledger:
+        workers = (Entry(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
+        target = Entry(target_name, plan.total, self.target.host.namespace) if self.target else None
+        return Ledger(workers, target, self.spec.schedule, accepting=target is not None and not self.spec.endpoint)
+
+    @property
+    def unaccepted(self) -> bool:
+        """Whether clients held, when last compared, what the server had not accepted or did not know."""
+        compared = self.hold_end or self.ramp_end
+        found = compared.reconciliation if compared else None
+        return bool(found and (found.ghosts or found.in_syn_queues or found.in_accept_queues))
+
+    def host_of(self, name: str) -> Host | None:
+        """The host of a node that was described."""
+        if name in self.workers:
+            return self.workers[name].host
+        return self.target.host if self.target else None
+
+    def found(self) -> dict[str, Findings]:
+        """What the hosts have told up to now, by node; what a connection costs, of when there were the most of them."""
+        return {name: found.or_fuller(self.costs.get(name)) for name, found in self.told_now().items()}
+
+    def told_now(self) -> dict[str, Findings]:
+        ledger = self.ledger
+        return {
+            entry.name: find(entry, self.open_at(entry), host, self.ends_at(host, entry))
+            for entry in (ledger.entries if ledger else ())
+            if (host := self.host_of(entry.name))
+        }
+
+    def note_costs(self) -> None:
+        """The schedule stands still, and may go down from here: what a connection costs now is kept, if it is known."""
+        for name, found in self.told_now().items():
+            if found.cost.connections:
+                self.costs = {**self.costs, name: found.or_fuller(self.costs.get(name)).cost}
+
+    def open_at(self, entry: Entry) -> int:
+        """Connections that have an end at a node."""
+        return self.ledger.established if self.ledger and entry is self.ledger.target else entry.sample.tally.open
+
+    def ends_at(self, host: Host, entry: Entry) -> float | None:
+        """How many ends a connection of a node has on its machine, on average. None: what a server does there is its own."""
+        if self.ledger is None or self.ledger.target is None or self.spec.endpoint:
+            return None
+        if entry is not self.ledger.target:
+            at_target = self.host_of(self.ledger.target.name)
+            return 2.0 if at_target and at_target.boot_id == host.boot_id else 1.0
+        here = [
+            each
+            for each in self.ledger.workers
+            if not each.lost and (at := self.host_of(each.name)) and at.boot_id == host.boot_id
+        ]
+        established = max(self.open_at(entry), 1)
+        accepted = established if entry.lost else min(entry.sample.tally.open, established)  # a ghost has no socket there
+        return (accepted + sum(self.open_at(each) for each in here)) / established
+
+    def as_of_now(self) -> Outcome:
+        """This run as if its hold ended now, by what samples say; nobody is asked anything."""
+        return replace(self, hold_end=of_samples(self.ledger) if self.ledger else None, findings=self.found())

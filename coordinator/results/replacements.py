@@ -1,0 +1,39 @@
+"""Processes of nodes that ended while their run went on, and whose places others took. No trouble if all came back. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.measure.sample import Replacement
+from c1m.schedule.schedule import NANOSECONDS
+
+from .comparison import Comparison
+
+
+def mended(ledger: Ledger) -> list[str]:
+    """A sentence for each."""
+    return [f"{entry.name}: {sentence(each)}" for entry in ledger.entries for each in entry.sample.replacements]
+
+
+def sentence(replacement: Replacement) -> str:
+    seconds = replacement.after_ns / NANOSECONDS
+    when = "" if replacement.ended_ns is None else f", {replacement.ended_ns / NANOSECONDS:.1f} s into the run"
+    return (
+        f"{replacement.obituary}{when}; it had last told of {replacement.connections:,} connections, and another process had "
+        f"its place after {seconds:.2f} s"
+    )
+
+
+def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
+    """Whether at the end of the hold everything was there that the schedule asks for, or away as the run asked."""
+    return at_end is not None and at_end.established + at_end.away >= ledger.wanted_at_end
+
+
+def to_summary(replacement: Replacement) -> dict[str, Any]:
+    return {
+        "ended": replacement.obituary,
+        "connections": replacement.connections,
+        "at_seconds": None if replacement.ended_ns is None else replacement.ended_ns / NANOSECONDS,
+        "after_seconds": replacement.after_ns / NANOSECONDS,
+    }

@@ -1,0 +1,99 @@
+"""The end of a run: clients first, then the target, and when nothing is open any more, all processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from c1m.coordinator.fleet.clients import Target
+from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.results.outcome import Outcome
+from c1m.measure.phase import Close, Phase
+
+from .watch import Watch, silent
+
+CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
+
+
+class Closing:
+    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
+        self.nodes = nodes
+        self.watch = watch
+        self.outcome = outcome
+        self.spec = outcome.spec
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.watch.ledger
+
+    async def close(self, *, started: bool, began: float | None = None) -> None:
+        """First the clients, so that no close is in the way of another; then the target closes what is left.
+
+        It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
+        those of the workers and the target can end at once. ``began``: when closing did, where another coordinator began it.
+        """
+        workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
+        if started and (self.spec.beating or self.spec.server_push):
+            await self.tell(workers, lambda entry: self.nodes.workers[entry.name].quiet(self.nodes.run_id))
+        began = time.monotonic() if began is None else began
+        rate = self.spec.close_rate / max(len(workers), 1)
+        target, node = self.ledger.target, self.nodes.target
+        resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
+        if resting and target and node:
+            await self.tell([target], lambda _: node.rest(self.nodes.run_id))
+            await self.last_pushes(target)
+        await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
+        told = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]
+        if target and node and target in told:
+            if started and self.ledger.accepting:
+                await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
+                if not resting:
+                    await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
+            else:
+                await self.closed(workers)
+            await self.tell([target], lambda _: self.stop_target(node))
+        await self.closed(told)
+        if started:
+            self.outcome.teardown_seconds = time.monotonic() - began
+
+    async def last_pushes(self, target: Entry) -> None:
+        """What the target has pushed is on its way to clients that send nothing more: then both agree on every byte."""
+        if self.spec.server_push:
+            received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
+            await self.watch.settle("quietening", received, sent)
+
+    async def stop_target(self, node: Target) -> None:
+        self.outcome.left_open = await node.stop(self.nodes.run_id)
+
+    async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
+        """Tell nodes to close. What they do not do, their lease does."""
+        answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
+        for entry, error in silent(entries, answers):
+            self.outcome.troubles.append(f"could not be told to close: {error}")
+            self.watch.lose(entry, str(error))
+        for entry in entries:  # but for those that are lost
+            self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
+
+    async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
+        """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
+        if not entries:
+            return
+        opened = max(sum(entry.sample.tally.open for entry in entries), 1)
+
+        def share() -> float:
+            return 1 - sum(entry.sample.tally.open for entry in entries) / opened
+
+        def done() -> bool:
+            return enough() or self.ledger.all_at(Phase.CLOSED, entries)
+
+        if not await self.watch.wait("closing", done, share, CLOSE_SECONDS):
+            slow = ", ".join(late(entries))
+            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
+
+
+def late(entries: Iterable[Entry]) -> list[str]:
+    return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]

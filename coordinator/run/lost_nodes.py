@@ -1,0 +1,113 @@
+"""What a run does about lost nodes: others take over, or it goes on without, or ends; and they are told to close when they can
+be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.ledger.node_loss import LEFT, OnLoss
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.results.outcome import Outcome
+from c1m.errors import C1mError, UnreachableError
+
+from .moving_shares import Mover
+from .watch import Watch
+
+AGAIN_SECONDS = 0.5  # between two tries to reach a lost worker
+BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the lease is over
+
+
+class Losses:
+    """``end`` ends it. Until the run closes, ``over`` is set when a loss ends it."""
+
+    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
+        self.nodes = nodes
+        self.watch = watch
+        self.outcome = outcome
+        self.over = asyncio.Event()
+        self.settled = False  # what is open is about to be compared, and no share is moved any more
+        self.mover = Mover(nodes, watch, outcome)
+        self.moves: list[asyncio.Task[None]] = []
+        self.farewells: list[asyncio.Task[None]] = []
+        watch.on_loss = self.take
+
+    def take(self, entry: Entry) -> None:
+        """Called once for each node that is lost."""
+        if entry is not self.watch.ledger.target and not entry.left:
+            self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+        if self.watch.closing:
+            return
+        if not self.started:
+            self.over.set()
+        elif all(worker.lost for worker in self.watch.ledger.workers):
+            self.end_run("no worker is left: the run ends here")
+        elif self.outcome.spec.on_loss is OnLoss.ABORT:
+            self.end_run("aborted: a node was lost, and the run was started with --on-loss abort")
+        elif self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and entry is not self.watch.ledger.target and not self.settled:
+            self.moves.append(asyncio.create_task(self.mover.move(entry)))
+
+    def take_up(self) -> None:
+        """What a coordinator that had the run before did not bring to its end."""
+        for entry in self.watch.ledger.workers:
+            if not entry.lost:
+                continue
+            if LEFT not in entry.lost:
+                self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+            loss = self.watch.ledger.losses[entry.name]
+            told = bool(loss.taken_by or loss.not_taken)
+            if self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and not (told or self.watch.closing):
+                self.moves.append(asyncio.create_task(self.mover.move(entry)))
+
+    def end_run(self, reason: str) -> None:
+        self.outcome.troubles.append(reason)
+        self.watch.say(reason)
+        self.over.set()
+
+    async def unless_over(self) -> None:
+        """Does not return where a loss has ended the run: whoever does its steps is about to be cancelled."""
+        if self.over.is_set():
+            await asyncio.Event().wait()
+
+    @property
+    def moving(self) -> bool:
+        """Whether others are about to take over. What went wrong in that is raised here."""
+        for done in [move for move in self.moves if move.done()]:
+            self.moves.remove(done)
+            done.result()
+        return bool(self.moves)
+
+    @property
+    def started(self) -> bool:
+        return self.watch.ledger.timeline.began is not None
+
+    def check(self) -> None:
+        """Raises UnreachableError for a node that was lost before the run started."""
+        if not self.started:
+            for entry in self.watch.ledger.entries:
+                if entry.lost:
+                    raise UnreachableError(entry.lost)
+
+    async def tell_to_close(self, entry: Entry) -> None:
+        """A worker that comes back must not go on with what nobody counts. It is tried until its lease has ended it.
+
+        Not a target: its connections are its clients', who go on without its word for as long as it keeps them.
+        """
+        deadline = time.monotonic() + self.outcome.spec.lease + BEYOND_SECONDS
+        node = self.nodes.workers[entry.name]
+        while time.monotonic() < deadline:
+            try:
+                await node.stop(self.nodes.run_id, self.outcome.spec.close, 0)
+            except UnreachableError:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except C1mError:
+                return  # it knows no such run any more
+            else:
+                self.watch.say(f"{entry.name} could be reached again, and closes what it had of the run")
+                return
+
+    async def end(self) -> None:
+        for task in (*self.farewells, *self.moves):
+            task.cancel()
+        await asyncio.gather(*self.farewells, *self.moves, return_exceptions=True)

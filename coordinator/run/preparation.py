@@ -1,0 +1,143 @@
+"""The preparation of a run: every node asked, everything planned, and all processes ready before anything is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Sequence
+from itertools import accumulate
+from typing import TypeVar
+
+from c1m.coordinator.fleet.clients import Target
+from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.prepare_request import ShardSettings
+from c1m.coordinator.fleet.survey import Muster, muster
+from c1m.coordinator.planning.plan import Plan
+from c1m.coordinator.results.outcome import Outcome
+from c1m.errors import RefusedError, UnreachableError
+from c1m.net.tuples import Address
+from c1m.traffic.proof import NONCE_BYTES
+
+from .watch import Watch, event_within
+
+T = TypeVar("T")
+
+TARGET_SECONDS = 1.0  # for a target to tell how an acceptor ended: samples come four times as often
+
+
+class Preparation:
+    """``prepare`` is the way in."""
+
+    def __init__(self, nodes: Nodes, outcome: Outcome, watch: Watch) -> None:
+        self.nodes = nodes
+        self.outcome = outcome
+        self.spec = outcome.spec
+        self.watch = watch
+        self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
+
+    async def prepare(self) -> None:
+        """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
+
+        Raises C1mError when a node cannot, or is busy, and RefusedError when the total cannot fit.
+        """
+        mustered = await self.muster()
+        plan = self.plan(mustered)
+        destinations = await self.prepare_target(plan, mustered.data_host)
+        self.outcome.destinations = destinations
+        await self.prepare_workers(plan, destinations)
+
+    async def muster(self) -> Muster:
+        """Ask every node what it is and can do."""
+        found = await muster(self.spec, list(self.nodes.workers.values()), self.nodes.target)
+        self.outcome.mustered(found)
+        self.watch.scribe.mustered(found)
+        for sentence in found.far_clocks:
+            self.watch.say(sentence)
+        found.check_free()
+        return found
+
+    def plan(self, mustered: Muster) -> Plan:
+        outcome = self.outcome
+        refused = outcome.make_plan(mustered)
+        self.watch.scribe.planned()
+        if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
+            raise RefusedError(*refused)
+        for found in outcome.preflight.tight:
+            self.watch.say(f"tight: {found.sentence()}")
+        self.watch.gauges, self.watch.ledger = outcome.gauges, outcome.ledger
+        return outcome.plan
+
+    async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
+        """The address of each destination of the plan."""
+        listening: Sequence[int] = ()
+        target, entry = self.nodes.target, self.watch.ledger.target
+        if target and entry:
+            self.nodes.engaged.append(target.name)
+            listening = await self.unless_lost(target.name, self.listen(target, plan))
+            self.watch.follow(entry, target, self.nodes.run_id)
+        if endpoint := self.spec.endpoint:
+            listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
+        return [(data_host, port) for port in dict.fromkeys(listening)]
+
+    async def listen(self, target: Target, plan: Plan) -> list[int]:
+        """The target's acceptors made ready, and the port of each."""
+        wanted = self.outcome.target and self.outcome.target.only_run_sources
+        sources = [worker.space.sources for worker in plan.workers] if wanted else []
+        return await target.prepare(self.nodes.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources)
+
+    async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
+        settings, run_id = self.shard_settings(), self.nodes.run_id
+        self.nodes.engaged += [worker.name for worker in plan.workers]
+        points = accumulate((worker.planned for worker in plan.workers), initial=0)
+        try:
+            await asyncio.gather(
+                *(
+                    self.unless_lost(
+                        worker.name,
+                        self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point),
+                    )
+                    for worker, point in zip(plan.workers, points, strict=False)
+                )
+            )
+        except RefusedError as refusal:
+            await self.look_at_target(refusal)
+            raise
+        for entry in self.watch.ledger.workers:
+            self.watch.follow(entry, self.nodes[entry.name], run_id)
+
+    async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
+        """Whoever does not answer is lost, which people hear before all others have been told to close."""
+        try:
+            return await prepared
+        except UnreachableError as error:
+            self.watch.lose(self.watch.ledger.entry(name), str(error))
+            raise
+
+    async def look_at_target(self, refusal: RefusedError) -> None:
+        """To whoever asked it, an acceptor that ended is a stranger. Raises UnreachableError with how it ended."""
+        target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
+        while target and not target.sample.obituaries and time.monotonic() < deadline:
+            await event_within(self.watch.news, deadline - time.monotonic())
+        if target and (ended := "; ".join(target.sample.obituaries)):
+            raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
+
+    def shard_settings(self) -> ShardSettings:
+        spec = self.spec
+        return ShardSettings(
+            schedule=spec.schedule,
+            arrival=spec.effective_arrival,
+            peak=spec.total,
+            close=spec.close,
+            close_order=spec.close_order,
+            seed=self.outcome.seed,
+            most_in_flight=spec.in_flight,
+            connect_timeout=spec.connect_timeout,
+            lease=spec.lease,
+            heartbeat=spec.beating,
+            turnover=spec.turnover,
+            slow=spec.slow,
+            nonce=b"" if spec.endpoint else self.nonce,
+            keepalive=int(spec.keepalive),
+            push_rate=spec.server_push,
+        )

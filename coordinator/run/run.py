@@ -1,0 +1,297 @@
+"""A run over nodes that are there, step by step: describe, plan, prepare, start, ramp, hold, compare, close.
+
+Whatever happens in between (^C, a lost node, one that gives up), what was opened is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import time
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.journal.journal import Journal
+from c1m.coordinator.journal.recorder import Scribe
+from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.schedule_stages import Rest, rests, retarget_sentence
+from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import C1mError, RefusedError
+from c1m.measure.phase import Phase
+from c1m.schedule.schedule import NANOSECONDS, Schedule
+
+from .closing import Closing
+from .comparing import Comparer
+from .lost_nodes import Losses
+from .monitor import Onlooker
+from .preparation import Preparation
+from .steps import Standing, Step
+from .takeover import Taken
+from .target_storms import TargetStorms, missed
+from .watch import SETTLE_SECONDS, View, Watch, silent
+
+
+class Run:
+    """One run. ``go`` is the only way in."""
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        nodes: Nodes,
+        view: View,
+        journal: Journal | None = None,
+        taken: Taken | None = None,
+    ) -> None:
+        """``taken``: what there is of a run that another coordinator began; None: it begins here."""
+        self.spec = outcome.spec
+        self.nodes = nodes
+        self.outcome = outcome
+        self.taken = taken
+        self.scribe = Scribe(outcome, journal, taken.record if taken else None)
+        self.watch = Watch(view, self.scribe)
+        self.losses = Losses(self.nodes, self.watch, self.outcome)
+        self.comparer = Comparer(self.spec, self.nodes, self.watch, self.losses)
+        self.onlooker = Onlooker(outcome, self.watch)
+        self.made_at, self.made = datetime.now(UTC), time.monotonic()  # one moment
+        self.started = False
+        self.began = 0.0  # when the workers were told to start
+        self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
+        self.storms = TargetStorms()
+
+    async def go(self, interrupted: asyncio.Event) -> Outcome:
+        """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
+        outcome = self.outcome
+        try:
+            await until(self.steps(), interrupted, self.losses.over)
+            outcome.interrupted |= interrupted.is_set()
+            self.losses.check()
+        except RefusedError as error:
+            if self.started:
+                outcome.troubles.append(str(error))
+            else:
+                outcome.refusals = error.reasons
+        except C1mError as error:
+            if not self.started:
+                raise
+            outcome.troubles.append(str(error))
+        finally:
+            if interrupted.is_set():
+                self.watch.say("interrupted: closing what was opened")
+            await self.close()
+            await self.losses.end()
+            await self.watch.end()
+        outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
+        # Not by the wall clock, which may have been set meanwhile: a run would end before it started.
+        outcome.ended_at = self.made_at + timedelta(seconds=time.monotonic() - self.made)
+        self.scribe.notice(time.monotonic(), at_once=True)
+        return outcome
+
+    async def steps(self) -> None:
+        if self.taken:
+            await self.resume(self.taken)
+        else:
+            await Preparation(self.nodes, self.outcome, self.watch).prepare()
+            await self.start()
+        step, since = self.standing
+        if step is Step.CLOSE:
+            return
+        while step is not Step.COMPARE:
+            if step is Step.FOLLOW:
+                await self.follow_schedule()
+                if self.spec.hold and not self.spec.turnover:
+                    self.outcome.ramp_end = await self.comparer.compare()
+                since = self.elapsed
+            step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
+        await self.made_good()
+        await self.calm()
+        self.outcome.hold_end = await self.comparer.compare()
+        if self.spec.probe_ghosts:
+            self.outcome.probed = await self.comparer.probe()
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.watch.ledger
+
+    # -- while connections are open
+
+    async def start(self) -> None:
+        """All workers at once; each then starts its shards at one instant of its own clock."""
+        self.started = True
+        self.began = time.monotonic()
+        self.scribe.began(self.began)
+        self.ledger.timeline.begin(self.began, self.ledger.moment)
+        self.onlooker.begin(self.began)
+        entries = self.ledger.workers
+        starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
+        self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
+        self.losses.mover.ready.set()
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
+
+    async def resume(self, taken: Taken) -> None:
+        """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
+        self.watch.ledger, self.watch.gauges = self.outcome.ledger or self.watch.ledger, self.outcome.gauges
+        if taken.began is None:
+            self.outcome.troubles.append(taken.trouble)
+            self.watch.say(taken.trouble)
+            self.standing = Standing(Step.CLOSE, 0.0)
+            return
+        self.started, self.began, self.standing = True, taken.began, taken.standing
+        self.nodes.engaged = [entry.name for entry in self.ledger.entries]
+        revisions = len(self.ledger.revisions)
+        self.watch.closing = self.standing.step is Step.CLOSE
+        self.losses.take_up()
+        for entry in self.ledger.entries:
+            await taken.follow(entry, self.watch)
+        self.losses.mover.ready.set()
+        if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
+            self.standing = Standing(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
+        takeover = self.outcome.takeovers[-1]
+        self.watch.say(takeover.sentence)
+        if self.standing.step is Step.CLOSE:
+            return
+        self.onlooker.begin(self.began)
+        self.outcome.troubles += missed(self.spec.storm, takeover)
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began, takeover.silent_to)
+
+    @property
+    def doing(self) -> str:
+        return "following" if self.ledger.has_stages else "opening"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the schedule has been followed, and the time that the start took to reach the nodes."""
+        return time.monotonic() - self.began
+
+    async def follow_schedule(self) -> None:
+        """To its end, or to that of the one that replaced it; compared wherever it stands still for long enough."""
+        schedule: Schedule | None = None
+        while schedule is not self.ledger.schedule:
+            schedule = self.ledger.schedule
+            if len(self.ledger.revisions) > 1:
+                self.watch.say(retarget_sentence(self.ledger.revisions[-1]))
+            for rest in rests(schedule):
+                if rest.latest > self.elapsed and await self.follow_until(rest.latest, schedule):
+                    await self.rest(rest)
+            await self.follow_until(math.inf, schedule)
+
+    async def follow_until(self, moment: float, schedule: Schedule) -> bool:
+        """Whether the moment came before the schedule's end, and before another one."""
+
+        def share() -> float:
+            if self.ledger.has_stages:
+                return min(self.elapsed / max(schedule.end_ns / NANOSECONDS, 1e-9), 1.0)
+            tally = self.ledger.tally
+            came = tally.open + tally.away + tally.waiting if self.spec.turnover else tally.opened
+            return min((came + sum(tally.failed.values())) / max(self.ledger.planned, 1), 1.0)
+
+        def over() -> bool:
+            self.onlooker.tell_causes()
+            there = self.ledger.all_at(Phase.HOLDING, self.ledger.workers) and not self.losses.moving
+            return there or self.ledger.schedule is not schedule
+
+        seconds = None if math.isinf(moment) else moment - self.elapsed
+        return not await self.watch.wait(self.doing, over, share, seconds)
+
+    async def rest(self, rest: Rest) -> None:
+        """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing.
+
+        Where connections come and go all the same, there is nothing to compare exactly.
+        """
+        if self.spec.turnover:
+            self.outcome.note_costs()
+            return
+        schedule, comparison = self.ledger.schedule, await self.comparer.compare()
+        if self.elapsed < rest.end and self.ledger.schedule is schedule:
+            self.outcome.rests.append((rest, comparison))
+            self.outcome.note_costs()
+
+    async def hold(self, since: float) -> bool:
+        """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up.
+
+        ``since``: when it began, in seconds from the start. Whether it was cut short by another schedule, which is to be
+        followed now.
+        """
+        if any(entry.sample.halted for entry in self.ledger.entries):
+            return False
+        seconds, schedule = self.spec.hold, self.ledger.schedule
+
+        def cut_short() -> bool:
+            if seconds:
+                self.onlooker.look()
+            self.onlooker.tell_causes()
+            return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
+
+        await self.watch.wait(
+            "holding",
+            cut_short,
+            lambda: min((self.elapsed - since) / seconds, 1.0) if seconds else 1.0,
+            since + seconds - self.elapsed,
+        )
+        if self.outcome.vigil.watching:
+            self.onlooker.judge(time.monotonic())
+        return self.ledger.schedule is not schedule
+
+    async def made_good(self) -> None:
+        """Until all is open that others have taken over from lost workers; from here on nothing is moved any more."""
+        await self.watch.heard_again()
+
+        def done() -> bool:
+            return not self.losses.moving and self.ledger.all_at(Phase.HOLDING, self.ledger.workers)
+
+        if self.ledger.losses:
+            await self.watch.wait("holding", done, lambda: 1.0)
+        self.losses.settled = True
+
+    async def calm(self) -> None:
+        """Let nothing be replaced from here on, and wait for what is in flight: only what stands still can be compared."""
+        if not self.spec.turnover:
+            return
+        self.outcome.troubles += await self.storms.end()
+        entries = [entry for entry in self.ledger.workers if not entry.lost]
+        calming = (self.nodes.workers[entry.name].calm(self.nodes.run_id) for entry in entries)
+        self.lose_silent(entries, await asyncio.gather(*calming, return_exceptions=True))
+        patience = self.spec.connect_timeout + SETTLE_SECONDS
+        await self.watch.wait(
+            "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: None, patience
+        )
+
+    def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:
+        """Those that did not do as they were told."""
+        for entry, error in silent(entries, answers):
+            self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
+
+    async def close(self) -> None:
+        """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
+        await self.watch.heard_again()  # a node that has closed by itself meanwhile is lost, and was not asked to
+        self.watch.closing = True
+        self.outcome.troubles += await self.storms.end()
+        self.outcome.findings = self.outcome.findings or self.outcome.found()
+        self.onlooker.conclude()
+        step, since = self.standing
+        began = self.began + since if step is Step.CLOSE else None
+        await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)
+
+
+def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
+    """Of a run that begins now."""
+    return Outcome(run_id, spec, datetime.now(UTC), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
+
+
+async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
+    """Run the steps to their end, or cancel them when something happens; whether they were. Raises what they raise."""
+    work = asyncio.create_task(steps)
+    watches = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait({work, *watches}, return_when=asyncio.FIRST_COMPLETED)
+    for watch in watches:
+        watch.cancel()
+    if work.done():
+        work.result()
+        return False
+    work.cancel()
+    await asyncio.wait({work})
+    return True

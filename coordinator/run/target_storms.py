@@ -1,0 +1,49 @@
+"""Storms that the target makes: it is told of each at its time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from c1m.coordinator.fleet.clients import Target
+from c1m.coordinator.results.outcome import Takeover
+from c1m.errors import C1mError
+from c1m.text.units import format_duration
+from c1m.traffic.storm import TARGET, Storm
+
+
+class TargetStorms:
+    def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def begin(self, storms: Sequence[Storm], target: Target | None, run_id: str, began: float, after: float = 0.0) -> None:
+        """``began``: the start of the run; ``after``: seconds from then, before which nothing is to be made any more."""
+        if target:
+            due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
+            self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in due]
+
+    async def end(self) -> list[str]:
+        """Those that have not come by now do not come any more. Why others could not be made, a sentence each."""
+        for task in self.tasks:
+            task.cancel()
+        ended = await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks = []
+        for broken in ended:
+            if isinstance(broken, Exception) and not isinstance(broken, C1mError):
+                raise broken
+        return [f"a storm could not be made: {error}" for error in ended if isinstance(error, C1mError)]
+
+
+def missed(storms: Sequence[Storm], takeover: Takeover) -> list[str]:
+    """Those of the target that were due while nobody was there to tell it, a sentence each."""
+    due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
+    return [
+        f"a storm could not be made: it was due {format_duration(storm.at)} after the start, without a coordinator"
+        for storm in due
+    ]
+
+
+async def make(storm: Storm, target: Target, run_id: str, began: float) -> None:
+    await asyncio.sleep(began + storm.at - time.monotonic())
+    await target.storm(run_id, storm.share)

@@ -1,0 +1,133 @@
+"""Tuning through the nodes: all are asked whether they let it before the first setting is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from c1m.coordinator.commands.session import fleet
+from c1m.coordinator.fleet.channel import sentences
+from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.survey import muster, preflight_of
+from c1m.coordinator.planning.advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import C1mError, RefusedError
+from c1m.measure.sample import Change, Host
+from c1m.v1 import target_pb2, worker_pb2
+from c1m.wire import messages as wire
+
+TUNE_SECONDS = 30.0  # a record is on the disk before each setting is written
+ALLOW = "--allow-tune"
+
+
+@dataclass(slots=True)
+class Tuning:
+    """What was advised, and what became of it. ``changes`` by node; ``closed``: nodes without --allow-tune, which were not
+    asked to restore anything; ``lost``: nodes that did not answer meanwhile."""
+
+    total: int | None = None
+    advice: Sequence[Advice] = ()
+    changes: dict[str, list[Change]] = field(default_factory=dict)
+    closed: Sequence[str] = ()
+    lost: list[C1mError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 something is left to do, or the code of a node's error."""
+        if self.lost:
+            return self.lost[0].exit_code
+        failed = any(change.reason for changes in self.changes.values() for change in changes)
+        return 1 if failed or any(not each.is_tunable for each in self.advice) else 0
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "schema": TUNE_SCHEMA,
+            "total": self.total,
+            "advice": [advice_document(each) for each in self.advice],
+            "changes": [change_document(node, change) for node, changes in self.changes.items() for change in changes],
+            "closed": list(self.closed),
+            "lost": [str(error) for error in self.lost],
+        }
+
+
+async def apply(settings: RunSpec) -> Tuning:
+    """Raises RefusedError before anything is changed, when a node does not let it, or is busy."""
+    async with fleet(settings, ALLOW) as (workers, target):
+        mustered = await muster(settings, workers, target)
+        advice = advice_of(preflight_of(settings, mustered))
+        wanted: dict[str, dict[str, str]] = {}
+        for each in advice:
+            if each.is_tunable:
+                wanted.setdefault(each.node, {})[each.setting] = each.wanted
+        mustered.check_free()
+        check_tunable({name: host for name, host in mustered.hosts.items() if name in wanted})
+        tuning = Tuning(settings.total, advice)
+        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], mustered.hosts, wanted)
+        return tuning
+
+
+async def undo(settings: RunSpec) -> Tuning:
+    """Restore what was changed on the hosts of all nodes that let it, since ``apply`` asked no others. Raises RefusedError
+    where there is none, or one is busy."""
+    async with fleet(settings, ALLOW) as (workers, target):
+        mustered = await muster(settings, workers, target)
+        mustered.check_free()
+        tuning = Tuning(closed=closed(mustered.hosts))
+        asked = [node for node in nodes_of(workers, target) if node.name not in tuning.closed]
+        if not asked:
+            check_tunable(mustered.hosts)
+        await everywhere(tuning, asked, mustered.hosts, None)
+        return tuning
+
+
+def nodes_of(workers: Sequence[Worker], target: Target | None) -> list[Worker | Target]:
+    return [*workers, *([target] if target else [])]
+
+
+def closed(hosts: Mapping[str, Host]) -> list[str]:
+    return [name for name, host in hosts.items() if not host.tunable]
+
+
+def check_tunable(hosts: Mapping[str, Host]) -> None:
+    """Raises RefusedError."""
+    if names := closed(hosts):
+        raise RefusedError(
+            f"{', '.join(names)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
+            f"with {ALLOW}, or type what c1m-coord tune prints"
+        )
+
+
+async def everywhere(
+    tuning: Tuning,
+    nodes: Sequence[Worker | Target],
+    hosts: Mapping[str, Host],
+    wanted: Mapping[str, Mapping[str, str]] | None,
+) -> None:
+    """``wanted``: by node; None restores. Nodes of one host have one record, and so are called one after the other."""
+
+    by_host: dict[str, list[Worker | Target]] = {}
+    for node in nodes:
+        by_host.setdefault(hosts[node.name].boot_id, []).append(node)
+
+    async def one_host(together: Sequence[Worker | Target]) -> None:
+        for node in together:
+            try:
+                changes = await call(node, wanted[node.name] if wanted else {}, undo=wanted is None)
+            except C1mError as error:  # does not hide what became of the others
+                tuning.lost.append(error)
+            else:
+                tuning.changes |= {node.name: changes} if changes else {}
+
+    await asyncio.gather(*map(one_host, by_host.values()))
+
+
+async def call(node: Worker | Target, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
+    with sentences(node.name):
+        if isinstance(node, Worker):
+            request = worker_pb2.TuneRequest(settings=wanted, undo=undo)
+            return [wire.change_from_wire(change) for change in (await node.stub.Tune(request, timeout=TUNE_SECONDS)).changes]
+        order = target_pb2.TargetServiceTuneRequest(settings=wanted, undo=undo)
+        return [wire.change_from_wire(change) for change in (await node.stub.Tune(order, timeout=TUNE_SECONDS)).changes]

@@ -1,0 +1,183 @@
+"""What a run is required to be: ``established >= 999000``, ``always dropped == 0``. Parsed apart from judged. Pure."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from c1m.coordinator.results.heartbeats import OF_ANSWERS
+
+from .metrics import Figure, find, members
+
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+FORMS = "write FIGURE OPERATOR VALUE, such as 'established >= 999k', 'connect_latency.p99 < 50ms', 'always dropped == 0'"
+LONGEST_TEXT = 200  # nobody writes a longer one; what is like a name is searched for in a time that grows with its length
+CRITERION = re.compile(r"(always\s+)?([A-Za-z0-9_.]+)\s*(>=|<=|==|!=|>|<)\s*([^\s<>=!].*)", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """``always``: at every moment of the hold, and not only at the end."""
+
+    always: bool
+    name: str  # of the figure, as it was written
+    operator: str
+    bound: str  # as it was written
+    figure: Figure
+
+    def __str__(self) -> str:
+        return f"{'always ' if self.always else ''}{self.name} {self.operator} {self.bound}"
+
+    def met_by(self, value: float) -> bool:
+        """``value`` is in the summary's own unit."""
+        return OPERATORS[self.operator](value / self.figure.unit[1], self.figure.parse(self.bound))
+
+
+def parse(text: str) -> Criterion:
+    """Raises ValueError for a figure that there is not, for one that ``always`` cannot ask for, and for another form."""
+    found = CRITERION.fullmatch(text.strip()) if len(text) <= LONGEST_TEXT else None
+    if not found:
+        raise ValueError(f"{text[:LONGEST_TEXT]!r} is not a criterion; {FORMS}")
+    always, name, sign, bound = found.groups()
+    figure = find(name)
+    if always and not figure.through_hold:
+        raise ValueError(f"{name} is known only when every kernel is asked or all is over, and not always; leave out 'always'")
+    figure.parse(bound)
+    return Criterion(bool(always), name, sign, bound, figure)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``value`` is the one that decided, in the summary's own unit; None is unknown, hence not met."""
+
+    criterion: Criterion
+    met: bool
+    value: float | None
+    reason: str = ""  # why it is not met, a sentence
+    broken_at_seconds: float | None = None  # since the start, of the first moment of the hold at which it was not met
+
+    def to_summary(self) -> dict[str, Any]:
+        return {
+            "criterion": str(self.criterion),
+            "figure": str(self.criterion.figure),
+            "met": self.met,
+            "value": self.value,
+            "broken_at_seconds": self.broken_at_seconds,
+            "reason": self.reason or None,
+        }
+
+
+def judge(criterion: Criterion, summary: Mapping[str, Any], *, unknown_last: bool = False) -> Judgement:
+    """Of workers each has to meet it; the first that does not decides."""
+    values = criterion.figure.values(summary)
+    if unknown_last:
+        values = sorted(values, key=lambda item: item[1] is None)
+    for whose, value in values:
+        if value is None or not criterion.met_by(value):
+            return Judgement(criterion, False, value, complaint(criterion, whose, value, summary))
+    if not values:
+        return Judgement(criterion, False, None, complaint(criterion, "", None, summary))
+    return Judgement(criterion, True, values[0][1])
+
+
+def complaint(criterion: Criterion, whose: str, value: float | None, summary: Mapping[str, Any]) -> str:
+    at = f" of {whose}" if whose else ""
+    if value is None:
+        why = why_unknown(criterion.figure, whose, summary)
+        return f"required {criterion}, and {criterion.name}{at} is unknown, hence not met: {why}"
+    return f"required {criterion}, and {criterion.name}{at} was {criterion.figure.format(value)}{of_a_peak(criterion, summary)}"
+
+
+def of_a_peak(criterion: Criterion, summary: Mapping[str, Any]) -> str:
+    """A schedule may have gone down from what was asked for: then another figure was meant, perhaps."""
+    peak = summary.get("established_peak")
+    if criterion.always or str(criterion.figure) != "established_at_hold_end" or not peak or not criterion.met_by(peak):
+        return ""
+    return f" at the end of the hold; established_peak was {peak:,}"
+
+
+def why_unknown(figure: Figure, whose: str, summary: Mapping[str, Any]) -> str:
+    """The nearest reason that the summary gives on the way to the figure."""
+    node: Any = summary
+    why = "nobody told it"
+    for word in figure.path:
+        if isinstance(node, list | tuple):
+            name = next((each for each in members(node) if f"{whose} ".startswith(f"{each} ")), "")
+            node, whose = members(node).get(name), whose.removeprefix(name).strip()
+        if node is None:
+            break
+        if told := node.get("unknown"):
+            why = "; ".join(told)
+        elif node.get("count") == 0:
+            why = "nothing was measured"
+        node = node.get(word)
+        if not node and word in NOTHING:
+            return NOTHING[word]
+    return why
+
+
+NOTHING = {
+    "target": "the run had no target; put workers. before the name to ask for the workers'",
+    "workers": "the run had no workers",
+    "reconciliation": "the run ended before its hold did, and nobody was asked",
+    "at_ramp_end": "nobody was asked when the ramp ended",
+    "stages": "the run had no stages",
+    "storms": "the run had no storms",
+    "recovery_seconds": "not all came back",
+    "slowest_connect_us": "nobody came back",
+    "heartbeats": "the run had no heartbeats; that takes --heartbeat",
+    "keepalive": "the run had none; that takes --keepalive",
+    "pushes": "the run had none; that takes --server-push",
+    "at_rests": "the schedule stood still nowhere for long enough to ask",
+    **dict.fromkeys(OF_ANSWERS, "nobody waits for answers with --expect none"),
+    "reached_seconds": "the stage was not reached",
+    "probed": "nobody was probed; that takes --probe-ghosts",
+    "ramp_seconds": "nothing was opened",
+    "connections_per_second": "nothing was opened",
+}
+
+
+class Vigil:
+    """Criteria that have to be true always: looked at through the hold, until they are not. A fold; it looks at no clock."""
+
+    def __init__(self, criteria: Iterable[Criterion]) -> None:
+        self.criteria = [criterion for criterion in criteria if criterion.always]
+        self.judgements: dict[Criterion, Judgement] = {}
+
+    @property
+    def watching(self) -> bool:
+        """Whether there is one that can still be broken."""
+        return any(not self.is_broken(criterion) for criterion in self.criteria)
+
+    def is_broken(self, criterion: Criterion) -> bool:
+        return criterion in self.judgements and self.judgements[criterion].broken_at_seconds is not None
+
+    def look(self, seconds: float, summary: Mapping[str, Any]) -> None:
+        """``seconds`` since the start. What was once broken stays so; a latency of which nothing has come yet is not broken."""
+        for criterion in self.criteria:
+            if self.is_broken(criterion):
+                continue
+            found = judge(criterion, summary, unknown_last=True)
+            if not found.met and not (found.value is None and criterion.figure.is_unmeasured(summary)):
+                told = f"{found.reason}, {seconds:.1f} s after the start"
+                found = Judgement(criterion, False, found.value, told, round(seconds, 2))
+            self.judgements[criterion] = found
+
+    def judgement(self, criterion: Criterion) -> Judgement:
+        never = f"required {criterion}, and there was no hold to look at, hence not met"
+        return self.judgements.get(criterion) or Judgement(criterion, False, None, never)
+
+
+def judge_all(criteria: Iterable[Criterion], vigil: Vigil, summary: Mapping[str, Any]) -> list[Judgement]:
+    """At the end. What is required always has been judged by then."""
+    return [vigil.judgement(each) if each.always else judge(each, summary) for each in criteria]

@@ -1,0 +1,43 @@
+"""A target that speaks first: it sends to each of its connections at a rate, as the servers of a push service do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from c1m.traffic import push
+from c1m.traffic.phase_sweep import Hand
+from c1m.traffic.push import MESSAGE, Push
+
+CHUNK = 64  # messages before anything else gets its turn
+MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there
+SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1  # seconds between two turns of the hand
+TICKS_AN_INTERVAL = 50
+
+
+class Pusher:
+    """The state of descriptors is the acceptor's; ``send`` takes a descriptor and bytes, and raises nothing."""
+
+    def __init__(
+        self, wanted: Push, state: bytearray, unsent: Mapping[int, bytes], send: Callable[[int, bytes], None], start: float
+    ) -> None:
+        self.state = state
+        self.unsent = unsent
+        self.send = send
+        self.hand = Hand(len(state), wanted.interval, start)
+        self.tick = min(max(wanted.interval / TICKS_AN_INTERVAL, SHORTEST_TICK), LONGEST_TICK)
+        self.sent = self.held_back = 0
+
+    def act(self, now: float, open_now: int) -> float:
+        """Send to whom the hand has gone past; when there is more to do. ``open_now`` is how many connections there are."""
+        for descriptor in self.hand.advance(now, min(CHUNK * self.hand.marks // max(open_now, 1) + 1, MOST_MARKS)):
+            if self.state[descriptor]:
+                if descriptor in self.unsent:
+                    self.held_back += 1
+                else:
+                    self.sent += 1
+                    self.send(descriptor, MESSAGE)
+        return now if self.hand.behind(now) else now + self.tick
+
+    def counts(self, stray: int) -> dict[str, int]:
+        """``stray``: of those sent, to nobody of the run."""
+        return {push.SENT: self.sent - stray, push.HELD_BACK: self.held_back}

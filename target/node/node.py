@@ -1,0 +1,193 @@
+"""A target's control process: what it can do, and the run that its acceptors serve."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from c1m.errors import RefusedError, UsageError
+from c1m.kernel import sockdiag
+from c1m.kernel.reader import listening
+from c1m.measure.phase import Close
+from c1m.measure.sample import Host, Inspection
+from c1m.net.addresses import AddressPool
+from c1m.node.node import Control
+from c1m.node.node_run import ASKED, UNPREPARED
+from c1m.processes import descriptors
+from c1m.processes.child import Child, Recruit
+from c1m.processes.threads import in_thread
+from c1m.processes.zygote_client import Zygote
+
+from .listeners import Bind, open_listeners
+
+RESTING = {"rest": True}
+CLOSING = {"close": True}
+DESCRIPTORS_EACH = 2  # of an acceptor: its listener, and the link to it
+STATES = frozenset({sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT, sockdiag.SYN_RECV})  # of what the kernel has of connections
+SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    host: Host
+    bind: Bind
+    busy_with: str
+    observes: bool = False  # a server that is not ours listens there
+    only_run_sources: bool = False  # whether it takes connections from nowhere else
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A run as this node is to do it."""
+
+    run_id: str
+    operator: str  # whose run it is; empty: unknown
+    acceptors: int
+    close: Close
+    lease_seconds: float
+    push_rate: float  # messages a second to each connection; 0: none
+    nonce: bytes  # with which acceptors prove that they are on the run; empty: they do not
+    sources: AddressPool  # where its connections come from
+
+
+class TargetNode(Control):
+    def __init__(
+        self, zygote: Zygote, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
+    ) -> None:
+        """``only_run_sources``: whether to take connections from the addresses of the run, and no others."""
+        super().__init__(zygote, nursery, tunable=tunable)
+        self.bind = bind
+        self.only_run_sources = only_run_sources
+        self.wanted: Preparation | None = None  # of the newest run
+        self.listeners: Sequence[socket.socket] = ()  # one for each acceptor, and for the one that comes in its place
+        self.listening: Sequence[int] = ()  # their ports
+
+    async def describe(self) -> Description:
+        return Description(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
+
+    async def prepare(self, wanted: Preparation) -> Sequence[int]:
+        """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
+        if self.wanted == wanted and (run := self.on(wanted.run_id)):
+            await run.prepared()
+            return self.listening
+        self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
+        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        try:
+            listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)
+            each = listeners * wanted.acceptors if self.bind.single_port else listeners
+            for listener in listeners:
+                engagement.belongings.callback(listener.close)
+            self.listening = [listener.getsockname()[1] for listener in each]
+            self.wanted, self.listeners, engagement.heirs = wanted, each, self
+            await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
+            await engagement.all_ready()
+        except BaseException:
+            await engagement.stop(CLOSING, UNPREPARED)
+            raise
+        return self.listening
+
+    def recruit(self, index: int, listener: socket.socket, wanted: Preparation) -> Recruit:
+        assignment = {
+            "index": index,
+            "family": int(listener.family),
+            "type": int(listener.type),
+            "shared": self.bind.single_port,
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "capacity": descriptors.usable(),
+            "push_rate": wanted.push_rate,
+            "nonce": wanted.nonce,
+            "guests": self.guests(wanted.sources) if self.only_run_sources else None,
+        }
+        return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
+
+    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+        """Connections that came meanwhile wait for them in the queues of the listeners, which are ours as well."""
+        assert self.wanted
+        return [self.recruit(child.index, self.listeners[child.index], self.wanted) for child in dead]
+
+    def forsake(self, child: Child) -> None:
+        """Its port would listen on, and nobody would answer. A shared one is closed when the last acceptor is gone."""
+        crew = self.engagement.crew.alive if self.engagement else ()
+        if not (self.bind.single_port and crew):
+            self.listeners[child.index].close()
+
+    def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
+        """(first, count) of each block, as ``Guests`` takes them."""
+        return [(block.first, block.count) for block in sources.of_version(self.family).blocks]
+
+    @property
+    def ports(self) -> list[tuple[int, int]]:
+        return [(port, port) for port in sorted(set(self.listening))]
+
+    @property
+    def family(self) -> sockdiag.Family:
+        return 6 if ":" in self.bind.host else 4
+
+    def count(self) -> Inspection:
+        return count_local(self.ports, (self.family,))
+
+    def levels(self) -> Mapping[str, int]:
+        return listening(sockdiag.accept_queues(self.ports, self.family))
+
+    async def rest(self, run_id: str) -> None:
+        """Look at nothing any more until the end; see ``Acceptor.rest``."""
+        engagement = await self.find(run_id)
+        engagement.settling = True
+        await engagement.crew.order(RESTING)
+
+    async def stop(self, run_id: str) -> int | None:
+        """Close everything; how many connections the kernel still had. None: it does not say, or it is closed already."""
+        engagement = await self.find(run_id)
+        left = None if engagement.stopping else await self.left()
+        await engagement.stop(CLOSING, ASKED)
+        return left
+
+    async def left(self) -> int | None:
+        """Connections that are established still, once their number does not change."""
+        before = -1
+        while (now := await self.established()) and now != before:
+            before = now
+            await trio.sleep(SETTLE_SECONDS)
+        return now
+
+    async def established(self) -> int | None:
+        try:
+            return (await in_thread(self.count)).established
+        except OSError:
+            return None
+
+    async def storm(self, run_id: str, share: float) -> None:
+        """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for no share."""
+        if not 0 < share <= 1:
+            raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
+        await (await self.find(run_id)).crew.order({"storm": share})
+
+
+def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
+    """Connections of these local ports that the kernel holds: established, of those not yet accepted, half closed, and not
+    wholly established."""
+    states: Counter[int] = Counter()
+    queued = 0
+    for family in families:
+        states += sockdiag.count_by_state(ports, "local", STATES, family)
+        queued += sum(waiting for waiting, _ in sockdiag.accept_queues(ports, family).values())
+    return Inspection(
+        established=states[sockdiag.ESTABLISHED],
+        half_closed=states[sockdiag.CLOSE_WAIT],
+        in_accept_queues=queued,
+        in_syn_queues=states[sockdiag.SYN_RECV],
+    )
+
+
+def check_bind(bind: Bind) -> None:
+    """Raises RefusedError when nothing can listen there now."""
+    try:
+        for listener in open_listeners(bind, 1, Close.RESET):
+            listener.close()
+    except RefusedError as error:
+        raise RefusedError(f"c1m-target {error}") from None

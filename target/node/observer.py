@@ -1,0 +1,145 @@
+"""A target's control process beside a server that is not c1m's: it starts nothing, and tells what server and host do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import trio
+
+from c1m.errors import RefusedError
+from c1m.kernel import owners, process, sockdiag
+from c1m.kernel.host import HostFacts, network_namespace, read_host
+from c1m.kernel.reader import listening
+from c1m.measure.sample import Host, Inspection
+from c1m.net.ports import PortRanges
+from c1m.node.node import Control
+from c1m.node.node_run import ASKED
+from c1m.processes.threads import in_thread
+from c1m.processes.zygote_client import Zygote
+
+from .listeners import Bind
+from .node import CLOSING, Description, Preparation, count_local
+
+# To count ports makes the kernel walk all sockets of the machine, half a second for a million.
+COUNT_SHARE = 0.01
+FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
+
+
+class Observer(Control):
+    """``pid`` and its descendants are the server; None: whoever listens on the ports."""
+
+    def __init__(
+        self, zygote: Zygote, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
+    ) -> None:
+        super().__init__(zygote, nursery, tunable=tunable)
+        self.ports = ports
+        self.pid = pid
+        self.wanted: Preparation | None = None  # of the newest run
+        self.server: Sequence[int] = ()
+        self.chosen: Mapping[str, int] = {}
+        self.next_count = 0.0
+
+    async def describe(self) -> Description:
+        return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
+
+    def host(self) -> Host:
+        """With what the server has of limits of its own, as far as it runs already."""
+        found = super().host()
+        own = {"listen_backlog": self.backlog(), "server_descriptors": self.descriptors()}
+        known = {name: value for name, value in own.items() if value is not None}
+        return replace(found, limits={**found.limits, **known})
+
+    def backlog(self) -> int | None:
+        """The shortest accept queue that the server asked for."""
+        try:
+            queues = [queue for family in FAMILIES for queue in sockdiag.accept_queues(self.ports.ranges, family).values()]
+        except OSError:  # without sock_diag, net.core.somaxconn is all that is known
+            return None
+        return min((longest for _, longest in queues), default=None)
+
+    def descriptors(self) -> int | None:
+        """That all processes of the server may have together."""
+        try:
+            limits = [process.descriptor_limit(pid) for pid in self.find_server()]
+        except (RefusedError, OSError):  # nobody listens yet, or we may not see who does; Prepare says so
+            return None
+        return sum(limit for limit in limits if limit is not None) or None
+
+    async def prepare(self, wanted: Preparation) -> Sequence[int]:
+        """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
+        if self.wanted == wanted and (run := self.on(wanted.run_id)):
+            await run.prepared()
+            return ()
+        self.server = await in_thread(self.find_server)
+        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        self.wanted = wanted
+        await engagement.crew.hire(())
+        await engagement.all_ready()
+        return ()
+
+    def find_server(self) -> Sequence[int]:
+        if self.pid is not None:
+            found = owners.family_of(self.pid)
+            if not found:
+                raise RefusedError(f"there is no process {self.pid} here; give the server's with --pid")
+            if network_namespace(self.pid) not in (network_namespace("self"), None):
+                raise RefusedError(
+                    f"process {self.pid} is in another network namespace, whose connections cannot be counted from here; "
+                    f"start this in it: nsenter --net --target {self.pid} c1m-target observe --pid {self.pid} ..."
+                )
+            return found
+        inodes = {inode for family in FAMILIES for inode in sockdiag.listener_inodes(self.ports.ranges, family)}
+        if not inodes:
+            raise RefusedError(f"nothing listens on port {self.ports} here; start the server first")
+        found = owners.holders(inodes)
+        if not found:
+            raise RefusedError(f"cannot see which process listens on port {self.ports}: that takes root, or --pid")
+        return found
+
+    def pids(self) -> list[int]:
+        """The server's: what a connection costs there is what is asked for."""
+        return list(self.server)
+
+    def working(self) -> Sequence[int]:
+        return self.server
+
+    def levels(self) -> Mapping[str, int]:
+        of_ipv4, of_ipv6 = (sockdiag.accept_queues(self.ports.ranges, family) for family in FAMILIES)
+        now = time.monotonic()
+        if now >= self.next_count:
+            self.chosen = chosen_ports(read_host())
+            self.next_count = now + (time.monotonic() - now) / COUNT_SHARE
+        return {**listening({**of_ipv6, **of_ipv4}), **self.chosen}
+
+    def count(self) -> Inspection:
+        self.next_count = 0.0  # the reading that goes with an inspection is up to date
+        return count_local(self.ports.ranges, FAMILIES)
+
+    async def rest(self, run_id: str) -> None:
+        """The server serves on."""
+        await self.find(run_id)
+
+    async def storm(self, run_id: str, _share: float) -> None:
+        """Raises RefusedError: connections of a server that is not c1m's are its own to close."""
+        raise RefusedError(f"run {run_id}: a server that is only observed cannot be told to drop its connections")
+
+    async def stop(self, run_id: str) -> None:
+        """What the server has left open is not known to be the run's."""
+        await (await self.find(run_id)).stop(CLOSING, ASKED)
+
+
+def chosen_ports(host: HostFacts) -> dict[str, int]:
+    """Of the ports that the kernel chooses from, how many are in use between one address here and one destination.
+
+    A server that opens connections itself, as a proxy does, gets EADDRNOTAVAIL when all of them are. The most of all such
+    pairs counts.
+    """
+    if host.ephemeral_range is None:
+        return {}
+    choosable = PortRanges((host.ephemeral_range,)).without(host.reserved_ports or PortRanges())
+    if not choosable.size:
+        return {}
+    used = max(sockdiag.most_ports(choosable.ranges, family) for family in FAMILIES)
+    return {"chosen_ports": used, "choosable_ports": choosable.size}

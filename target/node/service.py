@@ -1,0 +1,75 @@
+"""TargetService over a TargetNode or an Observer: messages in, values to the node, values back, messages out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import grpc
+
+from c1m.node.authorization import operator
+from c1m.node.rpc_server import Seam, refusals, stamped
+from c1m.v1 import target_pb2 as pb
+from c1m.v1 import target_pb2_grpc
+from c1m.wire import messages as wire
+from c1m.wire.routes import ports_to_wire
+
+from .node import TargetNode
+from .observer import Observer
+from .requests import preparation
+
+
+class TargetService(target_pb2_grpc.TargetServiceServicer):
+    def __init__(self, seam: Seam, node: TargetNode | Observer) -> None:
+        self.seam = seam
+        self.node = node
+
+    def Describe(self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext) -> pb.TargetServiceDescribeResponse:
+        began_ns = time.monotonic_ns()
+        described = self.seam.call(context, self.node.describe)
+        return pb.TargetServiceDescribeResponse(
+            host=wire.host_to_wire(stamped(described.host, began_ns)),
+            bind=described.bind.host,
+            ports=ports_to_wire(described.bind.ports),
+            single_port=described.bind.single_port,
+            busy_with=described.busy_with,
+            observes=described.observes,
+            only_run_sources=described.only_run_sources,
+        )
+
+    def Prepare(
+        self, request: pb.TargetServicePrepareRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServicePrepareResponse:
+        with refusals(context):
+            asked = preparation(request, operator(context))
+        return pb.TargetServicePrepareResponse(ports=self.seam.call(context, self.node.prepare, asked))
+
+    def Watch(
+        self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.TargetServiceWatchResponse]:
+        with refusals(context):
+            pace = wire.pace_from_wire(request)
+        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id), pace):
+            yield pb.TargetServiceWatchResponse(sample=wire.sample_to_wire(sample))
+
+    def Inspect(
+        self, request: pb.TargetServiceInspectRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServiceInspectResponse:
+        inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
+        return pb.TargetServiceInspectResponse(inspection=wire.inspection_to_wire(inspection))
+
+    def Rest(self, request: pb.TargetServiceRestRequest, context: grpc.ServicerContext) -> pb.TargetServiceRestResponse:
+        self.seam.call(context, self.node.rest, request.run_id)
+        return pb.TargetServiceRestResponse()
+
+    def Storm(self, request: pb.TargetServiceStormRequest, context: grpc.ServicerContext) -> pb.TargetServiceStormResponse:
+        self.seam.call(context, self.node.storm, request.run_id, request.share)
+        return pb.TargetServiceStormResponse()
+
+    def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
+        left = self.seam.call(context, self.node.stop, request.run_id)
+        return pb.TargetServiceStopResponse(left_established=left)
+
+    def Tune(self, request: pb.TargetServiceTuneRequest, context: grpc.ServicerContext) -> pb.TargetServiceTuneResponse:
+        changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
+        return pb.TargetServiceTuneResponse(changes=map(wire.change_to_wire, changes))

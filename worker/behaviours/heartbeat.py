@@ -1,0 +1,180 @@
+"""Heartbeats: every connection's own, at a phase of its own, its echo checked byte for byte and timed.
+
+A hand goes over the table of descriptors once an interval (``c1m.traffic.phase_sweep``), so nothing is kept for when a connection is due.
+What is kept is when its beat was sent: 8 bytes a connection, and nothing else, since the payload is made of that time, the
+descriptor and the shard. No two beats are alike, so an echo that was crossed with another, or is an old one, is found.
+
+``act`` and ``heard_all`` are where the time goes (bench/heartbeat.py): what every beat needs is written out in them.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from itertools import repeat
+from struct import Struct
+from time import monotonic
+
+from c1m.traffic import heartbeat
+from c1m.traffic.heartbeat import Expect, Heartbeat
+from c1m.traffic.phase_sweep import GOLDEN, Hand
+from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.worker.sockets.source_latencies import SourceLatencies
+
+CHUNK = 32  # beats between two looks at the epoll: bounds how much a busy shard adds to the times it measures
+MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there: some 0.3 ms
+# The hand takes up to a chunk of neighbours abreast, as long as so many blocks of them remain to be spread over the interval:
+# their sockets lie beside one another in the kernel, too, which takes 2 us off each write (TLB misses, in a guest most of all).
+BLOCKS = 256
+# Beats, about, of one turn of the hand. To wake takes a shard some 0.2 ms of CPU, most of it to find its code in no cache
+# any more: fifty shards that did so fifty times a second would take half a processor for nothing.
+BURST = 128
+SHORTEST_TICK, LONGEST_TICK = 0.02, 0.4  # seconds between two turns
+TICKS_AN_INTERVAL = 50  # at least, where there are few connections
+HEAD = "<cdIH"  # kind, when sent, descriptor, shard: 15 bytes
+KIND = b"B"
+
+NONE_UNDER_WAY = 0.0
+
+
+class Heartbeats:
+    """A behaviour of connections, from ``start`` on (monotonic seconds)."""
+
+    def __init__(self, wanted: Heartbeat, connections: Connections, shard: int, start: float, most: int = 1) -> None:
+        """``most`` connections will be open at a time."""
+        self.wanted = wanted
+        self.connections = connections
+        self.shard = shard % 2**16
+        slots = len(connections.state)
+        self.hand = Hand(slots, wanted.interval, start, abreast=min(max(most // BLOCKS, 1), CHUNK))
+        self.sent_at = array("d", (NONE_UNDER_WAY,)) * slots  # negative: it is missing
+        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of an answer; empty but for torn ones
+        filling = wanted.payload - Struct(HEAD).size
+        self.filler = bytes(each % 256 for each in range(filling))
+        self.pack = Struct(f"{HEAD}{filling}s").pack
+        self.echoes = wanted.expect is Expect.ECHO and not wanted.send
+        self.late_after = heartbeat.LATE_SHARE * wanted.interval
+        self.rtt = SourceLatencies(connections.sources)
+        self.sent = self.answered = self.late = self.missing = self.recovered = self.wrong = self.cut_off = 0
+        self.unasked_bytes = 0
+
+    # -- sending
+
+    def act(self, now: float) -> float:
+        """Beat for whom the hand has gone past. One at a time for each connection."""
+        state, sent_at, send = self.connections.state, self.sent_at, self.connections.outbox.send
+        pack, shard, filler, request = self.pack, self.shard, self.filler, self.wanted.send
+        awaited = self.wanted.expect is not Expect.NONE
+        for descriptor in self.hand.advance(now, self.stretch()):
+            if state[descriptor] != ESTABLISHED:
+                continue
+            if sent_at[descriptor]:
+                self.miss(descriptor)
+                continue
+            then = monotonic()
+            if awaited:
+                sent_at[descriptor] = then
+            self.sent += 1
+            cause = send(descriptor, request or pack(KIND, then, descriptor, shard, filler))
+            if cause:
+                self.connections.drop(descriptor, cause, then)
+        return now if self.hand.behind(now) else self.next_tick(now)
+
+    def stretch(self) -> int:
+        """Marks of the dial that hold about a chunk of connections."""
+        return min(CHUNK * self.hand.marks // max(self.connections.established, 1) + 1, MOST_MARKS)
+
+    def next_tick(self, now: float) -> float:
+        """Shards tick at different moments, lest all beat at once."""
+        often = BURST * self.wanted.interval / max(self.connections.established, 1)
+        tick = max(min(often, LONGEST_TICK, self.wanted.interval / TICKS_AN_INTERVAL), SHORTEST_TICK)
+        first = self.hand.start + self.shard * GOLDEN % 1 * tick
+        return first + (math.floor((now - first) / tick) + 1) * tick
+
+    def miss(self, descriptor: int) -> None:
+        """Its beat is unanswered, a whole interval after it was sent."""
+        if self.sent_at[descriptor] > 0:
+            self.missing += 1
+            self.sent_at[descriptor] *= -1
+
+    # -- hearing
+
+    def opened(self, descriptor: int, now: float) -> None:
+        """Its first beat comes with the hand, within an interval."""
+
+    def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
+        """All of them at once where all are what was expected, in time; otherwise one by one."""
+        times = [self.sent_at[descriptor] for descriptor in descriptors]
+        expected = map(self.pack, repeat(KIND), times, descriptors, repeat(self.shard), repeat(self.filler))
+        if not self.echoes or self.partial or min(times) <= NONE_UNDER_WAY or list(expected) != said:
+            for descriptor, data in zip(descriptors, said, strict=True):
+                self.heard(descriptor, data, now)
+            return
+        took = [now - sent_at for sent_at in times]
+        self.answered += len(took)
+        self.rtt.all_took(descriptors, took)
+        if max(took) > self.late_after:
+            self.late += sum(each > self.late_after for each in took)
+        for descriptor in descriptors:
+            self.sent_at[descriptor] = NONE_UNDER_WAY
+
+    def heard(self, descriptor: int, data: bytes, now: float) -> None:
+        if self.sent_at[descriptor] == NONE_UNDER_WAY:
+            self.unasked(len(data))
+        else:
+            self.compare(descriptor, self.partial.pop(descriptor, b"") + data, now)
+
+    def compare(self, descriptor: int, data: bytes, now: float) -> None:
+        """An answer, which may be torn, too long, late, or not the one expected."""
+        sent_at = self.sent_at[descriptor]
+        expected = self.expected(descriptor, abs(sent_at))
+        if len(data) < len(expected) and expected.startswith(data):
+            self.partial[descriptor] = data
+            return
+        took = now - abs(sent_at)
+        self.sent_at[descriptor] = NONE_UNDER_WAY
+        if sent_at < 0:
+            self.recovered += 1
+        else:
+            self.answered += 1
+            self.late += took > self.late_after
+        if data.startswith(expected):
+            self.rtt.took(descriptor, took)
+        else:
+            self.wrong += 1
+        self.unasked(max(len(data) - len(expected), 0))
+
+    def expected(self, descriptor: int, sent_at: float) -> bytes:
+        """How the answer must begin."""
+        if self.echoes:
+            return self.pack(KIND, sent_at, descriptor, self.shard, self.filler)
+        return self.wanted.send if self.wanted.expect is Expect.ECHO else self.wanted.prefix
+
+    def unasked(self, count: int) -> None:
+        if self.wanted.expect is Expect.ECHO:
+            self.unasked_bytes += count
+
+    def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
+        if self.sent_at[descriptor] > 0:
+            self.cut_off += 1
+        self.sent_at[descriptor] = NONE_UNDER_WAY
+        self.partial.pop(descriptor, None)
+
+    # -- telling
+
+    @property
+    def under_way(self) -> int:
+        return 0 if self.wanted.expect is Expect.NONE else heartbeat.under_way(self.counts())
+
+    def counts(self) -> dict[str, int]:
+        return {
+            heartbeat.SENT: self.sent,
+            heartbeat.ANSWERED: self.answered,
+            heartbeat.LATE: self.late,
+            heartbeat.MISSING: self.missing,
+            heartbeat.RECOVERED: self.recovered,
+            heartbeat.WRONG: self.wrong,
+            heartbeat.CUT_OFF: self.cut_off,
+            heartbeat.UNASKED_BYTES: self.unasked_bytes,
+        }

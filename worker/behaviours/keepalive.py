@@ -1,0 +1,72 @@
+"""TCP keepalive, each connection's at a phase of its own.
+
+The kernel starts the timer when the option is set, so it is set when the hand comes past for the first time (``c1m.traffic.phase_sweep``):
+once an interval for each, spread over the interval, however quickly the connections were opened. Lumps remain that nothing
+here can spread: a timer of more than 16 s fires on a grid of 2 s, from 131 s on of 16 s (kernel/time/timer.c at HZ=250).
+"""
+
+from __future__ import annotations
+
+import math
+from _socket import (
+    IPPROTO_TCP,
+    SO_KEEPALIVE,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
+    socket,
+)
+from collections.abc import Iterable
+
+from c1m.traffic.phase_sweep import Hand
+from c1m.worker.sockets.connections import ESTABLISHED, Connections
+
+TICK_SECONDS = 0.1
+MOST_MARKS = 4096  # of the hand's in one go: some ms where each one is set
+UNANSWERED = 4  # probes, a quarter of the interval apart, until the kernel gives a connection up (ETIMEDOUT)
+
+
+class Keepalive:
+    """A behaviour of connections, from ``start`` on (monotonic seconds), that costs a byte each."""
+
+    def __init__(self, seconds: int, connections: Connections, start: float) -> None:
+        self.seconds = seconds
+        self.connections = connections
+        self.hand = Hand(len(connections.state), seconds, start)
+        self.armed = bytearray(len(connections.state))
+        self.count = 0  # of those that are open
+
+    def act(self, now: float) -> float:
+        if self.count == self.connections.established:
+            return math.inf
+        passed = self.hand.advance(now, MOST_MARKS)
+        found = [slot for slot in passed if self.connections.state[slot] == ESTABLISHED and not self.armed[slot]]
+        keep_alive(self.connections.family, found, seconds=self.seconds)
+        for descriptor in found:
+            self.armed[descriptor] = True
+        self.count += len(found)
+        return now if self.hand.behind(now) else now + TICK_SECONDS
+
+    def opened(self, descriptor: int, now: float) -> None:
+        """Its timer starts when the hand comes past, within an interval."""
+
+    def heard(self, descriptor: int, data: bytes, now: float) -> None:
+        """Nobody hears of keepalive probes but the kernels."""
+
+    def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
+        self.count -= self.armed[descriptor]
+        self.armed[descriptor] = False
+
+
+def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int, unanswered: int = UNANSWERED) -> None:
+    """Every so many seconds; 0 is never. After so many that are ``unanswered`` it is given up. 4 us each."""
+    for descriptor in descriptors:
+        handle = socket(family, SOCK_STREAM, 0, descriptor)
+        if seconds:
+            handle.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, seconds)
+            handle.setsockopt(IPPROTO_TCP, TCP_KEEPINTVL, -(-seconds // UNANSWERED))
+            handle.setsockopt(IPPROTO_TCP, TCP_KEEPCNT, unanswered)
+        handle.setsockopt(SOL_SOCKET, SO_KEEPALIVE, bool(seconds))
+        handle.detach()

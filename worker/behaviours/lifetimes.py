@@ -1,0 +1,48 @@
+"""Lifetimes: each connection is closed when its time is over, and another one comes in its place after the downtime."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from c1m.traffic.distribution import Distribution
+
+from .seats import Seats
+from .timer_wheel import TICK_SECONDS, Wheel
+
+CHUNK = 64  # closed between two looks at the epoll
+TOGETHER = 4  # that may end in one tick: more are no stream any more, fewer wake a shard for nothing
+MOST_TICKS = 64  # in a mean lifetime at least, so that a tick is no part of it that matters
+
+
+class Lifetimes:
+    """A deadline for each connection, from when it was established; eight bytes of it. Seconds are the run's."""
+
+    def __init__(self, seats: Seats, lifetime: Distribution, downtime: Distribution, share: int, chance: Random) -> None:
+        """``share``: connections of the shard."""
+        self.seats = seats
+        self.lifetime = lifetime
+        self.downtime = downtime
+        self.chance = chance
+        tick = tick_for(lifetime.mean, share)
+        self.wheel = Wheel(len(seats.connections.state), tick_seconds=tick)
+        self.phase = chance.random() * tick  # shards do not close at the same instants
+        self.replaced = 0
+
+    def opened(self, descriptor: int, now: float) -> None:
+        self.wheel.set(descriptor, now + self.phase + self.lifetime.draw(self.chance))
+
+    def gone(self, descriptor: int) -> None:
+        self.wheel.cancel(descriptor)
+
+    def act(self, now: float) -> float:
+        for descriptor in self.wheel.due(now + self.phase, CHUNK):
+            self.seats.vacate(descriptor, now + self.downtime.draw(self.chance), now)
+            self.replaced += 1
+        return self.wheel.next() - self.phase
+
+
+def tick_for(mean: float, share: int) -> float:
+    """A power of two of seconds, at most one: shards with long lifetimes sleep longer."""
+    wanted = min(TOGETHER * mean / max(share, 1), mean / MOST_TICKS, 1.0)
+    return max(2.0 ** math.floor(math.log2(wanted)), TICK_SECONDS)

@@ -1,0 +1,69 @@
+"""What a target pushes: counted and compared, message by message, and heartbeats' answers told apart from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from c1m.traffic import push
+from c1m.traffic.push import KIND, MESSAGE
+
+from .heartbeat import KIND as BEAT
+from .heartbeat import Heartbeats
+
+
+class Pushes:
+    """A behaviour of connections. The target writes its messages and its echoes whole, one after another."""
+
+    def __init__(self, heartbeats: Heartbeats | None) -> None:
+        """``heartbeats`` is who gets the echoes."""
+        self.heartbeats = heartbeats
+        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of a message; empty but for torn ones
+        self.received = self.wrong_bytes = 0
+
+    def act(self, now: float) -> float:
+        return self.heartbeats.act(now) if self.heartbeats else math.inf
+
+    def opened(self, descriptor: int, now: float) -> None:
+        """The target begins within an interval of its own."""
+
+    def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
+        if not self.partial and all(data == MESSAGE for data in said):
+            self.received += len(said)
+            return
+        for descriptor, data in zip(descriptors, said, strict=True):
+            self.heard(descriptor, data, now)
+
+    def heard(self, descriptor: int, data: bytes, now: float) -> None:
+        data = self.partial.pop(descriptor, b"") + data
+        while data:
+            message = data[: self.length(data)]
+            if len(message) < self.length(data):
+                self.partial[descriptor] = data
+                return
+            self.take(descriptor, message, now)
+            data = data[len(message) :]
+
+    def length(self, data: bytes) -> int:
+        """Of the message that begins so."""
+        if data.startswith(KIND):
+            return len(MESSAGE)
+        if data.startswith(BEAT) and self.heartbeats:
+            return self.heartbeats.wanted.payload
+        return len(data)
+
+    def take(self, descriptor: int, message: bytes, now: float) -> None:
+        if message == MESSAGE:
+            self.received += 1
+        elif message.startswith(BEAT) and self.heartbeats:
+            self.heartbeats.heard(descriptor, message, now)
+        else:
+            self.wrong_bytes += len(message)
+
+    def gone(self, descriptor: int, now: float) -> None:
+        self.partial.pop(descriptor, None)
+        if self.heartbeats:
+            self.heartbeats.gone(descriptor, now)
+
+    def counts(self) -> dict[str, int]:
+        return {push.RECEIVED: self.received, push.WRONG_BYTES: self.wrong_bytes}

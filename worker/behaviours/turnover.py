@@ -1,0 +1,105 @@
+"""Succession: connections that end while the run goes on, and others that come in their place.
+
+One behaviour of a shard's connections for all that makes seats change hands: lifetimes, storms, and drops that are opened
+again. It is told the time on the monotonic clock, and works with seconds from the start of the run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+from c1m.measure.tally import Tally
+from c1m.traffic.turnover import Turnover
+from c1m.worker.sockets.opener import Opener
+from c1m.worker.sockets.route_rotation import Itinerary
+
+from .lifetimes import Lifetimes
+from .seats import ARRIVED, TRIES, Seats
+from .storms import Storms
+
+CHUNK = 64  # successors opened between two looks at the epoll
+
+
+class Succession:
+    def __init__(
+        self,
+        wanted: Turnover,
+        opener: Opener,
+        itinerary: Itinerary,
+        start: float,
+        chance: Random,
+        *,
+        reset: bool,
+        most_in_flight: int,
+    ) -> None:
+        """``start`` is the run's, on the monotonic clock. The rest is for ``Seats``."""
+        self.connections = opener.connections
+        self.backoff = wanted.backoff
+        self.start = start
+        self.most_in_flight = most_in_flight
+        self.seats = Seats(opener, itinerary, wanted.backoff, chance, reset=reset)
+        self.lifetimes: Lifetimes | None = None
+        if wanted.lifetime:
+            share = sum(leg.route.count for leg in itinerary.legs)
+            self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, share, chance)
+        self.storms = Storms(self.seats, wanted.storms, start, chance)
+        self.calm = False  # nothing changes hands any more
+
+    def opened(self, descriptor: int, now: float) -> None:
+        elapsed = now - self.start
+        errand = self.seats.settle(descriptor)
+        self.storms.returned(errand, elapsed, now - self.connections.called[descriptor])
+        if self.lifetimes:
+            self.lifetimes.opened(descriptor, elapsed)
+
+    def heard(self, descriptor: int, data: bytes, now: float) -> None:
+        """What a server says keeps nobody alive here."""
+
+    def gone(self, descriptor: int, now: float) -> None:
+        """Who lived for longer than any wait begins anew with those."""
+        if self.lifetimes:
+            self.lifetimes.gone(descriptor)
+        if self.backoff and now - self.connections.called[descriptor] > self.backoff.cap:
+            self.connections.errand[descriptor] &= ~TRIES
+
+    def take_lost(self, elapsed: float) -> None:
+        """Those who were dropped, or did not arrive, are tried again; without a backoff they are the shard's to reclaim."""
+        lost = self.connections.lost
+        while lost and self.backoff:
+            place = lost.popleft()
+            dropped = place[2] & ARRIVED and not self.calm
+            self.seats.lose(place, elapsed, self.storms.dropped(elapsed) if dropped else 0)
+
+    def forgo(self, count: int) -> None:
+        """Give up so many seats: the schedule has fallen."""
+        for errand in self.seats.forgo(count):
+            self.storms.forgone(errand)
+
+    def add_to(self, tally: Tally) -> Tally:
+        """What a tally of the connections does not know."""
+        seats = self.seats
+        return replace(
+            tally,
+            replaced=self.lifetimes.replaced if self.lifetimes else 0,
+            reopened=seats.reopened,
+            away=len(seats.away) + len(seats.back),
+            waiting=len(seats.waiting),
+        )
+
+    def act(self, now: float) -> float:
+        """Storms first: who leaves in one is not replaced before it. Successors last: some are due at once."""
+        elapsed = now - self.start
+        self.take_lost(elapsed)
+        if self.calm:
+            return math.inf
+        following = [self.storms.act(elapsed)]
+        if self.lifetimes:
+            following.append(self.lifetimes.act(elapsed))
+        room = self.most_in_flight - self.connections.in_flight
+        self.seats.welcome(elapsed, min(room, CHUNK))
+        self.take_lost(elapsed)  # those that failed at once
+        if self.seats.back and self.connections.in_flight < self.most_in_flight:
+            return now
+        return self.start + min(*following, self.seats.next())

@@ -1,0 +1,32 @@
+"""The guard of the host's memory: a run stops opening before there is none left."""
+
+from __future__ import annotations
+
+import trio
+
+from c1m.kernel import memory
+from c1m.measure.phase import Phase
+from c1m.node.node_run import Engagement
+from c1m.text.units import format_bytes
+
+GUARD_SECONDS = 0.25  # between two looks
+# Below this much free memory a host is no longer a place for experiments: opening stops.
+FLOOR_BYTES = 256 * 1024 * 1024
+FLOOR_SHARE = 0.02
+
+
+async def guard(engagement: Engagement) -> None:
+    """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
+    state = memory.read_memory()
+    floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
+    while engagement.phase < Phase.CLOSING and not engagement.over.is_set():
+        left = memory.available_bytes()
+        if left is not None and left < floor and engagement.phase <= Phase.OPENING:
+            engagement.halted = (
+                f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
+                f"ask for fewer connections, or add memory"
+            )
+            await engagement.crew.order({"halt": True})
+            engagement.touch()
+            return
+        await trio.sleep(GUARD_SECONDS)

@@ -1,0 +1,298 @@
+"""A worker's control process: what it can do, and the run that its shards are on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import trio
+
+from c1m.errors import RefusedError
+from c1m.kernel.host import read_host
+from c1m.measure.phase import Close
+from c1m.measure.sample import Host, Inspection
+from c1m.net.addresses import AddressBlock, AddressPool, Interface
+from c1m.net.ports import PortRanges, client_ports
+from c1m.node.node import Control
+from c1m.node.node_run import ASKED, UNPREPARED
+from c1m.processes import link
+from c1m.processes.child import Child, Recruit
+from c1m.processes.threads import in_thread
+from c1m.processes.zygote_client import Zygote
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.schedule import Arrival, Revision, Stage
+from c1m.schedule.shapes import MOST_STAGES
+from c1m.wire import bounds
+from c1m.worker.shard.assignment import ShardAssignment, schedule_to_message
+from c1m.worker.shard.regulator import CLOSE_CHUNK
+
+from . import sources
+from .allow_list import Allowances, refusal
+from .kernel_count import are_closing, destinations_of, established
+from .memory_guard import guard
+from .preconditions import check_goes_on, check_retarget, check_start
+from .quotas import Ceilings, bits_of
+from .target_proof import unproved
+
+START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
+DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
+PROBE_SECONDS = 20.0  # for all shards to have probed
+QUIET_SECONDS = 5.0  # for all shards to have had their last answers
+FREE_SECONDS = 2.0  # for peers to answer the FINs of a shard that died ...
+LOOK_SECONDS = 0.02  # ... between two looks whether they have
+DESCRIPTORS_EACH = 1  # of a shard: the link to it
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    host: Host
+    sources: AddressPool
+    ports: PortRanges
+    busy_with: str
+    run_id: str  # of the run that can be given another schedule; empty: none
+    elapsed_ns: int  # since its start
+    revision: Revision | None  # that it follows
+    sources_on_link: int  # with a destination
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A run as this node is to do it."""
+
+    run_id: str
+    following: Following
+    shards: Sequence[ShardAssignment]
+    lease_seconds: float
+    nonce: bytes  # that the run's c1m-target knows, too; empty: there is none
+    operator: str = ""  # whose run it is; empty: unknown
+    push_rate: float = 0.0  # messages a second that the target sends to each connection
+
+
+class WorkerNode(Control):
+    """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination.
+
+    ``allowances``: servers that the operator lets it load; ``ceilings``: how far.
+    """
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        nursery: trio.Nursery,
+        wanted_sources: Sequence[AddressBlock | Interface],
+        wanted_ports: PortRanges | None,
+        allowances: Allowances,
+        ceilings: Ceilings,
+        *,
+        tunable: bool = False,
+    ) -> None:
+        super().__init__(zygote, nursery, tunable=tunable)
+        self.wanted_sources = wanted_sources
+        self.wanted_ports = wanted_ports
+        self.allowances = allowances
+        self.ceilings = ceilings
+        self.preparation: Preparation | None = None  # of the newest run
+        self.shards: Sequence[ShardAssignment] = ()  # of that run, those that joined it included
+
+    async def describe(self, destinations: Iterable[str]) -> Description:
+        run = self.engagement if self.engagement and not self.engagement.stopping else None
+        toward = tuple(destinations)
+        pool, host = self.sources(toward), self.host()
+        return Description(
+            replace(host, limits={**host.limits, **self.ceilings.to_limits()}),
+            pool,
+            self.client_ports(),
+            self.busy_with(),
+            run.run_id if run else "",
+            run.elapsed_ns if run else 0,
+            run.following.revision if run and run.following else None,
+            sources.on_link(pool, toward),
+        )
+
+    def sources(self, destinations: Sequence[str]) -> AddressPool:
+        """Of the destinations' family. Raises C1mError for an address that is not this machine's."""
+        version = 6 if any(":" in destination for destination in destinations) else 4
+        if not self.wanted_sources:
+            return sources.toward(destinations[0]) if destinations else AddressPool()
+        pool = sources.resolve(self.wanted_sources).of_version(version)
+        if not pool.size:
+            raise RefusedError(f"has no IPv{version} source address toward {destinations[0]}; name some with --source")
+        sources.check_local(pool)
+        return pool
+
+    def client_ports(self) -> PortRanges:
+        if self.wanted_ports is not None:
+            return self.wanted_ports
+        facts = read_host()
+        return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, facts.reserved_ports or PortRanges())
+
+    async def prepare(self, preparation: Preparation) -> None:
+        """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        if self.preparation == preparation and (run := self.on(preparation.run_id)):
+            await run.prepared()
+            return
+        self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
+        for shard in preparation.shards[:1]:
+            sources.check_local(shard.space.sources)
+            bits = bits_of(preparation.following, shard, preparation.push_rate)
+            self.ceilings.check(preparation.following, shard.turnover, bits)
+        closing = closing_order(Close.RESET, self.close_rate(Close.RESET, 0, preparation.shards), len(preparation.shards))
+        engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
+        self.preparation, self.shards = preparation, preparation.shards
+        engagement.following, engagement.heirs = preparation.following, self
+        try:
+            await self.check_allowed(preparation.shards, preparation.nonce)
+            await engagement.crew.hire([recruit(shard) for shard in preparation.shards])
+            await engagement.all_ready()
+        except BaseException:
+            await engagement.stop(engagement.closing, UNPREPARED)
+            raise
+
+    async def start(self, run_id: str) -> None:
+        engagement = await self.find(run_id)
+        async with engagement.turning:
+            check_start(engagement)
+            if engagement.start:
+                return  # whoever did not hear the answer asks again
+            engagement.start = time.monotonic() + START_DELAY_SECONDS
+            await engagement.crew.order({"start": engagement.start})
+        self.nursery.start_soon(guard, engagement)
+
+    async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
+        """Follow other stages from ``at_ns`` on; the version of the schedule that they make.
+
+        Raises RefusedError where the run was not planned for that.
+        """
+        engagement = await self.find(run_id)
+        async with engagement.turning:
+            following = engagement.following
+            assert following
+            check_retarget(engagement, following, max(stage.total for stage in stages))
+            kept = following.revision.schedule.kept(at_ns)
+            following = following.retargeted(at_ns, stages)
+            self.ceilings.check_rate(following, following.revision.schedule)
+            push_rate = (await self.preparation_of(run_id)).push_rate
+            self.ceilings.check_bandwidth(bits_of(following, self.shards[0], push_rate))
+            bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
+            engagement.following = following
+            await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
+        engagement.touch()
+        return following.revision.version
+
+    async def preparation_of(self, run_id: str) -> Preparation:
+        """Raises RefusedError when the node knows no such run, or does not know yet whether it can do it."""
+        await self.find(run_id)
+        if self.preparation is None or self.preparation.run_id != run_id:
+            raise RefusedError(f"run {run_id} is still being prepared; try again once it has started")
+        return self.preparation
+
+    async def reinforce(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
+        """More shards for a run that goes on, with arcs that none of its shards has; as if they had been there from the start.
+        Those that it has been given already it has: whoever did not hear the answer asks again.
+
+        Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
+        """
+        engagement = await self.find(run_id)
+        async with engagement.turning:
+            if {(shard.share, shard.routes) for shard in shards} <= {(shard.share, shard.routes) for shard in self.shards}:
+                return
+            check_goes_on(engagement)
+            self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
+            assert engagement.following
+            following = engagement.following.joined_by(shard.share for shard in shards)
+            preparation = await self.preparation_of(run_id)
+            self.ceilings.check(following, shards[0].turnover, bits_of(following, shards[0], preparation.push_rate))
+            await self.check_allowed(shards, preparation.nonce, self.shards)
+            check_goes_on(engagement)
+            numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
+            await engagement.join([recruit(as_of_now(shard, following)) for shard in numbered])
+            self.shards = (*self.shards, *numbered)
+            engagement.following = following
+        engagement.touch()
+
+    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+        """With the 4-tuples of the dead, as soon as the kernel has them back: one wait for all whom one process carried."""
+        with trio.move_on_after(FREE_SECONDS):
+            while await in_thread(are_closing, self.shards):
+                await trio.sleep(LOOK_SECONDS)
+        assert self.engagement
+        assert self.engagement.following
+        following = self.engagement.following
+        return [recruit(as_of_now(self.shards[child.index], following)) for child in dead]
+
+    def forsake(self, child: Child) -> None:
+        """Its share stays lost; there is nothing else to give up."""
+
+    def count(self) -> Inspection:
+        return Inspection(established=established(self.shards))
+
+    async def quiet(self, run_id: str) -> None:
+        """Connections are held, and send nothing more; wait for what is under way, not for ever."""
+        engagement = await self.find(run_id)
+        engagement.settling = True
+        await engagement.crew.order({"quiet": True})
+        with trio.move_on_after(QUIET_SECONDS):
+            while not all(child.quiet for child in engagement.crew.alive):
+                await engagement.changed.wait()
+
+    async def probe(self, run_id: str, most: int) -> tuple[int, int]:
+        """Ask about up to ``most`` connections: how many peers answered, and how many of those are ghosts."""
+        engagement = await self.find(run_id)
+        children = engagement.crew.alive
+        if not children:
+            raise RefusedError(f"run {engagement.run_id} has no process left to probe from")
+        for child in children:
+            child.probed = None
+            await child.send({"probe": -(-most // len(children))})
+        with trio.move_on_after(PROBE_SECONDS):
+            while any(child.probed is None for child in children if not child.gone.is_set()):
+                await engagement.changed.wait()
+        answers = [child.probed for child in children if child.probed]
+        return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
+
+    async def check_allowed(
+        self, shards: Sequence[ShardAssignment], nonce: bytes, allowed: Sequence[ShardAssignment] = ()
+    ) -> None:
+        """Raises RefusedError for a server that may not be loaded from here, and is no c1m-target of the run.
+
+        What the shards of ``allowed`` connect to has been asked already.
+        """
+        destinations = sorted(destinations_of(shards) - destinations_of(allowed))
+        slow = any(shard.slow for shard in shards)
+        beyond = await trio.to_thread.run_sync(partial(self.allowances.beyond, destinations, slow=slow))
+        if not beyond:
+            return
+        instead = await unproved(beyond, shards[0].space.sources.at(0), nonce) if nonce else dict.fromkeys(beyond, "")
+        for destination, what in instead.items():
+            raise RefusedError(refusal(destination, what, slow=slow))
+
+    async def calm(self, run_id: str) -> None:
+        """Replace nothing from here on; samples tell when nothing is in flight any more."""
+        engagement = await self.find(run_id)
+        engagement.settling = True
+        await engagement.crew.order({"calm": True})
+
+    async def stop(self, run_id: str, close: Close, rate: float) -> None:
+        engagement = await self.find(run_id)
+        rate = self.close_rate(close, rate, self.shards)
+        await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)), ASKED)
+
+    def close_rate(self, close: Close, wanted: float, shards: Sequence[ShardAssignment]) -> float:
+        version = next((shard.space.sources.version for shard in shards), None)
+        return self.ceilings.close_rate(wanted, reset=close is Close.RESET, version=version or 4)
+
+
+def recruit(shard: ShardAssignment) -> Recruit:
+    return Recruit(f"shard {shard.index}", shard.to_message())
+
+
+def as_of_now(shard: ShardAssignment, following: Following) -> ShardAssignment:
+    """By the schedule that is followed now."""
+    return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
+
+
+def closing_order(close: Close, rate: float, shards: int) -> link.Message:
+    """``rate`` is the node's, in connections a second; 0 is as fast as it goes."""
+    seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
+    return {"close": "rst" if close is Close.RESET else "fin", "seconds_a_chunk": seconds}

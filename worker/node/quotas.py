@@ -1,0 +1,140 @@
+"""What the operator of a worker allows it to do at most, whatever it is told. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from c1m.errors import RefusedError
+from c1m.limits.limit import NO_LIMIT
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.schedule import Arrival, Schedule
+from c1m.text.units import format_bits
+from c1m.traffic.bandwidth import Talk, bits_each, close_rate, per_second, rising
+from c1m.traffic.turnover import Turnover
+from c1m.worker.shard.assignment import ShardAssignment
+
+T = TypeVar("T", int, float)
+
+
+def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser of a ceiling: below one, no run could do anything there."""
+
+    def parsed(text: str) -> T:
+        if (most := parse(text)) < 1:
+            raise ValueError(f"{text!r} is less than 1, and lets no run open anything here; give 1 or more, or leave it out")
+        return most
+
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """None: there is none. ``rate`` is in connections a second, as a schedule has them due; ``bandwidth`` in bits a second, as
+    ``c1m.traffic.bandwidth`` counts what is sent."""
+
+    connections: int | None = None
+    rate: float | None = None
+    bandwidth: float | None = None
+
+    def to_limits(self) -> dict[str, int]:
+        """As Host.limits has them, for the planner to keep within."""
+        return {
+            "most_connections": NO_LIMIT if self.connections is None else self.connections,
+            "most_rate": NO_LIMIT if self.rate is None else int(self.rate),
+            "most_bandwidth": NO_LIMIT if self.bandwidth is None else int(self.bandwidth),
+        }
+
+    def check(self, following: Following, turnover: Turnover | None, bits: float) -> None:
+        """Raises RefusedError for a run that is to go beyond. ``bits``: what the node sends a second, as ``bits_of`` has it."""
+        self.check_size(following.size)
+        self.check_openings(following, turnover)
+        self.check_bandwidth(bits)
+
+    def check_size(self, size: int) -> None:
+        if self.connections is not None and size > self.connections:
+            raise RefusedError(
+                f"is to open {size:,} connections, and may open {self.connections:,} (--most-connections); ask for fewer, or "
+                f"add workers"
+            )
+
+    def check_openings(self, following: Following, turnover: Turnover | None) -> None:
+        if self.rate is None:
+            return
+        if following.arrival is Arrival.RUSH:
+            raise RefusedError(
+                f"may open {self.rate:,.0f} connections a second (--most-rate), and the run opens as fast as it can; give it "
+                f"--rate or --ramp"
+            )
+        self.check_rate(following, following.revision.schedule)
+        self.check_turnover(following.size, turnover)
+
+    def check_rate(self, following: Following, schedule: Schedule) -> None:
+        """Raises RefusedError for a schedule that is too steep."""
+        wanted = rising(schedule) * following.size / following.peak
+        if self.rate is not None and math.isinf(wanted):
+            raise RefusedError(
+                f"is to open connections at once, and may open {self.rate:,.0f} a second (--most-rate); give it time, such as "
+                f"--within 30s or a stage with @30s"
+            )
+        if self.rate is not None and wanted > self.rate:
+            raise RefusedError(
+                f"is to open {wanted:,.0f} connections a second at times, and may open {self.rate:,.0f} (--most-rate); open "
+                f"more slowly, or add workers"
+            )
+
+    def check_turnover(self, size: int, turnover: Turnover | None) -> None:
+        """What comes in place of others has to keep within, too, on the average."""
+        if turnover is None or self.rate is None:
+            return
+        if turnover.backoff:
+            raise RefusedError(
+                f"may open {self.rate:,.0f} connections a second (--most-rate), and how often --reopen tries nobody can say "
+                f"before; leave it out"
+            )
+        returns = [per_second(size * storm.share, storm.return_seconds) for storm in turnover.storms]
+        lives = turnover.lifetime.mean + turnover.downtime.mean if turnover.lifetime else math.inf
+        wanted = max([size / lives, *returns])
+        if wanted > self.rate:
+            raise RefusedError(
+                f"is to replace {wanted:,.0f} connections a second at times, and may open {self.rate:,.0f} (--most-rate); "
+                f"give them longer lifetimes, or storms a longer return"
+            )
+
+    def check_bandwidth(self, bits: float) -> None:
+        """Raises RefusedError for so many bits a second, if they are too many, and for infinitely many."""
+        if self.bandwidth is None or bits <= self.bandwidth or math.isclose(bits, self.bandwidth):  # plans fill it to the brim
+            return
+        most = f"may send {format_bits(self.bandwidth)} (--most-bandwidth)"
+        if math.isinf(bits):
+            raise RefusedError(
+                f"{most}, and nobody can say before what a run sends that opens as fast as it can, or tries again (--reopen); "
+                f"give it --rate or --ramp, a storm a return, and leave --reopen out"
+            )
+        raise RefusedError(
+            f"is to send {format_bits(bits)} at times, and {most}; let connections speak more seldom (--heartbeat), open more "
+            f"slowly, or add workers"
+        )
+
+    def close_rate(self, wanted: float, *, reset: bool, version: int) -> float:
+        """Connections a second that may be closed where so many are wanted; 0 is as fast as it goes.
+
+        One a second at least: a run has to end.
+        """
+        if self.bandwidth is None:
+            return wanted
+        return min(wanted or math.inf, max(close_rate(self.bandwidth, reset=reset, version=version), 1.0))
+
+
+def bits_of(following: Following, like: ShardAssignment, push_rate: float) -> float:
+    """That the node sends a second at its worst moment; infinite where nobody can say.
+
+    ``push_rate``: messages a second that the run's target sends to each connection.
+    """
+    if following.arrival is Arrival.RUSH:
+        return math.inf
+    talk = Talk(like.heartbeat, like.slow, like.keepalive, push_rate)
+    schedule, version = following.revision.schedule, like.space.sources.version or 4
+    return following.size * bits_each(schedule, following.peak, like.turnover, talk, reset=like.reset, version=version)

@@ -1,0 +1,186 @@
+"""What is asked of a worker: messages into values. Whoever sends them may be anybody, so nothing in them is taken for granted.
+
+All raise UsageError for a request that makes no sense, and RefusedError for one that is too large for this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import resource
+from collections.abc import Sequence
+from dataclasses import replace
+
+from c1m.errors import RefusedError, UsageError
+from c1m.measure.phase import Close, CloseOrder
+from c1m.net.tuples import Route, TupleSpace
+from c1m.processes.descriptors import RESERVE
+from c1m.schedule.node_schedule import Following
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
+from c1m.traffic.proof import nonce_of
+from c1m.v1 import worker_pb2 as pb
+from c1m.wire import bounds
+from c1m.wire import messages as wire
+from c1m.wire.routes import pool_from_wire, ports_from_wire, route_from_wire
+from c1m.wire.schedule import stages_from_wire
+from c1m.wire.turnover import turnover_from_wire
+from c1m.worker.shard.assignment import ShardAssignment
+
+from .node import Preparation
+
+# An open loop's shard does what is due in ticks: short ones, for smoothness, and longer ones where many shards share the
+# processors, lest they spend their time waking. Below 2 ms epoll_wait, which counts whole ones, would blur them anyway.
+SHORTEST_TICK_SECONDS = 0.002
+LONGEST_TICK_SECONDS = 0.01
+WAKES_A_SECOND = 5000  # of all shards of a node together
+
+POINT_BITS = 64  # of a shard's seed: below the run's is where its arc begins
+
+SLOWEST_CLOSE = 1e-6  # connections a second; a run that closes takes no other order
+
+
+def destinations_of(request: pb.DescribeRequest) -> Sequence[str]:
+    bounds.at_most("destinations", request.destinations, bounds.MOST_DESTINATIONS)
+    for destination in request.destinations:
+        version_of(destination)
+    return tuple(request.destinations)
+
+
+def turn_of(request: pb.RetargetRequest) -> tuple[int, Sequence[Stage]]:
+    """When other stages begin, in nanoseconds, and the stages."""
+    bounds.within("a moment in seconds", request.at_ns / NANOSECONDS, 0, bounds.LONGEST_SECONDS)
+    return request.at_ns, stages_from_wire(request.stages)
+
+
+def closing_of(request: pb.StopRequest) -> tuple[Close, float]:
+    """How, and how many a second; 0: as fast as it goes."""
+    if request.rate:
+        bounds.within("a rate of closing", request.rate, SLOWEST_CLOSE, bounds.FASTEST_CLOSE)
+    return bounds.member(Close, request.close or Close.RESET), request.rate
+
+
+def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
+    """``operator``: whose run it is; empty: unknown."""
+    check_sizes(request)
+    space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
+    version = version_in(space)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    heartbeat = wire.heartbeat_from_wire(request.heartbeat) if request.HasField("heartbeat") else None
+    turnover = turnover_from_wire(request.turnover) if request.HasField("turnover") else None
+    slow = wire.slow_from_wire(request.slow) if request.HasField("slow") else None
+    following = following_of(request)
+    shards = [
+        ShardAssignment(
+            index=index,
+            space=space,
+            routes=tuple(route_within(space, version, route_from_wire(route)) for route in shard.routes),
+            share=share_within(soft, request.peak, shard),
+            schedule=following.revision.schedule,
+            rushes=following.arrival is Arrival.RUSH,
+            scattered=following.arrival is Arrival.POISSON,
+            oldest_first=bounds.member(CloseOrder, request.close_order or CloseOrder.OLDEST) is CloseOrder.OLDEST,
+            reset=bounds.member(Close, request.close or Close.RESET) is Close.RESET,
+            seed=request.seed << POINT_BITS | shard.first_point,
+            descriptors=soft,
+            most_in_flight=bounds.within("connects in flight", request.most_in_flight, 1, bounds.MOST_IN_FLIGHT),
+            connect_timeout=bounds.within(
+                "a timeout in seconds", request.connect_timeout_seconds, 0.001, bounds.LONGEST_SECONDS
+            ),
+            tick=tick(len(request.shards)),
+            heartbeat=heartbeat,
+            turnover=turnover,
+            slow=slow,
+            keepalive=bounds.within("a keepalive in seconds", request.keepalive_seconds, 0, bounds.LONGEST_KEEPALIVE_SECONDS),
+            pushed=request.pushed,
+        )
+        for index, shard in enumerate(request.shards)
+    ]
+    push_rate = bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES)
+    nonce = nonce_of(request.nonce)
+    return Preparation(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
+
+
+def reinforcement(request: pb.ReinforceRequest, run: Preparation) -> list[ShardAssignment]:
+    """More shards like those that the run has; which numbers they get, and what schedule they follow, is the node's to say."""
+    check_sizes(request)
+    like = run.shards[0]
+    version = version_in(like.space)
+    return [
+        replace(
+            like,
+            routes=tuple(route_within(like.space, version, route_from_wire(route)) for route in shard.routes),
+            share=share_within(like.descriptors, like.share.peak, shard),
+            seed=like.seed >> POINT_BITS << POINT_BITS | shard.first_point,
+        )
+        for shard in request.shards
+    ]
+
+
+def check_sizes(request: pb.PrepareRequest | pb.ReinforceRequest) -> None:
+    """Before anything is made of what is repeated. The number of shards is the node's to refuse."""
+    if not request.shards:
+        raise UsageError("a run without shards opens nothing; give at least one")
+    for shard in request.shards:
+        bounds.at_most("routes of a shard", shard.routes, bounds.MOST_ROUTES)
+
+
+def version_of(address: str) -> int:
+    """4 or 6. A name would have to be looked up, a scope is known to nobody."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        raise UsageError(f"{address[:100]!r} is not an address; send 10.0.0.5 or fd00::1") from None
+    if found.version == 6 and found.scope_id is not None:
+        raise UsageError(f"{address[:100]!r} has a scope, which c1m does not know; send a global or fd00::/8 address")
+    return found.version
+
+
+def version_in(space: TupleSpace) -> int | None:
+    try:
+        return space.sources.version
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def route_within(space: TupleSpace, version: int | None, route: Route) -> Route:
+    host, port = route.destination
+    if version_of(host) != version:
+        raise UsageError(f"{host} is not of the family of the sources, {space.sources}; give sources of its own")
+    bounds.within("a port", port, 1, 65_535)
+    if route.count > route.span or route.first + route.span > space.size:
+        raise UsageError(f"{route} does not lie within the {space.size:,} tuples of the request")
+    return route
+
+
+def following_of(request: pb.PrepareRequest) -> Following:
+    """The arcs of a node's shards lie side by side, and so the node's is one."""
+    schedule = Schedule(stages_from_wire(request.schedule.stages))
+    bounds.within("a peak of connections", request.peak, 1, bounds.MOST_CONNECTIONS)
+    if schedule.peak > request.peak:
+        raise UsageError(f"the schedule rises to {schedule.peak:,}, and its peak is said to be {request.peak:,}")
+    shares = [share_of(request.peak, shard) for shard in request.shards]
+    return Following(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
+
+
+def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Share:
+    """Of a process that may have so many descriptors."""
+    share = share_of(peak, shard)
+    if share.size > descriptors - RESERVE:
+        raise RefusedError(
+            f"a shard of {share.size:,} connections does not fit into a process, which may have {descriptors:,} "
+            f"descriptors here; send more shards, or raise the limit with ulimit -Hn"
+        )
+    return share
+
+
+def share_of(peak: int, shard: pb.ShardAssignment) -> Share:
+    """The shard's arc, which must be on the ring."""
+    share = Share(peak, shard.first_point, sum(route.count for route in shard.routes))
+    if share.first + share.size > peak:
+        raise UsageError(f"{share} does not lie on the ring")
+    return share
+
+
+def tick(shards: int) -> float:
+    """Seconds between two wakes of one of so many shards."""
+    return min(max(shards / WAKES_A_SECOND, SHORTEST_TICK_SECONDS), LONGEST_TICK_SECONDS)

@@ -1,0 +1,171 @@
+"""The regulator: what a shard has open, kept at what its schedule wants, and each connection at its place in the plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from random import Random
+
+from c1m.schedule.schedule import NANOSECONDS, Schedule
+from c1m.worker.behaviours.turnover import Succession
+from c1m.worker.sockets.opener import Opener
+from c1m.worker.sockets.reactor import Reactor
+from c1m.worker.sockets.route_rotation import Itinerary
+
+from .assignment import ShardAssignment
+from .leavers import AnyOf, Departures, Oldest
+from .pacer import Course, Edge, Rush, scattered, steady
+from .stage_times import Milestones
+
+CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
+
+
+class Regulator:
+    """Owns the course and the places; opens and closes when it is told to, a chunk at a time.
+
+    ``elapsed_ns`` are nanoseconds since the start of the run.
+    """
+
+    def __init__(self, assignment: ShardAssignment, opener: Opener, reactor: Reactor, chance: Random) -> None:
+        self.assignment = assignment
+        self.opener = opener
+        self.reactor = reactor
+        self.connections = opener.connections
+        self.chance = chance
+        self.itinerary = Itinerary(assignment.space, assignment.routes)
+        self.course = self.first_course()
+        self.milestones = Milestones(assignment.share, assignment.schedule)
+        self.departures: Departures = Oldest() if assignment.oldest_first else AnyOf(chance)
+        self.end_ns = 0 if assignment.rushes else assignment.schedule.end_ns
+        self.start = 0.0
+        self.succession: Succession | None = None
+
+    def begin(self, start: float, succession: Succession | None) -> None:
+        """``start`` is the run's, on the monotonic clock; ``succession``, if any, has seats that are the schedule's."""
+        self.start = start
+        self.succession = succession
+
+    def join(self, elapsed_ns: int, reached: Mapping[int, int]) -> None:
+        """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``Milestones``."""
+        schedule = self.assignment.schedule
+        if not self.assignment.rushes:
+            scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
+            self.course = Course(iter(())).turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
+        self.milestones.join(schedule, elapsed_ns, reached)
+
+    # -- what is, and what should be
+
+    @property
+    def empty(self) -> int:
+        """Seats that are the schedule's, and whose connection is away or waits for another try."""
+        return self.succession.seats.empty if self.succession else 0
+
+    @property
+    def surplus(self) -> int:
+        """Connections that are open, on the way or away beyond what the schedule wants."""
+        connections, course = self.connections, self.course
+        return connections.established + connections.in_flight + self.empty + course.waiting - course.scheduled
+
+    @property
+    def openable(self) -> int:
+        """Connections that are due, and for which there is room: in flight, and where others have to be closed before."""
+        room = self.assignment.most_in_flight - self.connections.in_flight
+        return min(self.course.waiting - max(self.surplus, 0), room)
+
+    def is_done(self, elapsed_ns: int) -> bool:
+        """Whether everything that the schedule asked for is."""
+        if elapsed_ns < self.end_ns or self.course.waiting or self.surplus > 0:
+            return False
+        return not self.connections.in_flight or (
+            self.succession is not None and not self.succession.seats.is_first_in_flight()
+        )
+
+    def note(self, elapsed_ns: int) -> None:
+        """The milestones that have been reached."""
+        if elapsed_ns >= self.milestones.next_ns:
+            self.milestones.look(elapsed_ns, *self.turns(), self.connections.established + self.empty)
+
+    def turns(self) -> tuple[int, int]:
+        """Openings and closings for the schedule's sake."""
+        connections = self.connections
+        if not self.succession:
+            return connections.opened, connections.closed
+        return connections.opened - self.succession.seats.arrived, connections.closed - self.succession.seats.vacated
+
+    # -- up
+
+    def open_chunk(self, chunk: int) -> None:
+        leg = self.itinerary.next_leg()
+        assert leg, "what the schedule wants has a place in the plan"
+        wanted = min(chunk, leg.wanted)
+        leg.wanted -= wanted
+        opened = self.opener.open(leg, wanted, self.due_times(wanted))
+        if opened < wanted:  # the tuples ran out: every other port of the route is somebody else's
+            self.opener.unplaced(leg, wanted - opened)
+
+    def due_times(self, count: int) -> Iterator[float]:
+        """Begin so many of those that wait; when each was due, on the monotonic clock."""
+        times = self.course.take(count)
+        if not self.course.paced:
+            return repeat(time.monotonic())
+        return (self.start + when / NANOSECONDS for when in times)
+
+    # -- down
+
+    def advance(self, elapsed_ns: int) -> None:
+        """Let the course go on to then, and close what has become too much."""
+        self.course.advance(elapsed_ns)
+        if self.surplus > 0:
+            self.close_surplus()
+        if self.connections.lost and not (self.succession and self.succession.backoff):
+            self.reclaim()
+
+    def close_surplus(self) -> None:
+        """What is in flight is closed when it has arrived."""
+        chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
+        for place in self.connections.close(chosen, reset=self.assignment.reset):
+            self.itinerary.give_back(place)
+        if self.succession and not self.connections.established:
+            self.succession.forgo(max(self.surplus, 0))
+
+    def reclaim(self) -> None:
+        """Places of connections that were lost, as far as the schedule does not count on them any more.
+
+        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another one.
+        """
+        lost = self.connections.lost
+        for _ in range(len(lost) + min(self.surplus, 0)):
+            self.itinerary.give_back(lost.popleft())
+
+    # -- the schedule
+
+    def first_course(self) -> Rush | Course:
+        if self.assignment.rushes:
+            return Rush(self.assignment.share.size)
+        return Course(self.edges(self.assignment.schedule))
+
+    def edges(self, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
+        if self.assignment.scattered:
+            return scattered(self.assignment.share, schedule, self.chance, since_ns)
+        return steady(self.assignment.share, schedule, since_ns)
+
+    def halt(self) -> None:
+        self.course.halt()
+        self.end_ns = 0
+
+    def retarget(self, schedule: Schedule, kept: int, elapsed_ns: int) -> None:
+        """Follow another schedule, of which the first ``kept`` stages are those of the one before."""
+        self.course.advance(elapsed_ns)
+        if not self.connections.paced:
+            self.begin_to_pace()
+        scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
+        self.course = self.course.turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
+        self.milestones.follow(schedule, kept)
+        self.end_ns = schedule.end_ns
+
+    def begin_to_pace(self) -> None:
+        """Which connection is of which leg was of no interest until now; the kernel knows where each one leads."""
+        numbers = self.itinerary.by_destination()
+        legs = ((descriptor, numbers[destination]) for descriptor, destination in self.reactor.destinations())
+        self.itinerary.recount(self.connections.begin_to_pace(legs))

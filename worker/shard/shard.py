@@ -1,0 +1,237 @@
+"""A shard: one descriptor table, and the loop that opens and keeps open its part of a node's assignment. trio, never gRPC.
+
+Three tasks: the driver's does everything that has to do with connections, the other two listen to the link and report.
+"""
+
+from __future__ import annotations
+
+import time
+from _socket import AF_INET, AF_INET6, socket
+from dataclasses import astuple, replace
+from random import Random
+
+import trio
+
+from c1m.measure.phase import Phase
+from c1m.measure.tally import Tally
+from c1m.processes import link
+from c1m.schedule.schedule import NANOSECONDS
+from c1m.worker.behaviours.ghost_probe import probe
+from c1m.worker.behaviours.heartbeat import Heartbeats
+from c1m.worker.behaviours.keepalive import Keepalive
+from c1m.worker.behaviours.push_check import Pushes
+from c1m.worker.behaviours.slow_sender import Trickle
+from c1m.worker.behaviours.turnover import Succession
+from c1m.worker.sockets.behaviour import Behaviour
+from c1m.worker.sockets.connections import Connections
+from c1m.worker.sockets.opener import Opener
+from c1m.worker.sockets.reactor import Reactor
+from c1m.worker.sockets.source_latencies import SourceLatencies
+
+from .assignment import ShardAssignment, schedule_from_message
+from .bell import Bell
+from .loop import Driver
+from .regulator import Regulator
+
+REPORT_SECONDS = 0.5
+SOURCES_SECONDS = 2.0  # between two reports of latencies by source, which may be 112 KiB of each kind
+LAST_ANSWERS_SECONDS = 2.0  # for which they are waited for,
+LOOK_SECONDS = 0.01  # ... between two looks whether they have come
+
+
+class Shard:
+    """Does what its link says, and tells how far it has come; dies, closing everything, when the link does."""
+
+    def __init__(self, control: socket, assignment: ShardAssignment) -> None:
+        control.setblocking(False)
+        self.control = control
+        self.assignment = assignment
+        family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
+        paced = not assignment.rushes or assignment.turnover is not None
+        self.chance = Random(assignment.seed)
+        self.connections = Connections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
+        self.connections.half_open = bool(assignment.slow and assignment.slow.half_open)
+        self.opener = Opener(self.connections)
+        reactor = Reactor(self.connections)
+        self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
+        self.bell = Bell()  # there is something to tell at once
+        self.driver = Driver(assignment, self.regulator, reactor, self.bell)
+        self.heartbeats: Heartbeats | None = None
+        self.succession: Succession | None = None
+        self.pushes: Pushes | None = None
+        self.answered = False  # quiet, and what behaviours had begun is over
+        self.told_sources: tuple[Phase, float] = (Phase.PREPARED, 0.0)  # in which phase latencies by source were told, and when
+        self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.report)
+            nursery.start_soon(self.driver.run)
+            await self.obey(nursery)
+            nursery.cancel_scope.cancel()
+        self.close_everything()
+
+    # -- obeying
+
+    async def obey(self, nursery: trio.Nursery) -> None:
+        """Until the control process is gone, also while everything is being closed, and that slowly."""
+        while True:
+            await trio.lowlevel.wait_readable(self.control)
+            order = link.receive(self.control)
+            if order is None:
+                return
+            if "start" in order:
+                self.begin(order["start"], order.get("joined"), order.get("reached"))
+            elif "halt" in order:
+                self.driver.halt()
+            elif "retarget" in order:
+                self.driver.retarget(schedule_from_message(order["retarget"]), order["kept"])
+            elif "calm" in order:
+                if self.succession:
+                    self.succession.calm = True
+                self.driver.wake()
+            elif "quiet" in order:
+                await self.quieten()
+            elif "probe" in order:
+                self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
+                self.bell.ring()
+            elif "close" in order:
+                nursery.start_soon(self.driver.close, order["close"] == "rst", order["seconds_a_chunk"])
+
+    def begin(self, start: float, joined: float | None = None, reached: dict[int, int] | None = None) -> None:
+        """Make what connections do besides being open, and let the driver go.
+
+        ``joined``: when the shard was told of a run that had started long before, and had ``reached`` those stages.
+        """
+        assignment, connections = self.assignment, self.connections
+        since = start if joined is None else joined
+        behaviours: list[Behaviour] = []
+        if assignment.heartbeat:
+            self.heartbeats = Heartbeats(
+                assignment.heartbeat, connections, assignment.index, since, sum(route.count for route in assignment.routes)
+            )
+        if assignment.pushed:
+            self.pushes = Pushes(self.heartbeats)
+            behaviours.append(self.pushes)
+        elif self.heartbeats:
+            behaviours.append(self.heartbeats)
+        if assignment.keepalive:
+            behaviours.append(Keepalive(assignment.keepalive, connections, since))
+        if assignment.slow and assignment.slow.interval:
+            behaviours.append(Trickle(assignment.slow, connections, since))
+        if assignment.turnover:
+            self.succession = Succession(
+                assignment.turnover,
+                self.opener,
+                self.regulator.itinerary,
+                start,
+                self.chance,
+                reset=assignment.reset,
+                most_in_flight=assignment.most_in_flight,
+            )
+            behaviours.append(self.succession)
+        connections.behave(tuple(behaviours))
+        self.regulator.begin(start, self.succession)
+        if joined is not None:
+            self.regulator.join(int((joined - start) * NANOSECONDS), reached or {})
+            if self.succession:
+                self.succession.storms.miss(joined - start)
+        self.driver.begin(start)
+
+    async def quieten(self) -> None:
+        """Send nothing more, and give answers that are still on their way some time to come."""
+        self.driver.quiet = True
+        with trio.move_on_after(LAST_ANSWERS_SECONDS):
+            while self.heartbeats and self.heartbeats.under_way:
+                await trio.sleep(LOOK_SECONDS)
+        self.answered = True
+        self.bell.ring()
+
+    def close_everything(self) -> None:
+        """The control process is gone: leave nothing behind, TIME_WAIT included."""
+        self.connections.close_some(0, len(self.connections.state), reset=True)
+
+    # -- telling
+
+    async def report(self) -> None:
+        """A tally now and then while there is something new, and at once when the phase changes."""
+        told: object = None
+        while True:
+            news = (
+                self.driver.phase,
+                self.connections.counts(),
+                self.probed,
+                len(self.regulator.milestones.reached),
+                self.regulator.course.scheduled,
+                self.regulator.empty,
+                self.calm,
+                self.answered,
+            )
+            if news != told or self.sources_due():
+                told = news
+                await self.tell()
+            await self.bell.wait(REPORT_SECONDS if self.driver.phase is not Phase.HOLDING else 2 * REPORT_SECONDS)
+
+    async def tell(self) -> None:
+        message = {
+            "phase": int(self.driver.phase),
+            "counted_at": time.monotonic(),
+            "tally": self.tally().to_message(),
+            "heard": self.connections.reader.heard,
+            "cpu_seconds": time.thread_time(),
+            "probed": self.probed,
+            "reached": self.regulator.milestones.reached,
+            "quiet": self.answered,
+            "histograms": self.histograms(),
+            "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
+            "calm": self.calm,
+        }
+        if self.sources_due():  # before the message: whoever reads of a phase has them
+            await self.tell_sources()
+        await self.send(message)
+
+    async def tell_sources(self) -> None:
+        """Each kind in a message of its own, or they would not fit."""
+        self.told_sources = self.driver.phase, time.monotonic()
+        for kind, latencies in self.source_latencies().items():
+            if latencies.has_rows_news:
+                await self.send({"kind": kind, "sources": latencies.rows_news()})
+
+    async def send(self, message: link.Message) -> None:
+        packet = link.encode(message)
+        while True:
+            try:
+                self.control.send(packet)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self.control)
+            except ConnectionError:
+                return  # the control process is gone; ``obey`` reads that, too
+            else:
+                return
+
+    def sources_due(self) -> bool:
+        """Whether latencies by source are told again: where there are news, in a new phase at once, and else now and then."""
+        phase, at = self.told_sources
+        late = phase is not self.driver.phase or time.monotonic() - at >= SOURCES_SECONDS
+        return late and any(latencies.has_rows_news for latencies in self.source_latencies().values())
+
+    def tally(self) -> Tally:
+        tally = replace(
+            self.connections.tally(),
+            heartbeats=self.heartbeats.counts() if self.heartbeats else {},
+            pushes=self.pushes.counts() if self.pushes else {},
+        )
+        return self.succession.add_to(tally) if self.succession else tally
+
+    @property
+    def calm(self) -> bool:
+        """Nothing is replaced any more, and nothing is in flight."""
+        return bool(self.succession and self.succession.calm and not self.connections.in_flight)
+
+    def histograms(self) -> dict[str, dict[int, int]]:
+        found = self.connections.histograms()
+        return found | {"heartbeat_rtt_us": self.heartbeats.rtt.news()} if self.heartbeats else found
+
+    def source_latencies(self) -> dict[str, SourceLatencies]:
+        found = self.connections.source_latencies()
+        return found | {"heartbeat_rtt_us": self.heartbeats.rtt} if self.heartbeats else found

@@ -1,0 +1,84 @@
+"""When a shard reached each stage of its schedule: had open what it should at the stage's end, going up or down. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from c1m.schedule.ring import Share
+from c1m.schedule.schedule import Schedule
+
+from .pacer import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What reaching a stage means for one shard."""
+
+    index: int  # of the stage
+    begin_ns: int
+    falls: bool
+    number: int  # of its connections at the stage's end
+    turns: int  # of its openings, or closings where the stage falls, from the beginning of the run to the end of the stage
+    until_ns: int  # when more of these begin
+
+    def is_reached(self, elapsed_ns: int, opened: int, closed: int, held: int) -> bool:
+        """When its number is held. Where the line turns at once that may never be: then, when everybody had their turn."""
+        in_time = elapsed_ns <= self.until_ns
+        if self.falls:
+            return held <= self.number or (in_time and closed >= self.turns)
+        return held >= self.number or (in_time and opened >= self.turns)
+
+
+class Milestones:
+    """``reached``: stage, by its place in the schedule -> nanoseconds into the run."""
+
+    def __init__(self, share: Share, schedule: Schedule) -> None:
+        self.share = share
+        self.reached: dict[int, int] = {}
+        self.ahead: list[Goal] = []
+        self.next_ns = NEVER  # looking before then finds nothing
+        self.missed = 0  # connections that the schedule opened and closed before the shard came
+        self.follow(schedule, 0)
+
+    def follow(self, schedule: Schedule, kept: int) -> None:
+        """Another schedule, of which the first ``kept`` stages are those of the one before."""
+        self.reached = {index: when for index, when in self.reached.items() if index < kept}
+        self.ahead = [goal for goal in self.ahead if goal.index < kept]
+        self.ahead += [goal for goal in goals(self.share, schedule) if goal.index >= kept]
+        self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
+
+    def join(self, schedule: Schedule, elapsed_ns: int, reached: Mapping[int, int]) -> None:
+        """Of a run that goes on, and had reached those stages."""
+        self.reached = dict(reached)
+        self.ahead = [goal for goal in self.ahead if goal.index not in reached]
+        self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
+        lines = [line for line in schedule.lines if line.begin_ns <= elapsed_ns]
+        ends = [line.total if line.end_ns <= elapsed_ns else line.at(elapsed_ns) for line in lines]
+        falls = (self.share.count(line.origin) - self.share.count(end) for line, end in zip(lines, ends, strict=True))
+        self.missed = sum(fall for fall in falls if fall > 0)
+
+    def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
+        """So many were ever opened and closed for the schedule, and are established now."""
+        begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
+        opened, closed = opened + self.missed, closed + self.missed
+        done = [goal for goal in begun if goal.is_reached(elapsed_ns, opened, closed, held)]
+        if done:
+            self.reached.update((goal.index, elapsed_ns) for goal in done)
+            self.ahead = [goal for goal in self.ahead if goal.index not in self.reached]
+            self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
+
+
+def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
+    """Of the stages that a person named."""
+    opened = closed = before = 0
+    falls = False  # on a plateau, as on the way to it
+    for index, line in enumerate(schedule.lines):
+        number, falls = share.count(line.total), line.rise < 0 or (falls and not line.rise)
+        opened += max(number - before, 0)
+        closed += max(before - number, 0)
+        if schedule.stages[index].named:
+            after = schedule.lines[index + 1 :]
+            until_ns = next((each.begin_ns for each in after if (each.rise < 0 if falls else each.rise > 0)), NEVER)
+            yield Goal(index, line.begin_ns, falls, number, closed if falls else opened, until_ns)
+        before = number

@@ -1,0 +1,94 @@
+"""The routes of a shard, walked in turns, with what is left of each, and what comes back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from c1m.net.tuples import Address, Route, TupleSpace
+
+from .freed import Freed
+
+# Where a connection was that is gone: the number of its leg, its source, which is free again (None: it had none), and its
+# errand, which is a byte of whoever opened it.
+Place = tuple[int, Address | None, int]
+
+
+class Leg:
+    """A route on the way: its tuples, and how many connections it still wants."""
+
+    def __init__(self, number: int, space: TupleSpace, route: Route) -> None:
+        self.number = number
+        self.space = space
+        self.route = route
+        self.destination = route.destination
+        self.wanted = route.count
+        self.fresh = space.walk(route.first, route.span)
+        self.freed = Freed()
+        self.recycling = False  # its 4-tuples have been in use before
+        self.tuples = self.free_ones()
+
+    def free_ones(self) -> Iterator[Address]:
+        """First those that never were, then those that came back, the oldest first."""
+        return chain(self.fresh, map(self.recycle, iter(self.freed.pop, None)))
+
+    def recycle(self, index: int) -> Address:
+        self.recycling = True
+        return self.space.at(index)
+
+    def free(self, source: Address | None) -> None:
+        """A connection that was there is gone; its successor has a place on this leg already."""
+        if source is None:
+            return
+        self.freed.push(self.space.index(source))
+        if len(self.freed) == 1:  # an iterator that came to its end stays there
+            self.tuples = self.free_ones()
+
+    def skip(self, source: Address | None) -> None:
+        """Somebody else has it. If it was ours before, that may be its own TIME_WAIT, which ends: it comes after the others."""
+        if self.recycling:
+            self.free(source)
+
+
+class Itinerary:
+    """Takes turns among routes, so that every acceptor's queue gets a share of each moment."""
+
+    def __init__(self, space: TupleSpace, routes: Iterable[Route]) -> None:
+        self.legs = [Leg(number, space, route) for number, route in enumerate(routes)]
+        self.turns = deque(leg for leg in self.legs if leg.wanted)
+
+    @property
+    def wanted(self) -> int:
+        return sum(leg.wanted for leg in self.legs)
+
+    def next_leg(self) -> Leg | None:
+        """The route whose turn it is; None when all are done."""
+        while self.turns and not self.turns[0].wanted:
+            self.turns.popleft()
+        self.turns.rotate(-1)
+        return self.turns[-1] if self.turns else None
+
+    def give_back(self, place: Place) -> None:
+        """A connection that was there is gone, and another one may come."""
+        number, source, _ = place
+        self.legs[number].free(source)
+        self.vacate(number)
+
+    def vacate(self, number: int) -> None:
+        """One more place is to be had on a leg."""
+        leg = self.legs[number]
+        leg.wanted += 1
+        if leg.wanted == 1 and leg not in self.turns:
+            self.turns.append(leg)
+
+    def recount(self, in_use: Iterable[int]) -> None:
+        """What each leg wants follows from the legs that connections are on now, by their numbers."""
+        for leg in self.legs:
+            leg.wanted = leg.route.count
+        for number in in_use:
+            self.legs[number].wanted -= 1
+        self.turns = deque(leg for leg in self.legs if leg.wanted)
+
+    def by_destination(self) -> dict[Address, int]:
+        return {leg.destination: leg.number for leg in self.legs}
