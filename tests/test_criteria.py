@@ -14,7 +14,7 @@ from test_summary import TARGET, WORKER, ended_early, finished, not_held, refuse
 
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import measured, summarise
-from c1m.coordinator.spec.answer import Answer
+from c1m.coordinator.spec.grammar import Answer
 from c1m.coordinator.spec.metrics import EACH, FIGURES, WHEN_ASKED, Kind, bare, find
 from c1m.coordinator.spec.requirements import OPERATORS, Vigil, judge, parse
 from c1m.coordinator.spec.spec import RunSpec

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.spec.answer import Answer, parse_answer
+from c1m.coordinator.spec.grammar import Answer, parse_answer
 from c1m.text.escapes import Hexadecimal, Text, parse_hexadecimal, parse_text
 from c1m.traffic.heartbeat import Expect
 

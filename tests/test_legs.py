@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
-from c1m.worker.sockets.freed import COMPACTED_FROM
-from c1m.worker.sockets.route_rotation import Leg
+from c1m.worker.sockets.route_rotation import COMPACTED_FROM, Leg
 
 SPACE = TupleSpace(AddressPool((AddressBlock(10 << 24, 7, 4),)), PortRanges(((5000, 5099),)))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from programs import run_coord
 from rich.console import Console
 
-from c1m.coordinator.commands.document import written
+from c1m.coordinator.commands.output import written
 from c1m.coordinator.ledger.timeline import HostState, Moment, Timeline
 from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report.summary import picture

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.app.collector import paused
 from c1m.coordinator.ledger.limit_usage import Gauges
 from c1m.coordinator.planning.capacity import ENDLESS, TargetFacts, WorkerFacts
 from c1m.coordinator.planning.documents import doctor_document, plan_document
 from c1m.coordinator.planning.headroom import Rooms, largest
 from c1m.coordinator.planning.plan import make_plan
-from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
+from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight, paused
 from c1m.errors import RefusedError
 from c1m.limits.assessment import Member
 from c1m.limits.budget import Budget, budgets_of

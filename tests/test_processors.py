@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.kernel.processors import MS_PER_TICK, counters, parse_ticks, read_counters
+from c1m.kernel.machine import MS_PER_TICK, counters, parse_ticks, read_counters
 
 LINUX_6_18 = "cpu  163986 7 120327 225901 508 3 32072 729 0 0\ncpu0 72477 0 61964 120227 107 0 16441 355 0 0\n"
 

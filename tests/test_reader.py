@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1m.kernel.machine import read_counters
 from c1m.kernel.memory import read_cgroup_memory
-from c1m.kernel.processors import read_counters
 from c1m.kernel.reader import PSS_SHARE, TCP, TCP_EXT, Reader, counters, levels, parse_file_nr
 from c1m.measure.reading import Reading
 

@@ -10,7 +10,7 @@ import pytest
 from c1m.coordinator.fleet.clients import ports_of_acceptors
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.schedule.shapes import MOST_STAGES
-from c1m.target.node.requests import preparation as of_target
+from c1m.target.node.service import preparation as of_target
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.wire import bounds
 from c1m.wire import messages as wire

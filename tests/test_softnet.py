@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.kernel.softnet import Softnet, parse_softnet, read_softnet
+from c1m.kernel.packet_drops import Softnet, parse_softnet, read_softnet
 
 WORD = st.integers(0, 2**32 - 1)
 

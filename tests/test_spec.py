@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.spec.answer import parse_answer
 from c1m.coordinator.spec.config_files import parse_layer
-from c1m.coordinator.spec.grammar import parse_backoff, parse_distribution, parse_storm
+from c1m.coordinator.spec.grammar import parse_answer, parse_backoff, parse_distribution, parse_storm
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.requirements import parse
 from c1m.coordinator.spec.spec import LISTS, RunSpec

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.spec.grammar import parse_backoff, parse_storm
 from c1m.traffic.backoff import Backoff
-from c1m.traffic.choice import is_chosen
-from c1m.traffic.storm import Storm
+from c1m.traffic.storm import Storm, is_chosen
 
 SHARES = st.integers(1, 1000).map(lambda thousandths: thousandths / 1000)
 STORMS = st.one_of(

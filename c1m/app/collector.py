@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept out of the way of work that it would stop. Pure."""
+"""Python's garbage collector, kept out of the way of a control process."""
 
 from __future__ import annotations
 
@@ -7,22 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 DEFERRED = 20_000  # new objects before a collection; walking them takes about a millisecond, and Python waits for 700
-
-
-@contextmanager
-def paused() -> Iterator[None]:
-    """No collection meanwhile: for work that makes no cycles, and whose many objects stay.
-
-    The collector would walk all of them again whenever there are a quarter more: half of the time that a plan for ten
-    thousand nodes took.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import os
 import platform
 import re
 import resource
+from typing import Final
 
 from . import memory
 from .host import read_text
 from .limits import read_capabilities
-from .processors import STEAL, parse_ticks
 
 RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLIMIT_NPROC}
 
@@ -55,3 +55,30 @@ def steal(stat: str) -> str:
 
 def limits(soft_and_hard: tuple[int, int]) -> str:
     return "/".join("unlimited" if limit == resource.RLIM_INFINITY else str(limit) for limit in soft_and_hard)
+
+
+MS_PER_TICK: Final = 1000 / os.sysconf("SC_CLK_TCK")
+# In this order; guest times, which follow, are in user and nice already.
+USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)
+
+
+def parse_ticks(stat: str) -> list[int]:
+    """Clock ticks since boot over all processors, by USER and so on; empty for another form, and before 2.6.11 (no steal)."""
+    found = re.match(r"cpu +((?:\d{1,20} ?)+)", stat)
+    ticks = [int(word) for word in found[1].split()] if found else []
+    return ticks[: STEAL + 1] if len(ticks) > STEAL else []
+
+
+def counters(stat: str) -> dict[str, int]:
+    """Milliseconds since boot that processors worked, that they worked in softirqs (where most of TCP happens), and that a
+    hypervisor gave to others; empty where it is unknown."""
+    ticks = parse_ticks(stat)
+    if not ticks:
+        return {}
+    busy = sum(ticks[kind] for kind in (USER, NICE, SYSTEM, IRQ, SOFTIRQ))
+    known = {"cpu_busy_ms": busy, "cpu_softirq_ms": ticks[SOFTIRQ], "cpu_steal_ms": ticks[STEAL]}
+    return {name: round(value * MS_PER_TICK) for name, value in known.items()}
+
+
+def read_counters() -> dict[str, int]:
+    return counters(read_text("/proc/stat") or "")

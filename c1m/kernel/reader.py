@@ -13,13 +13,12 @@ from typing import Final, TypeVar
 
 from c1m.measure.reading import Reading
 
-from . import cgroup_events, memory, process, processors, sockstat
+from . import cgroup_events, machine, memory, process, sockstat
 from .activity import Activity
 from .cgroup import read_cgroup_pids
 from .host import read_int, read_text
-from .packet_drops import read_conntrack
+from .packet_drops import read_conntrack, read_softnet
 from .slab import read_slabinfo
-from .softnet import read_softnet
 
 T = TypeVar("T")
 
@@ -138,7 +137,7 @@ def counters() -> dict[str, int]:
         found |= {"softnet_dropped": softnet.dropped, "softnet_squeezed": softnet.squeezed}
     if table := read_conntrack():
         found |= {"conntrack_dropped": table.get("drop", 0) + table.get("early_drop", 0)}
-    return found | processors.read_counters()
+    return found | machine.read_counters()
 
 
 def read_levels() -> dict[str, int]:

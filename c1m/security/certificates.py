@@ -1,7 +1,8 @@
 """An authority of one's own, and the certificates that it issues: what `c1m-coord pki` does, on values.
 
 Keys are ECDSA over P-256, the one curve that every TLS library in use takes. A node's certificate names the hosts by which
-it is called, as TLS wants it; roles are URIs (``c1m.security.roles``). Certificates of both roles may open and take connections as
+it is called, as TLS wants it; roles are URIs (``c1m.security.roles``). Certificates of both roles may open and
+take connections as
 far as TLS is concerned: a node that calls as an operator is to hear a sentence from the other node, and not a closed socket.
 """
 

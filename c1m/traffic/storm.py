@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 CLIENTS, TARGET = "clients", "target"
 
@@ -19,3 +20,8 @@ class Storm:
     def __str__(self) -> str:
         back = f",return={self.return_seconds:.12g}s" if self.by == CLIENTS else ",by=target"
         return f"at={self.at:.12g}s,drop={self.share * 100:.12g}%{back}"
+
+
+def is_chosen(index: int, share: float) -> bool:
+    """Whether number ``index`` (from 0) of a row is among a share of it: of the first n, ``floor(n * share)`` are."""
+    return floor((index + 1) * share) > floor(index * share)

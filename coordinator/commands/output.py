@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
 
 from c1m.app.cli import drop_stdout
 
-from .document import written
 from .output_file import STDOUT, write_whole
 
 REPORT_COLUMNS = 160
@@ -49,3 +49,26 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         drop_stdout()
+
+
+INDENT = "  "
+
+
+def written(document: Any) -> str:
+    """Indented JSON. A column of the time line has hundreds of numbers; one a line, nobody would scroll past them."""
+    return "".join(pieces(document, "\n"))
+
+
+def pieces(value: Any, newline: str) -> Iterator[str]:
+    """``newline`` ends a line and indents the next one."""
+    deeper = newline + INDENT
+    if isinstance(value, dict) and value:
+        for index, (name, item) in enumerate(value.items()):
+            yield from (("," if index else "{") + deeper, json.dumps(name), ": ", *pieces(item, deeper))
+        yield newline + "}"
+    elif isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
+        for index, item in enumerate(value):
+            yield from (("," if index else "[") + deeper, *pieces(item, deeper))
+        yield newline + "]"
+    else:
+        yield json.dumps(value)

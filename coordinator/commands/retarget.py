@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from c1m.coordinator.fleet.clients import Worker
+from c1m.coordinator.fleet.opening import operator_of
 from c1m.coordinator.fleet.retarget import Retargeted
 from c1m.coordinator.fleet.retarget import retarget as retarget_run
 from c1m.coordinator.ledger.schedule_stages import way
@@ -25,7 +26,6 @@ from c1m.security.identity import Renewals
 from c1m.text.units import format_duration
 
 from .options import ConfigFile, TlsDirectory
-from .session import operator_of
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from c1m.app.collector import deferred
-from c1m.coordinator.fleet import local_nodes as embedded
-from c1m.coordinator.fleet.clients import Target, Worker
-from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.fleet.opening import fleet
 from c1m.coordinator.fleet.survey import muster, preflight_of
 from c1m.coordinator.journal.journal import Journal, lock_of
 from c1m.coordinator.journal.store import Shelf
@@ -30,9 +25,8 @@ from c1m.coordinator.run.watch import View
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
 from c1m.processes.priority import before_children
-from c1m.security.identity import Renewals
 
-from .terminal import leave_terminal
+from .signals import interruption
 
 
 async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> tuple[Outcome, Journal | None]:
@@ -106,62 +100,3 @@ async def look(settings: RunSpec) -> Preflight:
     """What the nodes say of themselves, and what that means for these settings; nothing is opened. Raises C1mError."""
     async with fleet(settings) as (workers, target):
         return preflight_of(settings, await muster(settings, workers, target))
-
-
-def interruption() -> asyncio.Event:
-    """Set by the first ^C, SIGTERM or, when its terminal is closed, SIGHUP. From then on ^C and SIGTERM do what they do by
-    default, for whoever cannot wait; that the terminal is closed may well be said twice, by a shell and by the kernel."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        interrupted.set()
-        loop.add_signal_handler(signal.SIGINT, leave)
-        loop.remove_signal_handler(signal.SIGTERM)
-
-    def hang_up() -> None:
-        leave_terminal()
-        interrupted.set()
-        loop.remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) has it, for runs that outlive their terminals
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
-    return interrupted
-
-
-def leave() -> None:
-    """By ^C, as it is by default; but from the loop itself, since a task that ends of it in the middle has its end told."""
-    raise KeyboardInterrupt
-
-
-def operator_of(directory: Path | None) -> Renewals | None:
-    """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
-    if directory is None:
-        return None
-    operator = Renewals(directory)
-    for warning in operator.identity.warnings(datetime.now(UTC)):
-        print(f"warning: {warning}", file=sys.stderr)
-    return operator
-
-
-@asynccontextmanager
-async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Worker], Target | None]]:
-    """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
-    without TLS."""
-    if settings.worker and not settings.target and not settings.endpoint:
-        raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
-    operator = operator_of(settings.tls)
-    async with AsyncExitStack() as stack:
-        target = Target(settings.target, operator) if settings.target else None
-        if target is None and settings.endpoint is None:
-            target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
-        workers = [Worker(address, operator) for address in settings.worker]
-        if not workers:
-            command = (*embedded.worker_for(settings.endpoint), *words)
-            workers.append(Worker(await stack.enter_async_context(embedded.node(command))))
-        for client in [*workers, *([target] if target else [])]:
-            stack.push_async_callback(client.close)
-        yield workers, target

@@ -223,3 +223,14 @@ async def resolve(host: str) -> str:
     except OSError as error:
         raise UsageError(f"cannot resolve {host!r}: {error.strerror}; write an address, or correct the name") from None
     return str(found[0][4][0])
+
+
+class Nodes:
+    def __init__(self, run_id: str, workers: Sequence[Worker], target: Target | None) -> None:
+        self.run_id = run_id
+        self.workers = {worker.name: worker for worker in workers}
+        self.target = target
+        self.engaged: list[str] = []  # that were asked to prepare: they are to be told to close
+
+    def __getitem__(self, name: str) -> Worker | Target:
+        return self.target if self.target and name == self.target.name else self.workers[name]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar, get_type_hints
 
 from cattrs.preconf.json import make_converter
@@ -54,3 +56,23 @@ def from_plain(value: Any, kind: type[T]) -> T:
         return converter.structure(value, kind)
     except AttributeError as error:  # cattrs asks what should be a mapping for its items, whatever it is
         raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """``at`` and ``at_monotonic`` are one moment: all others are known by the monotonic clock."""
+
+    run_id: str
+    c1m: str  # the version that wrote it
+    started_at: datetime
+    at: datetime
+    at_monotonic: float
+    seed: int
+    settings: Mapping[str, Any]  # as a person writes them
+    words: tuple[str, ...]  # the same, after "c1m-coord run"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    verdict: str
+    exit_code: int

@@ -12,8 +12,7 @@ from typing import Any
 
 from c1m.errors import UsageError
 
-from .codec import from_plain
-from .header import Header, Judged
+from .codec import Header, Judged, from_plain
 from .journal import is_written, read_only
 from .replay import Written, broken_told, check, plain
 from .store import bytes_of

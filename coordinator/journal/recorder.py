@@ -20,8 +20,7 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.reading import Reading
 from c1m.wire import messages as wire
 
-from .codec import to_json
-from .header import Header
+from .codec import Header, to_json
 from .journal import Journal, Record
 
 NOTICE_SECONDS = 0.25

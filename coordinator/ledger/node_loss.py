@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +9,6 @@ from typing import Any
 from c1m.text.units import format_duration
 
 LEFT = "closed what it had of the run"  # in the reason, where a node said so itself
-
-
-class OnLoss(enum.Enum):
-    """What becomes of the run then."""
-
-    REDISTRIBUTE = "redistribute"
-    CONTINUE = "continue"
-    ABORT = "abort"
 
 
 @dataclass

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from c1m.coordinator.spec.metrics import HEARTBEATS_ANSWERED, HEARTBEATS_COUNTED
 from c1m.measure.tally import TIMED_OUT, Tally
 from c1m.text.units import format_duration
 from c1m.traffic.heartbeat import (
-    ANSWERED,
     CUT_OFF,
-    LATE,
     MISSING,
     RECOVERED,
     SENT,
@@ -22,24 +21,12 @@ from c1m.traffic.heartbeat import (
 )
 from c1m.traffic.push import HELD_BACK, RECEIVED, WRONG_BYTES
 
-COUNTED = (
-    SENT,
-    ANSWERED,
-    LATE,
-    MISSING,
-    RECOVERED,
-    WRONG,
-    CUT_OFF,
-    UNASKED_BYTES,
-)
-OF_ANSWERS = (*(name for name in COUNTED if name != SENT), "under_way")  # unknown where nobody waits for one
-
 
 def to_summary(counts: Mapping[str, int], expect: Expect) -> dict[str, Any]:
     """What nobody waits for is unknown, not answered by nobody."""
-    known = {name: counts.get(name, 0) for name in COUNTED} | {"under_way": under_way(counts)}
+    known = {name: counts.get(name, 0) for name in HEARTBEATS_COUNTED} | {"under_way": under_way(counts)}
     if expect is Expect.NONE:
-        return known | dict.fromkeys(OF_ANSWERS)
+        return known | dict.fromkeys(HEARTBEATS_ANSWERED)
     return known
 
 

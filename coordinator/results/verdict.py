@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from c1m.coordinator.diagnosis.diagnosis import sentences
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.spec.requirements import Judgement
+from c1m.measure.tally import Tally
 
 from . import heartbeats as liveness
-from . import seats, storms
+from . import storms
 from .comparison import Comparison
 from .outcome import Outcome
 from .replacements import came_back, mended
@@ -61,11 +62,11 @@ def failed_criteria(outcome: Outcome) -> list[str]:
     if ledger is None or hold_end is None:
         return ["the run ended before its hold did"]
     if outcome.spec.turnover:
-        told = seats.complaints(ledger.wanted_at_end, hold_end, ledger.tally)
+        told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
         told += storms.failures(outcome.spec.storm, ledger.waves)
     elif ledger.losses or any(entry.sample.replacements for entry in ledger.entries):
         # What was opened where nobody looks any more is not established, what a dead process had is opened again.
-        told = seats.complaints(ledger.wanted_at_end, hold_end, ledger.tally)
+        told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
     else:
         told = [*not_reached(ledger), *not_held(ledger, hold_end)]
     return [*told, *not_reconciled(outcome, hold_end), *not_alive(outcome, ledger)]
@@ -75,7 +76,7 @@ def not_reached(ledger: Ledger) -> list[str]:
     opened = ledger.tally.opened
     if opened >= ledger.due:
         return []
-    return [f"{opened:,} of {ledger.due:,} connections were established; failed: {seats.causes(ledger.tally.failed)}"]
+    return [f"{opened:,} of {ledger.due:,} connections were established; failed: {causes_of(ledger.tally.failed)}"]
 
 
 def not_held(ledger: Ledger, hold_end: Comparison) -> list[str]:
@@ -84,7 +85,7 @@ def not_held(ledger: Ledger, hold_end: Comparison) -> list[str]:
         return []
     held = f"{hold_end.established:,} of {left_open:,} established connections were held to the end"
     said = f"; the server said: {ledger.heard}" if ledger.heard else ""
-    return [f"{held}{seats.stayed(hold_end)}; dropped: {seats.causes(ledger.tally.dropped)}{said}"]
+    return [f"{held}{stayed(hold_end)}; dropped: {causes_of(ledger.tally.dropped)}{said}"]
 
 
 def not_reconciled(outcome: Outcome, hold_end: Comparison) -> list[str]:
@@ -110,3 +111,23 @@ def not_alive(outcome: Outcome, ledger: Ledger) -> list[str]:
         if ledger.accepting and not ledger.losses:  # both sides have to have told all
             told += liveness.bytes_differ(ledger.tally, ledger.accepting.sample.tally)
     return told
+
+
+def not_filled(goal: int, at_end: Comparison, tally: Tally) -> list[str]:
+    """``goal``: seats of the schedule at its end. ``tally``: of the whole run."""
+    if at_end.established + at_end.away >= goal:
+        return []
+    away = f", {at_end.away:,} more were away as asked" if at_end.away else ""
+    waiting = f"; {at_end.waiting:,} waited to be opened again" if at_end.waiting else ""
+    lost = f"dropped: {causes_of(tally.dropped)}; failed: {causes_of(tally.failed)}"
+    held = f"{at_end.established:,} of {goal:,} connections were held at the end of the hold"
+    return [f"{held}{away}{waiting}{stayed(at_end)}; {lost}"]
+
+
+def stayed(at_end: Comparison) -> str:
+    """Who is neither held nor dropped: slow clients."""
+    return f"; {at_end.half_closed:,} stayed when the server had closed its side" if at_end.half_closed else ""
+
+
+def causes_of(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"

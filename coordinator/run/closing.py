@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from c1m.coordinator.fleet.clients import Target
-from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.clients import Nodes, Target
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import Entry
 from c1m.coordinator.results.outcome import Outcome

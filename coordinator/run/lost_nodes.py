@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from c1m.coordinator.fleet.nodes import Nodes
-from c1m.coordinator.ledger.node_loss import LEFT, OnLoss
+from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.ledger.node_loss import LEFT
 from c1m.coordinator.ledger.node_record import Entry
 from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.spec.spec import OnLoss
 from c1m.errors import C1mError, UnreachableError
 
 from .moving_shares import Mover

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-from c1m.coordinator.fleet.clients import Target
-from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.clients import Nodes, Target
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.fleet.survey import Muster, muster
 from c1m.coordinator.planning.plan import Plan

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from c1m.coordinator.fleet.channel import CALL_SECONDS
-from c1m.coordinator.fleet.clients import Target, Told, Worker
-from c1m.coordinator.fleet.nodes import Nodes
+from c1m.coordinator.fleet.clients import Nodes, Target, Told, Worker
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Record
 from c1m.coordinator.journal.replay import RESUMED, Replay, Written, read_header, replayed_to_now

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from c1m.coordinator.commands.session import fleet
 from c1m.coordinator.fleet.channel import sentences
 from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.opening import fleet
 from c1m.coordinator.fleet.survey import muster, preflight_of
 from c1m.coordinator.planning.advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
 from c1m.coordinator.spec.spec import RunSpec

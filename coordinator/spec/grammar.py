@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+from c1m.text.escapes import Text, parse_text
 from c1m.text.units import parse_duration
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import EXPONENTIAL, FIXED, UNIFORM, Distribution
+from c1m.traffic.heartbeat import Expect
 from c1m.traffic.storm import CLIENTS, TARGET, Storm
 from c1m.wire.bounds import LEAST_LIFETIME
 
@@ -89,3 +92,28 @@ def parse_share(text: str) -> float:
     if not 0 < share <= 1:
         raise ValueError(f"{text!r} is no share of something; write more than 0% and at most 100%")
     return share
+
+
+WORDS = {"echo": Expect.ECHO, "none": Expect.NONE, "any": Expect.ANY}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    expect: Expect
+    prefix: bytes = b""
+
+    def __str__(self) -> str:
+        words = [word for word, expect in WORDS.items() if expect is self.expect]
+        if words:
+            return words[0]
+        shown = str(Text(self.prefix))
+        return f"\\x{self.prefix[0]:02x}{shown[1:]}" if shown in WORDS else shown
+
+
+def parse_answer(text: str) -> Answer:
+    r"""A prefix that is one of the words is written with an escape: \x6eone. Raises ValueError."""
+    if text in WORDS:
+        return Answer(WORDS[text])
+    if not text:
+        raise ValueError("an empty prefix says nothing; write echo, none, any, or how an answer begins, such as +PONG")
+    return Answer(Expect.PREFIX, bytes(parse_text(text)))

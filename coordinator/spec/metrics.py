@@ -23,6 +23,11 @@ from c1m.text.units import (
     parse_number,
     parse_rate,
 )
+from c1m.traffic.heartbeat import ANSWERED, CUT_OFF, LATE, MISSING, RECOVERED, SENT, UNASKED_BYTES, WRONG
+
+HEARTBEATS_COUNTED = (SENT, ANSWERED, LATE, MISSING, RECOVERED, WRONG, CUT_OFF, UNASKED_BYTES)
+# With --expect none nobody waits for an answer, so that these are unknown.
+HEARTBEATS_ANSWERED = (*(name for name in HEARTBEATS_COUNTED if name != SENT), "under_way")
 
 
 class Kind(enum.Enum):

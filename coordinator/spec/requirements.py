@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from c1m.coordinator.results.heartbeats import OF_ANSWERS
-
-from .metrics import Figure, find, members
+from .metrics import HEARTBEATS_ANSWERED, Figure, find, members
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -139,7 +137,7 @@ NOTHING = {
     "keepalive": "the run had none; that takes --keepalive",
     "pushes": "the run had none; that takes --server-push",
     "at_rests": "the schedule stood still nowhere for long enough to ask",
-    **dict.fromkeys(OF_ANSWERS, "nobody waits for answers with --expect none"),
+    **dict.fromkeys(HEARTBEATS_ANSWERED, "nobody waits for answers with --expect none"),
     "reached_seconds": "the stage was not reached",
     "probed": "nobody was probed; that takes --probe-ghosts",
     "ramp_seconds": "nothing was opened",

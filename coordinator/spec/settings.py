@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from c1m.coordinator.ledger.node_loss import OnLoss
 from c1m.errors import UsageError
 from c1m.measure.phase import Close, CloseOrder
 from c1m.net.control_address import parse_control_address
@@ -21,10 +20,9 @@ from c1m.text.units import parse_count, parse_duration, parse_rate
 from c1m.traffic.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD
 from c1m.wire import bounds
 
-from .answer import parse_answer
-from .grammar import parse_backoff, parse_distribution, parse_lifetime, parse_storm
+from .grammar import parse_answer, parse_backoff, parse_distribution, parse_lifetime, parse_storm
 from .requirements import parse
-from .spec import LISTS, WORDS, RunSpec, name_of
+from .spec import LISTS, WORDS, OnLoss, RunSpec, name_of
 
 WORKER_PORT = 7100
 TARGET_PORT = 7200

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from c1m.coordinator.ledger.node_loss import OnLoss
 from c1m.measure.phase import Close, CloseOrder
 from c1m.net.control_address import ControlAddress
 from c1m.net.endpoints import Endpoint
@@ -22,10 +21,18 @@ from c1m.traffic.slow_clients import FILLER, Slow
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
 
-from .answer import Answer
+from .grammar import Answer
 from .requirements import Criterion
 
 USUAL_BACKOFF = Backoff(0.1, 30.0)
+
+
+class OnLoss(enum.Enum):
+    """What becomes of the run then."""
+
+    REDISTRIBUTE = "redistribute"
+    CONTINUE = "continue"
+    ABORT = "abort"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from random import Random
 from google.protobuf.message import DecodeError
 from rich.console import Console
 
-from c1m.coordinator.commands.document import written
+from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clients import described_target, described_worker
 from c1m.coordinator.fleet.clock_offset import clock_of
 from c1m.coordinator.fleet.survey import Muster, preflight_of

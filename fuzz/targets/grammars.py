@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from c1m.coordinator.spec import answer
 from c1m.coordinator.spec import grammar as phrases
 from c1m.coordinator.spec import requirements as criteria
 from c1m.coordinator.spec.settings import PARSERS
@@ -51,7 +50,7 @@ ENDPOINTS = (endpoints.parse_endpoint, host_port, control, parse_allowance, PARS
 PHRASES = (phrases.parse_distribution, phrases.parse_lifetime, phrases.parse_backoff, phrases.parse_storm, phrases.parse_share)
 SETTINGS = tuple(PARSERS.values())
 NAMES = (parse_name, lambda word: bearer_of([word, f"{PREFIX}{word}", f"{PREFIX}operator/{word}"]), general_name)
-BYTES = (escapes.parse_text, escapes.parse_hexadecimal, answer.parse_answer, lambda word: str(escapes.parse_text(word)))
+BYTES = (escapes.parse_text, escapes.parse_hexadecimal, phrases.parse_answer, lambda word: str(escapes.parse_text(word)))
 
 TARGETS = (
     grammar("units", UNITS, "1 2.5 , _ . k M G s ms us m min h /s /m kB GiB B %", "1M 250k 1_000 1h30m 250us 600/m 2GiB 1,000"),

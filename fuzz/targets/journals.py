@@ -20,12 +20,11 @@ from google.protobuf.message import Message
 from rich.console import Console
 
 from c1m.coordinator.commands.attach import within_lease
-from c1m.coordinator.commands.document import written
+from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clients import described_target, described_worker
 from c1m.coordinator.fleet.survey import Muster
-from c1m.coordinator.journal.codec import from_plain, to_json
+from c1m.coordinator.journal.codec import Header, from_plain, to_json
 from c1m.coordinator.journal.compression import Packing
-from c1m.coordinator.journal.header import Header
 from c1m.coordinator.journal.index import contents_of
 from c1m.coordinator.journal.journal import TABLES
 from c1m.coordinator.journal.recorder import header, snapshot

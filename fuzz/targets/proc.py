@@ -16,16 +16,12 @@ from c1m.kernel import (
     memory,
     owners,
     process,
-    processors,
     reader,
     slab,
     sockdiag,
     sockstat,
-    softnet,
 )
-from c1m.kernel import (
-    packet_drops as conntrack,
-)
+from c1m.kernel import packet_drops as conntrack
 from c1m.limits.sysctls import whole
 from c1m.net import ports
 from chance import decoded, text
@@ -67,14 +63,14 @@ PARSERS = (
     memory.parse_inactive_file,
     sockstat.parse_sockstat,
     sockstat.parse_netstat,
-    softnet.parse_softnet,
+    conntrack.parse_softnet,
     conntrack.parse_conntrack,
     process.parse_smaps_rollup,
     process.parse_cpu_ticks,
     process.parse_fd_size,
     process.parse_descriptor_limit,
-    processors.parse_ticks,
-    processors.counters,
+    machine.parse_ticks,
+    machine.counters,
     owners.parse_parent,
     process.parse_state,
     activity.parse_run_delay,

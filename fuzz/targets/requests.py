@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel.tuning import check as check_settings
 from c1m.processes import link
-from c1m.target.node.requests import preparation as of_target
+from c1m.target.node.service import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
 from c1m.wire.messages import pace_from_wire
 from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 
 from c1m.measure.tally import PEER_CLOSED, cause_of
-from c1m.traffic.choice import is_chosen
 from c1m.traffic.proof import CHALLENGE_BYTES, HELLO, answer
 from c1m.traffic.push import MESSAGE
+from c1m.traffic.storm import is_chosen
 
 from .accept_queue import AcceptQueue
 from .proof_guests import Askers

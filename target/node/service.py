@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 import grpc
 
+from c1m.measure.phase import Close
 from c1m.node.authorization import operator
 from c1m.node.rpc_server import Seam, refusals, stamped
+from c1m.traffic.proof import nonce_of
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
+from c1m.wire import bounds
 from c1m.wire import messages as wire
-from c1m.wire.routes import ports_to_wire
+from c1m.wire.routes import pool_from_wire, ports_to_wire
 
-from .node import TargetNode
+from .node import Preparation, TargetNode
 from .observer import Observer
-from .requests import preparation
 
 
 class TargetService(target_pb2_grpc.TargetServiceServicer):
@@ -73,3 +75,17 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     def Tune(self, request: pb.TargetServiceTuneRequest, context: grpc.ServicerContext) -> pb.TargetServiceTuneResponse:
         changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
         return pb.TargetServiceTuneResponse(changes=map(wire.change_to_wire, changes))
+
+
+def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> Preparation:
+    """How many acceptors there may be is the node's to say."""
+    return Preparation(
+        run_id=request.run_id,
+        operator=operator,
+        acceptors=request.acceptors,
+        close=bounds.member(Close, request.close or Close.RESET),
+        lease_seconds=request.lease_seconds,
+        nonce=nonce_of(request.nonce),
+        sources=pool_from_wire(request.sources),
+        push_rate=bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES),
+    )

@@ -1,6 +1,7 @@
 """Heartbeats: every connection's own, at a phase of its own, its echo checked byte for byte and timed.
 
-A hand goes over the table of descriptors once an interval (``c1m.traffic.phase_sweep``), so nothing is kept for when a connection is due.
+A sweep goes over the table of descriptors once an interval (``c1m.traffic.phase_sweep``), so nothing is kept for when a
+connection is due.
 What is kept is when its beat was sent: 8 bytes a connection, and nothing else, since the payload is made of that time, the
 descriptor and the shard. No two beats are alike, so an echo that was crossed with another, or is an old one, is found.
 

@@ -1,6 +1,7 @@
 """TCP keepalive, each connection's at a phase of its own.
 
-The kernel starts the timer when the option is set, so it is set when the hand comes past for the first time (``c1m.traffic.phase_sweep``):
+The kernel starts the timer when the option is set, so it is set when the sweep (``c1m.traffic.phase_sweep``) comes past for
+the first time:
 once an interval for each, spread over the interval, however quickly the connections were opened. Lumps remain that nothing
 here can spread: a timer of more than 16 s fires on a grid of 2 s, from 131 s on of 16 s (kernel/time/timer.c at HZ=250).
 """

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from random import Random
 
-from c1m.traffic.choice import is_chosen
-from c1m.traffic.storm import CLIENTS, TARGET, Storm
+from c1m.traffic.storm import CLIENTS, TARGET, Storm, is_chosen
 from c1m.traffic.turnover import Wave
 from c1m.worker.sockets.connections import ESTABLISHED
 

@@ -16,7 +16,6 @@ from c1m.schedule.schedule import NANOSECONDS, Schedule
 from c1m.worker.sockets.reactor import Reactor
 
 from .assignment import ShardAssignment
-from .bell import Bell
 from .pacer import NEVER
 from .regulator import CLOSE_CHUNK, Regulator
 
@@ -196,3 +195,19 @@ class Driver:
         if due - elapsed > tick:
             return due - elapsed
         return math.ceil((due - self.offset) / tick) * tick + self.offset - elapsed
+
+
+class Bell:
+    """Rung while nobody listens, it is heard by who listens next."""
+
+    def __init__(self) -> None:
+        self.rung = trio.Event()
+
+    def ring(self) -> None:
+        self.rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rings, and so long at most."""
+        with trio.move_on_after(seconds):
+            await self.rung.wait()
+        self.rung = trio.Event()

@@ -29,8 +29,7 @@ from c1m.worker.sockets.reactor import Reactor
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
 from .assignment import ShardAssignment, schedule_from_message
-from .bell import Bell
-from .loop import Driver
+from .loop import Bell, Driver
 from .regulator import Regulator
 
 REPORT_SECONDS = 0.5

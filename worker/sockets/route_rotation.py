@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from c1m.net.tuples import Address, Route, TupleSpace
-
-from .freed import Freed
 
 # Where a connection was that is gone: the number of its leg, its source, which is free again (None: it had none), and its
 # errand, which is a byte of whoever opened it.
@@ -92,3 +91,31 @@ class Itinerary:
 
     def by_destination(self) -> dict[Address, int]:
         return {leg.destination: leg.number for leg in self.legs}
+
+
+COMPACTED_FROM = 1024  # numbers taken from the front of the queue before they are cut off it
+
+
+class Freed:
+    """Numbers in the order in which they were given back, 4 bytes each."""
+
+    def __init__(self) -> None:
+        self.numbers = array("I")
+        self.head = 0  # of the queue, in ``numbers``
+
+    def __len__(self) -> int:
+        return len(self.numbers) - self.head
+
+    def push(self, number: int) -> None:
+        self.numbers.append(number)
+
+    def pop(self) -> int | None:
+        """The one that was given back longest ago; None when there is none."""
+        if self.head == len(self.numbers):
+            return None
+        number = self.numbers[self.head]
+        self.head += 1
+        if self.head >= COMPACTED_FROM and self.head * 2 >= len(self.numbers):
+            del self.numbers[: self.head]
+            self.head = 0
+        return number

@@ -1,0 +1,46 @@
+"""The nodes of a command: clients of those that are named, or of nodes started for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import UsageError
+from c1m.security.identity import Renewals
+
+from . import local_nodes as embedded
+from .clients import Target, Worker
+
+
+def operator_of(directory: Path | None) -> Renewals | None:
+    """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
+    if directory is None:
+        return None
+    operator = Renewals(directory)
+    for warning in operator.identity.warnings(datetime.now(UTC)):
+        print(f"warning: {warning}", file=sys.stderr)
+    return operator
+
+
+@asynccontextmanager
+async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Worker], Target | None]]:
+    """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
+    without TLS."""
+    if settings.worker and not settings.target and not settings.endpoint:
+        raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
+    operator = operator_of(settings.tls)
+    async with AsyncExitStack() as stack:
+        target = Target(settings.target, operator) if settings.target else None
+        if target is None and settings.endpoint is None:
+            target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
+        workers = [Worker(address, operator) for address in settings.worker]
+        if not workers:
+            command = (*embedded.worker_for(settings.endpoint), *words)
+            workers.append(Worker(await stack.enter_async_context(embedded.node(command))))
+        for client in [*workers, *([target] if target else [])]:
+            stack.push_async_callback(client.close)
+        yield workers, target
