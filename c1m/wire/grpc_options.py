@@ -14,7 +14,7 @@ READY = "listening on "  # what a node program prints on stdout once it can be c
 LONGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 
 # A peer that has said nothing for the first is asked, and given up after the second. Together that is a second less than a
-# coordinator waits for a node (coordinator/vitality.py), in which it can reach it anew.
+# coordinator waits for a node (coordinator/fleet/failure_detector.py), in which it can reach it anew.
 KEEPALIVE_MS = 1500
 ANSWER_MS = 2000
 _SHARED = [

@@ -53,7 +53,7 @@ class Diagnosis:
         if troubles and now.at >= self.next_look:
             for trouble, since in troubles.items():
                 evidence = scene(since)
-                # ... and of many nodes more seldom (c1m/pace.py).
+                # ... and of many nodes more seldom (c1m/measure/sampling.py).
                 self.next_look = now.at + max(LOOK_SECONDS, pace_of(len(evidence)).reading_every)
                 causes = diagnose(evidence, {trouble})
                 if trouble is Trouble.STALLED and not causes and now.at - since >= UNEXPLAINED_SECONDS:

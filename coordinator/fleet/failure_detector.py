@@ -1,8 +1,8 @@
 """Whether nodes are still there, by their silence. Pure.
 
-A node says something at least once a second (c1m/pace.py), so that silence is the one sign of all that can happen to
-it: killed, stopped, cut off, out of power. Phi-accrual detectors (Hayashibara et al., 2004; Akka, Cassandra) learn how long
-a peer is usually silent; here that is known, and a number is easier to understand at night.
+A node says something at least once a second (c1m/measure/sampling.py), so silence is the one sign of all that can happen to it:
+killed, stopped, cut off, out of power. Phi-accrual detectors (Hayashibara et al., 2004; Akka, Cassandra) learn how long a peer
+is usually silent; here that is known, and a number is easier to understand at night.
 """
 
 from __future__ import annotations

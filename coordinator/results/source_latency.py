@@ -10,8 +10,9 @@ from typing import Any
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, LABELS, prefix
 from c1m.coordinator.ledger.node_record import Entry
-from c1m.measure import histogram
 from c1m.measure.source_latency import SourceLatency, block_of
+
+from . import histogram
 
 WORST = 20  # of those with slow or failed handshakes, and of the slowest of all nodes
 SLOWEST = 256  # of a node: all of them, but for nodes that have more than a /24 and tell blocks

@@ -13,14 +13,13 @@ from c1m.coordinator.ledger.node_record import Entry
 from c1m.coordinator.ledger.schedule_stages import retarget_summary, stages_summary
 from c1m.coordinator.planning.documents import limits_document
 from c1m.coordinator.spec.requirements import judge_all
-from c1m.measure import histogram
 from c1m.measure.latency import at_least
 from c1m.measure.sample import Host, Inspection
 from c1m.measure.tally import FROM_ELSEWHERE, Tally
 
 from . import heartbeats as liveness
+from . import histogram, storms
 from . import replacements as mended
-from . import storms
 from .host_findings import Findings
 from .outcome import Outcome
 from .source_latency import slowest_sources, sources_summary, troubled_sources

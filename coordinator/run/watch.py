@@ -84,7 +84,8 @@ class Watch:
         """A stream to its end; whether it broke, and another one is worth a try.
 
         A connection breaks where the network or the node hiccups, and where this coordinator stood still for longer than
-        keepalive (c1m/rpc.py) lets it; the node is none the worse for it. How long it may be silent is for ``feel`` to say.
+        keepalive (c1m/wire/grpc_options.py) lets it; the node is none the worse for it. ``feel`` decides
+        how long it may be silent.
         """
         try:
             async with aclosing(samples):

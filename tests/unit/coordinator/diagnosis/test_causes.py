@@ -1,0 +1,273 @@
+"""From evidence to causes, by the table: each rule alone, who stands in for whom, and what is said when nothing fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tree import ROOT
+
+from c1m.coordinator.diagnosis.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
+from c1m.coordinator.diagnosis.conditions import (
+    AtLeast,
+    Dropped,
+    Error,
+    Full,
+    Lost,
+    Overflowing,
+    Rose,
+    Sign,
+    Silent,
+    Told,
+)
+from c1m.coordinator.diagnosis.diagnosis import Diagnosis, sentences
+from c1m.coordinator.diagnosis.progress import Moment, Trouble
+from c1m.coordinator.diagnosis.rule import Rule
+from c1m.coordinator.diagnosis.rules import RULES
+from c1m.coordinator.ledger.evidence import Evidence, Trail
+from c1m.kernel.reader import TCP_EXT
+from c1m.limits.sysctls import SYSCTLS as FACTS
+from c1m.limits.table import LIMITS
+from c1m.measure.phase import Phase
+from c1m.measure.reading import Reading
+from c1m.measure.sample import Sample
+from c1m.measure.tally import Tally
+
+ALL = set(Trouble)
+PAGE = ROOT / "docs" / "causes.md"
+FACTS_HERE = dict.fromkeys(FACTS, "1000")
+
+
+def worker(**seen: object) -> Evidence:
+    return Evidence("worker w:7100", "worker", "w", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
+
+
+def target(**seen: object) -> Evidence:
+    return Evidence("target t:7200", "target", "t", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
+
+
+def with_sign(seen: Evidence, sign: Sign) -> Evidence:
+    """Evidence in which a sign shows, too."""
+    match sign:
+        case Error():
+            return replace(seen, errors={**seen.errors, sign.errors[0]: 12})
+        case Dropped():
+            return replace(seen, dropped={sign.causes[0]: 12})
+        case Rose():
+            return replace(seen, rose={**seen.rose, sign.counter: 12})
+        case AtLeast():
+            return replace(seen, levels={**seen.levels, sign.level: sign.least})
+        case Full():
+            limit = {} if sign.limit in FACTS_HERE else {sign.limit: 1000}
+            return replace(seen, levels={**seen.levels, sign.level: 1000, **limit})
+        case Overflowing():
+            return replace(seen, levels={**seen.levels, "accept_queue": 9, "accept_backlog": 8})
+        case Silent():
+            return replace(seen, silent_seconds=sign.seconds)
+        case Lost():
+            return replace(seen, lost=f"target t:7200 is gone, {sign.words}")
+        case Told():
+            return replace(seen, told=(f"it {sign.words}",))
+    raise AssertionError(sign)
+
+
+def scene_of(rule: Rule, role: str) -> list[Evidence]:
+    nodes = {"worker": worker(), "target": target()}
+    for sign in rule.signs:
+        nodes[role] = with_sign(nodes[role], sign)
+    other = "target" if role == "worker" else "worker"
+    for sign in rule.elsewhere:
+        nodes[other] = with_sign(nodes[other], sign)
+    return list(nodes.values())
+
+
+EACH = [(rule, role) for rule in RULES for role in rule.on]
+
+
+@pytest.mark.parametrize(("rule", "role"), EACH, ids=[f"{rule.cause}, {role}" for rule, role in EACH])
+def test_where_all_signs_show_the_cause_is_named_with_node_evidence_and_cure(rule: Rule, role: str) -> None:
+    found = diagnose(scene_of(rule, role), ALL, last_resort=rule.last_resort)
+
+    assert [(cause.cause, cause.role) for cause in found] == [(rule.cause, role)]
+    (cause,) = found
+    assert len(cause.evidence) >= len(rule.signs) + len(rule.elsewhere)
+    assert all(cause.evidence)
+    assert cause.cure
+    assert "{" not in cause.sentence
+    assert cause.sentence.startswith(f"{cause.node}: ")
+
+
+@pytest.mark.parametrize(("rule", "role"), EACH, ids=[f"{rule.cause}, {role}" for rule, role in EACH])
+def test_without_trouble_only_what_is_told_always_is_told(rule: Rule, role: str) -> None:
+    found = diagnose(scene_of(rule, role), set(), last_resort=rule.last_resort)
+
+    assert bool(found) == (not rule.troubles)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.cause)
+def test_a_rule_names_what_nodes_tell_and_what_the_limits_know(rule: Rule) -> None:
+    facts = {name for text in (rule.says, rule.cure) for name in SETTING.findall(text)}
+    counters = {sign.counter for sign in (*rule.signs, *rule.also) if isinstance(sign, Rose)}
+
+    assert facts <= set(FACTS)
+    assert rule.limit == "" or rule.limit in {limit.name for limit in LIMITS}
+    assert rule.cure or rule.limit
+    assert all(name in TCP_EXT or name.startswith(("cgroup_", "softnet_", "conntrack_")) for name in counters)
+    assert set(rule.instead_of) <= {other.cause for other in RULES}
+
+
+@given(st.sampled_from(EACH), st.sampled_from(EACH))
+def test_one_node_has_each_cause_once_and_none_that_another_stands_in_for(
+    one: tuple[Rule, str], other: tuple[Rule, str]
+) -> None:
+    nodes = {"worker": worker(), "target": target()}
+    for rule, role in (one, other):
+        for sign in rule.signs:
+            nodes[role] = with_sign(nodes[role], sign)
+
+    found = diagnose(list(nodes.values()), ALL)
+
+    assert len({(cause.cause, cause.node) for cause in found}) == len(found)
+    assert remaining(found) == found
+
+
+def test_a_clean_scene_has_no_cause_whatever_the_trouble() -> None:
+    levels = {"in_flight": 0, "accept_queue": 3, "accept_backlog": 4096, "processes_stopped": 0, "busiest_cpu_percent": 55}
+    rose = {"ListenOverflows": 0, "TCPSynRetrans": 0, "softnet_dropped": -3}
+
+    assert diagnose([worker(levels=levels, rose=rose), target(levels=levels, rose=rose)], ALL) == []
+
+
+def test_a_stopped_acceptor_stands_in_for_what_follows_from_it() -> None:
+    scene = [
+        worker(rose={"TCPSynRetrans": 40}, levels={"in_flight": 40}, errors={"handshake ETIMEDOUT": 3}),
+        target(levels={"processes_stopped": 2, "accept_queue": 65, "accept_backlog": 64}, rose={"ListenOverflows": 9}),
+    ]
+
+    assert [(cause.cause, cause.role) for cause in diagnose(scene, ALL)] == [("process stopped", "target")]
+
+
+def test_what_is_wrong_with_one_worker_explains_nothing_of_another() -> None:
+    starved = worker(levels={"longest_cpu_wait_percent": 90, "in_flight": 5}, rose={"TCPSynRetrans": 5})
+    cut_off = Evidence("worker x:7100", "worker", "x", levels={"in_flight": 9}, rose={"TCPSynRetrans": 30})
+
+    found = diagnose([starved, cut_off], {Trouble.STALLED})
+
+    assert [(cause.cause, cause.node) for cause in found] == [("CPU", "worker w:7100"), ("SYN unanswered", "worker x:7100")]
+
+
+def test_nodes_of_one_host_tell_its_counters_once_and_their_own_processes_each() -> None:
+    levels, rose = {"processes_stopped": 1}, {"IPReversePathFilter": 7}
+    one = worker(levels=levels, rose=rose)
+    other = replace(one, node="worker x:7100")
+
+    assert [cause.cause for cause in diagnose([one, other], ALL)] == [
+        "process stopped",
+        "process stopped",
+        "reverse path filter",
+    ]
+
+
+def test_a_thousand_workers_make_one_sentence() -> None:
+    causes = [Cause("no route", f"worker {number}:7100", "it has no route", ("x",), "add one") for number in range(1_000)]
+
+    (sentence,) = sentences(causes)
+
+    assert sentence.endswith("the same on worker 1:7100, worker 2:7100, worker 3:7100 and 996 more")
+
+
+@pytest.mark.parametrize("number", [*TELLING, 262_094, 524_273])
+def test_telling_numbers_are_recognised(number: int) -> None:
+    assert telling(number)
+
+
+@pytest.mark.parametrize("number", [0, 1, 28_000, 100_000, 1_000_000])
+def test_other_numbers_tell_nothing(number: int) -> None:
+    assert telling(number) == ""
+
+
+def test_what_nothing_explains_says_what_was_ruled_out_and_what_is_not_known() -> None:
+    diagnosis = Diagnosis()
+    scene = [worker(levels={"processes_stopped": 0, "in_flight": 0}, rose={"TCPSynRetrans": 0})]
+    told: list[str] = []
+    for second in range(12):
+        told += diagnosis.take(Moment(second, 300_000, 262_144, opened=262_144), 300_000, lambda _: scene)
+
+    assert told[0] == (
+        "stalled: 262,144 of 300,000 established, and no more for 3 s; 262,144 is the kernel's usual nf_conntrack_max"
+    )
+    (sentence,) = told[1:]
+    assert "nothing that was seen explains it" in sentence
+    assert "ruled out: node silent, process stopped" in sentence
+    assert "unknown: killed for memory" in sentence
+    (finding,) = diagnosis.conclude(lambda _: scene, unaccepted=False)
+    assert (finding.cause.cause, finding.at_seconds) == ("unexplained", 8)
+
+
+def test_a_cause_is_said_once_and_keeps_the_moment_at_which_it_was_first_seen() -> None:
+    diagnosis = Diagnosis()
+    scene = [worker(errors={"handshake ECONNREFUSED": 5})]
+    told = [diagnosis.take(Moment(second, 9, 4, opened=4, failed=5), 9, lambda _: scene) for second in range(1, 9)]
+
+    assert [len(each) for each in told] == [1] + 7 * [0]
+    (finding,) = diagnosis.conclude(lambda _: [worker(errors={"handshake ECONNREFUSED": 8})], unaccepted=False)
+    assert finding.at_seconds == 1
+    assert "8 x ECONNREFUSED from handshake" in finding.cause.sentence
+
+
+def test_what_was_ruled_out_is_what_the_nodes_can_see() -> None:
+    known, unknown = ruled_out([worker(rose={"cgroup_oom_kills": 0})])
+
+    assert "killed for memory" in known
+    assert {"process stopped", "CPU"} <= set(unknown)
+    assert "accept queue" not in [*known, *unknown], "there is no target that could have one"
+
+
+# -- evidence
+
+
+def reading(number: int, **values: int) -> Reading:
+    levels = {name: value for name, value in values.items() if name not in TCP_EXT}
+    return Reading(number, None, None, None, {}, {name: values[name] for name in values if name in TCP_EXT}, levels)
+
+
+def test_evidence_is_of_its_stretch_of_time() -> None:
+    trail = Trail()
+    for second in range(10):
+        tally = Tally(attempted=second, opened=second, errors={"connect ENETUNREACH": second})
+        taken = reading(second, ListenOverflows=100 + second, processes_stopped=int(second == 3), x_percent=10 * second)
+        trail.take(Sample(Phase.OPENING, tally, reading=taken), float(second))
+
+    def seen(since: float | None) -> Evidence:
+        return trail.evidence(node="n", role="worker", host="h", facts={}, lost="", since=since, silent_seconds=0)
+
+    assert seen(None).rose == {"ListenOverflows": 9}
+    assert seen(6.0).rose == {"ListenOverflows": 3}
+    assert (seen(None).errors, seen(6.0).errors) == ({"connect ENETUNREACH": 9}, {"connect ENETUNREACH": 3})
+    assert (seen(None).levels["processes_stopped"], seen(6.0).levels["processes_stopped"]) == (1, 0)
+    assert seen(7.0).levels["x_percent"] == 80
+
+
+def test_of_a_stretch_that_is_longer_than_the_trail_the_end_is_evidence() -> None:
+    trail = Trail()
+    for second in range(200):
+        taken = reading(second, ListenOverflows=min(second, 50))  # it rose early, and has nothing to do with it
+        trail.take(Sample(Phase.OPENING, reading=taken), float(second))
+
+    seen = trail.evidence(node="n", role="target", host="h", facts={}, lost="", since=60.0, silent_seconds=0)
+
+    assert seen.rose == {"ListenOverflows": 0}
+
+
+def test_a_node_that_never_said_anything_is_silent_and_nothing_else() -> None:
+    seen = Trail().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
+
+    assert [cause.cause for cause in diagnose([seen], {Trouble.STALLED})] == ["node silent"]
+
+
+def test_the_page_on_causes_has_them_all() -> None:
+    rows = [line.split("|")[1].strip() for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+
+    assert rows == ["cause", *dict.fromkeys(rule.cause for rule in RULES), "unexplained"]
