@@ -145,7 +145,8 @@ class Control(ABC):
             memory_total_bytes=state.total_bytes if state else None,
             memory_available_bytes=memory.available_bytes(),
             descriptors_per_process=hard,
-            connections_per_process=descriptors.usable(),
+            # A child takes a link: without a descriptor left for that, this process can start none.
+            connections_per_process=descriptors.connections_per_table() if descriptors.usable() else 0,
             network_namespace=facts.netns or 0,
             facts=read_facts(),
             machine=read_machine(),

@@ -8,8 +8,9 @@ from typing import Final
 
 from c1m.kernel.process import descriptor_slots, open_descriptors
 
-# What a process opens beside its connections: epolls, pipes and sockets to its parent, files of /proc while
-# it reads them, libraries while it loads them.
+# What a descriptor table holds beside connections: standard streams, the link, a listener, epolls, the askers of an
+# acceptor, files of /proc while they are read, libraries while they are loaded. A shard or an acceptor needs 6 to 12 of
+# them at rest, however many siblings its process carries: each closes in its own table what is theirs (thread_host.py).
 RESERVE: Final = 64
 
 _CURE: Final = "raise it with ulimit -Hn, LimitNOFILE= in the unit, or docker --ulimit nofile="
@@ -25,6 +26,15 @@ def raise_to_hard() -> tuple[int, int]:
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return before, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def connections_per_table() -> int:
+    """How many connections a shard or an acceptor of this node can hold: its limit less RESERVE; 0 when there is none.
+
+    Children inherit the limit, and nothing else that this process has open: what it has opened itself does not count.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(0, soft - RESERVE)
 
 
 def usable(reserve: int = RESERVE) -> int:

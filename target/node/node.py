@@ -98,7 +98,7 @@ class TargetNode(Control):
             "type": int(listener.type),
             "shared": self.bind.single_port,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            "capacity": descriptors.usable(),
+            "capacity": descriptors.connections_per_table(),
             "push_rate": wanted.push_rate,
             "nonce": wanted.nonce,
             "guests": self.guests(wanted.sources) if self.only_run_sources else None,

@@ -303,9 +303,9 @@ def test_a_run_warns_of_what_is_tight_before_it_starts() -> None:
 @root
 @of_controller("pids")
 def test_a_limit_that_becomes_tight_while_running_is_told_once_and_stands_in_the_summary() -> None:
-    """200 descriptors a process make 34 processes of 2,000 connections; the cgroup has room for 38 beside what is there, and
+    """184 descriptors a process make 34 processes of 2,000 connections; the cgroup has room for 38 beside what is there, and
     what nodes take for themselves."""
-    few = ["prlimit", "--nofile=200:200"]
+    few = ["prlimit", "--nofile=184:184"]
     with cgroup("pids", "pids.max", "500") as inside:
         nodes = [each for each in document("doctor", inside=inside)["limits"] if each["limit"] == "pids"]
     (before,) = nodes

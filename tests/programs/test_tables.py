@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from programs import children_of
 
+from c1m.processes.descriptors import RESERVE
+
 TABLE = 400  # descriptors, so that many tables are needed
 TOTAL = 3_000
 HOLDING = "holding"
@@ -48,10 +50,16 @@ def few_descriptors_and_no_unshare() -> None:
         raise OSError("this kernel takes no filter")
 
 
+def few_descriptors_and_one_processor() -> None:
+    """One process then carries all children."""
+    few_descriptors()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 @contextmanager
-def held(limits: Callable[[], None], told: Path) -> Iterator[dict[int, str]]:
+def held(limits: Callable[[], None], told: Path, total: int = TOTAL) -> Iterator[dict[int, str]]:
     """The processes of a run that holds its connections, by name."""
-    words = ["--total", str(TOTAL), "--hold", "4s", "--json", str(told)]
+    words = ["--total", str(total), "--hold", "4s", "--json", str(told)]
     command = [sys.executable, "-m", "c1m.coordinator", "run", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=limits) as coord:  # noqa: PLW1509
         assert coord.stderr is not None
@@ -97,6 +105,20 @@ def test_where_threads_get_no_table_every_child_is_a_process(tmp_path: Path) -> 
     assert len(shards) * TABLE > TOTAL
     assert len(threads) == len(shards)
     assert json.loads(told.read_text())["established_at_hold_end"] == TOTAL
+
+
+@pytest.mark.parametrize("children", [2, 7, 60])
+def test_every_table_is_filled_as_planned_however_many_a_process_carries(children: int, tmp_path: Path) -> None:
+    told = tmp_path / "summary.json"
+    total = children * (TABLE - RESERVE)
+    with held(few_descriptors_and_one_processor, told, total) as processes:
+        threads = {name: [len(threads_of(pid)) for pid in named(processes, name)] for name in ("c1m-shard", "c1m-acceptor")}
+
+    summary = json.loads(told.read_text())
+    assert threads == {"c1m-shard": [children], "c1m-acceptor": [children]}
+    assert (summary["target"]["acceptors"], summary["target"]["acceptors_full"]) == (children, children)
+    assert summary["established_at_hold_end"] == summary["target"]["accepted"] == total
+    assert summary["reconciliation"]["in_accept_queues"] == 0
 
 
 CREW = """
