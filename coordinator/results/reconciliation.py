@@ -23,7 +23,7 @@ OF_LOST = (
     "beside them"
 )
 NOT_OURS = "on the server's port are not c1m's own: no worker has them"
-QUEUED = "wait in accept queues: the server has not accepted them yet"
+QUEUED = "wait in accept queues, and are not known to be held by clients: those may be others', or closed again"
 FULL = "; {count} of its acceptors have no descriptor left (raise ulimit -Hn there)"
 HALF_CLOSED = "are half closed: the other side has closed them, the server has not"
 
@@ -66,11 +66,12 @@ class Reconciliation:
     never_accepted: int | None  # of all connections of the run: established for the clients, and not for the acceptors
     unexplained: int | None
     explanation: tuple[str, ...]
+    awaiting_accept: int | None = None  # at least so many that clients hold are in accept queues; None: the queues are unknown
 
     @property
     def sound(self) -> bool:
-        """Whether every connection that a client holds is held by the server too, and every count is accounted for."""
-        return not (self.ghosts or self.in_syn_queues or self.lost_on_the_way or self.unexplained)
+        """Whether the server has accepted and holds every connection that a client holds, and every count is explained."""
+        return not (self.ghosts or self.in_syn_queues or self.awaiting_accept or self.lost_on_the_way or self.unexplained)
 
     def to_summary(self) -> dict[str, Any]:
         return asdict(self) | {"explanation": list(self.explanation)}
@@ -108,6 +109,7 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         never_accepted=never_accepted(counts),
         unexplained=sum(gaps) if gaps else None,
         explanation=tuple(told) or (agreement(counts),),
+        awaiting_accept=awaiting_accept(counts),
     )
 
 
@@ -124,6 +126,21 @@ def never_accepted(counts: Counts) -> int | None:
     if counts.accepted is None or counts.client_opened is None:
         return None
     return max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
+
+
+def awaiting_accept(counts: Counts) -> int | None:
+    """Connections that clients hold and the server has not accepted, as far as they cannot be anybody else's.
+
+    Where acceptors count, it is what they lack. An endpoint does not say what it accepted: there all are taken for the
+    clients' that are neither closed again nor possibly others'. None where the queues are unknown.
+    """
+    queued = counts.in_accept_queues
+    if queued is None or counts.target_kernel is None:
+        return None
+    if counts.target_open is not None:
+        return max(min(queued, min(counts.client, counts.target_kernel) - counts.target_open), 0)
+    foreign = max(counts.target_kernel - counts.client, 0)
+    return max(min(queued - foreign - (counts.half_closed or 0), counts.client), 0)
 
 
 def across(counts: Counts) -> tuple[int | None, int | None, int | None, int | None]:
@@ -148,18 +165,28 @@ def of_lost(counts: Counts) -> int:
 
 
 def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
-    queued = counts.in_accept_queues
-    waiting = QUEUED + (FULL.format(count=counts.acceptors_full) if counts.acceptors_full else "")
+    waiting = awaiting_accept(counts) or 0
+    full = FULL.format(count=counts.acceptors_full) if counts.acceptors_full else ""
     named = (
         (ghosts, GHOSTS),
         (unfinished, UNFINISHED),
         (lost, LOST),
         (of_lost(counts), OF_LOST),
         (others, NOT_OURS),
-        (queued, waiting),
+        ((counts.in_accept_queues or 0) - waiting, f"{QUEUED}{full}"),
         (counts.half_closed, HALF_CLOSED),
     )
-    return [f"{count:,} connections {says}" for count, says in named if count]
+    told = [f"{count:,} connections {says}" for count, says in named if count]
+    return [f"{not_accepted(counts, waiting)}{full}", *told] if waiting else told
+
+
+def not_accepted(counts: Counts, waiting: int) -> str:
+    missing = max(counts.client - (counts.target_kernel or 0), 0)
+    accepted, certain = counts.client - missing - waiting, waiting == counts.in_accept_queues
+    return (
+        f"the server accepted {'' if certain else 'at most '}{accepted:,} of {counts.client:,} connections that clients hold; "
+        f"{'' if certain else 'at least '}{waiting:,} wait in its accept queues"
+    )
 
 
 def agreement(counts: Counts) -> str:

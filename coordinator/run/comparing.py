@@ -19,7 +19,7 @@ from c1m.measure.reading import Reading
 from c1m.measure.sample import Inspection
 
 from .lost_nodes import Losses
-from .watch import Watch
+from .watch import SETTLE_SECONDS, Watch
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
 
@@ -53,7 +53,28 @@ class Comparer:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.spec.turnover:  # who came and went in between is in no count of those who are open
                 await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
+        found = await compare(self.nodes, self.ledger, self.watch.read)
+        if not found.reconciliation.awaiting_accept:
+            return found
+        await self.drain_queues()
         return await compare(self.nodes, self.ledger, self.watch.read)
+
+    async def drain_queues(self) -> None:
+        """Wait until the target's accept queues are empty or no longer become shorter, for as long as a client waits for a
+        connection at most. A server that is only observed does not say what it accepts, so nothing else shows that it does."""
+        deadline = time.monotonic() + self.spec.connect_timeout + SETTLE_SECONDS
+        shortest = self.queued()
+        while shortest:
+            patience = min(SETTLE_SECONDS, deadline - time.monotonic())
+            if not await self.watch.wait("comparing", lambda: self.queued() < shortest, lambda: None, patience):  # noqa: B023
+                return
+            shortest = self.queued()
+
+    def queued(self) -> int:
+        """Connections in the fullest accept queue of the target when its host was last read."""
+        target = self.ledger.target
+        last = target.history.last if target else None
+        return last.levels.get("accept_queue", 0) if last else 0
 
     async def probe(self) -> Probed:
         names = [entry.name for entry in self.ledger.workers if not entry.lost]

@@ -78,7 +78,7 @@ NODE = (
 )
 COUNTED = (
     "client_established client_kernel_established target_open kernel_established in_accept_queues in_syn_queues half_closed "
-    "ghosts lost_on_the_way not_ours never_accepted unexplained"
+    "ghosts lost_on_the_way not_ours never_accepted unexplained awaiting_accept"
 )
 CACHE = "objects_per_connection object_bytes bytes_per_connection"
 SOURCE = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import select
 import signal
 import socket
@@ -12,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from programs import holding_at, node, run_coord, summary_of, until_it_says
+from programs import children_of, coordinator, eventually, holding_at, node, run_coord, summary_of, until_it_says
 
 # Ports and sources of this file's own, so that nothing else's sockets are counted or in the way.
 WORKER, TARGET = "127.0.0.1:24110", "127.0.0.1:24120"
@@ -128,6 +130,31 @@ def test_an_acceptor_that_strangers_filled_accepts_no_more_and_says_so(tmp_path:
     assert summary["target"]["open_at_hold_end"] + summary["reconciliation"]["in_accept_queues"] == 200
     assert summary["reconciliation"]["in_accept_queues"] > 0
     assert summary["target"]["acceptors_full"] == 1
+
+
+def test_a_run_in_which_the_target_stops_accepting_fails_with_the_numbers(tmp_path: Path) -> None:
+    """Its acceptor has no more descriptors from the start of the run on than a few connections take."""
+    told = tmp_path / "summary.json"
+    with fleet(), coordinator(*NODES, "--total", "300", "--rate", "100", "--hold", "1s", "--json", str(told)) as coord:
+        acceptors: list[int] = []
+
+        def found() -> bool:
+            acceptors[:] = [pid for pid, name in children_of(os.getpid()).items() if name.startswith("c1m-acceptor")]
+            return bool(acceptors)
+
+        assert eventually(found)
+        resource.prlimit(acceptors[0], resource.RLIMIT_NOFILE, (40, 40))
+        assert coord.stderr is not None
+        coord.stderr.read()
+        assert coord.wait(60) == 1
+
+    summary = json.loads(told.read_text())
+    accepted, waiting = summary["target"]["accepted"], summary["reconciliation"]["awaiting_accept"]
+    assert summary["established_at_hold_end"] == accepted + waiting == 300
+    assert summary["verdict"] == "failed"
+    assert summary["reasons"][0] == (
+        f"the server accepted {accepted:,} of 300 connections that clients hold; {waiting:,} wait in its accept queues"
+    )
 
 
 def test_a_target_echoes_what_it_gets_and_waits_for_who_does_not_read(tmp_path: Path) -> None:

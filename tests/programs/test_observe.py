@@ -6,10 +6,12 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nginx import NGINX, PORT, nginx
@@ -56,6 +58,57 @@ def test_a_server_in_another_network_namespace_cannot_be_observed_from_here() ->
 
     assert ended.returncode == 3
     assert f"nsenter --net --target {server.pid} c1m-target observe" in " ".join(ended.stdout.split())
+
+
+SERVER = """
+import signal, socket, sys, time
+count, seconds = int(sys.argv[1]), float(sys.argv[2])
+listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
+print(listener.getsockname()[1], flush=True)
+accepted = []
+while len(accepted) < count:
+    accepted.append(listener.accept())
+    time.sleep(seconds)
+signal.pause()
+"""
+
+
+@contextmanager
+def accepts(count: int, seconds: float) -> Iterator[tuple[int, int]]:
+    """The process and the port of a server that accepts so many connections, one in so many seconds, and then no more."""
+    command = [sys.executable, "-c", SERVER, str(count), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.pid, int(server.stdout.readline())
+        finally:
+            server.kill()
+
+
+def judged(count: int, seconds: float, total: int, told: Path) -> tuple[int, dict[str, Any]]:
+    """The exit code and the summary of a run against such a server, which is observed."""
+    with (
+        accepts(count, seconds) as (pid, port),
+        node("target", "observe", "--port", str(port), "--pid", str(pid), "--listen", CONTROL),
+    ):
+        words = ("--total", str(total), "--hold", "1s", "--json", str(told))
+        ended = run_coord(*words, "--endpoint", f"127.0.0.1:{port}", "--target", CONTROL)
+    return ended.returncode, json.loads(told.read_text())
+
+
+def test_a_server_that_accepts_two_and_no_more_fails_the_run(tmp_path: Path) -> None:
+    code, summary = judged(2, 0.0, 300, tmp_path / "summary.json")
+
+    assert (code, summary["verdict"], summary["established_at_hold_end"]) == (1, "failed", 300)
+    assert summary["reconciliation"]["awaiting_accept"] == 298
+    assert summary["reasons"][0] == "the server accepted 2 of 300 connections that clients hold; 298 wait in its accept queues"
+
+
+def test_a_server_that_accepts_slowly_is_waited_for(tmp_path: Path) -> None:
+    code, summary = judged(300, 0.015, 300, tmp_path / "summary.json")  # 4.5 s or more, and the hold is shorter
+
+    assert (code, summary["verdict"]) == (0, "passed"), summary["reasons"]
+    assert summary["reconciliation"]["in_accept_queues"] == 0
 
 
 @contextmanager

@@ -21,7 +21,9 @@ from c1m.coordinator.results.reconciliation import Counts, reconcile
         (Counts(9, 9, 6, 6, 0, client_opened=10, accepted=8), 2, 0, "1 connections were lost on the way"),
         (Counts(9, 9, 6, 6, 0, client_opened=9, accepted=6, in_syn_queues=1), 2, 0, "1 connections wait in SYN queues"),
         (Counts(9, 9, 9, 9, 0, in_syn_queues=3), 0, 0, "agree"),  # handshakes of others, or of clients who do not know either
-        (Counts(9, 9, 7, 9, 2), 0, 0, "2 connections wait in accept queues"),
+        (Counts(9, 9, 7, 9, 2), 0, 0, "the server accepted 7 of 9 connections that clients hold; 2 wait in its accept queues"),
+        (Counts(9, 9, 7, 9, 2, acceptors_full=3), 0, 0, "2 wait in its accept queues; 3 of its acceptors have no descriptor"),
+        (Counts(9, 9, None, 9, 7), 0, 0, "the server accepted 2 of 9"),  # an endpoint that is observed
         (Counts(9, 9, 9, 9, 0, half_closed=4), 0, 0, "4 connections are half closed"),
         (Counts(9, 9, 9, 11, 6, half_closed=4), 0, 0, "6 connections wait in accept queues"),  # four were closed meanwhile
         (Counts(9, 9, 9, 10, 6, half_closed=4), 0, 1, "the acceptors hold 9 open, the target's kernel 10 established"),
@@ -36,6 +38,32 @@ def test_every_difference_has_a_name(counts: Counts, ghosts: int | None, unexpla
 
     assert (found.ghosts, found.unexplained) == (ghosts, unexplained)
     assert any(told in sentence for sentence in found.explanation), found.explanation
+
+
+@pytest.mark.parametrize(
+    ("counts", "waiting"),
+    [
+        (Counts(9, 9, 9, 9, 0), 0),
+        (Counts(9, 9, 7, 9, 2), 2),
+        (Counts(9, 9, 6, 7, 1), 1),  # and two are ghosts, or were lost
+        (Counts(9, 9, 9, 11, 2), 0),  # strangers
+        (Counts(9, 9, 9, 11, 6, half_closed=4), 0),  # strangers, and closed by their clients
+        (Counts(9, 9, 9, 8, 0), 0),
+        (Counts(9, 9, 7, None, None), None),
+        (Counts(9, 9, None, None, None), None),
+        (Counts(9, 9, None, 9, 0), 0),
+        (Counts(9, 9, None, 9, 7), 7),
+        (Counts(9, 9, None, 12, 7), 4),  # three of the seven may be strangers
+        (Counts(9, 9, None, 9, 7, half_closed=2), 5),  # two of the seven may have been closed by their clients
+        (Counts(9, 9, None, 12, 3), 0),
+    ],
+)
+def test_what_clients_hold_and_the_server_has_not_accepted_is_not_sound(counts: Counts, waiting: int | None) -> None:
+    found = reconcile(counts, [])
+
+    assert found.awaiting_accept == waiting
+    if waiting:
+        assert not found.sound
 
 
 SOME = st.integers(0, 20)
