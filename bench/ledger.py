@@ -17,14 +17,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from c1m.coordinator.diagnosis.monitor import Lookout
+from c1m.coordinator.diagnosis.monitor import LiveDiagnosis
 from c1m.coordinator.journal.journal import Journal, Record
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.limit_usage import Gauges
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.limit_usage import LimitUsages
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.live import Lines, Terminal
 from c1m.limits.assessment import Member
-from c1m.limits.limit import Ask, Role
+from c1m.limits.limit import Demand, HostRole
 from c1m.measure.phase import Phase
 from c1m.measure.reading import Cache, Reading
 from c1m.measure.sample import Host, Sample
@@ -97,26 +97,32 @@ class Clock:
 def main() -> None:
     workers, seconds = (int(word) for word in [*sys.argv[1:], *("1000", "5")[len(sys.argv) - 1 :]])
     names = [f"worker 10.0.{index // 250}.{index % 250}:7100" for index in range(workers)]
-    entries = [Entry(name, EACH, str(index)) for index, name in enumerate(names)]
+    entries = [NodeRecord(name, EACH, str(index)) for index, name in enumerate(names)]
     ledger = Ledger(entries, None)
-    gauges = Gauges(Member(name, host(index), Ask(Role.WORKER, EACH, 8)) for index, name in enumerate(names))
+    limit_usages = LimitUsages(Member(name, host(index), Demand(HostRole.WORKER, EACH, 8)) for index, name in enumerate(names))
     hosts = {name: host(index) for index, name in enumerate(names)}
-    lookout = Lookout(ledger, hosts.get, Arrival.RUSH, 0.0)
+    live_diagnosis = LiveDiagnosis(ledger, hosts.get, Arrival.RUSH, 0.0)
     clock = Clock()
     ledger.timeline.begin(0.0, ledger.moment)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "run.journal")
         for round_ in range(A_SECOND * seconds):
             wired = [wire.sample_to_wire(sample(round_, worker)).SerializeToString() for worker in range(workers)]
-            take_all(clock, entries, wired, ledger, gauges, journal, round_ / A_SECOND)
-            look_once(clock, ledger, lookout, round_ / A_SECOND)
+            take_all(clock, entries, wired, ledger, limit_usages, journal, round_ / A_SECOND)
+            look_once(clock, ledger, live_diagnosis, round_ / A_SECOND)
         if trouble := journal.close():
             sys.exit(trouble)
     report(clock, workers, seconds)
 
 
 def take_all(
-    clock: Clock, entries: list[Entry], wired: list[bytes], ledger: Ledger, gauges: Gauges, journal: Journal, now: float
+    clock: Clock,
+    entries: list[NodeRecord],
+    wired: list[bytes],
+    ledger: Ledger,
+    limit_usages: LimitUsages,
+    journal: Journal,
+    now: float,
 ) -> None:
     """As the watch does it, but each step for all of a round: a clock's own cost is that of a step."""
     gc.collect()
@@ -131,7 +137,7 @@ def take_all(
 
     def gauge() -> None:
         for entry in entries:
-            gauges.look(entry.name, entry.history.first, entry.history.last)
+            limit_usages.look(entry.name, entry.history.first, entry.history.last)
 
     def write() -> None:
         for entry, message in zip(entries, messages, strict=True):
@@ -146,11 +152,11 @@ def take_all(
     clock.of("sums, as they were made for each look", lambda: total(entry.sample.tally for entry in entries))
 
 
-def look_once(clock: Clock, ledger: Ledger, lookout: Lookout, now: float) -> None:
+def look_once(clock: Clock, ledger: Ledger, live_diagnosis: LiveDiagnosis, now: float) -> None:
     quiet = Console(file=io.StringIO(), force_terminal=True, width=120, height=40)
     clock.of("look: sums", lambda: ledger.tally)
-    clock.of("look: moment", lambda: lookout.moment(now))
-    clock.of("look: moment and, once a second where there is trouble, causes", lambda: lookout.look(now))
+    clock.of("look: moment", lambda: live_diagnosis.moment(now))
+    clock.of("look: moment and, once a second where there is trouble, causes", lambda: live_diagnosis.look(now))
     clock.of("look: whether all are holding", lambda: ledger.all_at(Phase.HOLDING, ledger.workers))
     clock.of("look: a line", lambda: Lines(quiet).show(ledger, "opening", 0.5))
     clock.of("picture: a table", lambda: Terminal(Live(console=quiet, auto_refresh=False)).show(ledger, "opening", 0.5))

@@ -10,9 +10,9 @@ import time
 
 from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.planning.documents import plan_document
-from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
+from c1m.coordinator.planning.preflight import Fleet, Preflight, RunDemand
 from c1m.limits.budget import budgets_of
-from c1m.limits.limit import NO_LIMIT, Role
+from c1m.limits.limit import NO_LIMIT, HostRole
 from c1m.measure.sample import Host
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
@@ -46,11 +46,11 @@ def host(name: str, each: int, memory: int) -> Host:
 def fleet(nodes: int) -> Fleet:
     hosts = {f"worker {index}": host(f"host {index}", 19_936, WORKER_BYTES) for index in range(nodes)}
     workers = [
-        WorkerFacts(name, of.namespace, of.cores, 19_936, sources(index), PORTS, budgets_of(name, of, Role.WORKER))
+        WorkerFacts(name, of.namespace, of.cores, 19_936, sources(index), PORTS, budgets_of(name, of, HostRole.WORKER))
         for index, (name, of) in enumerate(hosts.items())
     ]
     big = host("server", 1 << 20, TARGET_BYTES)
-    target = TargetFacts("target", 64, 1 << 20, 60_000, budgets=budgets_of("target", big, Role.TARGET))
+    target = TargetFacts("target", 64, 1 << 20, 60_000, budgets=budgets_of("target", big, HostRole.TARGET))
     return Fleet(workers, target, {**hosts, "target": big})
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     began, used = time.perf_counter(), time.process_time()
     made = fleet(nodes)
     described = time.perf_counter()
-    preflight = Preflight(total, made, Manner())
+    preflight = Preflight(total, made, RunDemand())
     plan, refused = preflight.plan()
     planned = time.perf_counter()
     troubled, ceiling, ranking = preflight.not_ok, preflight.ceiling, preflight.ranking

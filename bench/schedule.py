@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from namespace import enter_namespace
 
 from c1m.app.interpreter import module_command
-from c1m.coordinator.fleet.clients import Worker
+from c1m.coordinator.fleet.clients import WorkerClient
 from c1m.net.endpoints import parse_host_port
 from c1m.schedule.schedule import NANOSECONDS, Schedule
 from c1m.schedule.shapes import parse_shape, schedule_of
@@ -45,7 +45,7 @@ def sockets_in_use() -> int:
 
 async def samples(address: str, found: list[tuple[int, int]], starts: list[float]) -> None:
     """(elapsed, scheduled) of a worker's every sample, and the moments that its start may have been at the latest."""
-    worker = Worker(parse_host_port(address, 0))
+    worker = WorkerClient(parse_host_port(address, 0))
     while not (run := (await worker.describe([])).run_id):
         await asyncio.sleep(LOOK_SECONDS)
     async for sample, _ in worker.watch(run):

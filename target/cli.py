@@ -24,7 +24,7 @@ from c1m.errors import UsageError
 from c1m.net.control_address import ControlAddress, parse_control_address
 from c1m.net.ports import parse_ports
 from c1m.node.serve import check_exposure, serve, warn_of_end
-from c1m.processes.zygote_client import Zygote
+from c1m.processes.zygote_client import ZygoteClient
 from c1m.target.node.listeners import Bind
 from c1m.target.node.node import TargetNode, check_bind
 from c1m.target.node.observer import Observer
@@ -85,7 +85,7 @@ def target(
     warn_of_end("c1m-target", tls)
     check_bind(where)
 
-    def node(zygote: Zygote, nursery: trio.Nursery) -> TargetNode:
+    def node(zygote: ZygoteClient, nursery: trio.Nursery) -> TargetNode:
         return TargetNode(zygote, nursery, where, only_run_sources=only_run_sources, tunable=allow_tune)
 
     trio.run(serve_target, address, tls, with_parent, node)
@@ -116,14 +116,14 @@ def observe(
     check_exposure(address, tls, insecure=insecure)
     warn_of_end("c1m-target", tls)
 
-    def observer(zygote: Zygote, nursery: trio.Nursery) -> Observer:
+    def observer(zygote: ZygoteClient, nursery: trio.Nursery) -> Observer:
         return Observer(zygote, nursery, ports, pid, tunable=allow_tune)
 
     trio.run(serve_target, address, tls, with_parent, observer)
 
 
 async def serve_target(
-    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], Served]
+    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], Served]
 ) -> None:
     await serve(
         "c1m-target",
@@ -132,7 +132,7 @@ async def serve_target(
         tls,
         with_parent=with_parent,
         make=make,
-        add=lambda node, seam, server: add_TargetServiceServicer_to_server(TargetService(seam, node), server),
+        add=lambda node, rpc_server, server: add_TargetServiceServicer_to_server(TargetService(rpc_server, node), server),
     )
 
 

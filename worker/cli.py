@@ -23,12 +23,12 @@ from c1m.net.addresses import parse_sources
 from c1m.net.control_address import ControlAddress, parse_control_address
 from c1m.net.ports import parse_ports
 from c1m.node.serve import check_exposure, serve, warn_of_end
-from c1m.processes.zygote_client import Zygote
+from c1m.processes.zygote_client import ZygoteClient
 from c1m.text.units import parse_bits, parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
-from c1m.worker.node.allow_list import Allowances, parse_allowance
+from c1m.worker.node.allow_list import AllowList, parse_allowance
 from c1m.worker.node.node import WorkerNode
-from c1m.worker.node.quotas import Ceilings, of_one_at_least
+from c1m.worker.node.quotas import Quotas, of_one_at_least
 from c1m.worker.node.service import WorkerService
 
 from .node import sources
@@ -96,11 +96,11 @@ def worker(
     wanted_ports = option("--ports", parse_ports, ports) if ports else None
     address = option("--listen", lambda text: parse_control_address(text, 7100, allow_zero=True), listen)
 
-    allowed = Allowances(
+    allowed = AllowList(
         [option("--allow", parse_allowance, text) for text in allow or ()],
         [option("--allow-slow", parse_allowance, text) for text in allow_slow or ()],
     )
-    ceilings = Ceilings(
+    ceilings = Quotas(
         option("--most-connections", of_one_at_least(parse_count), most_connections) if most_connections else None,
         option("--most-rate", of_one_at_least(parse_rate), most_rate) if most_rate else None,
         option("--most-bandwidth", of_one_at_least(parse_bits), most_bandwidth) if most_bandwidth else None,
@@ -110,14 +110,14 @@ def worker(
     warn_of_end("c1m-worker", tls)
     sources.check_local(sources.resolve(wanted))
 
-    def node(zygote: Zygote, nursery: trio.Nursery) -> WorkerNode:
+    def node(zygote: ZygoteClient, nursery: trio.Nursery) -> WorkerNode:
         return WorkerNode(zygote, nursery, wanted, wanted_ports, allowed, ceilings, tunable=allow_tune)
 
     trio.run(serve_worker, address, tls, with_parent, node)
 
 
 async def serve_worker(
-    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[Zygote, trio.Nursery], WorkerNode]
+    address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], WorkerNode]
 ) -> None:
     await serve(
         "c1m-worker",
@@ -126,7 +126,7 @@ async def serve_worker(
         tls,
         with_parent=with_parent,
         make=make,
-        add=lambda node, seam, server: add_WorkerServiceServicer_to_server(WorkerService(seam, node), server),
+        add=lambda node, rpc_server, server: add_WorkerServiceServicer_to_server(WorkerService(rpc_server, node), server),
     )
 
 

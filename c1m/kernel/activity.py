@@ -20,7 +20,7 @@ TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProcessActivity:
     """One process at one moment."""
 
     state: str  # the letter of /proc/PID/stat: R, S, D, T, ...
@@ -29,7 +29,7 @@ class Look:
     descriptors: int | None  # open ones in the fullest table of its threads; None before Linux 6.2
 
 
-def look_at(pid: int) -> Look | None:
+def look_at(pid: int) -> ProcessActivity | None:
     """None when the process is gone."""
     stat = read_text(f"/proc/{pid}/stat")
     if not stat or (state := parse_state(stat)) in GONE:
@@ -38,7 +38,7 @@ def look_at(pid: int) -> Look | None:
     waits = [waited for task in tasks if (waited := parse_run_delay(read_text(f"{task}/schedstat") or "")) is not None]
     tables = [used for task in tasks if (used := descriptors_of(task))]
     cpu_seconds = parse_cpu_ticks(stat) / TICKS_PER_SECOND
-    return Look(state, cpu_seconds, sum(waits) if waits else None, max(tables, default=None))
+    return ProcessActivity(state, cpu_seconds, sum(waits) if waits else None, max(tables, default=None))
 
 
 def tasks_of(pid: int) -> list[str]:
@@ -74,7 +74,7 @@ class Activity:
     """Looks at the same processes again and again; what they did in between is the difference."""
 
     def __init__(self) -> None:
-        self.looks: Mapping[int, Look] = {}
+        self.looks: Mapping[int, ProcessActivity] = {}
         self.at = 0.0
 
     @property
@@ -96,7 +96,7 @@ class Activity:
         return levels
 
 
-def fullest(looks: Mapping[int, Look]) -> dict[str, int]:
+def fullest(looks: Mapping[int, ProcessActivity]) -> dict[str, int]:
     """Descriptors of the process that has most, and its limit."""
     used = {pid: look.descriptors for pid, look in looks.items() if look.descriptors}
     if not used:
@@ -106,7 +106,7 @@ def fullest(looks: Mapping[int, Look]) -> dict[str, int]:
     return {"descriptors": used[pid]} | ({"descriptors_limit": limit} if limit else {})
 
 
-def shares(before: Mapping[int, Look], now: Mapping[int, Look], seconds: float) -> dict[str, int]:
+def shares(before: Mapping[int, ProcessActivity], now: Mapping[int, ProcessActivity], seconds: float) -> dict[str, int]:
     """Of the process that ran most, and of the one that waited most for a processor, in percent of the time between."""
     both = [(before[pid], look) for pid, look in now.items() if pid in before]
     if not both or seconds <= 0:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from c1m.limits.limit import NO_LIMIT
-from c1m.limits.sysctls import SYSCTLS, Home, path_of
+from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
 from . import memory
 from .cgroup import own_directories, read_cgroup_pids
@@ -19,8 +19,8 @@ from .host import read_int, read_text
 CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}
 
 _WHY: Final = {
-    Home.HIDDEN: "{name} is the host's, and this network namespace does not show it; read it on the host itself",
-    Home.SHOWN: "this kernel has no {name}, or it is not loaded",
+    SysctlScope.HIDDEN: "{name} is the host's, and this network namespace does not show it; read it on the host itself",
+    SysctlScope.SHOWN: "this kernel has no {name}, or it is not loaded",
 }
 
 

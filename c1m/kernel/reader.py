@@ -53,7 +53,7 @@ TCP: Final = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabRes
 PSS_SHARE: Final = 0.02
 
 
-class Reader:
+class HostReader:
     """The readings of one run on one node.
 
     ``pids`` are whose user memory is watched, ``working`` whose activity, and ``more`` are levels that only this node has.

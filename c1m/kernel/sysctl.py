@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Final
 
-from c1m.limits.sysctls import SYSCTLS, Home, path_of
+from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
 from .host import read_text
 
@@ -39,5 +39,5 @@ def why_not(name: str, error: OSError) -> str:
     if error.errno == errno.EROFS:
         return _READ_ONLY
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{said}: {_HOSTS if SYSCTLS[name] is Home.SHOWN else 'that takes root'}"
+        return f"{said}: {_HOSTS if SYSCTLS[name] is SysctlScope.SHOWN else 'that takes root'}"
     return said

@@ -10,7 +10,7 @@ from c1m.measure.sample import Change
 
 from .limits import why_unknown
 from .sysctl import read_sysctl, write_sysctl
-from .tuning_record import Tuned, Written
+from .tuning_record import TuningRecord, WrittenSetting
 
 
 def check(wanted: Mapping[str, str]) -> None:
@@ -24,14 +24,14 @@ def check(wanted: Mapping[str, str]) -> None:
             raise UsageError(f"{name}: {error}") from None
 
 
-def tune(tuned: Tuned, wanted: Mapping[str, str]) -> list[Change]:
+def tune(tuned: TuningRecord, wanted: Mapping[str, str]) -> list[Change]:
     """Raise each to what is wanted. Raises C1mError when a record cannot be kept."""
     check(wanted)
     with tuned.held():
         return [raise_one(tuned, name, value) for name, value in wanted.items()]
 
 
-def raise_one(tuned: Tuned, name: str, wanted: str) -> Change:
+def raise_one(tuned: TuningRecord, name: str, wanted: str) -> Change:
     before = read_sysctl(name)
     if before is None:
         return Change(name, None, wanted, None, why_unknown(name))
@@ -45,22 +45,22 @@ def raise_one(tuned: Tuned, name: str, wanted: str) -> Change:
     if earlier and not earlier.is_ours(before):
         earlier = None  # somebody wrote it after us, and what they wrote is what to restore
     origin = earlier.before if earlier else before
-    tuned.keep(name, Written(origin, before, value))
+    tuned.keep(name, WrittenSetting(origin, before, value))
     reason = write_sysctl(name, value)
     after = read_sysctl(name)
-    tuned.keep(name, earlier if after == before else Written(origin, after or value, after or value))
+    tuned.keep(name, earlier if after == before else WrittenSetting(origin, after or value, after or value))
     if not reason and after != value:
         reason = f"the kernel said nothing against {value}, and has {after} now"
     return Change(name, before, wanted, after, reason)
 
 
-def undo(tuned: Tuned) -> list[Change]:
+def undo(tuned: TuningRecord) -> list[Change]:
     """Restore what was before, but not what somebody else changed since. Raises C1mError for a record that cannot be read."""
     with tuned.held():
         return [restore_one(tuned, name, written) for name, written in tuned.here.items()]
 
 
-def restore_one(tuned: Tuned, name: str, written: Written) -> Change:
+def restore_one(tuned: TuningRecord, name: str, written: WrittenSetting) -> Change:
     now = read_sysctl(name)
     if now is None:
         return Change(name, None, written.before, None, why_unknown(name))

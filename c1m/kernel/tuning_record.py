@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from c1m.errors import C1mError, RefusedError
-from c1m.limits.sysctls import SYSCTLS, Home
+from c1m.limits.sysctls import SYSCTLS, SysctlScope
 from c1m.limits.tuning import TUNABLE
 
 from .host import BOOT_ID, namespace_cookie, network_namespace, read_text
@@ -26,7 +26,7 @@ HOST: Final = "host"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenSetting:
     """``before``: what to restore. ``found`` was there when it was to become ``after``, and still is if we died before that;
     once it has been read back, both are what was read."""
 
@@ -39,10 +39,10 @@ class Written:
         return now in (self.before, self.found, self.after)
 
 
-Entries = dict[str, dict[str, Written]]  # place -> sysctl -> what became of it
+Entries = dict[str, dict[str, WrittenSetting]]  # place -> sysctl -> what became of it
 
 
-class Tuned:
+class TuningRecord:
     """``entries`` are there, and may be changed, while it is ``held``: by one process of this host at a time."""
 
     def __init__(self, directory: Path) -> None:
@@ -79,17 +79,17 @@ class Tuned:
             raise RefusedError("changes nothing while another node of this host does; try again") from None
 
     def place(self, name: str) -> str:
-        return self.namespace if SYSCTLS[name] is Home.NAMESPACE else HOST
+        return self.namespace if SYSCTLS[name] is SysctlScope.NAMESPACE else HOST
 
-    def of(self, name: str) -> Written | None:
+    def of(self, name: str) -> WrittenSetting | None:
         return self.entries.get(self.place(name), {}).get(name)
 
     @property
-    def here(self) -> dict[str, Written]:
+    def here(self) -> dict[str, WrittenSetting]:
         """What was written of the host and of our own network namespace."""
         return {name: written for place in (HOST, self.namespace) for name, written in self.entries.get(place, {}).items()}
 
-    def keep(self, name: str, written: Written | None) -> None:
+    def keep(self, name: str, written: WrittenSetting | None) -> None:
         """On the disk when this returns. None: there is nothing to restore."""
         settings = self.entries.setdefault(self.place(name), {})
         if written is None:
@@ -104,7 +104,7 @@ class Tuned:
         try:
             document = json.loads(self.path.read_text())
             return {
-                place: {name: Written(**each) for name, each in settings.items() if name in TUNABLE}
+                place: {name: WrittenSetting(**each) for name, each in settings.items() if name in TUNABLE}
                 for place, settings in document.items()
             }
         except FileNotFoundError:

@@ -10,7 +10,7 @@ from typing import Final
 from c1m.measure.sample import Host
 from c1m.text.units import format_bits, format_bytes
 
-from .limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing, nothing
+from .limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus, Scope, nothing
 
 TIGHT_SHARE: Final = 0.8  # of what was left
 
@@ -21,7 +21,7 @@ class Member:
 
     name: str
     host: Host
-    ask: Ask
+    ask: Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Assessment:
     value: int | None
     used: int | None
     need: float | None
-    standing: Standing
+    standing: LimitStatus
     remark: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)  # setting -> value that lifts it; empty where it is ok
 
@@ -102,7 +102,7 @@ def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessmen
 def assess_not_ok(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
     """Those of ``assess`` that are not ok. Of ten thousand nodes nearly all are, and nothing is made of them."""
     found = (assess_place(limit, place) for limit, place in everywhere(limits, members) if not is_plainly_ok(limit, place))
-    return [each for each in found if each.standing is not Standing.OK]
+    return [each for each in found if each.standing is not LimitStatus.OK]
 
 
 def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
@@ -111,7 +111,7 @@ def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
     if not need:
         return True
     value, used, _ = least_room(limit, place)
-    return stands(limit, value, used, need) is Standing.OK
+    return stands(limit, value, used, need) is LimitStatus.OK
 
 
 def everywhere(limits: Iterable[Limit], members: Iterable[Member]) -> Iterator[tuple[Limit, list[Member]]]:
@@ -125,31 +125,31 @@ def assess_place(limit: Limit, members: list[Member]) -> Assessment:
     value, used, speaker = least_room(limit, members)
     need = need_of(limit, members)
     standing = stands(limit, value, used, need)
-    nodes = askers(limit, members)
-    if standing is Standing.OK and (need is None or limit.unless is nothing):
+    nodes = proof_guests(limit, members)
+    if standing is LimitStatus.OK and (need is None or limit.unless is nothing):
         return Assessment(limit, nodes, value, used, need, standing)
     standing, remark = considered(limit, standing, speaker)
     settings: Mapping[str, str] = {}
-    if standing >= Standing.TIGHT and need is not None:
+    if standing >= LimitStatus.TIGHT and need is not None:
         settings = limit.settings(wanted(limit, used, need), speaker.host)
     return Assessment(limit, nodes, value, used, need, standing, remark, settings)
 
 
-def askers(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
+def proof_guests(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
     """Who in a place asks something of its limit; everybody there where nobody does."""
     found = tuple(member.name for member in members if limit.need(member.ask, member.host) is not None)
     return found or tuple(member.name for member in members)
 
 
-def considered(limit: Limit, standing: Standing, speaker: Member) -> tuple[Standing, str]:
+def considered(limit: Limit, standing: LimitStatus, speaker: Member) -> tuple[LimitStatus, str]:
     """With what is special about this host: the limit may not matter there, may not hold for c1m, or cannot be read."""
     host = speaker.host
     if reason := limit.unless(host):
-        return Standing.OK, reason
-    if standing is Standing.UNKNOWN:
+        return LimitStatus.OK, reason
+    if standing is LimitStatus.UNKNOWN:
         return standing, host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
-    if standing >= Standing.TIGHT and (reason := limit.exempt(host)):
-        return (Standing.TIGHT, reason) if standing is Standing.STOPS else (Standing.OK, "")
+    if standing >= LimitStatus.TIGHT and (reason := limit.exempt(host)):
+        return (LimitStatus.TIGHT, reason) if standing is LimitStatus.STOPS else (LimitStatus.OK, "")
     return standing, ""
 
 
@@ -171,23 +171,23 @@ def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
     for member in members:
         need = limit.need(member.ask, member.host)
         if need is not None:
-            serves = member.ask.role is not Role.WORKER
+            serves = member.ask.role is not HostRole.WORKER
             needs[serves] = needs.get(serves, 0) + need
     if not needs:
         return None
     return max(needs.values()) if limit.once else sum(needs.values())
 
 
-def stands(limit: Limit, value: int | None, used: int | None, need: float | None) -> Standing:
+def stands(limit: Limit, value: int | None, used: int | None, need: float | None) -> LimitStatus:
     """By what is asked, over what is left. A place that is nearly full is fine for whoever asks little of it."""
     if not need:
-        return Standing.OK
+        return LimitStatus.OK
     room = left(limit, value, used)
     if room is None:
-        return Standing.UNKNOWN
+        return LimitStatus.UNKNOWN
     if need > room:
-        return Standing.STOPS if limit.stops else Standing.TIGHT
-    return Standing.TIGHT if limit.stops and not limit.planned and need > TIGHT_SHARE * room else Standing.OK
+        return LimitStatus.STOPS if limit.stops else LimitStatus.TIGHT
+    return LimitStatus.TIGHT if limit.stops and not limit.planned and need > TIGHT_SHARE * room else LimitStatus.OK
 
 
 def wanted(limit: Limit, used: int | None, need: float) -> int:
@@ -206,10 +206,10 @@ class Usage:
     value: int
     before: int
     now: int
-    standing: Standing
+    standing: LimitStatus
 
 
-def usages(limits: Iterable[Limit], host: Host, ask: Ask, before: Mapping[str, int], now: Mapping[str, int]) -> list[Usage]:
+def usages(limits: Iterable[Limit], host: Host, ask: Demand, before: Mapping[str, int], now: Mapping[str, int]) -> list[Usage]:
     """Of every limit whose usage is read, by the levels of the first reading of a run and of the newest.
 
     TIGHT: more than TIGHT_SHARE of what was left has been taken since; STOPS: and now nothing is left.
@@ -219,9 +219,9 @@ def usages(limits: Iterable[Limit], host: Host, ask: Ask, before: Mapping[str, i
         value, first, last = limit.value(host, ask), limit.used(before, host), limit.used(now, host)
         if value is None or first is None or last is None or limit.unless(host):
             continue
-        standing = Standing.OK
+        standing = LimitStatus.OK
         if last > first and last - first > TIGHT_SHARE * (left(limit, value, first) or 0):
-            standing = Standing.STOPS if last >= value and not limit.exempt(host) else Standing.TIGHT
+            standing = LimitStatus.STOPS if last >= value and not limit.exempt(host) else LimitStatus.TIGHT
         found.append(Usage(limit, value, first, last, standing))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from c1m.measure.sample import Host
 
 from .assessment import Member, left, place_of
-from .limit import NO_LIMIT, Ask, Limit, Role, Scope
+from .limit import NO_LIMIT, Demand, HostRole, Limit, Scope
 from .table import LIMITS
 
 SMALLEST_FIRST = (Scope.NODE, Scope.CGROUP, Scope.NAMESPACE, Scope.HOST)
@@ -23,12 +23,12 @@ class Budget:
     each: float  # that one connection's end on this node takes of it
 
 
-def budgets_of(name: str, host: Host, role: Role, rate: float = 0.0, bandwidth: float = 0.0) -> tuple[Budget, ...]:
+def budgets_of(name: str, host: Host, role: HostRole, rate: float = 0.0, bandwidth: float = 0.0) -> tuple[Budget, ...]:
     """Of every limit that stops c1m on this host, is known, and is not the plan's own affair; smaller places first.
 
     ``rate`` and ``bandwidth``: connections and bits a second for which one that is held stands.
     """
-    one = Member(name, host, Ask(role, 1, rate=rate, bandwidth=bandwidth))
+    one = Member(name, host, Demand(role, 1, rate=rate, bandwidth=bandwidth))
     found = []
     for limit in BINDING:
         value, each = limit.value(host, one.ask), limit.need(one.ask, host)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .limit import Limit, Role, Scope, Symptom
+from .limit import HostRole, Limit, Scope, Symptom
 from .terms import by, ceiling, openings, sending
 
 CEILINGS: Final = (
@@ -14,7 +14,7 @@ CEILINGS: Final = (
         Scope.NODE,
         "most_connections",
         value=ceiling("most_connections"),
-        need=by(Role.WORKER),
+        need=by(HostRole.WORKER),
         stops=True,
         cure="start the worker with a higher --most-connections, or add workers",
         symptom=Symptom(pattern="the worker refuses the run"),

@@ -12,14 +12,14 @@ from typing import Final
 from c1m.measure.sample import Host
 
 from .assessment import Member, assess
-from .limit import NO_LIMIT, Ask, Limit, Role
+from .limit import NO_LIMIT, Demand, HostRole, Limit
 from .services import SERVICES
 from .table import LIMITS
 from .terms import BACKLOG
 from .tuning import TUNABLE
 
 CONNECTIONS: Final = 1_000_000
-SERVER: Final = Ask(Role.TARGET, connections=CONNECTIONS, processes=1, in_queue=BACKLOG - 1)
+SERVER: Final = Demand(HostRole.TARGET, connections=CONNECTIONS, processes=1, in_queue=BACKLOG - 1)
 # What machines have as they come, where that does not depend on their memory (Linux 5.4 to 6.18).
 DEFAULTS: Final = {
     "fs.nr_open": "1048576",

@@ -25,7 +25,7 @@ class Scope(enum.Enum):
     HOST = "host"
 
 
-class Standing(enum.IntEnum):
+class LimitStatus(enum.IntEnum):
     """How a limit stands, the better first."""
 
     OK = 0
@@ -37,17 +37,17 @@ class Standing(enum.IntEnum):
         return ("ok", "unknown", "tight", "will stop you")[self]
 
 
-class Role(enum.Enum):
+class HostRole(enum.Enum):
     WORKER = "worker"
     TARGET = "target"
     SERVER = "server"  # not c1m's, observed by a c1m-target
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Demand:
     """What a plan asks of one node. Nothing is what an idle node is asked for."""
 
-    role: Role
+    role: HostRole
     connections: int = 0  # ends of connections that the node holds
     processes: int = 0  # shards or acceptors that it starts
     space: int | None = None  # connections that the plan has room for: 4-tuples of a worker, ports of a target
@@ -72,7 +72,7 @@ def nobody_says(_levels: Mapping[str, int], _host: Host) -> int | None:
     return None
 
 
-def unasked(_ask: Ask, _host: Host) -> float | None:
+def unasked(_ask: Demand, _host: Host) -> float | None:
     return None
 
 
@@ -96,9 +96,9 @@ class Limit:
     title: str
     scope: Scope
     read: str  # where its value is read: a sysctl, or a name of Host.limits
-    value: Callable[[Host, Ask], int | None]
+    value: Callable[[Host, Demand], int | None]
     cure: str
-    need: Callable[[Ask, Host], float | None] = unasked
+    need: Callable[[Demand, Host], float | None] = unasked
     symptom: Symptom = field(default_factory=Symptom)
     used: Callable[[Mapping[str, int], Host], int | None] = nobody_says  # of Reading.levels or Host.levels
     stops: bool = False

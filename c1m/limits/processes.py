@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .limit import Limit, Role, Scope, Symptom, unasked
+from .limit import HostRole, Limit, Scope, Symptom, unasked
 from .terms import (
     by,
     descriptors,
@@ -47,7 +47,7 @@ PROCESSES: Final = (
         Scope.NODE,
         "server_descriptors",
         value=server_descriptors,
-        need=by(Role.SERVER),  # what a server does beyond it may be just what is to be found out: no reason to refuse
+        need=by(HostRole.SERVER),  # what a server does beyond it may be just what is to be found out: no reason to refuse
         symptom=Symptom(
             ("ETIMEDOUT", "ECONNRESET"), ("ListenOverflows",), "growth ends at a round number, the log says EMFILE"
         ),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 
-class Home(enum.Enum):
+class SysctlScope(enum.Enum):
     """Whose a setting is, and what of it is to be seen in a network namespace that is not the first."""
 
     NAMESPACE = "every network namespace has its own, and may write it"
@@ -23,35 +23,35 @@ class Home(enum.Enum):
     BOOT = "decided when the machine starts"
 
 
-SYSCTLS: Final[Mapping[str, Home]] = {
-    "net.core.somaxconn": Home.NAMESPACE,
-    "net.core.netdev_max_backlog": Home.HIDDEN,
-    "net.core.rmem_max": Home.SHOWN,
-    "net.core.wmem_max": Home.SHOWN,
-    "net.ipv4.conf.all.rp_filter": Home.NAMESPACE,
-    "net.ipv4.ip_local_port_range": Home.NAMESPACE,
-    "net.ipv4.ip_local_reserved_ports": Home.NAMESPACE,
-    "net.ipv4.neigh.default.gc_thresh3": Home.HIDDEN,
-    "net.ipv4.tcp_abort_on_overflow": Home.NAMESPACE,
-    "net.ipv4.tcp_congestion_control": Home.NAMESPACE,
-    "net.ipv4.tcp_ehash_entries": Home.BOOT,
-    "net.ipv4.tcp_keepalive_time": Home.NAMESPACE,
-    "net.ipv4.tcp_max_orphans": Home.HIDDEN,
-    "net.ipv4.tcp_max_syn_backlog": Home.NAMESPACE,
-    "net.ipv4.tcp_max_tw_buckets": Home.NAMESPACE,
-    "net.ipv4.tcp_mem": Home.HIDDEN,
-    "net.ipv4.tcp_rmem": Home.NAMESPACE,
-    "net.ipv4.tcp_syncookies": Home.NAMESPACE,
-    "net.ipv4.tcp_tw_reuse": Home.NAMESPACE,
-    "net.ipv4.tcp_wmem": Home.NAMESPACE,
-    "net.ipv6.neigh.default.gc_thresh3": Home.HIDDEN,
-    "net.netfilter.nf_conntrack_max": Home.SHOWN,
-    "net.netfilter.nf_conntrack_tcp_timeout_established": Home.NAMESPACE,
-    "fs.epoll.max_user_watches": Home.HOST,
-    "fs.file-max": Home.HOST,
-    "fs.nr_open": Home.HOST,
-    "kernel.pid_max": Home.HOST,
-    "kernel.threads-max": Home.HOST,
+SYSCTLS: Final[Mapping[str, SysctlScope]] = {
+    "net.core.somaxconn": SysctlScope.NAMESPACE,
+    "net.core.netdev_max_backlog": SysctlScope.HIDDEN,
+    "net.core.rmem_max": SysctlScope.SHOWN,
+    "net.core.wmem_max": SysctlScope.SHOWN,
+    "net.ipv4.conf.all.rp_filter": SysctlScope.NAMESPACE,
+    "net.ipv4.ip_local_port_range": SysctlScope.NAMESPACE,
+    "net.ipv4.ip_local_reserved_ports": SysctlScope.NAMESPACE,
+    "net.ipv4.neigh.default.gc_thresh3": SysctlScope.HIDDEN,
+    "net.ipv4.tcp_abort_on_overflow": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_congestion_control": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_ehash_entries": SysctlScope.BOOT,
+    "net.ipv4.tcp_keepalive_time": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_max_orphans": SysctlScope.HIDDEN,
+    "net.ipv4.tcp_max_syn_backlog": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_max_tw_buckets": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_mem": SysctlScope.HIDDEN,
+    "net.ipv4.tcp_rmem": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_syncookies": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_tw_reuse": SysctlScope.NAMESPACE,
+    "net.ipv4.tcp_wmem": SysctlScope.NAMESPACE,
+    "net.ipv6.neigh.default.gc_thresh3": SysctlScope.HIDDEN,
+    "net.netfilter.nf_conntrack_max": SysctlScope.SHOWN,
+    "net.netfilter.nf_conntrack_tcp_timeout_established": SysctlScope.NAMESPACE,
+    "fs.epoll.max_user_watches": SysctlScope.HOST,
+    "fs.file-max": SysctlScope.HOST,
+    "fs.nr_open": SysctlScope.HOST,
+    "kernel.pid_max": SysctlScope.HOST,
+    "kernel.threads-max": SysctlScope.HOST,
 }
 
 

@@ -9,17 +9,17 @@ from c1m.measure.sample import Host
 from c1m.net.ports import parse_kernel_ports, parse_port_range
 
 from .connection_memory import KERNEL_BYTES, TARGET_END, WORKER_END
-from .limit import NO_LIMIT, Ask, Role
+from .limit import NO_LIMIT, Demand, HostRole
 from .sysctls import whole
 
 BACKLOG: Final = 65_535  # that c1m's acceptors ask for
 LONGEST_CHAIN: Final = 16  # sockets in one bucket of the kernel's table; at 5.5 a connect took 3 us longer
 # The shortest idle time that is widespread: Azure's NAT and load balancers. AWS's, and its instances since 2025, take 350 s.
 CLOUD_IDLE_SECONDS: Final = 240
-END_BYTES: Final = {Role.WORKER: WORKER_END, Role.TARGET: TARGET_END, Role.SERVER: KERNEL_BYTES}
+END_BYTES: Final = {HostRole.WORKER: WORKER_END, HostRole.TARGET: TARGET_END, HostRole.SERVER: KERNEL_BYTES}
 
-Value = Callable[[Host, Ask], int | None]
-Need = Callable[[Ask, Host], float | None]
+Value = Callable[[Host, Demand], int | None]
+Need = Callable[[Demand, Host], float | None]
 Used = Callable[[Mapping[str, int], Host], int | None]
 Settings = Callable[[int, Host], Mapping[str, str]]
 
@@ -28,7 +28,7 @@ Settings = Callable[[int, Host], Mapping[str, str]]
 
 
 def sysctl(name: str, column: int = 0) -> Value:
-    def value(host: Host, _ask: Ask) -> int | None:
+    def value(host: Host, _ask: Demand) -> int | None:
         words = host.facts.get(name, "").split()
         return whole(words[column]) if column < len(words) else None
 
@@ -40,14 +40,14 @@ def reported(name: str) -> Value:
 
 
 def fewest(*values: Value) -> Value:
-    def value(host: Host, ask: Ask) -> int | None:
+    def value(host: Host, ask: Demand) -> int | None:
         known = [found for each in values if (found := each(host, ask)) is not None]
         return min(known, default=None)
 
     return value
 
 
-def ports_kept(host: Host, _ask: Ask) -> int | None:
+def ports_kept(host: Host, _ask: Demand) -> int | None:
     """Ports of ip_local_reserved_ports."""
     text = host.facts.get("net.ipv4.ip_local_reserved_ports")
     try:
@@ -56,7 +56,7 @@ def ports_kept(host: Host, _ask: Ask) -> int | None:
         return None
 
 
-def ephemeral_ports(host: Host, _ask: Ask) -> int | None:
+def ephemeral_ports(host: Host, _ask: Demand) -> int | None:
     try:
         first, last = parse_port_range(host.facts.get("net.ipv4.ip_local_port_range", ""))
     except ValueError:
@@ -64,16 +64,16 @@ def ephemeral_ports(host: Host, _ask: Ask) -> int | None:
     return last - first + 1
 
 
-def own_descriptors(host: Host, ask: Ask) -> int:
+def own_descriptors(host: Host, ask: Demand) -> int:
     """Not of a node that observes: what it may open itself is nobody's limit."""
-    return NO_LIMIT if ask.role is Role.SERVER else host.descriptors_per_process
+    return NO_LIMIT if ask.role is HostRole.SERVER else host.descriptors_per_process
 
 
-def server_descriptors(host: Host, ask: Ask) -> int | None:
-    return host.limits.get("server_descriptors") if ask.role is Role.SERVER else NO_LIMIT
+def server_descriptors(host: Host, ask: Demand) -> int | None:
+    return host.limits.get("server_descriptors") if ask.role is HostRole.SERVER else NO_LIMIT
 
 
-def chains(host: Host, _ask: Ask) -> int | None:
+def chains(host: Host, _ask: Demand) -> int | None:
     """Sockets that the kernel's table holds before its chains are long. A namespace without a table of its own shows the
     size of the shared one, negative."""
     entries = whole(host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-"))
@@ -82,14 +82,14 @@ def chains(host: Host, _ask: Ask) -> int | None:
 
 def ceiling(name: str) -> Value:
     """What a worker's operator has set; nothing else has one."""
-    return lambda host, ask: host.limits.get(name, NO_LIMIT) if ask.role is Role.WORKER else NO_LIMIT
+    return lambda host, ask: host.limits.get(name, NO_LIMIT) if ask.role is HostRole.WORKER else NO_LIMIT
 
 
-def space_of(*roles: Role) -> Value:
+def space_of(*roles: HostRole) -> Value:
     return lambda _host, ask: ask.space if ask.role in roles else NO_LIMIT
 
 
-def idle_limit(host: Host, _ask: Ask) -> int:
+def idle_limit(host: Host, _ask: Demand) -> int:
     own = whole(host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", ""))
     return CLOUD_IDLE_SECONDS if own is None or inactive_conntrack(host) else min(own, CLOUD_IDLE_SECONDS)
 
@@ -109,57 +109,57 @@ def memory_taken(levels: Mapping[str, int], host: Host) -> int | None:
 # -- needs
 
 
-def each_end(ask: Ask, _host: Host) -> float:
+def each_end(ask: Demand, _host: Host) -> float:
     return ask.connections
 
 
-def by(*roles: Role) -> Need:
+def by(*roles: HostRole) -> Need:
     """One for each end that nodes of these roles hold."""
     return lambda ask, _host: ask.connections if ask.role in roles else None
 
 
-def memory_bytes(ask: Ask, _host: Host) -> float:
+def memory_bytes(ask: Demand, _host: Host) -> float:
     return ask.connections * END_BYTES[ask.role]
 
 
-def processes(ask: Ask, host: Host) -> float | None:
+def processes(ask: Demand, host: Host) -> float | None:
     """As many as the descriptors of one make necessary; a node starts one for each core at least."""
-    if ask.role is Role.SERVER:
+    if ask.role is HostRole.SERVER:
         return None
     return max(ask.processes, ask.connections / max(host.connections_per_process, 1))
 
 
-def descriptors(ask: Ask, host: Host) -> float | None:
+def descriptors(ask: Demand, host: Host) -> float | None:
     """For the fullest process: its part of the connections, of which it can always be given few enough, and its own."""
-    if ask.role is Role.SERVER or not ask.connections:
+    if ask.role is HostRole.SERVER or not ask.connections:
         return None
     beside = host.descriptors_per_process - host.connections_per_process
     part = -(-ask.connections // max(ask.processes, 1))
     return beside + max(min(part, host.connections_per_process), 1)
 
 
-def openings(ask: Ask, _host: Host) -> float | None:
-    return ask.rate or None if ask.role is Role.WORKER else None
+def openings(ask: Demand, _host: Host) -> float | None:
+    return ask.rate or None if ask.role is HostRole.WORKER else None
 
 
-def sending(ask: Ask, _host: Host) -> float | None:
-    return ask.bandwidth or None if ask.role is Role.WORKER else None
+def sending(ask: Demand, _host: Host) -> float | None:
+    return ask.bandwidth or None if ask.role is HostRole.WORKER else None
 
 
-def in_queue(ask: Ask, _host: Host) -> float | None:
+def in_queue(ask: Demand, _host: Host) -> float | None:
     return ask.in_queue or None
 
 
-def unread_pages(ask: Ask, _host: Host) -> float | None:
+def unread_pages(ask: Demand, _host: Host) -> float | None:
     """A FIN that the server has not answered is a page of TCP's memory; an idle connection takes none."""
-    return ask.connections if ask.fin and ask.role is not Role.WORKER else None
+    return ask.connections if ask.fin and ask.role is not HostRole.WORKER else None
 
 
-def neighbours(ask: Ask, _host: Host) -> float | None:
+def neighbours(ask: Demand, _host: Host) -> float | None:
     return ask.neighbours or None
 
 
-def silence(ask: Ask, _host: Host) -> float | None:
+def silence(ask: Demand, _host: Host) -> float | None:
     return ask.silent_seconds or None
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from c1m.measure.sample import Host
 
-from .sysctls import SYSCTLS, Home
+from .sysctls import SYSCTLS, SysctlScope
 from .table import LIMITS
 
 PORT_RANGE: Final = "net.ipv4.ip_local_port_range"
@@ -19,7 +19,7 @@ TUNABLE: Final = frozenset(
     name
     for limit in LIMITS
     for name in limit.settings(1, _NOWHERE)
-    if name not in DECISIONS and SYSCTLS.get(name, Home.BOOT) is not Home.BOOT
+    if name not in DECISIONS and SYSCTLS.get(name, SysctlScope.BOOT) is not SysctlScope.BOOT
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .limit import NO_LIMIT, Limit, Role, Scope, Symptom, unasked
+from .limit import NO_LIMIT, HostRole, Limit, Scope, Symptom, unasked
 from .terms import by, ephemeral_ports, ports_kept, space_of
 
 TUPLES: Final = (
@@ -13,8 +13,8 @@ TUPLES: Final = (
         "4-tuples of the plan: source addresses x client ports x destinations",
         Scope.NODE,
         "plan",
-        value=space_of(Role.WORKER),
-        need=by(Role.WORKER),
+        value=space_of(HostRole.WORKER),
+        need=by(HostRole.WORKER),
         stops=True,
         planned=True,
         symptom=Symptom(("EADDRNOTAVAIL",), pattern="growth ends at 28,232 or 64,512 times the sources and destination ports"),
@@ -25,8 +25,8 @@ TUPLES: Final = (
         "ports that acceptors listen on, times what one acceptor holds",
         Scope.NODE,
         "plan",
-        value=space_of(Role.TARGET),
-        need=by(Role.TARGET),
+        value=space_of(HostRole.TARGET),
+        need=by(HostRole.TARGET),
         stops=True,
         planned=True,
         cure="give the target more ports (--ports), a higher limit of descriptors, or --single-port",

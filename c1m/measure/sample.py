@@ -52,7 +52,7 @@ class Host:
 class Replacement:
     """Another process in the place of one that ended while its run went on."""
 
-    obituary: str  # as among those of the sample
+    exit_reason: str  # as among those of the sample
     connections: int  # that it held
     ended_ns: int | None  # since the start of the run on this node; None: it has no start of its own
     after_ns: int  # from its end until the other one was told what to do

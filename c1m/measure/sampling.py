@@ -15,15 +15,15 @@ READINGS_A_SECOND = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class SamplingInterval:
     sample_seconds: float = SAMPLE_SECONDS  # no sooner after a sample the next one
     reading_every: int = 1  # of the readings, each so many-th
 
 
-OFTEN = Pace()
+OFTEN = SamplingInterval()
 
 
-def pace_of(nodes: int) -> Pace:
+def pace_of(nodes: int) -> SamplingInterval:
     """For each of so many, by one coordinator."""
     seconds = min(max(nodes / SAMPLES_A_SECOND, SAMPLE_SECONDS), SILENCE_SECONDS)
-    return Pace(seconds, max(math.ceil(nodes / READINGS_A_SECOND), 1))
+    return SamplingInterval(seconds, max(math.ceil(nodes / READINGS_A_SECOND), 1))

@@ -47,7 +47,7 @@ def named(run_id: str) -> str:
     return run_id if plain else repr(run_id[:LONGEST_RUN_ID])
 
 
-class Gate(grpc.ServerInterceptor):
+class Authorization(grpc.ServerInterceptor):
     """``secured``: whether callers have to be operators by their certificates. ``says``: whether there is a log.
 
     ``owner_of``: a run's id -> whose it is; empty: nobody's that is known.

@@ -18,38 +18,38 @@ from c1m.kernel import memory, process, tuning
 from c1m.kernel.host import read_host
 from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.machine import read_machine
-from c1m.kernel.reader import Reader, read_levels
+from c1m.kernel.reader import HostReader, read_levels
 from c1m.kernel.slab import read_merged
 from c1m.kernel.sysctl import read_sysctl
-from c1m.kernel.tuning_record import Tuned
+from c1m.kernel.tuning_record import TuningRecord
 from c1m.limits.sysctls import SYSCTLS
 from c1m.measure.sample import Change, Host, Inspection
 from c1m.processes import descriptors, link
 from c1m.processes.threads import in_thread
-from c1m.processes.zygote_client import AT_ONCE, Zygote
+from c1m.processes.zygote_client import AT_ONCE, ZygoteClient
 from c1m.wire import bounds
 from c1m.wire.grpc_options import PROTOCOL
 
-from .node_run import LEAVING, Engagement
+from .node_run import LEAVING, NodeRun
 
 LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
 
 
-class Control(ABC):
+class Node(ABC):
     """What workers and targets have in common. Its methods run in the node's trio loop."""
 
-    def __init__(self, zygote: Zygote, nursery: trio.Nursery, *, tunable: bool = False) -> None:
+    def __init__(self, zygote: ZygoteClient, nursery: trio.Nursery, *, tunable: bool = False) -> None:
         """``tunable``: whoever commands the node may raise settings of its host."""
         self.zygote = zygote
         self.nursery = nursery
         self.tunable = tunable
-        self.engagement: Engagement | None = None
+        self.node_run: NodeRun | None = None
 
     # -- the run that the node is busy with
 
     def busy_with(self) -> str:
         """A run's id, whose it is, and since when; empty when the node is free."""
-        run = self.engagement
+        run = self.node_run
         if run is None or run.over.is_set():
             return ""
         since = time.strftime("%H:%M:%S", time.localtime(run.since))
@@ -58,7 +58,7 @@ class Control(ABC):
         owner = f" of {run.operator}" if run.operator else ""
         return f"run {run.run_id}{owner} since {since}; {lease}"
 
-    async def engage(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> Engagement:
+    async def begin_run(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> NodeRun:
         """``operator``: whose run it is; empty: unknown, without TLS.
 
         Raises RefusedError when the node is busy, and UsageError for a run without a name, or a lease that never ends.
@@ -68,28 +68,28 @@ class Control(ABC):
             raise UsageError(f"{run_id[: bounds.LONGEST_RUN_ID]!r} names no run; send 1 to {bounds.LONGEST_RUN_ID} characters")
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
-        engagement = Engagement(run_id, lease_seconds, closing, Reader(self.pids, self.working, self.levels))
-        engagement.operator = operator
-        self.engagement = engagement
-        await self.nursery.start(engagement.run, self.zygote)
-        return engagement
+        node_run = NodeRun(run_id, lease_seconds, closing, HostReader(self.pids, self.working, self.levels))
+        node_run.operator = operator
+        self.node_run = node_run
+        await self.nursery.start(node_run.run, self.zygote)
+        return node_run
 
     def owner_of(self, run_id: str) -> str:
         """Whose a run is; empty: the node is not on it, or without TLS. Any thread may ask: it looks at the engagement once."""
         run = self.on(run_id)
         return run.operator if run else ""
 
-    def on(self, run_id: str) -> Engagement | None:
+    def on(self, run_id: str) -> NodeRun | None:
         """That run, if the node has it and is not done with it."""
-        run = self.engagement
+        run = self.node_run
         return run if run and run.run_id == run_id and not run.over.is_set() else None
 
-    async def find(self, run_id: str) -> Engagement:
+    async def find(self, run_id: str) -> NodeRun:
         """Raises RefusedError when the node knows no such run."""
-        if self.engagement is None or self.engagement.run_id != run_id:
+        if self.node_run is None or self.node_run.run_id != run_id:
             named = repr(run_id[: bounds.LONGEST_RUN_ID])
             raise RefusedError(f"knows no run {named}: its lease ended, or the node was started again")
-        return self.engagement
+        return self.node_run
 
     def check_processes(self, wanted: int, each: int) -> None:
         """Raises RefusedError for more than this process has room for, which keeps so many descriptors for each.
@@ -106,11 +106,11 @@ class Control(ABC):
 
     async def abandon(self) -> None:
         """Close whatever run there is and wait until it is over; one that was closing already is not waited for."""
-        if self.engagement is not None:
-            if self.engagement.stopping:
-                await self.engagement.crew.dismiss()
-            await self.engagement.stop(self.engagement.closing, LEAVING)
-            await self.engagement.over.wait()
+        if self.node_run is not None:
+            if self.node_run.stopping:
+                await self.node_run.supervisor.dismiss()
+            await self.node_run.stop(self.node_run.closing, LEAVING)
+            await self.node_run.over.wait()
 
     # -- its host's settings
 
@@ -126,7 +126,7 @@ class Control(ABC):
             raise RefusedError(f"changes no settings while it is busy with {busy}")
         if undo and wanted:
             raise UsageError("to restore settings and to raise others are two commands")
-        tuned = Tuned(state_directory())
+        tuned = TuningRecord(state_directory())
         return tuning.undo(tuned) if undo else tuning.tune(tuned, wanted)
 
     # -- what it can tell
@@ -163,7 +163,7 @@ class Control(ABC):
 
     def working(self) -> Sequence[int]:
         """The processes that open or accept."""
-        return self.engagement.crew.pids if self.engagement else []
+        return self.node_run.supervisor.pids if self.node_run else []
 
     def levels(self) -> Mapping[str, int]:
         """What only this kind of node has. Raises OSError when the kernel does not say."""
@@ -171,14 +171,14 @@ class Control(ABC):
 
     async def inspect_run(self, run_id: str) -> Inspection:
         """The kernel's own count of the run's connections, what the host says now, and the footprint of the processes."""
-        engagement = await self.find(run_id)
+        node_run = await self.find(run_id)
         # A second each for fifty processes with a million connections: in a thread, so that the loop goes on.
         try:
             counted = await in_thread(self.count)
         except OSError as error:
             counted = Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",))
         counted = await in_thread(footprint, counted, self.pids())
-        reading = await engagement.read(walk=False)
+        reading = await node_run.read(walk=False)
         return replace(counted, reading=replace(reading, pss_bytes=counted.pss_bytes))
 
     @abstractmethod

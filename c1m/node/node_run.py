@@ -19,17 +19,17 @@ import trio
 from c1m.app.collector import deferred
 from c1m.app.log import log
 from c1m.errors import C1mError, RefusedError
-from c1m.kernel.reader import Reader
+from c1m.kernel.reader import HostReader
 from c1m.measure.phase import Phase, slowest
 from c1m.measure.reading import Reading
 from c1m.measure.sample import Replacement, Sample
-from c1m.measure.sampling import SILENCE_SECONDS, Pace
+from c1m.measure.sampling import SILENCE_SECONDS, SamplingInterval
 from c1m.processes import link
-from c1m.processes.child import Child, Recruit
-from c1m.processes.children import Crew
+from c1m.processes.child import Child, ChildSpec
+from c1m.processes.children import Supervisor
 from c1m.processes.threads import in_thread
-from c1m.processes.zygote_client import Zygote
-from c1m.schedule.node_schedule import COUNTED_SECONDS, Following
+from c1m.processes.zygote_client import ZygoteClient
+from c1m.schedule.node_schedule import COUNTED_SECONDS, NodeSchedule
 from c1m.schedule.schedule import NANOSECONDS
 from c1m.text.units import format_duration
 
@@ -45,20 +45,20 @@ UNPREPARED = "it could not be prepared"
 LEAVING = "it was told to leave"
 
 
-class Heirs(Protocol):
+class Successors(Protocol):
     """Who takes the places of processes that ended."""
 
-    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+    async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
         """With the same assignments, as they are now."""
 
-    def forsake(self, child: Child) -> None:
+    def give_up(self, child: Child) -> None:
         """Nobody comes in its place."""
 
 
-class Engagement:
+class NodeRun:
     """Runs in the node's nursery; handlers call into it from there."""
 
-    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message, reader: Reader) -> None:
+    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message, reader: HostReader) -> None:
         """``closing`` is what the crew is told when the lease ends."""
         self.run_id = run_id
         self.lease_seconds = lease_seconds
@@ -71,8 +71,8 @@ class Engagement:
         self.since = time.time()
         self.start = 0.0
         self.halted = ""
-        self.following: Following | None = None  # a worker's schedule
-        self.heirs: Heirs | None = None  # None: nobody comes in the place of a process that ends
+        self.following: NodeSchedule | None = None  # a worker's schedule
+        self.successors: Successors | None = None  # None: nobody comes in the place of a process that ends
         self.turning = trio.Lock()  # held by who changes what processes there are, or what they follow
         self.belongings = ExitStack()  # closed with the run
         self.going = False  # prepared, and every process has been there
@@ -87,27 +87,27 @@ class Engagement:
         self.version = 0
         self.watchers = 0
         self.watched_until = trio.current_time()
-        self.crew: Crew
+        self.supervisor: Supervisor
 
     # -- its life
 
-    async def run(self, zygote: Zygote, *, task_status: trio.TaskStatus[None]) -> None:
+    async def run(self, zygote: ZygoteClient, *, task_status: trio.TaskStatus[None]) -> None:
         """Until everything is closed and every child has ended. Cancelling it ends them too."""
         with deferred():
             try:
                 async with trio.open_nursery() as nursery:
-                    self.crew = Crew(zygote, nursery, self.touch, self.replace)
+                    self.supervisor = Supervisor(zygote, nursery, self.touch, self.replace)
                     nursery.start_soon(self.end_with_lease)
                     nursery.start_soon(self.read_host)
                     task_status.started()
                     while not (self.stopping and self.phase is Phase.CLOSED):
                         await self.changed.wait()
-                    await self.crew.dismiss()
+                    await self.supervisor.dismiss()
                     nursery.cancel_scope.cancel()
             finally:
                 self.belongings.close()
                 with trio.CancelScope(shield=True):
-                    await self.crew.cut_off()
+                    await self.supervisor.cut_off()
                 self.over.set()
                 self.ready.set()  # whoever waits for a beginning will look at what there is instead
                 self.baseline.set()
@@ -118,7 +118,9 @@ class Engagement:
         self.version += 1
         self.changed.set()
         self.changed = trio.Event()
-        if self.crew.complete and all(child.phase is not None or child.gone.is_set() for child in self.crew.children):
+        if self.supervisor.complete and all(
+            child.phase is not None or child.gone.is_set() for child in self.supervisor.children
+        ):
             self.ready.set()
 
     async def all_ready(self) -> None:
@@ -131,9 +133,9 @@ class Engagement:
             await self.baseline.wait()
         if patience.cancelled_caught:
             raise C1mError(f"the processes of run {self.run_id} were not ready within {READY_SECONDS:.0f} s")
-        gone = [child for child in self.crew.children if child.gone.is_set()]
+        gone = [child for child in self.supervisor.children if child.gone.is_set()]
         if gone:
-            raise C1mError(await self.crew.zygote.obituary(gone[0]))
+            raise C1mError(await self.supervisor.zygote.exit_reason(gone[0]))
         self.going = True
 
     async def prepared(self) -> None:
@@ -147,48 +149,48 @@ class Engagement:
         if not self.stopping:
             self.stopping, self.closing_because = True, because
             self.belongings.close()
-            await self.crew.close(order)
+            await self.supervisor.close(order)
             self.touch()
 
-    async def join(self, recruits: Sequence[Recruit]) -> None:
+    async def join(self, recruits: Sequence[ChildSpec]) -> None:
         """More children for a run that has started; they go on from where it is now.
 
-        Raises RefusedError as ``Crew.hire``.
+        Raises RefusedError as ``Supervisor.hire``.
         """
-        reached = self.crew.reached_ns()
-        for child in await self.crew.hire(recruits):
+        reached = self.supervisor.reached_ns()
+        for child in await self.supervisor.hire(recruits):
             child.reached_ns = reached
             if self.start:
                 await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
 
     # -- the end of a process
 
-    async def replace(self, dead: Sequence[Child], obituary: str) -> None:
+    async def replace(self, dead: Sequence[Child], exit_reason: str) -> None:
         """Let others take the places of children that ended, if the run goes on, and tell of it."""
         ended, elapsed_ns = time.monotonic(), self.elapsed_ns if self.start else None
         spent = [child for child in dead if self.replaced[child.index] == MOST_REPLACED]
         dead = [child for child in dead if child not in spent]
         try:
-            if self.heirs and dead and self.goes_on:
-                await self.hire_heirs(self.heirs, dead)
+            if self.successors and dead and self.goes_on:
+                await self.hire_heirs(self.successors, dead)
         except RefusedError as error:
-            told = self.crew.obituaries
-            told[told.index(obituary)] = f"{obituary}, and no other could take its place: {error}"
+            told = self.supervisor.obituaries
+            told[told.index(exit_reason)] = f"{exit_reason}, and no other could take its place: {error}"
         if any(child.relieved for child in dead):
             after_ns = int((time.monotonic() - ended) * NANOSECONDS)
-            self.replacements.append(Replacement(obituary, sum(child.lost for child in dead), elapsed_ns, after_ns))
+            self.replacements.append(Replacement(exit_reason, sum(child.lost for child in dead), elapsed_ns, after_ns))
         if spent and self.goes_on:
             names = ", ".join(child.name for child in spent)
-            self.crew.obituaries.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
+            self.supervisor.obituaries.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
         for child in (*dead, *spent):
-            if self.heirs and not child.relieved:
-                self.heirs.forsake(child)
+            if self.successors and not child.relieved:
+                self.successors.give_up(child)
 
-    async def hire_heirs(self, heirs: Heirs, dead: Sequence[Child]) -> None:
+    async def hire_heirs(self, successors: Successors, dead: Sequence[Child]) -> None:
         """Raises RefusedError when there are none to have."""
         self.replaced.update(child.index for child in dead)
         async with self.turning:
-            recruits = await heirs.heirs_of(dead)
+            recruits = await successors.successors_of(dead)
             if self.goes_on:
                 await self.join(recruits)
                 for child in dead:
@@ -246,7 +248,7 @@ class Engagement:
         """Seconds until the node is free if nobody watches; infinite while somebody does."""
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
-    async def news(self, seen: int, read: int, pace: Pace) -> tuple[int, Sample]:
+    async def news(self, seen: int, read: int, pace: SamplingInterval) -> tuple[int, Sample]:
         """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence.
 
         The watcher has the reading of number ``read``.
@@ -273,23 +275,23 @@ class Engagement:
         if not self.following or not self.start:
             return None
         now = time.monotonic()
-        counted = {child.index: child.counted_at for child in self.crew.alive}
+        counted = {child.index: child.counted_at for child in self.supervisor.alive}
         moments = (max(counted.get(index, now), now - COUNTED_SECONDS) for index in range(len(self.following.shares)))
         return self.following.scheduled([int((moment - self.start) * NANOSECONDS) for moment in moments])
 
     @property
     def phase(self) -> Phase:
-        if not self.crew.children:  # and none to come: an observer's run
+        if not self.supervisor.children:  # and none to come: an observer's run
             return Phase.CLOSED if self.stopping else Phase.HOLDING
-        phases = [child.phase or Phase.PREPARED for child in self.crew.alive]
-        if self.crew.mourning and not self.stopping:
+        phases = [child.phase or Phase.PREPARED for child in self.supervisor.alive]
+        if self.supervisor.mourning and not self.stopping:
             phases.append(Phase.OPENING)  # whoever comes in the place of the dead
         phase = slowest(phases)
         return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
 
-    def sample(self, read: int, pace: Pace) -> Sample:
+    def sample(self, read: int, pace: SamplingInterval) -> Sample:
         """With the reading if it is due, and only then with histograms: to put thousands of buckets in order takes some ms."""
-        tally = self.crew.tally()
+        tally = self.supervisor.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():
             phase = Phase.CLOSING  # closed means that the processes are gone as well
@@ -301,23 +303,23 @@ class Engagement:
             phase=phase,
             tally=tally,
             opened_within_ns=int(max(tally.last_opened - self.start, 0) * 1e9) if self.start else 0,
-            cpu_seconds=self.crew.cpu_seconds() if self.crew.children else self.reader.activity.cpu_seconds,
-            processes=len(self.crew.pids),
-            obituaries=tuple(self.crew.obituaries),
+            cpu_seconds=self.supervisor.cpu_seconds() if self.supervisor.children else self.reader.activity.cpu_seconds,
+            processes=len(self.supervisor.pids),
+            obituaries=tuple(self.supervisor.obituaries),
             replacements=tuple(self.replacements),
             halted=self.halted,
-            histograms=self.crew.histograms() if reading or phase is Phase.CLOSED else {},
-            sources=self.crew.sources() if with_sources else (),
-            full=sum(child.full for child in self.crew.alive),
+            histograms=self.supervisor.histograms() if reading or phase is Phase.CLOSED else {},
+            sources=self.supervisor.sources() if with_sources else (),
+            full=sum(child.full for child in self.supervisor.alive),
             reading=reading,
-            waves=self.crew.waves(),
-            calm=all(child.calm for child in self.crew.alive),
-            heard=next((child.heard for child in self.crew.children if child.heard), b""),
+            waves=self.supervisor.waves(),
+            calm=all(child.calm for child in self.supervisor.alive),
+            heard=next((child.heard for child in self.supervisor.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
             scheduled=self.scheduled(),
             schedule_version=following.revision.version if following else 1,
             revision=following.revision if following else None,
-            reached_ns=self.crew.reached_ns(),
+            reached_ns=self.supervisor.reached_ns(),
             taken_ns=time.monotonic_ns(),
             closing_because=self.closing_because,
         )

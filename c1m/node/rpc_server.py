@@ -20,13 +20,13 @@ import trio
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Host, Sample
-from c1m.measure.sampling import Pace
+from c1m.measure.sampling import SamplingInterval
 from c1m.net.control_address import ControlAddress, SocketPath
 from c1m.security.socket_file import claimed
 from c1m.wire.grpc_options import SERVER_OPTIONS
 
-from .authorization import Gate
-from .node_run import Engagement
+from .authorization import Authorization
+from .node_run import NodeRun
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ CODE_OF = {
 }
 
 
-class Seam:
+class RpcServer:
     """What a servicer needs to reach its node."""
 
     def __init__(self) -> None:
@@ -53,7 +53,9 @@ class Seam:
         with refusals(context):
             return trio.from_thread.run(function, *args, trio_token=self.token)
 
-    def watch(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
+    def watch(
+        self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
+    ) -> Iterator[Sample]:
         """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does.
 
         Refuses those for whom there is no seat.
@@ -66,14 +68,16 @@ class Seam:
         finally:
             self.seats.release()
 
-    def samples(self, context: grpc.ServicerContext, find: Callable[[], Awaitable[Engagement]], pace: Pace) -> Iterator[Sample]:
-        engagement = self.call(context, find)
-        manager = engagement.watching()
+    def samples(
+        self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
+    ) -> Iterator[Sample]:
+        node_run = self.call(context, find)
+        manager = node_run.watching()
         self.call(context, _synchronously, manager.__enter__)
         try:
             seen, read, told = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always told
             while context.is_active():
-                seen, sample = self.call(context, engagement.news, seen, read, pace)
+                seen, sample = self.call(context, node_run.news, seen, read, pace)
                 read = sample.reading.number if sample.reading else read
                 version = sample.schedule_version
                 yield sample if version != told else replace(sample, revision=None)
@@ -130,7 +134,7 @@ def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
 
 @asynccontextmanager
 async def serving(
-    address: ControlAddress, add: Callable[[grpc.Server], None], gate: Gate, credentials: grpc.ServerCredentials | None
+    address: ControlAddress, add: Callable[[grpc.Server], None], gate: Authorization, credentials: grpc.ServerCredentials | None
 ) -> AsyncIterator[ControlAddress]:
     """A gRPC server for as long as the block lasts; yields where, with the port that it got. No credentials: no TLS.
 

@@ -17,17 +17,17 @@ from c1m.errors import UsageError
 from c1m.net.control_address import ControlAddress, SocketPath
 from c1m.processes.descriptors import raise_to_hard
 from c1m.processes.priority import before_children
-from c1m.processes.zygote_client import Zygote, zygote
+from c1m.processes.zygote_client import ZygoteClient, zygote
 from c1m.security.grpc_credentials import server_credentials
 from c1m.security.handshake_log import told
 from c1m.security.identity import checked_identity
 from c1m.wire.grpc_options import READY
 
-from .authorization import Gate
-from .node import Control
-from .rpc_server import Seam, serving
+from .authorization import Authorization
+from .node import Node
+from .rpc_server import RpcServer, serving
 
-N = TypeVar("N", bound=Control)
+N = TypeVar("N", bound=Node)
 
 
 async def serve(
@@ -37,8 +37,8 @@ async def serve(
     tls: Path | None,
     *,
     with_parent: bool,
-    make: Callable[[Zygote, trio.Nursery], N],
-    add: Callable[[N, Seam, grpc.Server], None],
+    make: Callable[[ZygoteClient, trio.Nursery], N],
+    add: Callable[[N, RpcServer, grpc.Server], None],
 ) -> None:
     """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves.
 
@@ -48,11 +48,11 @@ async def serve(
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
         before_children()  # the zygote is there by now, and keeps its place; gRPC's threads are not, and follow this one
         control = make(made, nursery)
-        gate = Gate(name, control.owner_of, secured=bool(tls), says=not with_parent)
-        seam = Seam()
+        gate = Authorization(name, control.owner_of, secured=bool(tls), says=not with_parent)
+        rpc_server = RpcServer()
         with told(name):  # not before there is a zygote, whose children keep their stderr; from here on gRPC's core may speak
             credentials = server_credentials(name, tls) if tls else None
-            async with serving(listen, lambda server: add(control, seam, server), gate, credentials) as address:
+            async with serving(listen, lambda server: add(control, rpc_server, server), gate, credentials) as address:
                 print(f"{READY}{address}", flush=True)
                 await told_to_leave(with_parent=with_parent)
                 log(f"{name}: leaving")

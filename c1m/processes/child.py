@@ -23,7 +23,7 @@ STUCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recruit:
+class ChildSpec:
     """A child to be: its name, its first message, and the descriptors that it gets a copy of."""
 
     name: str
@@ -99,7 +99,7 @@ class Child:
         self.calm = message.get("calm", False)
         self.quiet = message.get("quiet", False)
 
-    def bury(self) -> None:
+    def count_losses(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""
         self.lost = self.tally.open
         lost = dict(self.tally.dropped)

@@ -18,18 +18,18 @@ from c1m.schedule.node_schedule import reached_by_all
 from c1m.traffic.turnover import Wave, joined_waves
 
 from . import link
-from .child import STUCK_SECONDS, Child, Recruit
-from .zygote_client import AT_ONCE, Zygote
+from .child import STUCK_SECONDS, Child, ChildSpec
+from .zygote_client import AT_ONCE, ZygoteClient
 
 LOOK_SECONDS = 0.5  # between two looks whether a child that is to close does
 
 
-class Crew:
+class Supervisor:
     """The children of one run."""
 
     def __init__(
         self,
-        zygote: Zygote,
+        zygote: ZygoteClient,
         nursery: trio.Nursery,
         on_change: Callable[[], None],
         on_end: Callable[[Sequence[Child], str], Awaitable[None]],
@@ -47,18 +47,18 @@ class Crew:
         self.closing = False  # nobody else is hired
         self.dismissed = False  # from here on, an end is what we asked for
 
-    async def hire(self, recruits: Sequence[Recruit]) -> list[Child]:
+    async def hire(self, recruits: Sequence[ChildSpec]) -> list[Child]:
         """Fork children, give each its assignment and listen to it. Nobody, for a run that only observes.
 
         Raises RefusedError for an assignment that no link takes, before anybody is forked, and if the run is closed meanwhile.
         """
         hired: list[Child] = []
-        for recruit in recruits:
+        for child_spec in recruits:
             try:
-                link.encode(recruit.assignment)
+                link.encode(child_spec.assignment)
             except ValueError as error:
                 raise RefusedError(
-                    f"{recruit.name} cannot be told what to do: {error}; ask for fewer routes of a shard or stages, or a "
+                    f"{child_spec.name} cannot be told what to do: {error}; ask for fewer routes of a shard or stages, or a "
                     f"shorter request"
                 ) from None
         for start in range(0, len(recruits), AT_ONCE):
@@ -68,11 +68,11 @@ class Crew:
                 for child in children:
                     child.end.close()
                 raise RefusedError("the run was closed while its processes were being made")
-            for child, recruit in zip(children, some, strict=True):
-                child.index = recruit.assignment["index"]
+            for child, child_spec in zip(children, some, strict=True):
+                child.index = child_spec.assignment["index"]
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
-                await child.send(recruit.assignment)
+                await child.send(child_spec.assignment)
             hired += children
         self.complete = True
         self.on_change()
@@ -92,13 +92,13 @@ class Crew:
         child.gone.set()
         child.end.close()
         if not self.dismissed:
-            child.bury()
+            child.count_losses()
             self.mourning += 1
-            await self.mourn(child)
+            await self.child_ended(child)
             self.mourning -= 1
             self.on_change()
 
-    async def mourn(self, child: Child) -> None:
+    async def child_ended(self, child: Child) -> None:
         """Tell how it ended, and what follows from that; once for all whom one process carried and took with it."""
         alone = child.last_words or not await self.zygote.has_ended(child)
         if child.mourned:
@@ -109,10 +109,10 @@ class Crew:
             each.mourned = True
         for each in together:
             await each.gone.wait()
-        obituary = await self.zygote.obituary(together[0], together[1:])
-        self.obituaries.append(obituary)
+        exit_reason = await self.zygote.exit_reason(together[0], together[1:])
+        self.obituaries.append(exit_reason)
         self.on_change()
-        await self.on_end(together, obituary)
+        await self.on_end(together, exit_reason)
 
     async def order(self, order: link.Message) -> None:
         for child in self.children:

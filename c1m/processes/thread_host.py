@@ -15,13 +15,12 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import descriptor_tables as tables
-from . import link
+from . import descriptor_tables, link
 
 ChildMain = Callable[[socket, list[int]], None]
 
 
-class Carrier:
+class ThreadHost:
     def __init__(self, child_main: ChildMain, parts: Sequence[list[int]]) -> None:
         """``parts``: the descriptors of each child, its link first."""
         self.child_main = child_main
@@ -45,7 +44,7 @@ class Carrier:
 
     def run_apart(self, part: list[int], parted: _thread.LockType, ended: _thread.LockType) -> None:
         try:
-            tables.part()
+            descriptor_tables.part()
         except OSError:  # no memory: it was asked before whether threads may
             traceback.print_exc()
             os._exit(1)
@@ -56,7 +55,7 @@ class Carrier:
 
     def keep_only(self, part: list[int]) -> None:
         """A sibling's link that stayed open here would never read as closed."""
-        tables.close_all(self.all.difference(part))
+        descriptor_tables.close_all(self.all.difference(part))
 
     def run_child(self, part: list[int]) -> None:
         """A child that breaks sends its last words."""

@@ -12,7 +12,7 @@ TIMES = 20  # CPython specialises what has run some times, and then leaves it al
 MOST_SECONDS = 5.0
 
 
-def rehearse(perform: Callable[[], object]) -> None:
+def specialise(perform: Callable[[], object]) -> None:
     end = time.monotonic() + MOST_SECONDS
     for _ in range(TIMES):
         with suppress(OSError):  # where loopback has no address, there is less to rehearse

@@ -3,7 +3,7 @@
 A process made here costs a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
 the module are shared pages. It is safe because gRPC was never imported: forking a process in which gRPC lives hangs.
 Run as ``python -m c1m.processes.zygote MODULE DESCRIPTOR``; ``zygote_control`` is the other side. The module has two
-functions: ``main(link, descriptors)`` is a child's whole life, ``rehearse()`` does once what every child will do.
+functions: ``main(link, descriptors)`` is a child's whole life, ``warm_up()`` does once what every child will do.
 
 multiprocessing's forkserver was not taken: it imports the parent's ``__main__`` (our command line, hence gRPC) in every child.
 """
@@ -21,9 +21,8 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import descriptor_tables as tables
-from . import link
-from .thread_host import Carrier, ChildMain
+from . import descriptor_tables, link
+from .thread_host import ChildMain, ThreadHost
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     module = importlib.import_module(module_name)
     # CPython specialises bytecode in place where it runs. What is done once here is written to pages that all children
     # share, and not by each child to a copy of its own.
-    module.rehearse()
+    module.warm_up()
     gc.freeze()
     serve(socket(AF_UNIX, SOCK_SEQPACKET, 0, int(descriptor)), module.main)
 
@@ -65,7 +64,7 @@ def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: li
     """
     each = len(descriptors) // count
     parts = [descriptors[index * each : (index + 1) * each] for index in range(count)]
-    processes = min(len(os.sched_getaffinity(0)) if tables.can_part() else count, count)
+    processes = min(len(os.sched_getaffinity(0)) if descriptor_tables.can_part() else count, count)
     pids: list[int] = []
     for first in range(processes):
         try:
@@ -75,7 +74,7 @@ def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: li
         if pid == 0:
             control.close()
             mine = parts[first::processes]
-            tables.close_all(set(descriptors).difference(*mine))
+            descriptor_tables.close_all(set(descriptors).difference(*mine))
             become(child_main, mine)
         pids.append(pid)
     return [pids[index % processes] for index in range(count)], 0
@@ -92,7 +91,7 @@ def become(child_main: ChildMain, parts: Sequence[list[int]]) -> NoReturn:
     # ``signal`` makes enums of what it returns: 250 kB of copied pages, a process.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGCHLD])
-    Carrier(child_main, parts).run()
+    ThreadHost(child_main, parts).run()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ FORK_SECONDS = 20.0  # for the zygote to answer; a hundred children take it a se
 AT_ONCE = link.MOST_DESCRIPTORS // 2
 
 
-class Zygote:
+class ZygoteClient:
     """The control process's side of ``c1m.processes.zygote``. One per node, started before the first run asks for anything."""
 
     def __init__(self, module: str) -> None:
@@ -109,7 +109,7 @@ class Zygote:
             await self.ending(child.pid).wait()
         return self.ending(child.pid).is_set()
 
-    async def obituary(self, child: Child, siblings: Sequence[Child] = ()) -> str:
+    async def exit_reason(self, child: Child, siblings: Sequence[Child] = ()) -> str:
         """How a child ended, as a sentence part; and those others, if it was with the process that carried them."""
         if child.last_words:
             return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
@@ -136,9 +136,9 @@ class Zygote:
 
 
 @asynccontextmanager
-async def zygote(module: str) -> AsyncIterator[Zygote]:
+async def zygote(module: str) -> AsyncIterator[ZygoteClient]:
     """A running zygote for the children that ``module.main`` becomes."""
-    made = Zygote(module)
+    made = ZygoteClient(module)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.run)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from c1m.errors import UsageError
 
-from .ring import Share
+from .ring import RingShare
 from .schedule import Arrival, Revision, Stage
 
 COUNTED_SECONDS = 1.0  # so old may a shard's tally be, if it changes: it tells twice a second, once where nothing is scheduled
@@ -22,8 +22,8 @@ def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    shares: tuple[Share, ...]  # arcs of one ring, of each shard by its place in the crew
+class NodeSchedule:
+    shares: tuple[RingShare, ...]  # arcs of one ring, of each shard by its place in the crew
     revision: Revision
     arrival: Arrival
 
@@ -37,7 +37,7 @@ class Following:
         """Connections of the node when the run is at its peak."""
         return sum(share.size for share in self.shares)
 
-    def joined_by(self, more: Iterable[Share]) -> Following:
+    def joined_by(self, more: Iterable[RingShare]) -> NodeSchedule:
         """With other arcs besides. Raises UsageError where two of them have points in common: a connection is one shard's."""
         joined = replace(self, shares=(*self.shares, *more))
         for share, after in pairwise(sorted(joined.shares, key=lambda share: share.first)):
@@ -45,10 +45,10 @@ class Following:
                 raise UsageError(f"{share} and {after} have connections in common; send arcs that nobody has here")
         return joined
 
-    def retargeted(self, at_ns: int, stages: Iterable[Stage]) -> Following:
+    def retargeted(self, at_ns: int, stages: Iterable[Stage]) -> NodeSchedule:
         """Other stages from then on; what was opened as fast as it went is closed and opened on the clock from there."""
         arrival = Arrival.CONSTANT if self.arrival is Arrival.RUSH else self.arrival
-        return Following(self.shares, self.revision.next(at_ns, stages), arrival)
+        return NodeSchedule(self.shares, self.revision.next(at_ns, stages), arrival)
 
     def scheduled(self, elapsed_ns: Sequence[int]) -> int:
         """How many connections the node should have open by the line, each shard at a time of its own."""

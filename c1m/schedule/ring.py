@@ -25,7 +25,7 @@ CANDIDATES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RingShare:
     """The arc [first, first + size) of the ring of ``peak`` points."""
 
     peak: int
@@ -37,9 +37,9 @@ class Share:
         factor, before = multiplier(self.peak), self.peak - self.first
         return floor_sum(numbers, self.peak, factor, before) - floor_sum(numbers, self.peak, factor, before - self.size)
 
-    def walk(self, taken: int = 0) -> Walk:
+    def walk(self, taken: int = 0) -> RingWalk:
         """Along its own numbers, of which the first ``taken`` are behind."""
-        return Walk(self, taken)
+        return RingWalk(self, taken)
 
     def nth(self, index: int) -> int:
         """Its own number ``index``, from 0."""
@@ -67,10 +67,10 @@ class Share:
         return forward, ahead, backward, behind
 
 
-class Walk:
+class RingWalk:
     """A place between two of a share's numbers; ``up`` and ``down`` go past one, and say which."""
 
-    def __init__(self, share: Share, taken: int) -> None:
+    def __init__(self, share: RingShare, taken: int) -> None:
         self.share = share
         self.taken = taken
         self.gaps = share.gaps() if share.size > 1 else (0, 0, 0, 0)
@@ -111,11 +111,11 @@ class Walk:
         return forward + backward, far_ahead - far_behind
 
 
-def shares(peak: int, sizes: Iterator[int]) -> Iterator[Share]:
+def shares(peak: int, sizes: Iterator[int]) -> Iterator[RingShare]:
     """The ring, divided in order. The sizes add up to the peak."""
     first = 0
     for size in sizes:
-        yield Share(peak, first, size)
+        yield RingShare(peak, first, size)
         first += size
 
 

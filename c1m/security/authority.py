@@ -12,9 +12,9 @@ from pathlib import Path
 
 from c1m.errors import UsageError
 
-from . import certificates as pki
+from . import certificates
 from .identity import check_private, read_file, read_identity
-from .roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Term
+from .roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Validity
 
 KEY_FILE = "ca.key"
 
@@ -28,20 +28,20 @@ class Authority:
         check_private(directory / KEY_FILE)
         self.directory = directory
         try:
-            self.pair = pki.read_pair(read_file(directory / AUTHORITY_FILE), read_file(directory / KEY_FILE))
+            self.pair = certificates.read_pair(read_file(directory / AUTHORITY_FILE), read_file(directory / KEY_FILE))
         except (ValueError, TypeError) as error:
             raise UsageError(f"{directory} holds no authority: {error}; restore it, or make another one") from None
 
     @property
-    def term(self) -> Term:
-        return pki.term_of(self.pair.certificate)
+    def term(self) -> Validity:
+        return certificates.term_of(self.pair.certificate)
 
     def issue(self, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int) -> Path:
         """The directory of the new certificate. Raises UsageError where that name has one."""
         made = self.directory / bearer.name
         if made.exists():
             raise UsageError(f"{made} is there already; renew it (pki renew {bearer.name}), or take another name")
-        pair = pki.issue(self.pair, bearer, hosts, now, days)
+        pair = certificates.issue(self.pair, bearer, hosts, now, days)
         make_private(made)
         self.write(made, pair)
         return made
@@ -51,12 +51,12 @@ class Authority:
         made = self.directory / name
         own = read_file(made / IDENTITY_FILE)
         try:
-            self.write(made, pki.renew(self.pair, pki.read_certificate(own), now, days))
+            self.write(made, certificates.renew(self.pair, certificates.read_certificate(own), now, days))
         except ValueError as error:
             raise UsageError(f"{made}: {error}; issue another one with c1m-coord pki issue") from None
         return made
 
-    def write(self, made: Path, pair: pki.Pair) -> None:
+    def write(self, made: Path, pair: certificates.Pair) -> None:
         replace(made / AUTHORITY_FILE, self.pair.certificate_pem, 0o644)
         replace(made / IDENTITY_FILE, pair.pem, 0o600)
 
@@ -65,11 +65,11 @@ class Authority:
         """Of what it issued."""
         return sorted(path.parent.name for path in self.directory.glob(f"*/{IDENTITY_FILE}"))
 
-    def issued(self) -> Iterator[tuple[Bearer, Term, list[str]]]:
+    def issued(self) -> Iterator[tuple[Bearer, Validity, list[str]]]:
         """Of each certificate whose it is, how long it lasts, and the hosts that it names."""
         for name in self.names:
             identity = read_identity(self.directory / name)
-            hosts = pki.hosts_of(pki.read_certificate(identity.own))
+            hosts = certificates.hosts_of(certificates.read_certificate(identity.own))
             yield identity.bearer, identity.terms[0], hosts
 
 
@@ -77,7 +77,7 @@ def found_authority(directory: Path, now: datetime, days: int) -> Authority:
     """A new one. Raises UsageError where there is one: who lost it could command nothing any more."""
     if (directory / KEY_FILE).exists() or (directory / AUTHORITY_FILE).exists():
         raise UsageError(f"{directory} holds an authority already; keep it, or name another directory with --dir")
-    made = pki.make_authority(now, days)
+    made = certificates.make_authority(now, days)
     make_private(directory)
     replace(directory / KEY_FILE, made.key_pem, 0o600)
     replace(directory / AUTHORITY_FILE, made.certificate_pem, 0o644)

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from c1m.errors import UsageError
 
-from .roles import Bearer, Role, Term, bearer_of
+from .roles import Bearer, Role, Validity, bearer_of
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
@@ -183,7 +183,7 @@ def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) ->
     return [str(each.value) for each in found if isinstance(each, kind)]
 
 
-def term_of(certificate: x509.Certificate) -> Term:
+def term_of(certificate: x509.Certificate) -> Validity:
     bearer = bearer_of(names_of(certificate))
     what = str(bearer) if bearer else "authority"
-    return Term(what, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    return Validity(what, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

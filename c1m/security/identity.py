@@ -10,7 +10,7 @@ from pathlib import Path
 
 from c1m.errors import UsageError
 
-from .roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Term, bearer_of
+from .roles import AUTHORITY_FILE, IDENTITY_FILE, Bearer, Validity, bearer_of
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -22,7 +22,7 @@ class Identity:
     authority: bytes
     own: bytes
     bearer: Bearer
-    terms: tuple[Term, ...]
+    terms: tuple[Validity, ...]
 
     def warnings(self, now: datetime) -> list[str]:
         return [warning for term in self.terms if (warning := term.warning(now))]

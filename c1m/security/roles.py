@@ -60,7 +60,7 @@ def parse_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Validity:
     """From when to when a certificate is valid; ``what`` is whose: "operator alice", "authority"."""
 
     what: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from c1m.schedule.schedule import NANOSECONDS, Schedule
 
 from .heartbeat import Expect, Heartbeat
-from .slow_clients import Slow
+from .slow_clients import SlowClients
 from .turnover import Turnover
 
 EMPTY_BYTES = {4: 52, 6: 72}  # IP, TCP, and its timestamps (RFC 7323)
@@ -23,11 +23,11 @@ PACE_SECONDS = 1.0  # over which a burst of closings is spread here
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class ConnectionTraffic:
     """What every connection does while it is open."""
 
     heartbeat: Heartbeat | None = None
-    slow: Slow | None = None
+    slow: SlowClients | None = None
     keepalive: float = 0.0  # seconds between two of TCP's own probes; 0: none
     push_rate: float = 0.0  # messages a second that the target sends it
 
@@ -46,7 +46,9 @@ class Talk:
         return sent
 
 
-def bits_each(schedule: Schedule, peak: int, turnover: Turnover | None, talk: Talk, *, reset: bool, version: int) -> float:
+def bits_each(
+    schedule: Schedule, peak: int, turnover: Turnover | None, talk: ConnectionTraffic, *, reset: bool, version: int
+) -> float:
     """Bits a second for each connection of the run's peak, at its worst moment; infinite where that cannot be said.
 
     ``reset``: closed by a RST, and not a FIN; ``version``: of IP.

@@ -14,7 +14,7 @@ import math
 GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., to which the quotient of neighbours comes ever closer
 
 
-class Hand:
+class PhaseSweep:
     """Of a table with so many slots, ``abreast`` of them a block, from ``start`` on. Times are seconds of whatever clock."""
 
     def __init__(self, slots: int, interval: float, start: float, abreast: int = 1) -> None:

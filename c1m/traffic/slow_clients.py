@@ -10,7 +10,7 @@ LONGEST_REQUEST = 65_536  # bytes; two bytes a connection say where in it one is
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
+class SlowClients:
     interval: float = 0.0  # seconds between two bytes of the request; 0: nothing is sent
     request: bytes = FILLER  # a byte at a time, again and again
     half_open: bool = False  # stay when the server has closed its side, and never close ours

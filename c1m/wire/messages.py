@@ -8,11 +8,11 @@ from c1m.errors import UsageError
 from c1m.measure.phase import Phase
 from c1m.measure.reading import Cache, Reading
 from c1m.measure.sample import Change, Host, Inspection, Replacement, Sample
-from c1m.measure.sampling import SAMPLE_SECONDS, SILENCE_SECONDS, Pace
+from c1m.measure.sampling import SAMPLE_SECONDS, SILENCE_SECONDS, SamplingInterval
 from c1m.measure.source_latency import SourceLatency
 from c1m.measure.tally import Tally
 from c1m.traffic.heartbeat import Expect, Heartbeat
-from c1m.traffic.slow_clients import LONGEST_REQUEST, Slow
+from c1m.traffic.slow_clients import LONGEST_REQUEST, SlowClients
 from c1m.traffic.turnover import Wave
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 
@@ -188,10 +188,10 @@ def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
     return Wave(wave.dropped, wave.returned, recovered, slowest, wave.forgone)
 
 
-def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> Pace:
+def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> SamplingInterval:
     """Raises UsageError for what makes no sense."""
     seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
-    return Pace(seconds or SAMPLE_SECONDS, request.reading_every or 1)
+    return SamplingInterval(seconds or SAMPLE_SECONDS, request.reading_every or 1)
 
 
 def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
@@ -273,17 +273,17 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
     )
 
 
-def slow_to_wire(slow: Slow) -> worker_pb2.Slow:
+def slow_to_wire(slow: SlowClients) -> worker_pb2.Slow:
     return worker_pb2.Slow(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
 
 
-def slow_from_wire(message: worker_pb2.Slow) -> Slow:
+def slow_from_wire(message: worker_pb2.Slow) -> SlowClients:
     """Raises UsageError for a request of no bytes, or too many."""
     if message.interval_seconds:
         bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)
     if message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST:
         raise UsageError(f"a request of {len(message.request):,} bytes cannot be sent a byte at a time")
-    return Slow(message.interval_seconds, message.request, message.half_open)
+    return SlowClients(message.interval_seconds, message.request, message.half_open)
 
 
 def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from c1m.coordinator.journal.index import ENDED, INCOMPLETE, Contents, contents_of
+from c1m.coordinator.journal.index import ENDED, INCOMPLETE, JournalIndex, contents_of
 from c1m.coordinator.journal.journal import files_of
-from c1m.coordinator.journal.store import Shelf, shelf_of
+from c1m.coordinator.journal.store import JournalStore, shelf_of
 from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import UsageError
 
@@ -55,7 +55,7 @@ def attach(
     raise typer.Exit(tell_end(outcome, kept, json_file))
 
 
-def chosen(shelf: Shelf, prefix: str) -> Path:
+def chosen(shelf: JournalStore, prefix: str) -> Path:
     """Raises UsageError where there is none that could be taken over, or where a person has to say which."""
     if prefix:
         found = contents_of(shelf.find(prefix))
@@ -71,7 +71,7 @@ def chosen(shelf: Shelf, prefix: str) -> Path:
     return shelf.path_of((within or left)[0].run_id)
 
 
-def within_lease(path: Path, found: Contents) -> bool:
+def within_lease(path: Path, found: JournalIndex) -> bool:
     """By when the journal was written last: what is older than the lease has no nodes any more, unless its disk was full."""
     try:
         lease = make_spec([("its journal", found.settings)]).lease
@@ -84,5 +84,5 @@ def within_lease(path: Path, found: Contents) -> bool:
     return time.time() - written <= lease
 
 
-def commands(found: Sequence[Contents]) -> str:
+def commands(found: Sequence[JournalIndex]) -> str:
     return ", ".join(f"{each.run_id} ({each.command})" for each in found)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from c1m.coordinator.fleet.clients import Worker
+from c1m.coordinator.fleet.clients import WorkerClient
 from c1m.coordinator.fleet.opening import operator_of
 from c1m.coordinator.fleet.retarget import Retargeted
 from c1m.coordinator.fleet.retarget import retarget as retarget_run
@@ -81,7 +81,7 @@ async def call(
     addresses: Sequence[ControlAddress], operator: Renewals | None, run: str | None, shapes: Sequence[Shape]
 ) -> Retargeted:
     async with AsyncExitStack() as stack:
-        workers = [Worker(address, operator) for address in addresses]
+        workers = [WorkerClient(address, operator) for address in addresses]
         for worker in workers:
             stack.push_async_callback(worker.close)
         return await retarget_run(workers, run, shapes)

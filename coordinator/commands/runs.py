@@ -12,7 +12,7 @@ from rich.table import Table
 
 from c1m.app.cli import option
 from c1m.coordinator.journal.index import contents_of
-from c1m.coordinator.journal.store import Shelf, shelf_of, stems
+from c1m.coordinator.journal.store import JournalStore, shelf_of, stems
 from c1m.text.units import format_bytes, parse_count
 
 from .options import JournalDirectory, JsonFile
@@ -49,7 +49,7 @@ def runs(
     publish(document, lambda console: print_runs(document, console), json_file)
 
 
-def runs_document(shelf: Shelf) -> dict[str, Any]:
+def runs_document(shelf: JournalStore) -> dict[str, Any]:
     found = [contents_of(path).to_summary() for path in shelf.journals()]
     return {"schema": SCHEMA, "directory": str(shelf.directory), "runs": found}
 

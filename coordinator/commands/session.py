@@ -13,9 +13,9 @@ from rich.console import Console
 from c1m.app.collector import deferred
 from c1m.coordinator.fleet.clients import Nodes
 from c1m.coordinator.fleet.opening import fleet
-from c1m.coordinator.fleet.survey import muster, preflight_of
+from c1m.coordinator.fleet.survey import preflight_of, survey
 from c1m.coordinator.journal.journal import Journal, lock_of
-from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.journal.store import JournalStore
 from c1m.coordinator.planning.preflight import Preflight
 from c1m.coordinator.report.live import view
 from c1m.coordinator.results.outcome import Outcome
@@ -29,7 +29,7 @@ from c1m.processes.priority import before_children
 from .signals import interruption
 
 
-async def conduct(settings: RunSpec, console: Console, shelf: Shelf | None) -> tuple[Outcome, Journal | None]:
+async def conduct(settings: RunSpec, console: Console, shelf: JournalStore | None) -> tuple[Outcome, Journal | None]:
     """The whole run, with whatever nodes it has to start. Only a refusal makes an outcome of an error.
 
     Its journal, for which there is a place on the shelf, is still to be closed.
@@ -74,7 +74,7 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
             return await Run(taken.outcome, nodes, shown, journal, taken).go(interrupted), journal
 
 
-def journal_on(shelf: Shelf | None, run_id: str, shown: View) -> Journal | None:
+def journal_on(shelf: JournalStore | None, run_id: str, shown: View) -> Journal | None:
     if shelf is None:
         return None
     if told := shelf.tidy():
@@ -87,8 +87,8 @@ async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
     try:
         return await run.go(interrupted)
     except C1mError:
-        if run.scribe.journal:
-            run.scribe.journal.discard()
+        if run.recorder.journal:
+            run.recorder.journal.discard()
         raise
 
 
@@ -99,4 +99,4 @@ def new_run_id() -> str:
 async def look(settings: RunSpec) -> Preflight:
     """What the nodes say of themselves, and what that means for these settings; nothing is opened. Raises C1mError."""
     async with fleet(settings) as (workers, target):
-        return preflight_of(settings, await muster(settings, workers, target))
+        return preflight_of(settings, await survey(settings, workers, target))

@@ -29,7 +29,7 @@ def leave_terminal() -> None:
             os.close(nowhere)
 
 
-class Lasting:
+class LastingStream:
     """A stream that can be written to after its terminal has been hung up, its reader has left or its disk is full.
 
     What is said there is for people, and a run does not depend on it.
@@ -59,4 +59,4 @@ def lasting(write: Callable[[], T], otherwise: T) -> T:
 
 
 def stderr_console() -> Console:
-    return Console(file=cast("IO[str]", Lasting(sys.stderr)), emoji=False)  # ":ab:" in an IPv6 address is no picture
+    return Console(file=cast("IO[str]", LastingStream(sys.stderr)), emoji=False)  # ":ab:" in an IPv6 address is no picture

@@ -9,7 +9,7 @@ from c1m.coordinator.ledger.evidence import Evidence
 from c1m.limits.sysctls import whole
 
 
-class Sign(Protocol):
+class Condition(Protocol):
     def shows(self, seen: Evidence) -> str:
         """What was seen, in words; empty where nothing was."""
 
@@ -139,7 +139,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NodeSaid:
     """The node's own sentence, of what it gave up or which of its processes ended, with this in it."""
 
     words: str

@@ -11,7 +11,7 @@ from c1m.measure.sampling import pace_of
 from c1m.text.units import format_duration
 
 from .causes import Cause, diagnose, remaining, ruled_out, telling
-from .progress import Growth, Moment, Trouble
+from .progress import Progress, ProgressDetector, Trouble
 
 LOOK_SECONDS = 1.0  # between two looks for causes: readings come no more often ...
 NODES_NAMED = 3  # in a sentence; the summary has them all
@@ -40,12 +40,12 @@ class Finding:
 class Diagnosis:
     def __init__(self, found: Iterable[Finding] = ()) -> None:
         """``found``: what an earlier look at the same run has found."""
-        self.growth = Growth()
+        self.growth = ProgressDetector()
         self.found = {(finding.cause.cause, finding.cause.node): finding for finding in found}
         self.next_look = 0.0
-        self.stalled: Moment | None = None  # when a stall was told that is not over
+        self.stalled: Progress | None = None  # when a stall was told that is not over
 
-    def take(self, now: Moment, planned: int, scene: Scene) -> list[str]:
+    def take(self, now: Progress, planned: int, scene: Scene) -> list[str]:
         """The next moment while the run opens; what there is to tell a person about it."""
         self.growth.take(now)
         troubles = self.growth.troubles()

@@ -7,15 +7,15 @@ from math import isqrt
 
 from c1m.coordinator.ledger.evidence import Evidence
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.measure.sample import Host, Sample
 from c1m.schedule.schedule import Arrival
 
 from .diagnosis import Diagnosis, Finding
-from .progress import Moment
+from .progress import Progress
 
 
-class Lookout:
+class LiveDiagnosis:
     """``began``: the start of the run, on the monotonic clock that moments are told by."""
 
     def __init__(
@@ -45,11 +45,11 @@ class Lookout:
         self.diagnosis.growth.take(self.moment(now))
         return self.diagnosis.conclude(lambda since: self.scene(since, now), unaccepted=unaccepted)
 
-    def moment(self, now: float) -> Moment:
+    def moment(self, now: float) -> Progress:
         """Of the workers that can still tell; what a lost one was to open, nobody asks for any more."""
         entries = [entry for entry in self.ledger.workers if not entry.lost]
         tally = self.ledger.there.tally
-        return Moment(
+        return Progress(
             at=now - self.began,
             scheduled=sum(self.scheduled(entry.sample) for entry in entries),
             open=tally.open,
@@ -77,7 +77,7 @@ class Lookout:
         start = None if since is None else self.began + since
         return [self.evidence(entry, start, now) for entry in self.ledger.entries]
 
-    def evidence(self, entry: Entry, since: float | None, now: float) -> Evidence:
+    def evidence(self, entry: NodeRecord, since: float | None, now: float) -> Evidence:
         host = self.host_of(entry.name)
         return entry.trail.evidence(
             node=entry.name,

@@ -24,7 +24,7 @@ class Trouble(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Progress:
     """A run ``at`` seconds after its start, by the newest samples of its workers."""
 
     at: float
@@ -46,14 +46,14 @@ class Moment:
         return self.open + self.in_flight + self.away + lost
 
 
-class Growth:
+class ProgressDetector:
     def __init__(self) -> None:
-        self.last = Moment(0.0, 0, 0)
+        self.last = Progress(0.0, 0, 0)
         self.waiting_since: float | None = None  # for the next connection to be established; None: none is asked for
         self.due: deque[tuple[float, int]] = deque()  # when so many were scheduled, as far as they were not tried yet
         self.lost_since: dict[Trouble, float] = {}  # since when connections failed, or were dropped
 
-    def take(self, now: Moment) -> None:
+    def take(self, now: Progress) -> None:
         """The next moment; none that is not later than the last."""
         if now.scheduled <= now.tried - now.in_flight:
             self.waiting_since = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .conditions import Rose, Sign
+from .conditions import Condition, Rose
 from .progress import Trouble
 
 WORKER: Final = ("worker",)
@@ -37,12 +37,12 @@ class Rule:
     cause: str
     on: tuple[str, ...]  # roles
     troubles: frozenset[Trouble]  # of which one must be there; none: told always
-    signs: tuple[Sign, ...]  # all must show
+    signs: tuple[Condition, ...]  # all must show
     says: str
     cure: str = ""
     limit: str = ""
-    also: tuple[Sign, ...] = ()  # told where they show
-    elsewhere: tuple[Sign, ...] = ()  # must show on a node of the other role
+    also: tuple[Condition, ...] = ()  # told where they show
+    elsewhere: tuple[Condition, ...] = ()  # must show on a node of the other role
     instead_of: tuple[str, ...] = ()
     last_resort: bool = False  # could explain anything, and is therefore looked at only when nothing else explains it
 

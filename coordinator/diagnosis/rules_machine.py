@@ -7,7 +7,7 @@ from typing import Final
 from c1m.coordinator.ledger.cpu_saturation import ALL_OF_A_CPU_PERCENT, WAITING_PERCENT
 from c1m.coordinator.ledger.node_loss import LEFT
 
-from .conditions import AtLeast, Error, Full, Lost, Overflowing, Rose, Silent, Told
+from .conditions import AtLeast, Error, Full, Lost, NodeSaid, Overflowing, Rose, Silent
 from .progress import PATIENCE_SECONDS
 from .rule import ANY, BOTH, GROWTH, TARGET, UNACCEPTED, Rule
 
@@ -60,19 +60,19 @@ MACHINE_RULES: Final = (
         (Rose("cgroup_oom_kills"),),
         "the kernel killed processes of its cgroup, which was out of memory",
         limit="cgroup-memory",
-        also=(Told("SIGKILL"), Rose("cgroup_memory_hits")),
+        also=(NodeSaid("SIGKILL"), Rose("cgroup_memory_hits")),
         instead_of=("memory", "acceptor ended", "refused", *UNACCEPTED),
     ),
     Rule(
         "acceptor ended",
         TARGET,
         ANY,
-        (Told("acceptor "),),
+        (NodeSaid("acceptor "),),
         "processes of it ended, and the kernel closed the connections that they held",
         "look what ended them: somebody's kill, the kernel (dmesg), or a defect of c1m, which its last words name",
         instead_of=("refused", *UNACCEPTED),
     ),
-    Rule("memory", BOTH, ANY, (Told("of memory left"),), "it was about to run out of memory", limit="memory"),
+    Rule("memory", BOTH, ANY, (NodeSaid("of memory left"),), "it was about to run out of memory", limit="memory"),
     Rule(
         "memory",
         BOTH,

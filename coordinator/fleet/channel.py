@@ -30,14 +30,14 @@ CLOCK_CALLS = 3
 NOBODY = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect(), to a port and to a path
 
 
-class Description(Protocol):
+class DescribesHost(Protocol):
     """Whatever a node answers that tells of its host."""
 
     @property
     def host(self) -> node_pb2.Host: ...
 
 
-D = TypeVar("D", bound=Description)
+D = TypeVar("D", bound=DescribesHost)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def check_protocol(name: str, host: Host) -> None:
         )
 
 
-class Node:
+class NodeClient:
     """A channel to one node."""
 
     def __init__(self, role: str, address: ControlAddress, operator: Renewals | None) -> None:

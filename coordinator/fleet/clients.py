@@ -12,7 +12,7 @@ from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
 from c1m.errors import UsageError
 from c1m.measure.phase import Close
 from c1m.measure.sample import Inspection, Sample
-from c1m.measure.sampling import OFTEN, Pace
+from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.net.addresses import AddressPool
 from c1m.net.control_address import ControlAddress
 from c1m.net.tuples import Address
@@ -25,16 +25,16 @@ from c1m.wire import messages as wire
 from c1m.wire.routes import pool_to_wire
 from c1m.wire.schedule import stages_to_wire
 
-from .channel import CALL_SECONDS, Node, sentences
+from .channel import CALL_SECONDS, NodeClient, sentences
 from .descriptions import (
-    TargetDescription,
-    WorkerDescription,
+    DescribedTarget,
+    DescribedWorker,
     described_target,
     described_worker,
 )
 from .prepare_request import ShardSettings, prepare_request, shard_to_wire
 from .retry import patiently
-from .stale_samples import Freshness
+from .stale_samples import StaleSampleFilter
 
 if TYPE_CHECKING:
     from c1m.v1.target_pb2_grpc import TargetServiceAsyncStub
@@ -45,27 +45,27 @@ PROBE_SECONDS = 30.0
 INSPECT_SECONDS = 60.0  # a million connections take about two
 
 
-class Told(NamedTuple):
+class ReceivedSample(NamedTuple):
     """A sample, and as it came."""
 
     sample: Sample
     message: node_pb2.Sample
 
 
-class Worker(Node):
+class WorkerClient(NodeClient):
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("worker", address, operator)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
-    def anew(self) -> Worker:
+    def anew(self) -> WorkerClient:
         """The same node, over a connection of its own."""
-        return Worker(self.address, self.operator)
+        return WorkerClient(self.address, self.operator)
 
     async def ping(self) -> None:
         with sentences(self.name):
             await self.stub.Describe(worker_pb2.DescribeRequest(), timeout=CALL_SECONDS)
 
-    async def describe(self, destinations: Sequence[str]) -> WorkerDescription:
+    async def describe(self, destinations: Sequence[str]) -> DescribedWorker:
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_worker(self.name, answer, clock)
@@ -100,7 +100,7 @@ class Worker(Node):
         )
         await patiently(self, lambda node: node.stub.Reinforce(request, timeout=PREPARE_SECONDS))
 
-    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
+    async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
         with sentences(self.name):
             request = worker_pb2.WatchRequest(run_id=run_id, **asdict(pace))
             async for told in fresh(self.stub.Watch(request)):
@@ -131,20 +131,20 @@ class Worker(Node):
         await patiently(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
 
 
-class Target(Node):
+class TargetClient(NodeClient):
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("target", address, operator)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
-    def anew(self) -> Target:
+    def anew(self) -> TargetClient:
         """The same node, over a connection of its own."""
-        return Target(self.address, self.operator)
+        return TargetClient(self.address, self.operator)
 
     async def ping(self) -> None:
         with sentences(self.name):
             await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
 
-    async def describe(self) -> TargetDescription:
+    async def describe(self) -> DescribedTarget:
         request = target_pb2.TargetServiceDescribeRequest()
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_target(self.name, answer, clock)
@@ -165,7 +165,7 @@ class Target(Node):
         answer = await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
         return ports_of_acceptors(self.name, answer, acceptors)
 
-    async def watch(self, run_id: str, pace: Pace = OFTEN) -> AsyncGenerator[Told]:
+    async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
         with sentences(self.name):
             request = target_pb2.TargetServiceWatchRequest(run_id=run_id, **asdict(pace))
             async for told in fresh(self.stub.Watch(request)):
@@ -204,16 +204,16 @@ def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareRespons
 
 async def fresh(
     answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
-) -> AsyncGenerator[Told]:
+) -> AsyncGenerator[ReceivedSample]:
     """Samples as they come, without those after which newer ones are about to come."""
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     async for answer in answers:
         came = wire.sample_from_wire(answer.sample)
         sample = freshness.take(came, time.monotonic())
         if sample is came:
-            yield Told(came, answer.sample)
+            yield ReceivedSample(came, answer.sample)
         elif sample is not None:
-            yield Told(sample, wire.sample_to_wire(sample))
+            yield ReceivedSample(sample, wire.sample_to_wire(sample))
 
 
 async def resolve(host: str) -> str:
@@ -226,11 +226,11 @@ async def resolve(host: str) -> str:
 
 
 class Nodes:
-    def __init__(self, run_id: str, workers: Sequence[Worker], target: Target | None) -> None:
+    def __init__(self, run_id: str, workers: Sequence[WorkerClient], target: TargetClient | None) -> None:
         self.run_id = run_id
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
         self.engaged: list[str] = []  # that were asked to prepare: they are to be told to close
 
-    def __getitem__(self, name: str) -> Worker | Target:
+    def __getitem__(self, name: str) -> WorkerClient | TargetClient:
         return self.target if self.target and name == self.target.name else self.workers[name]

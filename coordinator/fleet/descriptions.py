@@ -18,7 +18,7 @@ from .clock_offset import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerDescription:
+class DescribedWorker:
     host: Host
     sources: AddressPool
     ports: PortRanges
@@ -31,7 +31,7 @@ class WorkerDescription:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetDescription:
+class DescribedTarget:
     host: Host
     bind: str
     ports: PortRanges
@@ -42,11 +42,11 @@ class TargetDescription:
     clock: Clock | None = None  # None: not told
 
 
-def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> WorkerDescription:
+def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> DescribedWorker:
     """Raises UsageError for what no worker of this protocol says."""
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
-    return WorkerDescription(
+    return DescribedWorker(
         host=host,
         sources=pool_from_wire(answer.sources),
         ports=ports_from_wire(answer.ports),
@@ -59,11 +59,11 @@ def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Cloc
     )
 
 
-def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> TargetDescription:
+def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> DescribedTarget:
     """Raises UsageError for what no target of this protocol says."""
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
     ports = ports_from_wire(answer.ports)
-    return TargetDescription(
+    return DescribedTarget(
         host, answer.bind, ports, answer.single_port, answer.busy_with, answer.observes, answer.only_run_sources, clock
     )

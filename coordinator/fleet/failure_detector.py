@@ -27,7 +27,7 @@ class Pause(NamedTuple):
         return self.ended - self.began
 
 
-class Vitality:
+class FailureDetector:
     """How long each node has been silent, counted only while the coordinator itself was awake.
 
     A coordinator that was stopped, or got no processor, has heard nobody and must not take all for lost when it wakes up:

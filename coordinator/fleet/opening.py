@@ -12,8 +12,8 @@ from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import UsageError
 from c1m.security.identity import Renewals
 
-from . import local_nodes as embedded
-from .clients import Target, Worker
+from . import local_nodes
+from .clients import TargetClient, WorkerClient
 
 
 def operator_of(directory: Path | None) -> Renewals | None:
@@ -27,20 +27,20 @@ def operator_of(directory: Path | None) -> Renewals | None:
 
 
 @asynccontextmanager
-async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Worker], Target | None]]:
+async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[WorkerClient], TargetClient | None]]:
     """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
     without TLS."""
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
     operator = operator_of(settings.tls)
     async with AsyncExitStack() as stack:
-        target = Target(settings.target, operator) if settings.target else None
+        target = TargetClient(settings.target, operator) if settings.target else None
         if target is None and settings.endpoint is None:
-            target = Target(await stack.enter_async_context(embedded.node((*embedded.TARGET, *words))))
-        workers = [Worker(address, operator) for address in settings.worker]
+            target = TargetClient(await stack.enter_async_context(local_nodes.node((*local_nodes.TARGET, *words))))
+        workers = [WorkerClient(address, operator) for address in settings.worker]
         if not workers:
-            command = (*embedded.worker_for(settings.endpoint), *words)
-            workers.append(Worker(await stack.enter_async_context(embedded.node(command))))
+            command = (*local_nodes.worker_for(settings.endpoint), *words)
+            workers.append(WorkerClient(await stack.enter_async_context(local_nodes.node(command))))
         for client in [*workers, *([target] if target else [])]:
             stack.push_async_callback(client.close)
         yield workers, target

@@ -8,13 +8,13 @@ from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import UsageError
 from c1m.limits.budget import budgets_of
-from c1m.limits.limit import Role
+from c1m.limits.limit import HostRole
 from c1m.measure.phase import Close
 from c1m.net.endpoints import Endpoint
 from c1m.net.ports import PortRanges
-from c1m.traffic.bandwidth import Talk, bits_each
+from c1m.traffic.bandwidth import ConnectionTraffic, bits_each
 
-from .descriptions import TargetDescription, WorkerDescription
+from .descriptions import DescribedTarget, DescribedWorker
 
 TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes
 
@@ -28,7 +28,7 @@ def resting(spec: RunSpec) -> float:
 
 def bandwidth_of(spec: RunSpec, data_host: str) -> float:
     """Bits a second that each connection makes its worker send; 0 where nobody can say, and a ceiling would refuse the run."""
-    talk = Talk(spec.beating, spec.slow, spec.keepalive, spec.server_push)
+    talk = ConnectionTraffic(spec.beating, spec.slow, spec.keepalive, spec.server_push)
     reset, version = spec.close is Close.RESET, 6 if ":" in data_host else 4
     bits = bits_each(spec.schedule, spec.total, spec.turnover, talk, reset=reset, version=version)
     return bits if math.isfinite(bits) and not spec.rushes else 0.0
@@ -36,7 +36,7 @@ def bandwidth_of(spec: RunSpec, data_host: str) -> float:
 
 def worker_facts(
     name: str,
-    described: WorkerDescription,
+    described: DescribedWorker,
     listening: PortRanges,
     resting: float,
     rate: float = 0.0,
@@ -53,7 +53,7 @@ def worker_facts(
         connections_per_process=host.connections_per_process,
         sources=described.sources,
         ports=described.ports.without(listening),
-        budgets=budgets_of(name, host, Role.WORKER, rate, bandwidth),
+        budgets=budgets_of(name, host, HostRole.WORKER, rate, bandwidth),
         resting=resting,
         sources_on_link=described.sources_on_link,
     )
@@ -64,7 +64,7 @@ def worker_facts(
 SPARE_SHARE = 0.02
 
 
-def target_facts(name: str, described: TargetDescription, *, turnover: bool = False) -> TargetFacts:
+def target_facts(name: str, described: DescribedTarget, *, turnover: bool = False) -> TargetFacts:
     host = described.host
     spare = math.ceil(host.connections_per_process * SPARE_SHARE) if turnover else 0
     return TargetFacts(
@@ -74,11 +74,11 @@ def target_facts(name: str, described: TargetDescription, *, turnover: bool = Fa
         spare=spare,
         ports=described.ports.size,
         single_port=described.single_port,
-        budgets=budgets_of(name, host, Role.TARGET),
+        budgets=budgets_of(name, host, HostRole.TARGET),
     )
 
 
-def endpoint_facts(endpoint: Endpoint, name: str = "", observed: TargetDescription | None = None) -> TargetFacts:
+def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget | None = None) -> TargetFacts:
     """Any server: how much it holds is what the run finds out. Of its host more is known where a node observes it."""
     return TargetFacts(
         name=name or str(endpoint),
@@ -86,11 +86,11 @@ def endpoint_facts(endpoint: Endpoint, name: str = "", observed: TargetDescripti
         connections_per_process=0,
         ports=endpoint.ports.size,
         is_endpoint=True,
-        budgets=budgets_of(name, observed.host, Role.SERVER) if observed else (),
+        budgets=budgets_of(name, observed.host, HostRole.SERVER) if observed else (),
     )
 
 
-def check_role(name: str, spec: RunSpec, target: TargetDescription) -> None:
+def check_role(name: str, spec: RunSpec, target: DescribedTarget) -> None:
     """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
     if spec.endpoint and not target.observes:
         raise UsageError(

@@ -10,7 +10,7 @@ from c1m.measure.phase import Close, CloseOrder
 from c1m.net.tuples import Address
 from c1m.schedule.schedule import Arrival, Revision, Schedule
 from c1m.traffic.heartbeat import Heartbeat
-from c1m.traffic.slow_clients import Slow
+from c1m.traffic.slow_clients import SlowClients
 from c1m.traffic.turnover import Turnover
 from c1m.v1 import node_pb2, schedule_pb2, worker_pb2
 from c1m.wire import messages as wire
@@ -34,7 +34,7 @@ class ShardSettings:
     lease: float
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
-    slow: Slow | None = None
+    slow: SlowClients | None = None
     nonce: bytes = b""  # that the run's c1m-target knows, too; empty: there is none
     keepalive: int = 0  # seconds
     push_rate: float = 0.0  # messages a second that the target sends to each connection

@@ -11,14 +11,16 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from c1m.errors import GoneError, UnreachableError
-from c1m.measure.sampling import Pace
+from c1m.measure.sampling import SamplingInterval
 
-from .clients import Target, Told, Worker
+from .clients import ReceivedSample, TargetClient, WorkerClient
 
 AGAIN_SECONDS = 0.3  # between two calls; where samples come more seldom, as seldom as they do
 
 
-async def watched_again(node: Worker | Target, run_id: str, pace: Pace) -> AsyncGenerator[Told]:
+async def watched_again(
+    node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval
+) -> AsyncGenerator[ReceivedSample]:
     """From the first call that is answered, for as long as it takes. Raises C1mError where the answer is no, and GoneError."""
     calls: list[Call] = []
     try:
@@ -41,12 +43,12 @@ async def watched_again(node: Worker | Target, run_id: str, pace: Pace) -> Async
 class Call:
     """One of them, over a connection of its own."""
 
-    def __init__(self, node: Worker | Target, run_id: str, pace: Pace) -> None:
+    def __init__(self, node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> None:
         self.node = node
         self.samples = node.watch(run_id, pace)
         self.first = asyncio.create_task(self.answer())
 
-    async def answer(self) -> Told:
+    async def answer(self) -> ReceivedSample:
         """The first sample. Does not return where there is none: the next call may have one."""
         try:
             return await anext(self.samples)

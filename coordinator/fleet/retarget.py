@@ -10,8 +10,8 @@ from c1m.errors import RefusedError
 from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule, Stage
 from c1m.schedule.shapes import Shape, draw
 
-from .clients import Worker
-from .descriptions import WorkerDescription
+from .clients import WorkerClient
+from .descriptions import DescribedWorker
 
 # From what the nodes said of their elapsed time to when the new stages begin: time for every node to be told. One that hears
 # of it later makes up for it at once.
@@ -28,7 +28,7 @@ class Retargeted:
     stages: Sequence[Stage]
 
 
-async def retarget(workers: Sequence[Worker], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
+async def retarget(workers: Sequence[WorkerClient], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
     """``run_id``: None is the one run that they are on. Raises C1mError, and RefusedError where the run cannot do it."""
     answers = await asyncio.gather(*(worker.describe([]) for worker in workers))
     described = dict(zip((worker.name for worker in workers), answers, strict=True))
@@ -44,7 +44,7 @@ async def retarget(workers: Sequence[Worker], run_id: str | None, shapes: Sequen
     return Retargeted(run_id, len(taking_part), max(versions), at_ns / NANOSECONDS, origin, stages)
 
 
-def only_run(described: Mapping[str, WorkerDescription]) -> str:
+def only_run(described: Mapping[str, DescribedWorker]) -> str:
     """Raises RefusedError when there is none, or more than one."""
     runs = sorted({description.run_id for description in described.values() if description.run_id})
     if not runs:

@@ -23,7 +23,7 @@ BACK_SECONDS = SILENCE_SECONDS - (KEEPALIVE_MS + ANSWER_MS) / 1000
 AGAIN_SECONDS = 0.3  # between two tries to reach it: one whose SYN was lost goes on a second later
 
 
-class Reachable(Protocol):
+class Pingable(Protocol):
     @property
     def name(self) -> str: ...
 
@@ -36,7 +36,7 @@ class Reachable(Protocol):
     async def close(self) -> None: ...
 
 
-N = TypeVar("N", bound=Reachable)
+N = TypeVar("N", bound=Pingable)
 T = TypeVar("T")
 
 

@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 1.0
 MEMORY_SECONDS = 60.0
 
 
-class Freshness:
+class StaleSampleFilter:
     """Of one stream."""
 
     def __init__(self) -> None:

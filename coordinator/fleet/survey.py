@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from c1m.coordinator.planning.capacity import TargetFacts
-from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight
+from c1m.coordinator.planning.preflight import Fleet, Preflight, RunDemand
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import RefusedError, UsageError
 from c1m.measure.phase import Close
@@ -16,9 +16,9 @@ from c1m.net.control_address import SocketPath
 from c1m.net.ports import PortRanges
 from c1m.schedule.schedule import NANOSECONDS
 
-from .clients import Target, Worker, resolve
+from .clients import TargetClient, WorkerClient, resolve
 from .clock_offset import Clock
-from .descriptions import TargetDescription, WorkerDescription
+from .descriptions import DescribedTarget, DescribedWorker
 from .planner_facts import (
     bandwidth_of,
     check_role,
@@ -32,12 +32,12 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
-class Muster:
+class Survey:
     """What all nodes said, and the address that workers connect to."""
 
-    workers: Mapping[str, WorkerDescription] = field(default_factory=dict)
+    workers: Mapping[str, DescribedWorker] = field(default_factory=dict)
     target_name: str = ""
-    target: TargetDescription | None = None
+    target: DescribedTarget | None = None
     data_host: str = ""
 
     @property
@@ -84,7 +84,7 @@ class Muster:
         return target_facts(self.target_name, self.target, turnover=spec.turnover is not None)
 
 
-async def muster(spec: RunSpec, workers: Sequence[Worker], target: Target | None) -> Muster:
+async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetClient | None) -> Survey:
     """Raises C1mError when a node cannot be asked, or is no such node."""
     described = await target.describe() if target else None
     if target and described:
@@ -92,10 +92,10 @@ async def muster(spec: RunSpec, workers: Sequence[Worker], target: Target | None
     host = await data_host(spec, target, described)
     answers = await asyncio.gather(*(worker.describe([host]) for worker in workers))
     by_name = {worker.name: answer for worker, answer in zip(workers, answers, strict=True)}
-    return Muster(by_name, target.name if target else "", described, host)
+    return Survey(by_name, target.name if target else "", described, host)
 
 
-async def data_host(spec: RunSpec, target: Target | None, described: TargetDescription | None) -> str:
+async def data_host(spec: RunSpec, target: TargetClient | None, described: DescribedTarget | None) -> str:
     """The address that workers connect to. Raises UsageError where it cannot be told."""
     if spec.endpoint:
         return await resolve(spec.endpoint.host)
@@ -119,12 +119,12 @@ async def data_host(spec: RunSpec, target: Target | None, described: TargetDescr
     return host
 
 
-def preflight_of(spec: RunSpec, mustered: Muster) -> Preflight:
+def preflight_of(spec: RunSpec, mustered: Survey) -> Preflight:
     return Preflight(spec.total, mustered.fleet(spec), manner_of(spec, mustered.data_host))
 
 
-def manner_of(spec: RunSpec, data_host: str) -> Manner:
+def manner_of(spec: RunSpec, data_host: str) -> RunDemand:
     """A connection that sends nothing may be silent from the moment it is opened to the end of the hold."""
     silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
     bandwidth = bandwidth_of(spec, data_host) * spec.total
-    return Manner(spec.in_flight, spec.effective_rate, silent, bandwidth, fin=spec.close is Close.FIN)
+    return RunDemand(spec.in_flight, spec.effective_rate, silent, bandwidth, fin=spec.close is Close.FIN)

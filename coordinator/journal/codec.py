@@ -73,6 +73,6 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRun:
     verdict: str
     exit_code: int

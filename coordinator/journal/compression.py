@@ -7,7 +7,7 @@ import zlib
 LEVEL = 6
 
 
-class Packing:
+class SampleCompression:
     """Packs, or unpacks, all messages of all nodes in their order; each in the words of an earlier one of its node.
 
     A sample with a reading is tens of times as long as one without, and most of it are names: the newest long one is

@@ -12,16 +12,16 @@ from typing import Any
 
 from c1m.errors import UsageError
 
-from .codec import Header, Judged, from_plain
+from .codec import Header, JudgedRun, from_plain
 from .journal import is_written, read_only
-from .replay import Written, broken_told, check, plain
+from .replay import UnpackedRecord, broken_told, check, plain
 from .store import bytes_of
 
 RUNNING, ENDED, INCOMPLETE, UNREADABLE = "running", "ended", "incomplete", "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class JournalIndex:
     run_id: str
     state: str
     journal_bytes: int
@@ -45,10 +45,10 @@ class Contents:
         }
 
 
-def contents_of(path: Path) -> Contents:
+def contents_of(path: Path) -> JournalIndex:
     """Of a file that is no journal, that."""
     written, size = is_written(path), bytes_of(path)
-    found = Contents(path.stem, RUNNING if written else INCOMPLETE, size)
+    found = JournalIndex(path.stem, RUNNING if written else INCOMPLETE, size)
     try:
         with broken_told(path), closing(read_only(path)) as file:
             check(path, file)
@@ -58,10 +58,10 @@ def contents_of(path: Path) -> Contents:
         return found if written else replace(found, state=UNREADABLE)
 
 
-def told(found: Contents, first: Written, last: Written) -> Contents:
+def told(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) -> JournalIndex:
     """With what both records say."""
     header = from_plain(plain(first), Header)
-    judged = from_plain(plain(last), Judged) if last.kind == "verdict" else None
+    judged = from_plain(plain(last), JudgedRun) if last.kind == "verdict" else None
     return replace(
         found,
         state=ENDED if judged and found.state == INCOMPLETE else found.state,
@@ -74,7 +74,7 @@ def told(found: Contents, first: Written, last: Written) -> Contents:
     )
 
 
-def record(file: sqlite3.Connection, order: str) -> Written | None:
+def record(file: sqlite3.Connection, order: str) -> UnpackedRecord | None:
     """The first, or the last."""
     found = file.execute(f"SELECT at, kind, node, body FROM records ORDER BY number {order} LIMIT 1").fetchone()
-    return Written._make(found) if found else None
+    return UnpackedRecord._make(found) if found else None

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from google.protobuf.message import Message
 
-from .compression import Packing
+from .compression import SampleCompression
 
 APPLICATION_ID = 0x63316D6A  # "c1mj", which says in the file's header what it is
 VERSION = 1  # of what stands in the tables
@@ -121,7 +121,7 @@ class Journal:
             self.end(f"{error}; see to its disk, or give another place with --journal DIR")
 
     def write_all(self, file: sqlite3.Connection) -> None:
-        packing = Packing()
+        packing = SampleCompression()
         while not self.reason:
             records = self.gather()
             rows = [(*record[:3], body_of(record, packing)) for record in records if isinstance(record, Record)]
@@ -147,7 +147,7 @@ class Journal:
         return found
 
 
-def body_of(record: Record, packing: Packing) -> bytes:
+def body_of(record: Record, packing: SampleCompression) -> bytes:
     if isinstance(record.body, bytes):
         return record.body
     # Maps in the order of their names: else what did not change would be somewhere else each time.

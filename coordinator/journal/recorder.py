@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from c1m import __version__
-from c1m.coordinator.fleet.survey import Muster
+from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.reading import Reading
 from c1m.wire import messages as wire
@@ -47,7 +47,7 @@ NOTICED = (
 )
 
 
-class Scribe:
+class Recorder:
     """``journal``: None is a run that keeps none, and of which nothing is recorded."""
 
     def __init__(self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None) -> None:
@@ -61,7 +61,7 @@ class Scribe:
 
     # -- what happens, in its order
 
-    def mustered(self, mustered: Muster) -> None:
+    def mustered(self, mustered: Survey) -> None:
         self.note(time.monotonic(), "mustered", mustered)
 
     def planned(self) -> None:

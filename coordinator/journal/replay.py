@@ -32,10 +32,10 @@ from typing import Any, NamedTuple, get_type_hints
 import cattrs
 from google.protobuf.message import DecodeError
 
-from c1m.coordinator.fleet.survey import Muster
+from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
-from c1m.coordinator.results.outcome import Outcome, Takeover
+from c1m.coordinator.ledger.node_record import NodeRecord
+from c1m.coordinator.results.outcome import Outcome, TakeoverRecord
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.requirements import Judgement
 from c1m.errors import UsageError
@@ -44,13 +44,13 @@ from c1m.v1 import node_pb2
 from c1m.wire import messages as wire
 
 from .codec import Header, from_plain
-from .compression import Packing
+from .compression import SampleCompression
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 
 TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgement]}
 
 
-class Written(NamedTuple):
+class UnpackedRecord(NamedTuple):
     """A record, unpacked."""
 
     at: float
@@ -81,15 +81,15 @@ class Replay:
         self.at, self.at_monotonic = header.at, header.at_monotonic + shift
         self.first_at = self.heard_at = self.at_monotonic
         self.outcome = Outcome(header.run_id, spec, header.started_at, seed=header.seed)
-        self.mustered = Muster()
-        self.entries: dict[str, Entry] = {}
+        self.mustered = Survey()
+        self.entries: dict[str, NodeRecord] = {}
         self.last = self.at_monotonic  # when the newest record was made
         self.is_over = False
 
     def instant(self, monotonic: float) -> datetime:
         return self.at + timedelta(seconds=monotonic - self.at_monotonic)
 
-    def take(self, record: Written) -> None:
+    def take(self, record: UnpackedRecord) -> None:
         if record.kind == RESUMED:
             self.change_clocks(resumed(record).began)
         record = record._replace(at=record.at + self.shift)
@@ -117,48 +117,48 @@ class Replay:
     def ledger(self) -> Ledger:
         return self.outcome.ledger or Ledger((), None)
 
-    def entry(self, record: Written) -> Entry:
+    def entry(self, record: UnpackedRecord) -> NodeRecord:
         return self.entries[record.node]
 
-    def muster(self, record: Written) -> None:
-        self.mustered = from_plain(plain(record), Muster)
+    def survey(self, record: UnpackedRecord) -> None:
+        self.mustered = from_plain(plain(record), Survey)
         self.outcome.mustered(self.mustered)
 
-    def plan(self, _: Written) -> None:
+    def plan(self, _: UnpackedRecord) -> None:
         if not (self.mustered.target or self.outcome.spec.endpoint):
             raise ValueError("a plan for a target that has not been described")
         self.outcome.make_plan(self.mustered)
         self.entries = {entry.name: entry for entry in self.ledger.entries}
 
-    def begin(self, record: Written) -> None:
+    def begin(self, record: UnpackedRecord) -> None:
         self.ledger.timeline.begin(record.at, self.ledger.moment)
 
-    def sample(self, record: Written) -> None:
+    def sample(self, record: UnpackedRecord) -> None:
         entry, self.heard_at = self.entry(record), record.at
         self.ledger.hear(entry, wire.sample_from_wire(node_pb2.Sample.FromString(record.body)), record.at)
-        self.outcome.gauges.look(entry.name, entry.history.first, entry.history.last)
+        self.outcome.limit_usages.look(entry.name, entry.history.first, entry.history.last)
 
-    def reading(self, record: Written) -> None:
+    def reading(self, record: UnpackedRecord) -> None:
         self.ledger.read(self.entry(record), wire.reading_from_wire(node_pb2.Reading.FromString(record.body)), record.at)
 
-    def lose(self, record: Written) -> None:
+    def lose(self, record: UnpackedRecord) -> None:
         self.ledger.lose(self.entry(record), plain(record), record.at)
 
-    def move(self, record: Written) -> None:
+    def move(self, record: UnpackedRecord) -> None:
         told = from_plain(plain(record), Moved)
         self.ledger.move(record.node, told.taken_by, told.not_taken)
 
-    def turn(self, record: Written) -> None:
+    def turn(self, record: UnpackedRecord) -> None:
         self.ledger.timeline.turn(record.at, plain(record))
 
-    def state(self, record: Written) -> None:
+    def state(self, record: UnpackedRecord) -> None:
         for name, value in dict(plain(record)).items():
             setattr(self.outcome, name, from_plain(value, TYPES[name]))
         for move in self.outcome.moves:
             if not {move.lost, move.taker} <= self.entries.keys():
                 raise ValueError(f"a share that {move.taker} took of {move.lost}, which are not both of the run")
 
-    def resume(self, record: Written) -> None:
+    def resume(self, record: UnpackedRecord) -> None:
         """Where the record of the beginning was lost, the new coordinator's word stands for it."""
         told, timeline = resumed(record), self.ledger.timeline
         self.at, self.at_monotonic = told.at, record.at
@@ -168,16 +168,16 @@ class Replay:
             timeline.begin(told.began + self.shift, self.ledger.moment)
         assert timeline.began is not None
         silent_from = max(self.heard_at - timeline.began, 0.0)
-        self.outcome.takeovers.append(Takeover(self.at, silent_from, record.at - timeline.began))
+        self.outcome.takeovers.append(TakeoverRecord(self.at, silent_from, record.at - timeline.began))
 
-    def over(self, record: Written) -> None:
+    def over(self, record: UnpackedRecord) -> None:
         self.is_over = True
         self.ledger.timeline.end(record.at, self.ledger.moment)
 
 
 RESUMED = "resumed"
-HANDLERS: Mapping[str, Callable[[Replay, Written], None]] = {
-    "mustered": Replay.muster,
+HANDLERS: Mapping[str, Callable[[Replay, UnpackedRecord], None]] = {
+    "mustered": Replay.survey,
     "planned": Replay.plan,
     "began": Replay.begin,
     "sample": Replay.sample,
@@ -193,11 +193,11 @@ LATEST = 1e10  # seconds of a monotonic clock; no machine runs for three centuri
 PACKED = frozenset({"sample", "reading"})
 
 
-def plain(record: Written) -> Any:
+def plain(record: UnpackedRecord) -> Any:
     return json.loads(record.body)
 
 
-def resumed(record: Written) -> Resumed:
+def resumed(record: UnpackedRecord) -> Resumed:
     told = from_plain(plain(record), Resumed)
     if told.began is not None and abs(told.began) > LATEST:
         raise ValueError(f"a run that began at {told.began} seconds")
@@ -237,7 +237,7 @@ def read_header(path: Path) -> Header:
         return header_of(path, records_of(file))
 
 
-def header_of(path: Path, records: Iterator[Written]) -> Header:
+def header_of(path: Path, records: Iterator[UnpackedRecord]) -> Header:
     first = next(records, None)
     if first is None:
         raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
@@ -247,7 +247,7 @@ def header_of(path: Path, records: Iterator[Written]) -> Header:
 def began_at(file: sqlite3.Connection) -> float | None:
     """When the workers were told to start, by the clock of whoever wrote it down first; None: nobody did."""
     query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
-    for record in map(Written._make, file.execute(query, (RESUMED,))):
+    for record in map(UnpackedRecord._make, file.execute(query, (RESUMED,))):
         return resumed(record).began if record.kind == RESUMED else record.at
     return None
 
@@ -284,11 +284,11 @@ def check(path: Path, file: sqlite3.Connection) -> None:
         raise UsageError(f"{path} is a journal of version {version}, and this c1m reads {VERSION}; use the c1m that wrote it")
 
 
-def records_of(file: sqlite3.Connection) -> Iterator[Written]:
-    packing = Packing()
+def records_of(file: sqlite3.Connection) -> Iterator[UnpackedRecord]:
+    packing = SampleCompression()
     for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
         if not 0 <= at <= LATEST:
             raise ValueError(f"a record at {at} seconds")
         if kind == RESUMED:
-            packing = Packing()  # whoever goes on has not seen what was written before
-        yield Written(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)
+            packing = SampleCompression()  # whoever goes on has not seen what was written before
+        yield UnpackedRecord(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)

@@ -20,7 +20,7 @@ KEEP_BYTES = 4e9
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class JournalStore:
     directory: Path
     named: bool = False  # by a person, who decides what goes
 
@@ -83,13 +83,13 @@ def bytes_of(path: Path) -> int:
     return total
 
 
-def shelf_of(named: Path | None) -> Shelf:
+def shelf_of(named: Path | None) -> JournalStore:
     """As named, else c1m's place among the user's state. Raises UsageError for a name that is no directory."""
     if named is None:
-        return Shelf(state_directory())
+        return JournalStore(state_directory())
     if named.exists() and not named.is_dir():
         raise UsageError(f"--journal: {named} is no directory; journals are files in one")
-    return Shelf(named, named=True)
+    return JournalStore(named, named=True)
 
 
 def stems(paths: Sequence[Path]) -> str:

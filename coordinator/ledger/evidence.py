@@ -36,7 +36,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class NodeObservation:
     at: float
     counters: Mapping[str, int]
     levels: Mapping[str, int]
@@ -44,12 +44,12 @@ class Look:
     dropped: Mapping[str, int]
 
 
-class Trail:
+class NodeHistory:
     """The looks at one node. ``first`` is from before anything was opened, and stays."""
 
     def __init__(self) -> None:
-        self.looks: deque[Look] = deque(maxlen=LOOKS)
-        self.first: Look | None = None
+        self.looks: deque[NodeObservation] = deque(maxlen=LOOKS)
+        self.first: NodeObservation | None = None
         self.heard_at = 0.0
         self.sample: Sample | None = None
 
@@ -57,12 +57,12 @@ class Trail:
         """A sample that came ``at`` seconds, on whatever clock the reader keeps to."""
         self.heard_at, self.sample = at, sample
         tally = sample.tally
-        last = self.looks[-1] if self.looks else Look(at, {}, {}, {}, {})
+        last = self.looks[-1] if self.looks else NodeObservation(at, {}, {}, {}, {})
         counters, levels = last.counters, last.levels
         if sample.reading:
             counters, levels = sample.reading.counters, sample.reading.levels
         levels = {**levels, "open": tally.open, "in_flight": tally.in_flight, "acceptors_full": sample.full}
-        look = Look(at, counters, levels, tally.errors, tally.dropped)
+        look = NodeObservation(at, counters, levels, tally.errors, tally.dropped)
         # Samples come up to four times a second, readings once: the newest look of a second stands for it.
         if not sample.reading and self.looks and self.looks[-1] is not self.first:
             self.looks.pop()
@@ -109,7 +109,7 @@ class Trail:
             lost=lost,
         )
 
-    def before(self, since: float | None) -> Look | None:
+    def before(self, since: float | None) -> NodeObservation | None:
         """The newest look that is no newer than that, or the oldest there still is; None for the whole of the run."""
         if since is None:
             return None

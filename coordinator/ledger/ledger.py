@@ -14,11 +14,11 @@ from c1m.schedule.schedule import Revision, Schedule, straight
 from c1m.traffic.turnover import Wave, joined_waves
 
 from .latency_kinds import ACCEPT, DUE, LABELS
-from .node_loss import Loss
-from .node_record import Entry
+from .node_loss import NodeLoss
+from .node_record import NodeRecord
 from .node_states import host_states, node_states
-from .running_totals import Sums
-from .timeline import Moment, Timeline
+from .running_totals import RunningTotals
+from .timeline import Timeline, TimelineRow
 
 ADDED_UP = 100  # workers whose histograms are added up for each row of it: 40 ms, and of a thousand 400
 
@@ -27,7 +27,12 @@ class Ledger:
     """Workers, and the target if there is one."""
 
     def __init__(
-        self, workers: Iterable[Entry], target: Entry | None, schedule: Schedule | None = None, *, accepting: bool = True
+        self,
+        workers: Iterable[NodeRecord],
+        target: NodeRecord | None,
+        schedule: Schedule | None = None,
+        *,
+        accepting: bool = True,
     ) -> None:
         """``schedule``: with which the run begins. ``accepting``: the target, if there is one, counts what it accepts; an
         observer cannot."""
@@ -35,26 +40,29 @@ class Ledger:
         self.target = target
         self.accepts = accepting
         self.peak = 0
-        self.losses: dict[str, Loss] = {}  # by node, in their order
+        self.losses: dict[str, NodeLoss] = {}  # by node, in their order
         self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
         self.timeline = Timeline()
-        self.there, self.gone = Sums(), Sums()  # what the newest samples of the workers count, and of those that are lost
+        self.there, self.gone = (
+            RunningTotals(),
+            RunningTotals(),
+        )  # what the newest samples of the workers count, and of those that are lost
         for entry in self.workers:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
 
-    def sums_of(self, entry: Entry) -> Sums:
+    def sums_of(self, entry: NodeRecord) -> RunningTotals:
         return self.gone if entry.lost else self.there
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[NodeRecord]:
         return [*self.workers, *([self.target] if self.target else [])]
 
     @property
-    def accepting(self) -> Entry | None:
+    def accepting(self) -> NodeRecord | None:
         """The target, if it is one that counts what it accepts, and is not lost."""
         return self.target if self.target and self.accepts and not self.target.lost else None
 
-    def take(self, entry: Entry, sample: Sample) -> None:
+    def take(self, entry: NodeRecord, sample: Sample) -> None:
         if entry is not self.target:
             self.sums_of(entry).replace(entry.sample.tally, sample.tally)
         entry.take(sample)
@@ -62,24 +70,24 @@ class Ledger:
             self.revisions.append(sample.revision)
         self.peak = max(self.peak, self.established)
 
-    def hear(self, entry: Entry, sample: Sample, now: float) -> None:
+    def hear(self, entry: NodeRecord, sample: Sample, now: float) -> None:
         """A sample that came ``now``, on whatever clock the reader keeps to."""
         self.take(entry, sample)
         entry.trail.take(sample, now)
         self.timeline.take(now, self.moment)
 
-    def read(self, entry: Entry, reading: Reading, now: float) -> None:
+    def read(self, entry: NodeRecord, reading: Reading, now: float) -> None:
         """A reading that came by itself, when it was asked for."""
         entry.history.take(reading)
         entry.trail.read(reading, now)
 
-    def lose(self, entry: Entry, reason: str, now: float) -> Loss:
+    def lose(self, entry: NodeRecord, reason: str, now: float) -> NodeLoss:
         """From here on it is neither heard nor counted, once and for good. ``reason``: a sentence that names it."""
         if entry.lost:
             return self.losses[entry.name]
         began = self.timeline.began
         share = None if entry is self.target else entry.planned
-        loss = Loss(entry.name, reason, None if began is None else now - began, share)
+        loss = NodeLoss(entry.name, reason, None if began is None else now - began, share)
         if entry is not self.target:
             self.there.replace(entry.sample.tally, Tally())
             self.gone.replace(Tally(), entry.sample.tally)
@@ -96,10 +104,10 @@ class Ledger:
                 if taker := self.losses.get(entry.name):  # lost itself before this was known
                     taker.share = (taker.share or 0) + count
 
-    def moment(self) -> Moment:
+    def moment(self) -> TimelineRow:
         """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
         tally, target = self.tally, self.accepting.sample.tally if self.accepting else None
-        return Moment(
+        return TimelineRow(
             established=self.established,
             opened=tally.opened,
             failed=sum(tally.failed.values()),
@@ -146,7 +154,7 @@ class Ledger:
         there = self.there.tally
         return None if self.scheduled is None else abs(there.open + there.away + there.waiting - self.scheduled)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> NodeRecord:
         """Of the node that is called so; it is one of the run."""
         return next(entry for entry in self.entries if entry.name == name)
 
@@ -212,12 +220,12 @@ class Ledger:
         """The beginning of the first that the server said; empty when it said nothing."""
         return next((entry.heard for entry in self.workers if entry.heard), "").strip()
 
-    def all_at(self, phase: Phase, entries: Iterable[Entry] | None = None) -> bool:
+    def all_at(self, phase: Phase, entries: Iterable[NodeRecord] | None = None) -> bool:
         """Whether every node that is not lost is at least that far."""
         chosen = self.entries if entries is None else entries
         return all(entry.lost or entry.sample.phase >= phase for entry in chosen)
 
-    def any_of(self, told: Callable[[Entry], str]) -> list[str]:
+    def any_of(self, told: Callable[[NodeRecord], str]) -> list[str]:
         return [f"{entry.name}: {text}" for entry in self.entries if (text := told(entry))]
 
     @property

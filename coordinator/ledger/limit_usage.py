@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from c1m.limits.assessment import Member, Usage, amount, place_of, usages
-from c1m.limits.limit import Standing
+from c1m.limits.limit import LimitStatus
 from c1m.limits.table import LIMITS
 from c1m.measure.reading import Reading
 
@@ -15,7 +15,7 @@ WATCHED = [limit for limit in LIMITS if limit.is_watched]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TightLimit:
     """A usage that was told, and by whom."""
 
     node: str
@@ -23,7 +23,7 @@ class Taken:
 
     def sentence(self) -> str:
         usage, limit = self.usage, self.usage.limit
-        says = "is used up" if usage.standing is Standing.STOPS else "is nearly used up"
+        says = "is used up" if usage.standing is LimitStatus.STOPS else "is nearly used up"
         return (
             f"{self.node}: {limit.title} {says}: {amount(usage.now, limit)} of {amount(usage.value, limit)}, "
             f"{amount(usage.now - usage.before, limit)} of it since the run began; {limit.cure}"
@@ -42,13 +42,13 @@ class Taken:
         }
 
 
-class Gauges:
+class LimitUsages:
     """Of all nodes. Each limit of a place is told once when it becomes tight, and once more when nothing is left."""
 
     def __init__(self, members: Iterable[Member] = ()) -> None:
         self.members = {member.name: member for member in members}
         self.numbers: dict[str, int] = {}  # node -> its newest reading that was looked at
-        self.taken: dict[tuple[str, str], Taken] = {}  # the worst, by limit and place
+        self.taken: dict[tuple[str, str], TightLimit] = {}  # the worst, by limit and place
 
     def look(self, name: str, first: Reading | None, last: Reading | None) -> list[str]:
         """What is new since the last look, a sentence each. A reading that was seen before says nothing new."""
@@ -59,9 +59,9 @@ class Gauges:
         told = []
         for usage in usages(WATCHED, member.host, member.ask, first.levels, last.levels):
             place = (usage.limit.name, place_of(usage.limit.scope, member))
-            before = self.taken[place].usage.standing if place in self.taken else Standing.OK
+            before = self.taken[place].usage.standing if place in self.taken else LimitStatus.OK
             if usage.standing > before:
-                self.taken[place] = Taken(name, usage)
+                self.taken[place] = TightLimit(name, usage)
                 told.append(self.taken[place].sentence())
         return told
 

@@ -12,7 +12,7 @@ LEFT = "closed what it had of the run"  # in the reason, where a node said so it
 
 
 @dataclass
-class Loss:
+class NodeLoss:
     """Final for the run: whatever the node says later, nobody counts it any more."""
 
     node: str

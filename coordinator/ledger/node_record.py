@@ -10,13 +10,13 @@ from c1m.measure.sample import Sample
 from c1m.measure.source_latency import SourceLatency, slowest_of_each_kind
 
 from .cpu_saturation import Saturation
-from .evidence import Trail
-from .readings import History
+from .evidence import NodeHistory
+from .readings import HostReadings
 from .timeline import HostState, NodeState
 
 
 @dataclass
-class Entry:
+class NodeRecord:
     """One node."""
 
     name: str
@@ -28,8 +28,8 @@ class Entry:
     ramp_ns: int = 0  # ... and within how long
     lost: str = ""  # why nothing more will come from it; empty while something does. Final: see loss.py
     left: bool = False  # lost, and it closes what it had by itself: nobody has to tell it
-    history: History = field(default_factory=History)
-    trail: Trail = field(default_factory=Trail)
+    history: HostReadings = field(default_factory=HostReadings)
+    trail: NodeHistory = field(default_factory=NodeHistory)
     saturation: Saturation = field(default_factory=Saturation)
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
     sources: Sequence[SourceLatency] = ()  # ... as well
@@ -43,8 +43,8 @@ class Entry:
     @property
     def unreplaced(self) -> list[str]:
         """How processes ended whose places nobody took."""
-        replaced = {each.obituary for each in self.sample.replacements}
-        return [obituary for obituary in self.sample.obituaries if obituary not in replaced]
+        replaced = {each.exit_reason for each in self.sample.replacements}
+        return [exit_reason for exit_reason in self.sample.obituaries if exit_reason not in replaced]
 
     def take(self, sample: Sample) -> None:
         self.sample = sample

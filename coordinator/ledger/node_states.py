@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from .node_record import Entry
+from .node_record import NodeRecord
 from .timeline import HostState, NodeState
 
 EACH = 10  # hosts, and as many nodes, that have columns of their own on the time line; more are added up
 
 
-def node_states(workers: Sequence[Entry], target: Entry | None) -> dict[str, NodeState]:
+def node_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, NodeState]:
     there = {entry.name: entry.node_state for entry in workers if not entry.lost}
     if len(workers) > EACH:
         pss_bytes = sum_known(state.pss_bytes for state in there.values())
@@ -21,9 +21,9 @@ def node_states(workers: Sequence[Entry], target: Entry | None) -> dict[str, Nod
     return there
 
 
-def host_states(workers: Sequence[Entry], target: Entry | None) -> dict[str, HostState]:
+def host_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, HostState]:
     """By the names of the nodes that are there; the target's host always has its own."""
-    nodes: dict[str, list[Entry]] = {}
+    nodes: dict[str, list[NodeRecord]] = {}
     for entry in [*([target] if target else []), *reversed(workers)]:
         nodes.setdefault(entry.host or entry.name, []).append(entry)
     found = {title(there): state for there in nodes.values() if (state := first_known(there))}
@@ -35,12 +35,12 @@ def host_states(workers: Sequence[Entry], target: Entry | None) -> dict[str, Hos
     return {name: state for name, state in found.items() if name == apart} | {others: together(rest)}
 
 
-def title(entries: Sequence[Entry]) -> str:
+def title(entries: Sequence[NodeRecord]) -> str:
     names = [entry.name for entry in entries]
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
 
 
-def first_known(entries: Sequence[Entry]) -> HostState | None:
+def first_known(entries: Sequence[NodeRecord]) -> HostState | None:
     return next((state for entry in entries if not entry.lost and (state := entry.host_state)), None)
 
 

@@ -14,7 +14,7 @@ WITH_ARTEFACT = ("dentry", "lsm_inode_cache")  # one of each for each inode
 
 
 @dataclass(slots=True)
-class Axis:
+class RegressionAxis:
     """What all lines over the same x have in common."""
 
     count: int = 0
@@ -28,10 +28,10 @@ class Axis:
 
 
 @dataclass(slots=True)
-class Line:
+class RegressionLine:
     """Least squares through a point for each x of the axis. A y of zero adds nothing, and need not be told."""
 
-    axis: Axis
+    axis: RegressionAxis
     sum_y: float = 0.0
     sum_xy: float = 0.0
 
@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class SlabState:
     """The slab of one reading without the artefact, in bytes and objects by cache."""
 
     slab_bytes: float | None
@@ -58,13 +58,13 @@ class Books:
     artefact_bytes: float
 
 
-def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> Books:
+def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> SlabState:
     made = caches[ARTEFACT].objects if ARTEFACT in caches else 0
     aside = {name: made * caches[name].full_bytes for name in WITH_ARTEFACT if name in caches}
     if ARTEFACT in caches:
         aside[ARTEFACT] = caches[ARTEFACT].page_bytes
     artefact_bytes = sum(aside.values())
-    return Books(
+    return SlabState(
         slab_bytes=None if slab_bytes is None else slab_bytes - artefact_bytes,
         page_bytes={name: cache.page_bytes - aside.get(name, 0) for name, cache in caches.items()},
         objects={name: cache.objects - (made if name in aside else 0) for name, cache in caches.items()},
@@ -72,17 +72,17 @@ def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> Books:
     )
 
 
-class History:
+class HostReadings:
     """Lines over the number of TCP sockets on the machine. That is the scope of its slab too: both count every namespace."""
 
     def __init__(self) -> None:
         self.first: Reading | None = None
         self.base = books({}, None)  # of the first reading
         self.last: Reading | None = None
-        self.slab = Line(Axis())  # on its own: there may be readings without it
-        self.axis = Axis()
-        self.page_bytes: dict[str, Line] = {}  # of caches that have changed since the first reading
-        self.objects: dict[str, Line] = {}
+        self.slab = RegressionLine(RegressionAxis())  # on its own: there may be readings without it
+        self.axis = RegressionAxis()
+        self.page_bytes: dict[str, RegressionLine] = {}  # of caches that have changed since the first reading
+        self.objects: dict[str, RegressionLine] = {}
         self.artefact_bytes = 0.0  # that there are more than at the first reading
 
     def take(self, reading: Reading) -> None:
@@ -104,12 +104,12 @@ class History:
         self.grow(self.page_bytes, sockets, now.page_bytes, then.page_bytes)
         self.grow(self.objects, sockets, now.objects, then.objects)
 
-    def grow(self, lines: dict[str, Line], sockets: int, now: Mapping[str, float], then: Mapping[str, float]) -> None:
+    def grow(self, lines: dict[str, RegressionLine], sockets: int, now: Mapping[str, float], then: Mapping[str, float]) -> None:
         """A cache without slabs is left out of a reading: it was at zero until it is seen. Two thirds of them never change."""
         for name in now.keys() | then.keys():
             if grown := now.get(name, 0) - then.get(name, 0):
                 if name not in lines:
-                    lines[name] = Line(self.axis)
+                    lines[name] = RegressionLine(self.axis)
                 lines[name].add(sockets, grown)
 
     @property

@@ -20,7 +20,7 @@ numbers_of = attrgetter(*NUMBERS)
 maps_of = attrgetter(*MAPS)
 
 
-class Sums:
+class RunningTotals:
     def __init__(self) -> None:
         self.open = 0
         self.numbers = [0] * len(NUMBERS)

@@ -40,7 +40,7 @@ class NodeState:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineRow:
     """By the newest samples of all nodes. ``opened``, ``failed``, ``dropped`` and ``accepted`` are cumulative."""
 
     established: int
@@ -68,19 +68,19 @@ class Timeline:
         self.began: float | None = None
         self.step_seconds = STEP_SECONDS
         self.due = 0.0
-        self.rows: list[tuple[float, Moment]] = []  # seconds since the start
+        self.rows: list[tuple[float, TimelineRow]] = []  # seconds since the start
         self.turns: list[tuple[float, str]] = []  # when the run began to do something else, and what
 
-    def begin(self, now: float, look: Callable[[], Moment]) -> None:
+    def begin(self, now: float, look: Callable[[], TimelineRow]) -> None:
         self.began = now
         self.add(0.0, look())
 
-    def take(self, now: float, look: Callable[[], Moment]) -> None:
+    def take(self, now: float, look: Callable[[], TimelineRow]) -> None:
         """A row, if it is time for one."""
         if self.began is not None and now - self.began >= self.due:
             self.add(now - self.began, look())
 
-    def end(self, now: float, look: Callable[[], Moment]) -> None:
+    def end(self, now: float, look: Callable[[], TimelineRow]) -> None:
         """The last row, whenever the one before it was."""
         if self.began is not None and not (self.rows and now - self.began <= self.rows[-1][0]):
             self.add(now - self.began, look())
@@ -89,7 +89,7 @@ class Timeline:
         if self.began is not None and doing != (self.turns[-1][1] if self.turns else ""):
             self.turns.append((now - self.began, doing))
 
-    def add(self, seconds: float, moment: Moment) -> None:
+    def add(self, seconds: float, moment: TimelineRow) -> None:
         self.rows.append((seconds, moment))
         if len(self.rows) >= ROWS:
             self.rows = [self.rows[0], *self.rows[1::2]]  # the newest one stays

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from c1m.limits.assessment import Assessment, amount, command, several
-from c1m.limits.sysctls import SYSCTLS, Home
+from c1m.limits.sysctls import SYSCTLS, SysctlScope
 from c1m.limits.tuning import TUNABLE, raised
 from c1m.measure.sample import Change, Host
 
@@ -87,7 +87,7 @@ def writer(setting: str, nodes: Sequence[str], hosts: Mapping[str, Host]) -> str
 def place_of(setting: str, node: str, host: Host) -> str:
     if setting not in SYSCTLS:
         return node
-    return host.namespace if SYSCTLS[setting] is Home.NAMESPACE else host.boot_id
+    return host.namespace if SYSCTLS[setting] is SysctlScope.NAMESPACE else host.boot_id
 
 
 def greater(one: Advice, other: Advice) -> Advice:

@@ -12,11 +12,11 @@ from c1m.measure.sample import Host
 from c1m.text.units import format_bytes
 
 from .capacity import ENDLESS, TargetFacts, WorkerFacts, tuples_of
-from .headroom import Place, Rooms, how_many
+from .headroom import Headroom, Headrooms, how_many
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Bottleneck:
     """The most connections that one limit allows the fleet, and where it is met."""
 
     limit: Limit
@@ -40,10 +40,10 @@ class Reach:
 
 
 def reaches(
-    total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
-) -> list[Reach]:
+    total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
+) -> list[Bottleneck]:
     """Of every limit that ends somewhere, the nearest first, each with its change."""
-    by_limit: dict[Limit, list[Place]] = {}
+    by_limit: dict[Limit, list[Headroom]] = {}
     for place in rooms.places:
         by_limit.setdefault(place.limit, []).append(place)
     found = [*planned(workers, target), *(reach_of(places, workers, target) for places in by_limit.values())]
@@ -51,7 +51,7 @@ def reaches(
     return [changed(reach, goal_after(reach, ranked, total), workers, target, hosts) for reach in ranked]
 
 
-def goal_after(reach: Reach, ranked: Sequence[Reach], total: int) -> int:
+def goal_after(reach: Bottleneck, ranked: Sequence[Bottleneck], total: int) -> int:
     """What lifting a limit should reach: what was asked, or else the next limit, but no more than twice as much."""
     if total > reach.total:
         return total
@@ -59,21 +59,21 @@ def goal_after(reach: Reach, ranked: Sequence[Reach], total: int) -> int:
     return min((twice, *(other.total for other in ranked if other.total > reach.total)))
 
 
-def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Reach]:
+def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Bottleneck]:
     """Of what the plan itself deals out: 4-tuples, listening ports, and descriptors where a process has none left."""
     names = tuple(worker.name for worker in sorted(workers, key=lambda worker: worker.tuples))
     helpless = tuple(worker.name for worker in workers if not worker.connections_per_process)
-    found = [Reach(BY_NAME["tuples"], tuples_of(workers) * target.most_destinations, names)]
+    found = [Bottleneck(BY_NAME["tuples"], tuples_of(workers) * target.most_destinations, names)]
     if not target.is_endpoint:
         if not target.connections_per_process:
             helpless = (target.name, *helpless)
-        found.append(Reach(BY_NAME["listening-ports"], target.capacity, (target.name,)))
+        found.append(Bottleneck(BY_NAME["listening-ports"], target.capacity, (target.name,)))
     if target.name in helpless or len(helpless) == len(workers):
-        found.append(Reach(BY_NAME["descriptors"], 0, helpless))
+        found.append(Bottleneck(BY_NAME["descriptors"], 0, helpless))
     return found
 
 
-def reach_of(places: Sequence[Place], workers: Sequence[WorkerFacts], target: TargetFacts) -> Reach:
+def reach_of(places: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts) -> Bottleneck:
     """By all places of one limit. A worker whose place is not known takes any number."""
     limit = places[0].limit
     serving = next((place for place in places if place.target_each), None)
@@ -81,12 +81,12 @@ def reach_of(places: Sequence[Place], workers: Sequence[WorkerFacts], target: Ta
     placed = sum(len(place.workers) for place in places if place.counts_workers)
     others = sum(how_many(place.room, place.each) for place in elsewhere) if placed == len(workers) else ENDLESS
     if serving and (serving.counts_workers or with_target(serving, others) <= others):
-        return Reach(limit, with_target(serving, others), names_of(serving, (), workers, target), serving.room)
+        return Bottleneck(limit, with_target(serving, others), names_of(serving, (), workers, target), serving.room)
     narrowest = min(elsewhere, key=lambda place: place.room / place.each)
-    return Reach(limit, others, names_of(narrowest, elsewhere, workers, target), narrowest.room)
+    return Bottleneck(limit, others, names_of(narrowest, elsewhere, workers, target), narrowest.room)
 
 
-def with_target(place: Place, others: int) -> int:
+def with_target(place: Headroom, others: int) -> int:
     """The most connections for which the target's place has room: for its own ends, and for those of workers there which
     workers elsewhere, who hold ``others``, do not take."""
     alone = how_many(place.room, place.target_each)
@@ -97,7 +97,7 @@ def with_target(place: Place, others: int) -> int:
 
 
 def names_of(
-    narrowest: Place, elsewhere: Sequence[Place], workers: Sequence[WorkerFacts], target: TargetFacts
+    narrowest: Headroom, elsewhere: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts
 ) -> tuple[str, ...]:
     own = [workers[index].name for index in narrowest.workers]
     if narrowest.target_each:
@@ -106,7 +106,9 @@ def names_of(
     return (*own, *rest)
 
 
-def changed(reach: Reach, goal: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]) -> Reach:
+def changed(
+    reach: Bottleneck, goal: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
+) -> Bottleneck:
     """With the smallest change that makes its total ``goal``, or a little more."""
     name, more = reach.limit.name, goal - reach.total
     if name == "tuples":
@@ -129,7 +131,7 @@ def descriptors_for(host: Host) -> int:
     return host.descriptors_per_process + 1024
 
 
-def lifted(reach: Reach, needed: float, host: Host) -> Reach:
+def lifted(reach: Bottleneck, needed: float, host: Host) -> Bottleneck:
     limit = reach.limit
     value = wanted(limit, limit.used(host.levels, host), needed)
     settings = limit.settings(value, host)

@@ -7,15 +7,15 @@ from typing import Any
 
 from c1m.limits.assessment import Assessment, Member, places
 from c1m.limits.connection_memory import KERNEL_BYTES, TARGET_BYTES, WORKER_BYTES
-from c1m.limits.limit import Role, Scope, Standing
+from c1m.limits.limit import HostRole, LimitStatus, Scope
 
-from .bottlenecks import Reach
+from .bottlenecks import Bottleneck
 from .plan import Plan, WorkerPlan
 from .preflight import Preflight
 
 PLAN_SCHEMA = "c1m.plan/1"
 DOCTOR_SCHEMA = "c1m.doctor/1"
-USER_BYTES = {Role.WORKER: WORKER_BYTES, Role.TARGET: TARGET_BYTES, Role.SERVER: None}
+USER_BYTES = {HostRole.WORKER: WORKER_BYTES, HostRole.TARGET: TARGET_BYTES, HostRole.SERVER: None}
 
 
 def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
     return found
 
 
-def ranking(reaches: Iterable[Reach]) -> list[dict[str, Any]]:
+def ranking(reaches: Iterable[Bottleneck]) -> list[dict[str, Any]]:
     return [
         {
             "limit": reach.limit.name,
@@ -133,6 +133,6 @@ def limit_document(found: Assessment) -> dict[str, Any]:
         "left": found.left,
         "unit": found.limit.unit,
         "remark": found.remark,
-        "cure": found.limit.cure if found.standing >= Standing.TIGHT else "",
+        "cure": found.limit.cure if found.standing >= LimitStatus.TIGHT else "",
         "commands": found.commands,
     }

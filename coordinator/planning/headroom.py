@@ -14,7 +14,7 @@ from .capacity import ENDLESS, TargetFacts, WorkerFacts
 
 
 @dataclass
-class Place:
+class Headroom:
     """One limit in one place, and who is there."""
 
     limit: Limit
@@ -33,11 +33,11 @@ class Place:
         return bool(self.workers) and not (self.limit.once and self.target_each)
 
 
-class Rooms:
+class Headrooms:
     """All places of a fleet, made once and asked for many totals."""
 
     def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts) -> None:
-        found: dict[tuple[str, str], Place] = {}
+        found: dict[tuple[str, str], Headroom] = {}
         for index, worker in enumerate(workers):
             for budget in worker.budgets:
                 place = join(found, budget)
@@ -72,9 +72,9 @@ class Rooms:
         return cut
 
 
-def join(found: dict[tuple[str, str], Place], budget: Budget) -> Place:
+def join(found: dict[tuple[str, str], Headroom], budget: Budget) -> Headroom:
     """The place of a budget. Of nodes that say different things of it the least counts."""
-    place = found.setdefault((budget.limit.name, budget.place), Place(budget.limit, budget.room))
+    place = found.setdefault((budget.limit.name, budget.place), Headroom(budget.limit, budget.room))
     place.room = min(place.room, budget.room)
     return place
 
@@ -93,10 +93,10 @@ def largest(total: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def shortage(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], shares: Sequence[int], target: TargetFacts) -> str:
+def shortage(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], shares: Sequence[int], target: TargetFacts) -> str:
     """Which place lacks most, by its part of the total, and what it has and needs of what."""
 
-    def need(place: Place) -> float:
+    def need(place: Headroom) -> float:
         held = sum(shares[index] for index in place.workers) if place.counts_workers else 0
         return held * place.each + total * place.target_each
 

@@ -18,7 +18,7 @@ from c1m.net.tuples import Address, Route, TupleSpace
 
 from .apportion import corner, evenly, fill, transport
 from .capacity import TargetFacts, WorkerFacts, most_of, refusal, tuples_of
-from .headroom import Rooms, expected, largest, shortage
+from .headroom import Headrooms, expected, largest, shortage
 
 # Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
 # sits on the same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
@@ -98,10 +98,10 @@ class Plan:
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
     """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
     workers = apart(workers)
-    return plan_within(total, Rooms(workers, target), workers, target)
+    return plan_within(total, Headrooms(workers, target), workers, target)
 
 
-def plan_within(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
+def plan_within(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
     """``make_plan`` for workers that are apart, and their rooms."""
     found = layout(total, rooms, workers, target)
     if total > target.capacity or total > sum(found.capacities):
@@ -134,7 +134,7 @@ class Layout(NamedTuple):
     roomy: Sequence[int]  # ... and by the limits of its places
 
 
-def layout(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
+def layout(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
     """With as few acceptors as it takes; with as many as there may be where even these are not enough."""
     acceptors = target.acceptors_for(total, tuples_of(workers))
     while True:
@@ -148,7 +148,7 @@ def layout(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: Tar
         acceptors = more
 
 
-def fits(total: int, rooms: Rooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
+def fits(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
     """Whether there are 4-tuples, listeners and room enough for so many."""
     return total <= target.capacity and sum(layout(total, rooms, workers, target).roomy) >= total
 

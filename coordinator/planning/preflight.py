@@ -10,13 +10,13 @@ from functools import cached_property
 
 from c1m.errors import RefusedError
 from c1m.limits.assessment import Assessment, Member, assess, assess_not_ok
-from c1m.limits.limit import Ask, Role, Standing
+from c1m.limits.limit import Demand, HostRole, LimitStatus
 from c1m.limits.table import LIMITS
 from c1m.measure.sample import Host
 
-from .bottlenecks import Reach, reaches
+from .bottlenecks import Bottleneck, reaches
 from .capacity import ENDLESS, TargetFacts, WorkerFacts
-from .headroom import Rooms, expected, largest
+from .headroom import Headrooms, expected, largest
 from .plan import Layout, Plan, apart, fits, layout, plan_within, sources_for
 
 # An acceptor that stands still for so long, while a paced run goes on, must not lose a connection.
@@ -38,7 +38,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RunDemand:
     """What of a run, beside its total, limits are asked about."""
 
     in_flight: int = 512  # connects that one shard may have in flight
@@ -51,12 +51,12 @@ class Manner:
 class Preflight:
     """A fleet, looked at before ``total`` connections are asked of it."""
 
-    def __init__(self, total: int, fleet: Fleet, manner: Manner) -> None:
+    def __init__(self, total: int, fleet: Fleet, manner: RunDemand) -> None:
         self.total = total
         self.fleet = fleet
         self.manner = manner
         self.workers = apart(fleet.workers)
-        self.rooms = Rooms(self.workers, fleet.target)
+        self.rooms = Headrooms(self.workers, fleet.target)
 
     @cached_property
     def members(self) -> list[Member]:
@@ -71,8 +71,8 @@ class Preflight:
         return members
 
     def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
-        ask = Ask(
-            Role.WORKER,
+        ask = Demand(
+            HostRole.WORKER,
             connections=share,
             processes=worker.shards_for(share),
             space=worker.capacity(self.fleet.target.most_destinations),
@@ -84,8 +84,8 @@ class Preflight:
 
     def target(self, shards: int, neighbours: int, found: Layout) -> Member:
         target = self.fleet.target
-        ask = Ask(
-            Role.SERVER if target.is_endpoint else Role.TARGET,
+        ask = Demand(
+            HostRole.SERVER if target.is_endpoint else HostRole.TARGET,
             connections=self.total,
             processes=found.acceptors,
             space=target.capacity,
@@ -113,20 +113,20 @@ class Preflight:
             return assess_not_ok(LIMITS, self.members)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> LimitStatus:
         """The worst of all."""
-        return max((found.standing for found in self.not_ok), default=Standing.OK)
+        return max((found.standing for found in self.not_ok), default=LimitStatus.OK)
 
     @property
     def stops(self) -> list[Assessment]:
-        return [found for found in self.not_ok if found.standing is Standing.STOPS]
+        return [found for found in self.not_ok if found.standing is LimitStatus.STOPS]
 
     @property
     def tight(self) -> list[Assessment]:
-        return [found for found in self.not_ok if found.standing is Standing.TIGHT]
+        return [found for found in self.not_ok if found.standing is LimitStatus.TIGHT]
 
     @cached_property
-    def ranking(self) -> list[Reach]:
+    def ranking(self) -> list[Bottleneck]:
         """What stops this fleet next, the first first."""
         return reaches(self.total, self.rooms, self.workers, self.fleet.target, self.fleet.hosts)
 
@@ -152,7 +152,7 @@ class Preflight:
         return (None, [found.sentence() for found in self.stops]) if self.stops else (made, [])
 
     @property
-    def in_the_way(self) -> list[Reach]:
+    def in_the_way(self) -> list[Bottleneck]:
         return [reach for reach in self.ranking if reach.total < self.total]
 
 

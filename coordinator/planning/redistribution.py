@@ -15,12 +15,12 @@ from typing import NamedTuple
 from c1m.errors import RefusedError
 from c1m.limits.budget import Budget
 from c1m.schedule.node_schedule import COUNTED_SECONDS
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Schedule
 
 from .apportion import corner, evenly, fill
 from .capacity import TargetFacts, WorkerFacts
-from .headroom import Rooms
+from .headroom import Headrooms
 from .plan import Plan, PlannedRoute, ShardPlan, WorkerPlan, with_spare
 
 COUNTED_NS = round(COUNTED_SECONDS * NANOSECONDS)
@@ -71,7 +71,7 @@ class Holding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Survivors:
     """Who is left, and what of those who are not may still be there."""
 
     left: Mapping[str, Holding]  # workers that can take something
@@ -99,7 +99,7 @@ def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
     return found
 
 
-def can_be_of(shares: Sequence[Share], schedule: Schedule, elapsed_ns: int, scheduled: int) -> bool:
+def can_be_of(shares: Sequence[RingShare], schedule: Schedule, elapsed_ns: int, scheduled: int) -> bool:
     """Whether so many can be what those shares should have open, as their worker says: each of its shards counts at a moment
     of its own, in the second before."""
     moments = range(max(elapsed_ns - COUNTED_NS, 0), elapsed_ns + 1, COUNTED_NS // LOOKS)
@@ -121,7 +121,7 @@ def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
 
 
 def redistribute(
-    arcs: Sequence[Arc], scene: Scene, facts: Mapping[str, WorkerFacts], target: TargetFacts
+    arcs: Sequence[Arc], scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts
 ) -> dict[str, list[Reinforcement]]:
     """By worker, of those that are ``left``. Raises RefusedError, with what is missing, when the arcs cannot be placed."""
     total, names = sum(arc.size for arc in arcs), list(scene.left)
@@ -154,7 +154,7 @@ def redistribute(
     }
 
 
-def rooms_at_destinations(scene: Scene, target: TargetFacts) -> list[int]:
+def rooms_at_destinations(scene: Survivors, target: TargetFacts) -> list[int]:
     """For how many more connections there is room in each acceptor, or in all where they share a port."""
     if target.is_endpoint:
         raise RefusedError(
@@ -181,7 +181,7 @@ def planned_to(found: Iterable[Holding]) -> Counter[int]:
     return counts
 
 
-def rooms_left(scene: Scene, facts: Mapping[str, WorkerFacts], target: TargetFacts) -> Rooms:
+def rooms_left(scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts) -> Headrooms:
     """What all places have beside the ends of connections that are there, or may still be."""
     ends = {name: holding.plan.planned for group in (scene.left, scene.others) for name, holding in group.items()}
     at_target = sum(ends.values()) + scene.still_open
@@ -199,7 +199,7 @@ def rooms_left(scene: Scene, facts: Mapping[str, WorkerFacts], target: TargetFac
         return tuple(replace(each, room=max(each.room - taken[place_of(each)], 0.0)) for each in budgets)
 
     workers = [replace(facts[name], budgets=less(facts[name].budgets)) for name in scene.left]
-    return Rooms(workers, replace(target, budgets=less(target.budgets)))
+    return Headrooms(workers, replace(target, budgets=less(target.budgets)))
 
 
 def place_of(budget: Budget) -> tuple[str, str]:

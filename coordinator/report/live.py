@@ -15,7 +15,7 @@ from rich.text import Text
 
 from c1m.coordinator.ledger.latency_kinds import LABELS, shown
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.timeline import Timeline
 from c1m.measure.latency import percentile
 from c1m.measure.source_latency import slowest_of_each_kind
@@ -44,13 +44,13 @@ class Rates:
         return self.rates.get(name, 0.0)
 
 
-class Slownesses:
+class WorkerSlowness:
     """The p99 of what each node has told so far, looked for once whenever it has told more: it may be 0.1 ms each."""
 
     def __init__(self) -> None:
         self.looks: dict[tuple[str, str], tuple[Mapping[int, int], str]] = {}
 
-    def look(self, entry: Entry, kind: str) -> str:
+    def look(self, entry: NodeRecord, kind: str) -> str:
         counts = entry.histograms.get(kind, {})
         if not counts:
             return ""
@@ -97,7 +97,7 @@ def told_apart(ledger: Ledger) -> list[str]:
     return shown({kind for entry in workers for kind, counts in entry.histograms.items() if counts}) if len(workers) > 1 else []
 
 
-class Picture:
+class TimelinePicture:
     """The time line so far. It is drawn again when it has a new row, and that takes no more than a share of the time."""
 
     def __init__(self, console: Console) -> None:
@@ -121,9 +121,9 @@ class Terminal:
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.picture = Picture(live.console)
+        self.picture = TimelinePicture(live.console)
         self.rates = Rates()
-        self.slownesses = Slownesses()
+        self.slownesses = WorkerSlowness()
         self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
@@ -145,7 +145,7 @@ class Terminal:
         below = [Text(", ".join(told)) for told in (bulletin(ledger), slowest_told(ledger)) if told]
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
-    def row(self, entry: Entry, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
+    def row(self, entry: NodeRecord, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
         """``following``: with what the schedule asks for now, which only workers know, as they alone know latencies."""
         tally = entry.sample.tally
         return [

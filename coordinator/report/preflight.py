@@ -11,12 +11,12 @@ from rich.table import Table
 from c1m.coordinator.planning.bottlenecks import ordinal
 from c1m.coordinator.planning.preflight import Preflight
 from c1m.limits.assessment import Assessment, amount, several
-from c1m.limits.limit import Standing
+from c1m.limits.limit import LimitStatus
 from c1m.text.units import format_bytes
 
 MOST_ROWS = 20  # of a table with a row for each node
 REMARK_COLUMNS = 34  # so that the names of two nodes stay in one row of a report
-COLOURS = {Standing.OK: "green", Standing.UNKNOWN: "dim", Standing.TIGHT: "yellow", Standing.STOPS: "bold red"}
+COLOURS = {LimitStatus.OK: "green", LimitStatus.UNKNOWN: "dim", LimitStatus.TIGHT: "yellow", LimitStatus.STOPS: "bold red"}
 
 
 def table(*columns: str, texts: int = 1) -> Table:
@@ -99,7 +99,7 @@ def doctor_report(preflight: Preflight) -> RenderableType:
             limit.name,
             escape(several(found.nodes)),
             *("-" if number is None else amount(number, limit) for number in figures),
-            escape(found.remark) if found.standing is Standing.OK else "",
+            escape(found.remark) if found.standing is LimitStatus.OK else "",
         )
     told = preflight.not_ok
     lines = [f"[{COLOURS[found.standing]}]{found.standing}[/]  {escape(found.sentence())}" for found in told[:MOST_ROWS]]

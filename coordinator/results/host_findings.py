@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.measure.sample import Host
 
 from .memory_cost import Cost, cost
@@ -39,7 +39,7 @@ class Findings:
         }
 
 
-def find(entry: Entry, connections: int | None, host: Host, ends: float | None = None) -> Findings:
+def find(entry: NodeRecord, connections: int | None, host: Host, ends: float | None = None) -> Findings:
     """``connections`` were established while the last reading was taken; see ``cost`` for ``ends``."""
     last = entry.history.last
     return Findings(

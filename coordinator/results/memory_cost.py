@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from c1m.coordinator.ledger.readings import History
+from c1m.coordinator.ledger.readings import HostReadings
 
 # What each connection has of its own in the kernel. Sizes and names differ between kernels, the list does not (KERNEL.md 2).
 ROLES: Mapping[str, str] = {
@@ -69,7 +69,9 @@ class Cost:
         return asdict(self)
 
 
-def cost(history: History, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None) -> Cost:
+def cost(
+    history: HostReadings, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None
+) -> Cost:
     """``connections``: established while the last reading was taken; each has so many ``ends`` on this machine.
 
     None: as many as the machine's sockets say, others' among them.
@@ -101,7 +103,7 @@ def cost(history: History, connections: int | None, merged: Mapping[str, tuple[s
     )
 
 
-def why_unknown(history: History, connections: int | None) -> str:
+def why_unknown(history: HostReadings, connections: int | None) -> str:
     if history.last is None:
         return "the node sent no reading of its host"
     if history.last.slab_bytes is None or history.last.sockets is None:
@@ -111,7 +113,7 @@ def why_unknown(history: History, connections: int | None) -> str:
     return "the machine has no more TCP sockets than before the run; it was read once, or others closed theirs"
 
 
-def cache_costs(history: History, sockets_per_connection: float, merged: Mapping[str, tuple[str, ...]]) -> list[CacheCost]:
+def cache_costs(history: HostReadings, sockets_per_connection: float, merged: Mapping[str, tuple[str, ...]]) -> list[CacheCost]:
     assert history.last is not None
     found = []
     for name, line in history.page_bytes.items():

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from c1m.coordinator.diagnosis.diagnosis import Finding
-from c1m.coordinator.fleet.descriptions import TargetDescription, WorkerDescription
-from c1m.coordinator.fleet.survey import Muster, preflight_of
+from c1m.coordinator.fleet.descriptions import DescribedTarget, DescribedWorker
+from c1m.coordinator.fleet.survey import Survey, preflight_of
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.limit_usage import Gauges
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.limit_usage import LimitUsages
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import Rest
 from c1m.coordinator.planning.plan import Plan
 from c1m.coordinator.planning.preflight import Preflight
 from c1m.coordinator.planning.redistribution import Move
-from c1m.coordinator.spec.requirements import Judgement, Vigil
+from c1m.coordinator.spec.requirements import Judgement, RequirementMonitor
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.measure.sample import Host
 from c1m.net.tuples import Address
@@ -36,7 +36,7 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Takeover:
+class TakeoverRecord:
     """Another coordinator went on with the run. Seconds are since its start; in between nobody took in what nodes told."""
 
     at: datetime
@@ -67,12 +67,12 @@ class Outcome:
     ledger: Ledger | None = None
     destinations: list[Address] | None = None  # of the plan; None: the target does not listen yet
     moves: list[Move] = field(default_factory=list)  # of shares of lost workers
-    workers: dict[str, WorkerDescription] = field(default_factory=dict)
-    target: TargetDescription | None = None
+    workers: dict[str, DescribedWorker] = field(default_factory=dict)
+    target: DescribedTarget | None = None
     interrupted: bool = False
     refusals: tuple[str, ...] = ()  # why nothing was opened
     preflight: Preflight | None = None  # None: it ended before every node had told its limits
-    gauges: Gauges = field(default_factory=Gauges)
+    limit_usages: LimitUsages = field(default_factory=LimitUsages)
     troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
     ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
     rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # where the schedule stood still
@@ -87,37 +87,37 @@ class Outcome:
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
     cut_off: str = ""  # why what is known ends before the run did; empty: it does not
     known_until: datetime | None = None  # by the journal; None: none was kept, or nothing is in it
-    takeovers: list[Takeover] = field(default_factory=list)
+    takeovers: list[TakeoverRecord] = field(default_factory=list)
     untold: str = ""  # why the journal ends before the run did
-    vigil: Vigil = field(init=False)
+    requirement_monitor: RequirementMonitor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.vigil = Vigil(self.spec.require)
+        self.requirement_monitor = RequirementMonitor(self.spec.require)
 
     @property
     def judgements(self) -> list[Judgement]:
         """Of what is required always, up to now."""
-        return list(self.vigil.judgements.values())
+        return list(self.requirement_monitor.judgements.values())
 
     @judgements.setter
     def judgements(self, judgements: list[Judgement]) -> None:
-        self.vigil.judgements = {judgement.criterion: judgement for judgement in judgements}
+        self.requirement_monitor.judgements = {judgement.criterion: judgement for judgement in judgements}
 
-    def mustered(self, mustered: Muster) -> None:
+    def mustered(self, mustered: Survey) -> None:
         self.workers, self.target = dict(mustered.workers), mustered.target
 
-    def make_plan(self, mustered: Muster) -> tuple[str, ...]:
+    def make_plan(self, mustered: Survey) -> tuple[str, ...]:
         """With the ledger that goes with it; or why there is none."""
         self.preflight = preflight_of(self.spec, mustered)
         self.plan, refused = self.preflight.plan()
         if self.plan:
-            self.gauges = Gauges(self.preflight.members)
+            self.limit_usages = LimitUsages(self.preflight.members)
             self.ledger = self.new_ledger(self.plan, mustered.target_name)
         return tuple(refused)
 
     def new_ledger(self, plan: Plan, target_name: str) -> Ledger:
-        workers = (Entry(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
-        target = Entry(target_name, plan.total, self.target.host.namespace) if self.target else None
+        workers = (NodeRecord(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
+        target = NodeRecord(target_name, plan.total, self.target.host.namespace) if self.target else None
         return Ledger(workers, target, self.spec.schedule, accepting=target is not None and not self.spec.endpoint)
 
     @property
@@ -151,11 +151,11 @@ class Outcome:
             if found.cost.connections:
                 self.costs = {**self.costs, name: found.or_fuller(self.costs.get(name)).cost}
 
-    def open_at(self, entry: Entry) -> int:
+    def open_at(self, entry: NodeRecord) -> int:
         """Connections that have an end at a node."""
         return self.ledger.established if self.ledger and entry is self.ledger.target else entry.sample.tally.open
 
-    def ends_at(self, host: Host, entry: Entry) -> float | None:
+    def ends_at(self, host: Host, entry: NodeRecord) -> float | None:
         """How many ends a connection of a node has on its machine, on average. None: what a server does there is its own."""
         if self.ledger is None or self.ledger.target is None or self.spec.endpoint:
             return None

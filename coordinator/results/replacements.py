@@ -20,7 +20,7 @@ def sentence(replacement: Replacement) -> str:
     seconds = replacement.after_ns / NANOSECONDS
     when = "" if replacement.ended_ns is None else f", {replacement.ended_ns / NANOSECONDS:.1f} s into the run"
     return (
-        f"{replacement.obituary}{when}; it had last told of {replacement.connections:,} connections, and another process had "
+        f"{replacement.exit_reason}{when}; its last report had {replacement.connections:,} connections, and another process had "
         f"its place after {seconds:.2f} s"
     )
 
@@ -32,7 +32,7 @@ def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
 
 def to_summary(replacement: Replacement) -> dict[str, Any]:
     return {
-        "ended": replacement.obituary,
+        "ended": replacement.exit_reason,
         "connections": replacement.connections,
         "at_seconds": None if replacement.ended_ns is None else replacement.ended_ns / NANOSECONDS,
         "after_seconds": replacement.after_ns / NANOSECONDS,

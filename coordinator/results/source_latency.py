@@ -9,7 +9,7 @@ from heapq import nsmallest
 from typing import Any
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, LABELS, prefix
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.measure.source_latency import SourceLatency, block_of
 
 from . import histogram
@@ -56,7 +56,7 @@ def count_name(kind: str) -> str:
     return "established" if kind == CONNECT else f"{prefix(kind)}_count"
 
 
-def sources_of(entry: Entry) -> list[Source]:
+def sources_of(entry: NodeRecord) -> list[Source]:
     by_name: dict[str, dict[str, SourceLatency]] = {}
     for told in entry.sources:
         by_name.setdefault(told.source, {})[told.kind] = told
@@ -81,19 +81,19 @@ def troubled_sources(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     return dict(worst[:WORST])
 
 
-def measured_by(workers: Sequence[Entry]) -> list[str]:
+def measured_by(workers: Sequence[NodeRecord]) -> list[str]:
     """Kinds that any of them told of a source; connects always."""
     told = {each.kind for entry in workers for each in entry.sources}
     return [kind for kind in LABELS if kind in told or kind == CONNECT]
 
 
-def slowest_sources(entry: Entry) -> list[dict[str, Any]]:
+def slowest_sources(entry: NodeRecord) -> list[dict[str, Any]]:
     found = sorted(sources_of(entry), key=lambda source: source.place(CONNECT))
     kinds = measured_by([entry])
     return [source.to_summary(kinds) for source in found[:SLOWEST]]
 
 
-def sources_summary(workers: Sequence[Entry]) -> dict[str, Any]:
+def sources_summary(workers: Sequence[NodeRecord]) -> dict[str, Any]:
     """Of all nodes, each source of each node by itself: how their p99 spreads, and which are the slowest, by kind."""
     found = [(source, entry.name) for entry in workers for source in sources_of(entry)]
     kinds = measured_by(workers)

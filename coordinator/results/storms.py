@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from c1m.coordinator.ledger.timeline import HostState, Moment
+from c1m.coordinator.ledger.timeline import HostState, TimelineRow
 from c1m.traffic.storm import CLIENTS, Storm
 from c1m.traffic.turnover import Wave
 
@@ -14,7 +14,7 @@ from c1m.traffic.turnover import Wave
 QUEUE_COUNTERS = ("ListenOverflows", "ListenDrops", "TCPReqQFullDoCookies", "TCPReqQFullDrop")
 READING_SECONDS = 1.5  # so old may be what a row of the time line tells of a host
 
-Rows = Sequence[tuple[float, Moment]]
+Rows = Sequence[tuple[float, TimelineRow]]
 
 
 def in_order(storms: Sequence[Storm]) -> list[Storm]:
@@ -56,7 +56,7 @@ def queue_story(rows: Rows, begin: float, end: float) -> dict[str, int] | None:
     return {name: last[name] - first[name] for name in QUEUE_COUNTERS if name in last and name in first}
 
 
-def target_host(moment: Moment) -> HostState | None:
+def target_host(moment: TimelineRow) -> HostState | None:
     """The ledger tells of the target's host first."""
     return next(iter(moment.hosts.values()), None)
 

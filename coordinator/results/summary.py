@@ -9,7 +9,7 @@ from typing import Any
 
 from c1m.coordinator.fleet.clock_offset import Clock
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import retarget_summary, stages_summary
 from c1m.coordinator.planning.documents import limits_document
 from c1m.coordinator.spec.requirements import judge_all
@@ -31,7 +31,7 @@ SYN_STEPS = (1, 3, 7)  # seconds
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
     figures = measured(outcome)
-    required = judge_all(outcome.spec.require, outcome.vigil, figures)
+    required = judge_all(outcome.spec.require, outcome.requirement_monitor, figures)
     judged = verdict(outcome, required)
     return {
         "schema": SCHEMA,
@@ -116,7 +116,7 @@ def limits(outcome: Outcome) -> dict[str, Any] | None:
     """How far the fleet would have gone, what was not ok before the run, and what became tight while it ran."""
     if outcome.preflight is None:
         return None
-    taken = [taken.to_summary() for taken in outcome.gauges.taken.values()]
+    taken = [taken.to_summary() for taken in outcome.limit_usages.taken.values()]
     return {**limits_document(outcome.preflight), "while_running": taken}
 
 
@@ -167,7 +167,7 @@ def syn_steps(connect_latency_us: Mapping[int, int]) -> dict[str, int]:
     return {f"took_{seconds}_seconds": at_least(connect_latency_us, seconds * 1_000_000) for seconds in SYN_STEPS}
 
 
-def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+def worker_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
     tally, hold_end = entry.sample.tally, outcome.hold_end
     inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
     planned = {worker.name: worker for worker in outcome.plan.workers} if outcome.plan else {}
@@ -200,7 +200,7 @@ def worker_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     }
 
 
-def lost(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+def lost(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
     """Why and since when a node is; what it said last stands apart, for it is no count of anything that is now."""
     loss = outcome.ledger.losses.get(entry.name) if outcome.ledger else None
     if loss is None:
@@ -210,7 +210,7 @@ def lost(outcome: Outcome, entry: Entry) -> dict[str, Any]:
     return {"lost": loss.reason, "lost_at_seconds": loss.at_seconds, "last_known": last_known}
 
 
-def target_summary(outcome: Outcome, entry: Entry) -> dict[str, Any]:
+def target_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
     tally: Tally = entry.sample.tally
     hold_end = outcome.hold_end
     inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()

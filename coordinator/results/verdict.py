@@ -39,7 +39,7 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
         made_good += mended(ledger)
     elif ledger:
         troubles += mended(ledger)
-    seen = [*causes, *outcome.gauges.sentences]
+    seen = [*causes, *outcome.limit_usages.sentences]
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *seen]))
     notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
     notes += liveness.notes(ledger.tally, outcome.spec.beating) if ledger else []

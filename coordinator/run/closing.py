@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from c1m.coordinator.fleet.clients import Nodes, Target
+from c1m.coordinator.fleet.clients import Nodes, TargetClient
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.phase import Close, Phase
 
@@ -59,16 +59,16 @@ class Closing:
         if started:
             self.outcome.teardown_seconds = time.monotonic() - began
 
-    async def last_pushes(self, target: Entry) -> None:
+    async def last_pushes(self, target: NodeRecord) -> None:
         """What the target has pushed is on its way to clients that send nothing more: then both agree on every byte."""
         if self.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle("quietening", received, sent)
 
-    async def stop_target(self, node: Target) -> None:
+    async def stop_target(self, node: TargetClient) -> None:
         self.outcome.left_open = await node.stop(self.nodes.run_id)
 
-    async def tell(self, entries: Sequence[Entry], stop: Callable[[Entry], Coroutine[Any, Any, None]]) -> None:
+    async def tell(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
         """Tell nodes to close. What they do not do, their lease does."""
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
         for entry, error in silent(entries, answers):
@@ -77,7 +77,7 @@ class Closing:
         for entry in entries:  # but for those that are lost
             self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
-    async def closed(self, entries: Sequence[Entry], enough: Callable[[], bool] = lambda: False) -> None:
+    async def closed(self, entries: Sequence[NodeRecord], enough: Callable[[], bool] = lambda: False) -> None:
         """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
         if not entries:
             return
@@ -94,5 +94,5 @@ class Closing:
             self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
 
 
-def late(entries: Iterable[Entry]) -> list[str]:
+def late(entries: Iterable[NodeRecord]) -> list[str]:
     return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]

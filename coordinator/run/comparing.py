@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from c1m.coordinator.fleet.clients import Nodes, Target, Worker
+from c1m.coordinator.fleet.clients import Nodes, TargetClient, WorkerClient
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.comparison import Comparison
 from c1m.coordinator.results.outcome import Probed
 from c1m.coordinator.results.reconciliation import Counts, reconcile
@@ -18,7 +18,7 @@ from c1m.errors import C1mError
 from c1m.measure.reading import Reading
 from c1m.measure.sample import Inspection
 
-from .lost_nodes import Losses
+from .lost_nodes import LostNodes
 from .watch import SETTLE_SECONDS, Watch
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
@@ -27,7 +27,7 @@ PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packe
 class Comparer:
     """Of one run."""
 
-    def __init__(self, spec: RunSpec, nodes: Nodes, watch: Watch, losses: Losses) -> None:
+    def __init__(self, spec: RunSpec, nodes: Nodes, watch: Watch, losses: LostNodes) -> None:
         self.spec = spec
         self.nodes = nodes
         self.watch = watch
@@ -42,9 +42,9 @@ class Comparer:
         while True:
             await self.watch.heard_again()
             await self.losses.unless_over()
-            pause, found = self.watch.vitality.pause, await self.compare_now()
-            self.watch.vitality.wake(time.monotonic())
-            stood_still = self.watch.vitality.pause
+            pause, found = self.watch.detector.pause, await self.compare_now()
+            self.watch.detector.wake(time.monotonic())
+            stood_still = self.watch.detector.pause
             if stood_still is pause or stood_still is None or stood_still.seconds < self.spec.lease:
                 return found
 
@@ -83,14 +83,14 @@ class Comparer:
         return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
 
 
-async def inspect(node: Worker | Target, run_id: str) -> Inspection:
+async def inspect(node: WorkerClient | TargetClient, run_id: str) -> Inspection:
     try:
         return await node.inspect(run_id)
     except C1mError as error:
         return Inspection(unknown=(str(error),))
 
 
-async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[Entry, Reading], None]) -> Comparison:
+async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[NodeRecord, Reading], None]) -> Comparison:
     """``read`` takes what a node's host said when it was asked."""
     established, tally, there, accepting = ledger.established, ledger.tally, ledger.there.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}

@@ -8,19 +8,19 @@ import time
 
 from c1m.coordinator.fleet.clients import Nodes
 from c1m.coordinator.ledger.node_loss import LEFT
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.spec import OnLoss
 from c1m.errors import C1mError, UnreachableError
 
-from .moving_shares import Mover
+from .moving_shares import ShareMover
 from .watch import Watch
 
 AGAIN_SECONDS = 0.5  # between two tries to reach a lost worker
 BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the lease is over
 
 
-class Losses:
+class LostNodes:
     """``end`` ends it. Until the run closes, ``over`` is set when a loss ends it."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
@@ -29,12 +29,12 @@ class Losses:
         self.outcome = outcome
         self.over = asyncio.Event()
         self.settled = False  # what is open is about to be compared, and no share is moved any more
-        self.mover = Mover(nodes, watch, outcome)
+        self.mover = ShareMover(nodes, watch, outcome)
         self.moves: list[asyncio.Task[None]] = []
         self.farewells: list[asyncio.Task[None]] = []
         watch.on_loss = self.take
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: NodeRecord) -> None:
         """Called once for each node that is lost."""
         if entry is not self.watch.ledger.target and not entry.left:
             self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
@@ -90,7 +90,7 @@ class Losses:
                 if entry.lost:
                     raise UnreachableError(entry.lost)
 
-    async def tell_to_close(self, entry: Entry) -> None:
+    async def tell_to_close(self, entry: NodeRecord) -> None:
         """A worker that comes back must not go on with what nobody counts. It is tried until its lease has ended it.
 
         Not a target: its connections are its clients', who go on without its word for as long as it keeps them.

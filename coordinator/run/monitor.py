@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from c1m.coordinator.diagnosis.monitor import Lookout
+from c1m.coordinator.diagnosis.monitor import LiveDiagnosis
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import measured
@@ -15,13 +15,13 @@ from .watch import Watch
 JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
 
 
-class Onlooker:
+class Monitor:
     """Of one run. What it finds is in the outcome."""
 
     def __init__(self, outcome: Outcome, watch: Watch) -> None:
         self.outcome = outcome
         self.watch = watch
-        self.lookout: Lookout | None = None  # from the start on
+        self.live_diagnosis: LiveDiagnosis | None = None  # from the start on
         self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
 
     @property
@@ -31,16 +31,16 @@ class Onlooker:
     def begin(self, began: float) -> None:
         asked_to_drop = any(storm.by == TARGET for storm in self.outcome.spec.storm)
         host_of, found = self.outcome.host_of, self.outcome.diagnosis
-        self.lookout = Lookout(
+        self.live_diagnosis = LiveDiagnosis(
             self.ledger, host_of, self.outcome.spec.effective_arrival, began, asked_to_drop=asked_to_drop, found=found
         )
 
     def tell_causes(self) -> None:
         """Why connections do not come, or go, as soon as the evidence shows it."""
-        if self.lookout and not self.watch.vitality.unheard:
-            for sentence in self.lookout.look(time.monotonic()):
+        if self.live_diagnosis and not self.watch.detector.unheard:
+            for sentence in self.live_diagnosis.look(time.monotonic()):
                 self.watch.say(sentence)
-            self.outcome.diagnosis = list(self.lookout.diagnosis.found.values())
+            self.outcome.diagnosis = list(self.live_diagnosis.diagnosis.found.values())
 
     def look(self) -> None:
         """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
@@ -49,15 +49,15 @@ class Onlooker:
         if (target := self.ledger.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
-        if self.outcome.vigil.watching and time.monotonic() >= self.judge_next:
+        if self.outcome.requirement_monitor.watching and time.monotonic() >= self.judge_next:
             self.judge(time.monotonic())
 
     def judge(self, now: float) -> None:
         """As if the hold ended now."""
-        self.outcome.vigil.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
+        self.outcome.requirement_monitor.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
         self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 
     def conclude(self) -> None:
         """Before closing begins."""
-        if self.lookout:
-            self.outcome.diagnosis = self.lookout.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
+        if self.live_diagnosis:
+            self.outcome.diagnosis = self.live_diagnosis.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from c1m.coordinator.fleet.clients import Nodes
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.planning.redistribution import (
     Arc,
     Holding,
     Move,
     Reinforcement,
-    Scene,
+    Survivors,
     can_be_of,
     holdings_after,
     left_over,
@@ -21,7 +21,7 @@ from c1m.coordinator.planning.redistribution import (
 )
 from c1m.coordinator.results.outcome import Outcome
 from c1m.errors import C1mError, RefusedError, UnreachableError
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 
 from .watch import Watch
 
@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.1
 GONE_SECONDS = 3.0  # for a target to see that the connections of a worker that died are gone, if they are
 
 
-class Mover:
+class ShareMover:
     """``move`` is the way in. What every worker has follows from the plan, and from what was moved."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
@@ -39,7 +39,7 @@ class Mover:
         self.turn = asyncio.Lock()
         self.ready = asyncio.Event()  # all workers have been told to start: before, none takes more
 
-    async def move(self, entry: Entry) -> None:
+    async def move(self, entry: NodeRecord) -> None:
         """All that a lost worker had, as far as it fits; what does not is told with the reason."""
         await self.ready.wait()
         async with self.turn:
@@ -49,7 +49,7 @@ class Mover:
             taken[move.taker] += move.size if move.taken else 0
         self.watch.move(entry, +taken, reason)
 
-    async def hand_over(self, entry: Entry) -> str:
+    async def hand_over(self, entry: NodeRecord) -> str:
         """Why some of it was not taken; empty: all was."""
         if self.outcome.plan is None or self.outcome.destinations is None:
             return "this coordinator took the run over from another, whose journal does not tell where its target listens"
@@ -70,7 +70,7 @@ class Mover:
         await self.heard_of(move.taker for move in self.moves_of(entry) if move.taken)
         return ""
 
-    async def ask_again(self, entry: Entry) -> None:
+    async def ask_again(self, entry: NodeRecord) -> None:
         """Those whose answers the coordinator that had the run before did not write down."""
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
         answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.watch.ledger.entry(name).lost})
@@ -80,16 +80,16 @@ class Mover:
         """Workers that have another share of the run than is known here, as what they should have open by now shows."""
         schedule, version, holdings = self.watch.ledger.schedule, self.watch.ledger.revisions[-1].version, self.holdings
 
-        def is_so(entry: Entry) -> bool:
+        def is_so(entry: NodeRecord) -> bool:
             sample = entry.sample
             if entry.lost or sample.scheduled is None or sample.schedule_version != version:
                 return False
-            shares = [Share(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs]
+            shares = [RingShare(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs]
             return not can_be_of(shares, schedule, sample.elapsed_ns, sample.scheduled)
 
         return [entry.name for entry in self.watch.ledger.workers if is_so(entry)]
 
-    def moves_of(self, entry: Entry) -> list[Move]:
+    def moves_of(self, entry: NodeRecord) -> list[Move]:
         return [move for move in self.outcome.moves if move.lost == entry.name]
 
     @property
@@ -97,7 +97,7 @@ class Mover:
         assert self.outcome.plan is not None
         return holdings_after(self.outcome.plan, self.outcome.moves)
 
-    def left_over(self, entry: Entry) -> list[Arc]:
+    def left_over(self, entry: NodeRecord) -> list[Arc]:
         """What of a lost worker's share nobody has taken."""
         taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
         return left_over(self.holdings[entry.name].arcs, taken)
@@ -108,7 +108,7 @@ class Mover:
         assert preflight is not None
         gone, holdings = {entry.name for entry in self.watch.ledger.workers if entry.lost}, self.holdings
         there = {name: holding for name, holding in holdings.items() if name not in gone}
-        scene = Scene(
+        scene = Survivors(
             left={name: holding for name, holding in there.items() if name not in unwilling},
             others={name: holding for name, holding in there.items() if name in unwilling},
             lost={name: holding for name, holding in holdings.items() if name in gone},
@@ -135,14 +135,14 @@ class Mover:
                 return beyond
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def ask(self, entry: Entry, moves: Mapping[str, Sequence[Reinforcement]]) -> dict[str, C1mError | None]:
+    async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[Reinforcement]]) -> dict[str, C1mError | None]:
         """What each worker answered. One that did not answer may have taken its part, and so must be lost itself.
 
         It is in the journal before anybody is asked: whoever takes the run over asks the same again, which changes nothing
         where it was done.
         """
         self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
-        await self.watch.scribe.written()
+        await self.watch.recorder.written()
         calls = (self.reinforce(name, more) for name, more in moves.items())
         answers = await asyncio.gather(*calls, return_exceptions=True)
         told: dict[str, C1mError | None] = {}

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-from c1m.coordinator.fleet.clients import Nodes, Target
+from c1m.coordinator.fleet.clients import Nodes, TargetClient
 from c1m.coordinator.fleet.prepare_request import ShardSettings
-from c1m.coordinator.fleet.survey import Muster, muster
+from c1m.coordinator.fleet.survey import Survey, survey
 from c1m.coordinator.planning.plan import Plan
 from c1m.coordinator.results.outcome import Outcome
 from c1m.errors import RefusedError, UnreachableError
@@ -40,31 +40,31 @@ class Preparation:
 
         Raises C1mError when a node cannot, or is busy, and RefusedError when the total cannot fit.
         """
-        mustered = await self.muster()
+        mustered = await self.survey()
         plan = self.plan(mustered)
         destinations = await self.prepare_target(plan, mustered.data_host)
         self.outcome.destinations = destinations
         await self.prepare_workers(plan, destinations)
 
-    async def muster(self) -> Muster:
+    async def survey(self) -> Survey:
         """Ask every node what it is and can do."""
-        found = await muster(self.spec, list(self.nodes.workers.values()), self.nodes.target)
+        found = await survey(self.spec, list(self.nodes.workers.values()), self.nodes.target)
         self.outcome.mustered(found)
-        self.watch.scribe.mustered(found)
+        self.watch.recorder.mustered(found)
         for sentence in found.far_clocks:
             self.watch.say(sentence)
         found.check_free()
         return found
 
-    def plan(self, mustered: Muster) -> Plan:
+    def plan(self, mustered: Survey) -> Plan:
         outcome = self.outcome
         refused = outcome.make_plan(mustered)
-        self.watch.scribe.planned()
+        self.watch.recorder.planned()
         if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
             raise RefusedError(*refused)
         for found in outcome.preflight.tight:
             self.watch.say(f"tight: {found.sentence()}")
-        self.watch.gauges, self.watch.ledger = outcome.gauges, outcome.ledger
+        self.watch.limit_usages, self.watch.ledger = outcome.limit_usages, outcome.ledger
         return outcome.plan
 
     async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
@@ -79,7 +79,7 @@ class Preparation:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
-    async def listen(self, target: Target, plan: Plan) -> list[int]:
+    async def listen(self, target: TargetClient, plan: Plan) -> list[int]:
         """The target's acceptors made ready, and the port of each."""
         wanted = self.outcome.target and self.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []

@@ -15,9 +15,9 @@ from typing import Any
 
 from c1m.coordinator.fleet.clients import Nodes
 from c1m.coordinator.journal.journal import Journal
-from c1m.coordinator.journal.recorder import Scribe
+from c1m.coordinator.journal.recorder import Recorder
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import Rest, rests, retarget_sentence
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.spec import RunSpec
@@ -27,11 +27,11 @@ from c1m.schedule.schedule import NANOSECONDS, Schedule
 
 from .closing import Closing
 from .comparing import Comparer
-from .lost_nodes import Losses
-from .monitor import Onlooker
+from .lost_nodes import LostNodes
+from .monitor import Monitor
 from .preparation import Preparation
-from .steps import Standing, Step
-from .takeover import Taken
+from .steps import Step, StepSince
+from .takeover import ResumedRun
 from .target_storms import TargetStorms, missed
 from .watch import SETTLE_SECONDS, View, Watch, silent
 
@@ -45,22 +45,22 @@ class Run:
         nodes: Nodes,
         view: View,
         journal: Journal | None = None,
-        taken: Taken | None = None,
+        taken: ResumedRun | None = None,
     ) -> None:
         """``taken``: what there is of a run that another coordinator began; None: it begins here."""
         self.spec = outcome.spec
         self.nodes = nodes
         self.outcome = outcome
         self.taken = taken
-        self.scribe = Scribe(outcome, journal, taken.record if taken else None)
-        self.watch = Watch(view, self.scribe)
-        self.losses = Losses(self.nodes, self.watch, self.outcome)
+        self.recorder = Recorder(outcome, journal, taken.record if taken else None)
+        self.watch = Watch(view, self.recorder)
+        self.losses = LostNodes(self.nodes, self.watch, self.outcome)
         self.comparer = Comparer(self.spec, self.nodes, self.watch, self.losses)
-        self.onlooker = Onlooker(outcome, self.watch)
+        self.monitor = Monitor(outcome, self.watch)
         self.made_at, self.made = datetime.now(UTC), time.monotonic()  # one moment
         self.started = False
         self.began = 0.0  # when the workers were told to start
-        self.standing = Standing(Step.FOLLOW, 0.0)  # where it goes on
+        self.standing = StepSince(Step.FOLLOW, 0.0)  # where it goes on
         self.storms = TargetStorms()
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
@@ -88,7 +88,7 @@ class Run:
         outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
         # Not by the wall clock, which may have been set meanwhile: a run would end before it started.
         outcome.ended_at = self.made_at + timedelta(seconds=time.monotonic() - self.made)
-        self.scribe.notice(time.monotonic(), at_once=True)
+        self.recorder.notice(time.monotonic(), at_once=True)
         return outcome
 
     async def steps(self) -> None:
@@ -123,22 +123,22 @@ class Run:
         """All workers at once; each then starts its shards at one instant of its own clock."""
         self.started = True
         self.began = time.monotonic()
-        self.scribe.began(self.began)
+        self.recorder.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
-        self.onlooker.begin(self.began)
+        self.monitor.begin(self.began)
         entries = self.ledger.workers
         starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
         self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
         self.losses.mover.ready.set()
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
-    async def resume(self, taken: Taken) -> None:
+    async def resume(self, taken: ResumedRun) -> None:
         """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
-        self.watch.ledger, self.watch.gauges = self.outcome.ledger or self.watch.ledger, self.outcome.gauges
+        self.watch.ledger, self.watch.limit_usages = self.outcome.ledger or self.watch.ledger, self.outcome.limit_usages
         if taken.began is None:
             self.outcome.troubles.append(taken.trouble)
             self.watch.say(taken.trouble)
-            self.standing = Standing(Step.CLOSE, 0.0)
+            self.standing = StepSince(Step.CLOSE, 0.0)
             return
         self.started, self.began, self.standing = True, taken.began, taken.standing
         self.nodes.engaged = [entry.name for entry in self.ledger.entries]
@@ -149,12 +149,12 @@ class Run:
             await taken.follow(entry, self.watch)
         self.losses.mover.ready.set()
         if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
-            self.standing = Standing(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
+            self.standing = StepSince(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
         takeover = self.outcome.takeovers[-1]
         self.watch.say(takeover.sentence)
         if self.standing.step is Step.CLOSE:
             return
-        self.onlooker.begin(self.began)
+        self.monitor.begin(self.began)
         self.outcome.troubles += missed(self.spec.storm, takeover)
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began, takeover.silent_to)
 
@@ -190,7 +190,7 @@ class Run:
             return min((came + sum(tally.failed.values())) / max(self.ledger.planned, 1), 1.0)
 
         def over() -> bool:
-            self.onlooker.tell_causes()
+            self.monitor.tell_causes()
             there = self.ledger.all_at(Phase.HOLDING, self.ledger.workers) and not self.losses.moving
             return there or self.ledger.schedule is not schedule
 
@@ -222,8 +222,8 @@ class Run:
 
         def cut_short() -> bool:
             if seconds:
-                self.onlooker.look()
-            self.onlooker.tell_causes()
+                self.monitor.look()
+            self.monitor.tell_causes()
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
@@ -232,8 +232,8 @@ class Run:
             lambda: min((self.elapsed - since) / seconds, 1.0) if seconds else 1.0,
             since + seconds - self.elapsed,
         )
-        if self.outcome.vigil.watching:
-            self.onlooker.judge(time.monotonic())
+        if self.outcome.requirement_monitor.watching:
+            self.monitor.judge(time.monotonic())
         return self.ledger.schedule is not schedule
 
     async def made_good(self) -> None:
@@ -260,7 +260,7 @@ class Run:
             "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: None, patience
         )
 
-    def lose_silent(self, entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> None:
+    def lose_silent(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
         """Those that did not do as they were told."""
         for entry, error in silent(entries, answers):
             self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
@@ -271,7 +271,7 @@ class Run:
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
-        self.onlooker.conclude()
+        self.monitor.conclude()
         step, since = self.standing
         began = self.began + since if step is Step.CLOSE else None
         await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)

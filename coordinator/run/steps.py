@@ -14,7 +14,7 @@ class Step(Enum):
     CLOSE = auto()
 
 
-class Standing(NamedTuple):
+class StepSince(NamedTuple):
     step: Step
     since: float  # seconds after the start of the run
 
@@ -31,11 +31,11 @@ STEPS: Mapping[str, Step] = {
 AFTER = {Step.HOLD: Step.COMPARE}
 
 
-def standing(turns: Iterable[tuple[float, str]]) -> Standing:
+def standing(turns: Iterable[tuple[float, str]]) -> StepSince:
     """Of a run that took these turns, at so many seconds after its start."""
-    found = Standing(Step.FOLLOW, 0.0)
+    found = StepSince(Step.FOLLOW, 0.0)
     for at, doing in turns:
         step = AFTER.get(found.step, found.step) if doing == "comparing" else STEPS.get(doing, found.step)
         if step is not found.step:
-            found = Standing(step, at)
+            found = StepSince(step, at)
     return found

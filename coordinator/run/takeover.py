@@ -16,37 +16,37 @@ from pathlib import Path
 from typing import NamedTuple
 
 from c1m.coordinator.fleet.channel import CALL_SECONDS
-from c1m.coordinator.fleet.clients import Nodes, Target, Told, Worker
+from c1m.coordinator.fleet.clients import Nodes, ReceivedSample, TargetClient, WorkerClient
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Record
-from c1m.coordinator.journal.replay import RESUMED, Replay, Written, read_header, replayed_to_now
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.journal.replay import RESUMED, Replay, UnpackedRecord, read_header, replayed_to_now
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import C1mError, UnreachableError, UsageError
 from c1m.measure.phase import Close, Phase
-from c1m.measure.sampling import Pace, pace_of
+from c1m.measure.sampling import SamplingInterval, pace_of
 from c1m.schedule.schedule import NANOSECONDS
 
-from .steps import Standing, Step, standing
+from .steps import Step, StepSince, standing
 from .watch import Watch
 
 CLOSE_SECONDS = 30.0  # for nodes that have opened nothing
 LEASE_GOES_ON = "its nodes keep what they hold for their lease, so c1m-coord attach may be tried again within it"
 
 
-class Left(NamedTuple):
+class LeftRun(NamedTuple):
     """What a coordinator that is gone has left to find its nodes by."""
 
     run_id: str
     spec: RunSpec
 
 
-def read_left(path: Path) -> Left:
+def read_left(path: Path) -> LeftRun:
     """Raises UsageError for a journal that cannot be read, and UnreachableError where the nodes went with their coordinator."""
     header = read_header(path)
-    left = Left(header.run_id, make_spec([("its journal", header.settings)]))
+    left = LeftRun(header.run_id, make_spec([("its journal", header.settings)]))
     if not left.spec.worker or not (left.spec.target or left.spec.endpoint):
         raise UnreachableError(
             f"run {left.run_id} had nodes that its coordinator had started itself, and those end with it; c1m-coord show "
@@ -56,13 +56,13 @@ def read_left(path: Path) -> Left:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ResumedNode:
     """A node that is being watched again."""
 
-    node: Worker | Target
+    node: WorkerClient | TargetClient
     at: float
-    first: Told
-    rest: AsyncGenerator[Told]
+    first: ReceivedSample
+    rest: AsyncGenerator[ReceivedSample]
 
     @property
     def began(self) -> float | None:
@@ -77,42 +77,42 @@ class Heard:
 
     async def close(self, run_id: str, by: Close) -> None:
         """When the node is free again."""
-        await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, Worker) else self.node.stop(run_id))
+        await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerClient) else self.node.stop(run_id))
         async for _ in self.rest:
             pass  # its last sample is that all has ended
 
 
 @dataclass(frozen=True)
-class Taken:
+class ResumedRun:
     """A run as it was left, and its nodes, by name: what each said first, or why nothing comes from it."""
 
     outcome: Outcome
-    standing: Standing
+    standing: StepSince
     began: float | None  # on our monotonic clock; None: it does not go on
     trouble: str  # why it does not
     known_until: float  # by the journal, on the same clock
     record: Record  # with which the journal goes on
-    nodes: Mapping[str, Heard | C1mError]
+    nodes: Mapping[str, ResumedNode | C1mError]
 
-    async def follow(self, entry: Entry, watch: Watch) -> None:
+    async def follow(self, entry: NodeRecord, watch: Watch) -> None:
         """Or watch it no longer: whom the run has lost, it has lost for good."""
         found = self.nodes[entry.name]
         why = str(found) if isinstance(found, C1mError) else self.out_of_step(found)
         if why and not entry.lost:
             watch.lose(entry, why)
-        if isinstance(found, Heard) and entry.lost:
+        if isinstance(found, ResumedNode) and entry.lost:
             await found.rest.aclose()
-        elif isinstance(found, Heard):
+        elif isinstance(found, ResumedNode):
             watch.hear(entry, found.first)
             watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
-    def out_of_step(self, heard: Heard) -> str:
+    def out_of_step(self, heard: ResumedNode) -> str:
         """Why a node cannot go on with the others; empty: it can. It closes by itself, since nobody watches it then."""
         if self.standing.step is Step.CLOSE:
             return ""
         if not heard.open:
             return f"{heard.node.name} has closed: nobody had watched it for the length of its lease"
-        if isinstance(heard.node, Worker) and heard.began is None:
+        if isinstance(heard.node, WorkerClient) and heard.began is None:
             return f"{heard.node.name} had not been told to start when the coordinator of the run ended"
         return ""
 
@@ -124,15 +124,15 @@ class Takeover:
         self.path = path
         self.nodes = nodes
         self.run_id = nodes.run_id
-        self.taken: Taken
+        self.taken: ResumedRun
 
     async def take(self) -> None:
         """Raises C1mError where the run is over, and where no worker is on it any more."""
         target = self.nodes.target
-        every: list[Worker | Target] = [*self.nodes.workers.values(), *([target] if target else [])]
+        every: list[WorkerClient | TargetClient] = [*self.nodes.workers.values(), *([target] if target else [])]
         answers = await asyncio.gather(*(hear(node, self.run_id, pace_of(len(every))) for node in every))
         found = dict(zip((node.name for node in every), answers, strict=True))
-        workers = [heard for name in self.nodes.workers if isinstance(heard := found[name], Heard)]
+        workers = [heard for name in self.nodes.workers if isinstance(heard := found[name], ResumedNode)]
         if not workers:
             raise self.refusal("; ".join(str(found[name]) for name in self.nodes.workers))
         began = min((heard.began for heard in workers if heard.began is not None), default=None)
@@ -144,7 +144,7 @@ class Takeover:
             await self.close(found, replayed.outcome.spec.close)
         self.taken = taken_from(replayed, None if trouble else began, trouble, found)
 
-    def check(self, replayed: Replay, workers: list[Heard]) -> None:
+    def check(self, replayed: Replay, workers: list[ResumedNode]) -> None:
         if replayed.outcome.ended_at:
             raise UsageError(f"run {self.run_id} is over; c1m-coord show {self.run_id} has what came of it")
         at_step = standing(replayed.ledger.timeline.turns).step
@@ -156,9 +156,9 @@ class Takeover:
             f"run {self.run_id} cannot be taken over: {why}; c1m-coord show {self.run_id} has what is known of it"
         )
 
-    async def close(self, found: Mapping[str, Heard | C1mError], by: Close) -> None:
+    async def close(self, found: Mapping[str, ResumedNode | C1mError], by: Close) -> None:
         """What is engaged, of a run that does not go on. Raises C1mError where a node does not; its lease ends it."""
-        heard = [each for each in found.values() if isinstance(each, Heard)]
+        heard = [each for each in found.values() if isinstance(each, ResumedNode)]
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.gather(*(each.close(self.run_id, by) for each in heard))
@@ -174,13 +174,13 @@ OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, 
 PLAN_IS_LOST = f"the run had only begun when its coordinator ended, before its plan was written down; {CLOSED}"
 
 
-async def hear(node: Worker | Target, run_id: str, pace: Pace) -> Heard | C1mError:
+async def hear(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
     """The node's word that it is on the run, which it is watched on from then."""
     try:
-        await (node.describe([]) if isinstance(node, Worker) else node.describe())
+        await (node.describe([]) if isinstance(node, WorkerClient) else node.describe())
         samples = node.watch(run_id, pace)
         async with asyncio.timeout(CALL_SECONDS):
-            return Heard(node, time.monotonic(), await anext(samples), samples)
+            return ResumedNode(node, time.monotonic(), await anext(samples), samples)
     except TimeoutError:
         return UnreachableError(f"{node.name} said nothing of run {run_id} within {CALL_SECONDS:.0f} s")
     except StopAsyncIteration:
@@ -189,14 +189,14 @@ async def hear(node: Worker | Target, run_id: str, pace: Pace) -> Heard | C1mErr
         return error
 
 
-def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, Heard | C1mError]) -> Taken:
+def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError]) -> ResumedRun:
     """With the record of it, which is folded as it will be when the journal is read again."""
     known_until = replayed.last
     now = time.monotonic()
     body = to_json({"at": datetime.now(UTC), "began": began})
-    replayed.take(Written(now, RESUMED, "", body))
+    replayed.take(UnpackedRecord(now, RESUMED, "", body))
     outcome = replayed.outcome
     where = standing(replayed.ledger.timeline.turns)
     if outcome.interrupted and where.step is not Step.CLOSE:
-        where = Standing(Step.CLOSE, where.since)
-    return Taken(outcome, where, began, trouble, known_until, Record(now, RESUMED, "", body), found)
+        where = StepSince(Step.CLOSE, where.since)
+    return ResumedRun(outcome, where, began, trouble, known_until, Record(now, RESUMED, "", body), found)

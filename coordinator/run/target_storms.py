@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from c1m.coordinator.fleet.clients import Target
-from c1m.coordinator.results.outcome import Takeover
+from c1m.coordinator.fleet.clients import TargetClient
+from c1m.coordinator.results.outcome import TakeoverRecord
 from c1m.errors import C1mError
 from c1m.text.units import format_duration
 from c1m.traffic.storm import TARGET, Storm
@@ -17,7 +17,9 @@ class TargetStorms:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, storms: Sequence[Storm], target: Target | None, run_id: str, began: float, after: float = 0.0) -> None:
+    def begin(
+        self, storms: Sequence[Storm], target: TargetClient | None, run_id: str, began: float, after: float = 0.0
+    ) -> None:
         """``began``: the start of the run; ``after``: seconds from then, before which nothing is to be made any more."""
         if target:
             due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
@@ -35,7 +37,7 @@ class TargetStorms:
         return [f"a storm could not be made: {error}" for error in ended if isinstance(error, C1mError)]
 
 
-def missed(storms: Sequence[Storm], takeover: Takeover) -> list[str]:
+def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
     """Those of the target that were due while nobody was there to tell it, a sentence each."""
     due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
     return [
@@ -44,6 +46,6 @@ def missed(storms: Sequence[Storm], takeover: Takeover) -> list[str]:
     ]
 
 
-async def make(storm: Storm, target: Target, run_id: str, began: float) -> None:
+async def make(storm: Storm, target: TargetClient, run_id: str, began: float) -> None:
     await asyncio.sleep(began + storm.at - time.monotonic())
     await target.storm(run_id, storm.share)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from c1m.coordinator.fleet.channel import sentences
-from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.clients import TargetClient, WorkerClient
 from c1m.coordinator.fleet.opening import fleet
-from c1m.coordinator.fleet.survey import muster, preflight_of
+from c1m.coordinator.fleet.survey import preflight_of, survey
 from c1m.coordinator.planning.advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import C1mError, RefusedError
@@ -56,7 +56,7 @@ class Tuning:
 async def apply(settings: RunSpec) -> Tuning:
     """Raises RefusedError before anything is changed, when a node does not let it, or is busy."""
     async with fleet(settings, ALLOW) as (workers, target):
-        mustered = await muster(settings, workers, target)
+        mustered = await survey(settings, workers, target)
         advice = advice_of(preflight_of(settings, mustered))
         wanted: dict[str, dict[str, str]] = {}
         for each in advice:
@@ -73,7 +73,7 @@ async def undo(settings: RunSpec) -> Tuning:
     """Restore what was changed on the hosts of all nodes that let it, since ``apply`` asked no others. Raises RefusedError
     where there is none, or one is busy."""
     async with fleet(settings, ALLOW) as (workers, target):
-        mustered = await muster(settings, workers, target)
+        mustered = await survey(settings, workers, target)
         mustered.check_free()
         tuning = Tuning(closed=closed(mustered.hosts))
         asked = [node for node in nodes_of(workers, target) if node.name not in tuning.closed]
@@ -83,7 +83,7 @@ async def undo(settings: RunSpec) -> Tuning:
         return tuning
 
 
-def nodes_of(workers: Sequence[Worker], target: Target | None) -> list[Worker | Target]:
+def nodes_of(workers: Sequence[WorkerClient], target: TargetClient | None) -> list[WorkerClient | TargetClient]:
     return [*workers, *([target] if target else [])]
 
 
@@ -102,17 +102,17 @@ def check_tunable(hosts: Mapping[str, Host]) -> None:
 
 async def everywhere(
     tuning: Tuning,
-    nodes: Sequence[Worker | Target],
+    nodes: Sequence[WorkerClient | TargetClient],
     hosts: Mapping[str, Host],
     wanted: Mapping[str, Mapping[str, str]] | None,
 ) -> None:
     """``wanted``: by node; None restores. Nodes of one host have one record, and so are called one after the other."""
 
-    by_host: dict[str, list[Worker | Target]] = {}
+    by_host: dict[str, list[WorkerClient | TargetClient]] = {}
     for node in nodes:
         by_host.setdefault(hosts[node.name].boot_id, []).append(node)
 
-    async def one_host(together: Sequence[Worker | Target]) -> None:
+    async def one_host(together: Sequence[WorkerClient | TargetClient]) -> None:
         for node in together:
             try:
                 changes = await call(node, wanted[node.name] if wanted else {}, undo=wanted is None)
@@ -124,9 +124,9 @@ async def everywhere(
     await asyncio.gather(*map(one_host, by_host.values()))
 
 
-async def call(node: Worker | Target, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
+async def call(node: WorkerClient | TargetClient, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
     with sentences(node.name):
-        if isinstance(node, Worker):
+        if isinstance(node, WorkerClient):
             request = worker_pb2.TuneRequest(settings=wanted, undo=undo)
             return [wire.change_from_wire(change) for change in (await node.stub.Tune(request, timeout=TUNE_SECONDS)).changes]
         order = target_pb2.TargetServiceTuneRequest(settings=wanted, undo=undo)

@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from c1m.coordinator.fleet.clients import Target, Told, Worker
-from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS, Vitality
+from c1m.coordinator.fleet.clients import ReceivedSample, TargetClient, WorkerClient
+from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS, FailureDetector
 from c1m.coordinator.fleet.resubscribe import watched_again
-from c1m.coordinator.journal.recorder import Scribe
+from c1m.coordinator.journal.recorder import Recorder
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.limit_usage import Gauges
+from c1m.coordinator.ledger.limit_usage import LimitUsages
 from c1m.coordinator.ledger.node_loss import LEFT
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.errors import C1mError, GoneError, UnreachableError
 from c1m.measure.phase import Phase
 from c1m.measure.reading import Reading
@@ -40,34 +40,42 @@ class View(Protocol):
 class Watch:
     """The ledger of a run, kept up to date."""
 
-    def __init__(self, view: View, scribe: Scribe) -> None:
+    def __init__(self, view: View, recorder: Recorder) -> None:
         self.view = view
-        self.scribe = scribe
+        self.recorder = recorder
         self.ledger = Ledger((), None)
-        self.gauges = Gauges()
+        self.limit_usages = LimitUsages()
         self.news = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
-        self.vitality = Vitality()
+        self.detector = FailureDetector()
         self.pulse: asyncio.Task[None] | None = None
         self.closing = False  # what is open is being closed, or about to be: a node that closes does as it is asked
-        self.on_loss: Callable[[Entry], None] = lambda _: None
+        self.on_loss: Callable[[NodeRecord], None] = lambda _: None
 
     def say(self, sentence: str) -> None:
         """To a person, and to the journal."""
-        self.scribe.said(sentence)
+        self.recorder.said(sentence)
         self.view.say(sentence)
 
-    def follow(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncGenerator[Told] | None = None) -> None:
+    def follow(
+        self,
+        entry: NodeRecord,
+        node: WorkerClient | TargetClient,
+        run_id: str,
+        samples: AsyncGenerator[ReceivedSample] | None = None,
+    ) -> None:
         """Take in a node's samples, for as long as they come. Saying it twice changes nothing.
 
         ``samples``: where it is being watched already.
         """
         if entry.name not in self.streams and not entry.lost:
-            self.vitality.hear(entry.name)
+            self.detector.hear(entry.name)
             self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node, run_id, samples))
             self.pulse = self.pulse or asyncio.create_task(self.feel())
 
-    async def take_in(self, entry: Entry, node: Worker | Target, run_id: str, samples: AsyncGenerator[Told] | None) -> None:
+    async def take_in(
+        self, entry: NodeRecord, node: WorkerClient | TargetClient, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
+    ) -> None:
         pace = pace_of(len(self.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
@@ -78,9 +86,9 @@ class Watch:
             if entry.sample.phase is not Phase.CLOSED:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
         finally:
-            self.vitality.forget(entry.name)
+            self.detector.forget(entry.name)
 
-    async def broke(self, entry: Entry, samples: AsyncGenerator[Told]) -> bool:
+    async def broke(self, entry: NodeRecord, samples: AsyncGenerator[ReceivedSample]) -> bool:
         """A stream to its end; whether it broke, and another one is worth a try.
 
         A connection breaks where the network or the node hiccups, and where this coordinator stood still for longer than
@@ -93,8 +101,8 @@ class Watch:
                     if told.sample.closing_because and not self.closing:
                         self.leave(entry, told.sample.closing_because)
                         return False
-                    self.vitality.wake(time.monotonic())
-                    self.vitality.hear(entry.name)
+                    self.detector.wake(time.monotonic())
+                    self.detector.hear(entry.name)
                     self.hear(entry, told)
         except GoneError:
             raise
@@ -102,16 +110,16 @@ class Watch:
             return entry.sample.phase is not Phase.CLOSED
         return False
 
-    def leave(self, entry: Entry, because: str) -> None:
+    def leave(self, entry: NodeRecord, because: str) -> None:
         """A node closes, though nobody here has asked it to. What it counts from then on is its closing, and nothing else's."""
         entry.left = True
         self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry)}")
 
-    def meanwhile(self, entry: Entry) -> str:
+    def meanwhile(self, entry: NodeRecord) -> str:
         """What this coordinator did since it last heard of a node, if that was to stand still; empty: it did not."""
-        self.vitality.wake(time.monotonic())
-        pause, began = self.vitality.pause, self.ledger.timeline.began
-        if pause is None or (entry.trail.sample and entry.name not in self.vitality.unheard):
+        self.detector.wake(time.monotonic())
+        pause, began = self.detector.pause, self.ledger.timeline.began
+        if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
             return ""
         told = f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}"
         if began is None or pause.began < began:
@@ -121,7 +129,7 @@ class Watch:
     async def feel(self) -> None:
         """Who has been silent for too long is lost."""
         while True:
-            for name in self.vitality.tick(time.monotonic()):
+            for name in self.detector.tick(time.monotonic()):
                 self.lose(
                     self.ledger.entry(name),
                     f"{name} has said nothing for {SILENCE_SECONDS:g} s; is it stopped, its machine overloaded or off, or "
@@ -129,28 +137,28 @@ class Watch:
                 )
             await asyncio.sleep(TICK_SECONDS)
 
-    def hear(self, entry: Entry, told: Told) -> None:
+    def hear(self, entry: NodeRecord, told: ReceivedSample) -> None:
         now, mourned = time.monotonic(), len(entry.sample.obituaries)
-        self.scribe.sample(now, entry.name, told.message)
+        self.recorder.sample(now, entry.name, told.message)
         self.ledger.hear(entry, told.sample, now)
-        for obituary in told.sample.obituaries[mourned:]:
-            self.say(f"{entry.name}: {obituary}")
-        for sentence in self.gauges.look(entry.name, entry.history.first, entry.history.last):
+        for exit_reason in told.sample.obituaries[mourned:]:
+            self.say(f"{entry.name}: {exit_reason}")
+        for sentence in self.limit_usages.look(entry.name, entry.history.first, entry.history.last):
             self.say(sentence)
         self.news.set()
 
-    def read(self, entry: Entry, reading: Reading) -> None:
+    def read(self, entry: NodeRecord, reading: Reading) -> None:
         now = time.monotonic()
-        self.scribe.reading(now, entry.name, reading)
+        self.recorder.reading(now, entry.name, reading)
         self.ledger.read(entry, reading, now)
 
-    def lose(self, entry: Entry, reason: str) -> None:
+    def lose(self, entry: NodeRecord, reason: str) -> None:
         """For good; saying it twice changes nothing."""
         if entry.lost:
             return
         now = time.monotonic()
         self.ledger.lose(entry, reason, now)
-        self.scribe.lost(now, entry.name, reason)
+        self.recorder.lost(now, entry.name, reason)
         self.say(f"lost: {reason}")
         stream = self.streams.get(entry.name)
         if stream and stream is not asyncio.current_task():
@@ -158,10 +166,10 @@ class Watch:
         self.on_loss(entry)
         self.news.set()
 
-    def move(self, entry: Entry, taken_by: Mapping[str, int], not_taken: str) -> None:
+    def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
         """What of a lost worker's share others have taken over, and why not all of it."""
         self.ledger.move(entry.name, taken_by, not_taken)
-        self.scribe.moved(time.monotonic(), entry.name, taken_by, not_taken)
+        self.recorder.moved(time.monotonic(), entry.name, taken_by, not_taken)
         self.say(self.ledger.losses[entry.name].sentence())
         self.news.set()
 
@@ -175,14 +183,14 @@ class Watch:
         """Until ``done``, looking whenever samples have come; False when the time was over first."""
         now = time.monotonic()
         # What was found out before the turn is written before it: who takes the run over at "closing" can compare no more.
-        if trouble := self.scribe.notice(now, at_once=True):
+        if trouble := self.recorder.notice(now, at_once=True):
             self.view.say(trouble)
-        self.scribe.turn(now, doing)
+        self.recorder.turn(now, doing)
         self.ledger.timeline.turn(now, doing)
         deadline = None if seconds is None else time.monotonic() + seconds
         began = now
         while not done():
-            if trouble := self.scribe.notice(time.monotonic()):
+            if trouble := self.recorder.notice(time.monotonic()):
                 self.view.say(trouble)
             self.view.show(self.ledger, doing, progress())
             left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
@@ -198,9 +206,9 @@ class Watch:
 
     async def heard_again(self) -> None:
         """Until every node has said how it is since this coordinator last stood still, or is lost."""
-        self.vitality.wake(time.monotonic())
-        if self.vitality.unheard:
-            await self.wait("waking", lambda: not self.vitality.unheard, lambda: None)
+        self.detector.wake(time.monotonic())
+        if self.detector.unheard:
+            await self.wait("waking", lambda: not self.detector.unheard, lambda: None)
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
         """Until a count has reached its goal, or stopped moving."""
@@ -212,7 +220,7 @@ class Watch:
 
     async def end(self) -> None:
         now = time.monotonic()
-        self.scribe.over(now)
+        self.recorder.over(now)
         self.ledger.timeline.end(now, self.ledger.moment)
         tasks = [*self.streams.values(), *([self.pulse] if self.pulse else [])]
         for task in tasks:
@@ -220,7 +228,7 @@ class Watch:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def silent(entries: Sequence[Entry], answers: Sequence[BaseException | None]) -> list[tuple[Entry, C1mError]]:
+def silent(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> list[tuple[NodeRecord, C1mError]]:
     """Nodes that did not do as they were told, and why. Raises what else went wrong."""
     failed = [(entry, answer) for entry, answer in zip(entries, answers, strict=True) if answer is not None]
     for _, answer in failed:

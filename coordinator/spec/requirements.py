@@ -145,7 +145,7 @@ NOTHING = {
 }
 
 
-class Vigil:
+class RequirementMonitor:
     """Criteria that have to be true always: looked at through the hold, until they are not. A fold; it looks at no clock."""
 
     def __init__(self, criteria: Iterable[Criterion]) -> None:
@@ -176,6 +176,8 @@ class Vigil:
         return self.judgements.get(criterion) or Judgement(criterion, False, None, never)
 
 
-def judge_all(criteria: Iterable[Criterion], vigil: Vigil, summary: Mapping[str, Any]) -> list[Judgement]:
+def judge_all(
+    criteria: Iterable[Criterion], requirement_monitor: RequirementMonitor, summary: Mapping[str, Any]
+) -> list[Judgement]:
     """At the end. What is required always has been judged by then."""
-    return [vigil.judgement(each) if each.always else judge(each, summary) for each in criteria]
+    return [requirement_monitor.judgement(each) if each.always else judge(each, summary) for each in criteria]

@@ -17,7 +17,7 @@ from c1m.text.escapes import Hexadecimal, Text
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import AT_ONCE, Distribution
 from c1m.traffic.heartbeat import USUAL_PAYLOAD, Expect, Heartbeat
-from c1m.traffic.slow_clients import FILLER, Slow
+from c1m.traffic.slow_clients import FILLER, SlowClients
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
 
@@ -113,12 +113,12 @@ class RunSpec:
         return Turnover(self.lifetime, self.downtime or AT_ONCE, backoff if self.reopen else None, self.storm)
 
     @property
-    def slow(self) -> Slow | None:
+    def slow(self) -> SlowClients | None:
         """None where clients behave."""
         if not (self.trickle or self.half_open):
             return None
         request = bytes(self.send or self.send_hex or FILLER)
-        return Slow(1 / self.trickle if self.trickle else 0.0, request, self.half_open)
+        return SlowClients(1 / self.trickle if self.trickle else 0.0, request, self.half_open)
 
     def to_words(self) -> list[str]:
         """The command line that says the same; what is not set is left out."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clients import described_target, described_worker
 from c1m.coordinator.fleet.clock_offset import clock_of
-from c1m.coordinator.fleet.survey import Muster, preflight_of
+from c1m.coordinator.fleet.survey import Survey, preflight_of
 from c1m.coordinator.planning.advice import advice_document, advice_of, script
 from c1m.coordinator.planning.documents import doctor_document, plan_document
 from c1m.coordinator.report.preflight import doctor_report, plan_report
@@ -98,7 +98,7 @@ def planned(data: bytes) -> object:
     clock = clock_of(10**18, 10**6, worker_pb2.DescribeResponse.FromString(first).host.wall_clock_ns, 5)
     worker = described_worker("worker", worker_pb2.DescribeResponse.FromString(first), clock)
     target = described_target("target", target_pb2.TargetServiceDescribeResponse.FromString(second), None)
-    mustered = Muster({"worker": worker}, "target", target, "127.0.0.1")
+    mustered = Survey({"worker": worker}, "target", target, "127.0.0.1")
     preflight = preflight_of(SPECS[len(data) % len(SPECS)], mustered)
     made, refused = preflight.plan()
     document = plan_document(preflight, made, refused)

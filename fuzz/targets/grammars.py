@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from c1m.coordinator.spec import grammar as phrases
-from c1m.coordinator.spec import requirements as criteria
+from c1m.coordinator.spec import requirements
 from c1m.coordinator.spec.settings import PARSERS
 from c1m.net import addresses, endpoints, ports
 from c1m.net.control_address import parse_control_address
@@ -95,7 +95,7 @@ TARGETS = (
     grammar("bytes", BYTES, r"PING \r \n \x \x00 \xff \\ \ 0 echo none any + 50 4 x", r"PING\r\n \x6eone 50494e47 echo"),
     grammar(
         "criteria",
-        (criteria.parse,),
+        (requirements.parse,),
         "established failed. dropped. always <= >= == != < > ghosts connect_latency .p99 workers. storms. ECONNREFUSED 5% "
         "50ms 999k heartbeats. . target.memory.",
         "established>=999k connect_latency.p99<50ms always\tdropped==0 failed.ECONNREFUSED==0 workers.dropped<5",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from c1m.errors import C1mError
-from c1m.kernel.tuning_record import Tuned
+from c1m.kernel.tuning_record import TuningRecord
 from c1m.limits.tuning import TUNABLE
 from c1m.security.authority import KEY_FILE, Authority, found_authority
 from c1m.security.handshake_log import sentence_of
@@ -54,7 +54,7 @@ def certificates(data: bytes) -> str:
 
 
 def record(data: bytes) -> str:
-    tuned = Tuned(ROOM)
+    tuned = TuningRecord(ROOM)
     tuned.path.write_bytes(data)
 
     def entries() -> object:

@@ -22,13 +22,13 @@ from rich.console import Console
 from c1m.coordinator.commands.attach import within_lease
 from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clients import described_target, described_worker
-from c1m.coordinator.fleet.survey import Muster
+from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.journal.codec import Header, from_plain, to_json
-from c1m.coordinator.journal.compression import Packing
+from c1m.coordinator.journal.compression import SampleCompression
 from c1m.coordinator.journal.index import contents_of
 from c1m.coordinator.journal.journal import TABLES
 from c1m.coordinator.journal.recorder import header, snapshot
-from c1m.coordinator.journal.replay import PACKED, Replay, Written, broken_told, replay
+from c1m.coordinator.journal.replay import PACKED, Replay, UnpackedRecord, broken_told, replay
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan
 from c1m.coordinator.planning.redistribution import Move, Reinforcement
 from c1m.coordinator.report.summary import print_report
@@ -66,47 +66,50 @@ def sample(opened: int, phase: str, *, reading: int | None = None) -> node_pb2.S
     return made
 
 
-def rows_of_a_run(settings: dict[str, Any]) -> Iterable[Written]:
+def rows_of_a_run(settings: dict[str, Any]) -> Iterable[UnpackedRecord]:
     """As its coordinator wrote them down, told that all is well."""
     outcome = Outcome("20261129T120000-beef", make_spec([("fuzz", settings)]), datetime(2026, 11, 29, 12, tzinfo=UTC))
     first = header(outcome, 100.0)
-    yield Written(100.0, "run", "", bytes(first.body))  # type: ignore[arg-type]
+    yield UnpackedRecord(100.0, "run", "", bytes(first.body))  # type: ignore[arg-type]
     worker = described_worker(WORKER, sound_worker(Random(1)), None)
     target = described_target(TARGET, sound_target(Random(1)), None)
-    yield Written(100.5, "mustered", "", to_json(Muster({WORKER: worker}, TARGET, target, "127.0.0.1")))
-    yield Written(100.6, "planned", "", b"null")
-    yield Written(101.0, "began", "", b"null")
-    yield Written(101.0, "turn", "", b'"opening"')
+    yield UnpackedRecord(100.5, "mustered", "", to_json(Survey({WORKER: worker}, TARGET, target, "127.0.0.1")))
+    yield UnpackedRecord(100.6, "planned", "", b"null")
+    yield UnpackedRecord(101.0, "began", "", b"null")
+    yield UnpackedRecord(101.0, "turn", "", b'"opening"')
     for opened, phase in ((1, "PHASE_OPENING"), (5, "PHASE_HOLDING")):
         for node in (WORKER, TARGET):
-            yield Written(101.0 + opened, "sample", node, sample(opened, phase, reading=opened).SerializeToString())
-    yield Written(106.5, "reading", WORKER, sample(5, "PHASE_HOLDING", reading=9).reading.SerializeToString())
-    yield Written(107.0, "turn", "", b'"holding"')
+            yield UnpackedRecord(101.0 + opened, "sample", node, sample(opened, phase, reading=opened).SerializeToString())
+    yield UnpackedRecord(106.5, "reading", WORKER, sample(5, "PHASE_HOLDING", reading=9).reading.SerializeToString())
+    yield UnpackedRecord(107.0, "turn", "", b'"holding"')
 
 
-def sound(settings: dict[str, Any], *after: Written) -> bytes:
+def sound(settings: dict[str, Any], *after: UnpackedRecord) -> bytes:
     rows = list(rows_of_a_run(settings))
     replayed = Replay(from_plain(json.loads(rows[0].body), Header))
     for row in rows[1:]:
         replayed.take(row)
     noticed = {name: value for name, value in snapshot(replayed.outcome.as_of_now()).items() if value}
     noticed["ended_at"] = datetime(2026, 11, 29, 12, 1, tzinfo=UTC)
-    rows += [Written(108.0, "state", "", to_json(noticed)), *after]
+    rows += [UnpackedRecord(108.0, "state", "", to_json(noticed)), *after]
     return told(rows)
 
 
-def told(rows: Iterable[Written]) -> bytes:
+def told(rows: Iterable[UnpackedRecord]) -> bytes:
     return b"\n".join(
         f"{at}\t{kind}\t{node}\t".encode() + (body.hex().encode() if kind in PACKED else body) for at, kind, node, body in rows
     )
 
 
 TAKEN = Move(WORKER, WORKER, (Reinforcement(0, ShardPlan((PlannedRoute(0, 0, 5, 5),))),), taken=False)
-ASKED = Written(108.5, "state", "", to_json({"destinations": [("127.0.0.1", 4000)], "moves": [TAKEN]}))
-LOST = Written(108.5, "lost", WORKER, b'"worker a:1 did not answer"')
-MOVED = Written(108.6, "moved", WORKER, b'{"taken_by": {}, "not_taken": "there is no room"}')
-RESUMED = Written(5.0, "resumed", "", b'{"at": "2026-11-29T12:00:20+00:00", "began": 2.0}')
-END = (Written(109.0, "over", "", b"null"), Written(109.5, "verdict", "", b'{"verdict": "passed", "exit_code": 0}'))
+ASKED = UnpackedRecord(108.5, "state", "", to_json({"destinations": [("127.0.0.1", 4000)], "moves": [TAKEN]}))
+LOST = UnpackedRecord(108.5, "lost", WORKER, b'"worker a:1 did not answer"')
+MOVED = UnpackedRecord(108.6, "moved", WORKER, b'{"taken_by": {}, "not_taken": "there is no room"}')
+RESUMED = UnpackedRecord(5.0, "resumed", "", b'{"at": "2026-11-29T12:00:20+00:00", "began": 2.0}')
+END = (
+    UnpackedRecord(109.0, "over", "", b"null"),
+    UnpackedRecord(109.5, "verdict", "", b'{"verdict": "passed", "exit_code": 0}'),
+)
 SEEDS = (
     sound({"total": "5", "hold": "1s", "require": ["always dropped == 0"]}, *END),
     sound({"total": "5", "worker": ["a:1"], "target": "b:2"}, LOST, ASKED, MOVED, *END),
@@ -186,7 +189,7 @@ def rows(data: bytes) -> str:
 
 
 def write(path: Path, lines: Iterable[list[bytes]]) -> None:
-    packing = Packing()
+    packing = SampleCompression()
     with closing(sqlite3.connect(path)) as file:
         file.execute(f"PRAGMA page_size = {SMALL_PAGES}")
         file.execute("PRAGMA synchronous = OFF")
@@ -205,7 +208,7 @@ def number(text: bytes) -> float | str:
         return text.decode(errors="replace")
 
 
-def body_of(kind: bytes, node: bytes, body: bytes, packing: Packing) -> bytes:
+def body_of(kind: bytes, node: bytes, body: bytes, packing: SampleCompression) -> bytes:
     if kind.decode(errors="replace") not in PACKED:
         return body
     try:

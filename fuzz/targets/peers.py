@@ -15,16 +15,16 @@ from select import EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 import trio
 
 from c1m.target.acceptor.accept_queue import AcceptQueue
-from c1m.target.acceptor.connections import NOT_OURS, Connections
+from c1m.target.acceptor.connections import NOT_OURS, AcceptedConnections
 from c1m.traffic.heartbeat import Expect, Heartbeat, under_way
 from c1m.traffic.proof import CHALLENGE_BYTES, HELLO, answer, challenge
 from c1m.traffic.push import MESSAGE
 from c1m.worker.behaviours.heartbeat import KIND, Heartbeats
-from c1m.worker.behaviours.push_check import Pushes
+from c1m.worker.behaviours.push_check import PushCheck
 from c1m.worker.node.target_proof import MOST_HEARD, what_instead
 from c1m.worker.sockets.behaviour import Behaviour
 from c1m.worker.sockets.connections import ESTABLISHED
-from c1m.worker.sockets.connections import Connections as Clients
+from c1m.worker.sockets.connections import AcceptedConnections as Clients
 from fuzzed import Target
 
 NONCE = b"n" * 32
@@ -58,7 +58,7 @@ def stranger(data: bytes) -> str:
     """Every second piece an acceptor pushes a message as well; whatever is said is sent back, or counted for what it is."""
     theirs, ours = socket.socketpair()
     with closing(theirs), epoll() as events, closing(AcceptQueue(socket.socket(), events, shared=False)) as queue:
-        connections = Connections(DESCRIPTORS, events, queue)
+        connections = AcceptedConnections(DESCRIPTORS, events, queue)
         connections.nonce = NONCE if len(data) % 2 else b""
         descriptor = ours.detach()
         connections.admit([descriptor])
@@ -77,7 +77,7 @@ def stranger(data: bytes) -> str:
         assert connections.open == connections.opened - connections.closed - sum(connections.dropped.values()) == 0
         assert connections.bytes_sent >= 0
         assert not connections.unsent
-        assert not connections.askers.until
+        assert not connections.proof_guests.until
     return f"{connections.opened} {connections.dropped} {bool(connections.bytes_received)} {connections.stray_pushes}"
 
 
@@ -99,7 +99,7 @@ def server(data: bytes) -> str:
     with closing(theirs), clients.epoll:
         descriptor = ours.detach()
         beats = Heartbeats(BEATS[len(data) % len(BEATS)], clients, 3, 0.0)
-        pushes = Pushes(beats if len(data) % 3 else None)
+        pushes = PushCheck(beats if len(data) % 3 else None)
         behaviours: tuple[Behaviour, ...] = ((beats,), (pushes,))[len(data) % 2]
         clients.behave(behaviours)
         clients.state[descriptor], clients.opened = ESTABLISHED, 1

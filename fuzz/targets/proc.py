@@ -15,13 +15,13 @@ from c1m.kernel import (
     machine,
     memory,
     owners,
+    packet_drops,
     process,
     reader,
     slab,
     sockdiag,
     sockstat,
 )
-from c1m.kernel import packet_drops as conntrack
 from c1m.limits.sysctls import whole
 from c1m.net import ports
 from chance import decoded, text
@@ -63,8 +63,8 @@ PARSERS = (
     memory.parse_inactive_file,
     sockstat.parse_sockstat,
     sockstat.parse_netstat,
-    conntrack.parse_softnet,
-    conntrack.parse_conntrack,
+    packet_drops.parse_softnet,
+    packet_drops.parse_conntrack,
     process.parse_smaps_rollup,
     process.parse_cpu_ticks,
     process.parse_fd_size,

@@ -12,7 +12,7 @@ from random import Random
 from google.protobuf.message import DecodeError, Message
 
 from c1m.errors import RefusedError, UsageError
-from c1m.kernel.tuning import check as check_settings
+from c1m.kernel.tuning import check
 from c1m.processes import link
 from c1m.target.node.service import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
@@ -103,7 +103,7 @@ def begin(assignment: ShardAssignment) -> None:
     shard = Shard(theirs, ShardAssignment.from_message(link.decode(packet)))
     try:
         shard.begin(0.0)
-        for leg in shard.regulator.itinerary.legs:
+        for leg in shard.regulator.rotation.legs:
             list(islice(leg.tuples, EDGES))
         shard.regulator.course.advance(LOOK_AHEAD_NS)
         for behaviour in shard.connections.behaviours:
@@ -119,7 +119,7 @@ ASKED: dict[type[Message], Callable[[bytes], object]] = {
     worker_pb2.RetargetRequest: lambda data: turn_of(worker_pb2.RetargetRequest.FromString(data)),
     worker_pb2.ReinforceRequest: joined,
     worker_pb2.WatchRequest: lambda data: pace_from_wire(worker_pb2.WatchRequest.FromString(data)),
-    worker_pb2.TuneRequest: lambda data: check_settings(worker_pb2.TuneRequest.FromString(data).settings),
+    worker_pb2.TuneRequest: lambda data: check(worker_pb2.TuneRequest.FromString(data).settings),
     worker_pb2.StopRequest: lambda data: closing_of(worker_pb2.StopRequest.FromString(data)),
     target_pb2.TargetServicePrepareRequest: lambda data: of_target(target_pb2.TargetServicePrepareRequest.FromString(data), ""),
 }

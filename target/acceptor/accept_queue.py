@@ -24,7 +24,7 @@ from c1m.kernel.tcp_info import LAST_DATA_RECEIVED, seconds_since
 from c1m.measure.latency import Latencies
 from c1m.measure.tally import FROM_ELSEWHERE, name_of
 
-from .source_filter import Guests
+from .source_filter import SourceFilter
 
 WORTHWHILE = 96  # connections that an acceptor stays away for; it learns how long that takes
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog of 4,096 then takes 256,000 SYN/s
@@ -52,9 +52,9 @@ class AcceptQueue:
         self.accept_delay = Latencies()
         # typeshed does not know _socket's own accept, which makes no object of the descriptor
         self.accept = listener._accept  # type: ignore[attr-defined]
-        self.guests: Guests | None = None  # None: everybody
+        self.guests: SourceFilter | None = None  # None: everybody
 
-    def take_only(self, guests: Guests) -> None:
+    def take_only(self, guests: SourceFilter) -> None:
         """From these addresses; what comes from elsewhere is closed at once, counted, and told nothing."""
         self.guests = guests
         self.accept = self.accept_guest

@@ -19,8 +19,8 @@ from c1m.processes import link
 from c1m.traffic.push import Push
 
 from .accept_queue import AcceptQueue
-from .connections import Connections
-from .push_sender import Pusher
+from .connections import AcceptedConnections
+from .push_sender import PushSender
 
 BATCH = 512  # accepts, and events, before anything else gets its turn
 # After a turn in which connections ended, and nothing else happened: more are ending, and nobody waits for an answer. A
@@ -37,9 +37,9 @@ class Acceptor:
         self.control = control
         self.epoll = epoll()
         self.queue = AcceptQueue(listener, self.epoll, shared=shared)
-        self.connections = Connections(descriptors, self.epoll, self.queue)
+        self.connections = AcceptedConnections(descriptors, self.epoll, self.queue)
         self.capacity = capacity
-        self.pusher: Pusher | None = None
+        self.pusher: PushSender | None = None
         self.push_at = 0.0
         self.alive = True
         self.over = False  # the run is, and nothing is accepted any more
@@ -49,7 +49,7 @@ class Acceptor:
     def push(self, wanted: Push, start: float) -> None:
         """From ``start`` on, send to every connection without being asked."""
         connections = self.connections
-        self.pusher = Pusher(wanted, connections.state, connections.unsent, connections.send_unasked, start)
+        self.pusher = PushSender(wanted, connections.state, connections.unsent, connections.send_unasked, start)
 
     # -- the loop
 
@@ -67,7 +67,7 @@ class Acceptor:
             if self.queue.resume_at and now >= self.queue.resume_at:
                 self.queue.resume_at = 0.0
                 self.listen()
-            if self.connections.askers.next_end <= now:
+            if self.connections.proof_guests.next_end <= now:
                 self.connections.dismiss_over(now)
             if self.pusher and now >= self.push_at:
                 self.push_at = self.pusher.act(now, self.connections.open)
@@ -91,7 +91,7 @@ class Acceptor:
 
     def timeout(self, next_report: float) -> float:
         """Seconds to sleep: for ever, unless something is still to be told or to be tried again."""
-        waits = [self.connections.askers.next_end]
+        waits = [self.connections.proof_guests.next_end]
         if self.marker() != self.reported:
             waits.append(next_report)
         if self.queue.resume_at:

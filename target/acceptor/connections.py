@@ -17,7 +17,7 @@ from c1m.traffic.push import MESSAGE
 from c1m.traffic.storm import is_chosen
 
 from .accept_queue import AcceptQueue
-from .proof_guests import Askers
+from .proof_guests import ProofGuests
 
 READABLE = EPOLLIN | EPOLLRDHUP
 BROKEN = EPOLLERR | EPOLLHUP
@@ -29,7 +29,7 @@ GREETED = 3  # was pushed a message before it said anything
 PROVED = 4  # asked whether we are on its run, and is none of the run's
 
 
-class Connections:
+class AcceptedConnections:
     """The table of those that are open, and the counts of what became of the others; raises nothing that a peer can do."""
 
     def __init__(self, descriptors: int, epoll: epoll, queue: AcceptQueue) -> None:
@@ -41,7 +41,7 @@ class Connections:
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
         self.nonce = b""  # to prove that we are on a run; empty: nobody asks
-        self.askers = Askers()
+        self.proof_guests = ProofGuests()
         self.stray_pushes = 0  # messages that were pushed to those who only asked
 
     def admit(self, accepted: Sequence[int]) -> None:
@@ -91,7 +91,7 @@ class Connections:
         self.opened -= 1
         self.open -= 1
         os.write(descriptor, answer(self.nonce, challenge))
-        self.askers.add(descriptor, time.monotonic())
+        self.proof_guests.add(descriptor, time.monotonic())
 
     def begin_talking(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -139,11 +139,11 @@ class Connections:
         """One that is none of the run's."""
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
-        self.askers.remove(descriptor)
+        self.proof_guests.remove(descriptor)
 
     def dismiss_over(self, now: float) -> None:
         """Those that asked and stay. Not amid events, of which there may be some for them."""
-        for descriptor in self.askers.over(now):
+        for descriptor in self.proof_guests.over(now):
             self.dismiss(descriptor)
 
     def forget(self, descriptor: int) -> None:
@@ -172,4 +172,4 @@ class Connections:
         self.closed += self.open
         self.open = 0
         self.unsent.clear()
-        self.askers = Askers()
+        self.proof_guests = ProofGuests()

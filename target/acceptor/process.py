@@ -7,12 +7,12 @@ from _socket import AF_INET, SOCK_STREAM, socket
 from contextlib import suppress
 
 from c1m.processes import link
-from c1m.processes import warm_up as rehearsal
+from c1m.processes.warm_up import specialise
 from c1m.processes.thread_host import name_thread
 from c1m.traffic.push import Push
 
 from .acceptor import Acceptor
-from .source_filter import Guests
+from .source_filter import SourceFilter
 
 GUESTS = 20
 LOOPBACK = "127.0.0.1"
@@ -29,18 +29,18 @@ def main(control: socket, listeners: list[int]) -> None:
     acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
     acceptor.connections.nonce = assignment["nonce"]
     if (guests := assignment["guests"]) is not None:
-        acceptor.queue.take_only(Guests(assignment["family"], guests))
+        acceptor.queue.take_only(SourceFilter(assignment["family"], guests))
     if rate := assignment["push_rate"]:
         acceptor.push(Push(rate), time.monotonic())
     acceptor.run()
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """What every acceptor does, done by the zygote before it forks any: accept, echo, tell, rest and close.
 
     What is written to pages meanwhile, no acceptor has to write to a copy of its own: 320 kB less for each.
     """
-    rehearsal.rehearse(perform)
+    specialise(perform)
 
 
 def perform() -> None:

@@ -11,7 +11,7 @@ MOST = 32  # that stay; half of what is kept beside connections (c1m.descriptors
 SECONDS = 5.0  # that each may stay, which is as long as a worker waits for an answer
 
 
-class Askers:
+class ProofGuests:
     """Descriptors, the oldest first; times are monotonic seconds."""
 
     def __init__(self) -> None:

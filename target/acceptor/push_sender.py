@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from c1m.traffic import push
-from c1m.traffic.phase_sweep import Hand
+from c1m.traffic.phase_sweep import PhaseSweep
 from c1m.traffic.push import MESSAGE, Push
 
 CHUNK = 64  # messages before anything else gets its turn
@@ -14,7 +14,7 @@ SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1  # seconds between two turns of the hand
 TICKS_AN_INTERVAL = 50
 
 
-class Pusher:
+class PushSender:
     """The state of descriptors is the acceptor's; ``send`` takes a descriptor and bytes, and raises nothing."""
 
     def __init__(
@@ -23,7 +23,7 @@ class Pusher:
         self.state = state
         self.unsent = unsent
         self.send = send
-        self.hand = Hand(len(state), wanted.interval, start)
+        self.hand = PhaseSweep(len(state), wanted.interval, start)
         self.tick = min(max(wanted.interval / TICKS_AN_INTERVAL, SHORTEST_TICK), LONGEST_TICK)
         self.sent = self.held_back = 0
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 
-class Guests:
+class SourceFilter:
     """Addresses of one family, as (first, count) each; disjoint."""
 
     def __init__(self, family: int, blocks: Iterable[tuple[int, int]]) -> None:

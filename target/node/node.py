@@ -16,12 +16,12 @@ from c1m.kernel.reader import listening
 from c1m.measure.phase import Close
 from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressPool
-from c1m.node.node import Control
+from c1m.node.node import Node
 from c1m.node.node_run import ASKED, UNPREPARED
 from c1m.processes import descriptors
-from c1m.processes.child import Child, Recruit
+from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
-from c1m.processes.zygote_client import Zygote
+from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind, open_listeners
 
@@ -33,7 +33,7 @@ SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class TargetDescription:
     host: Host
     bind: Bind
     busy_with: str
@@ -42,7 +42,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class TargetOrders:
     """A run as this node is to do it."""
 
     run_id: str
@@ -55,43 +55,43 @@ class Preparation:
     sources: AddressPool  # where its connections come from
 
 
-class TargetNode(Control):
+class TargetNode(Node):
     def __init__(
-        self, zygote: Zygote, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
+        self, zygote: ZygoteClient, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
     ) -> None:
         """``only_run_sources``: whether to take connections from the addresses of the run, and no others."""
         super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
         self.only_run_sources = only_run_sources
-        self.wanted: Preparation | None = None  # of the newest run
+        self.wanted: TargetOrders | None = None  # of the newest run
         self.listeners: Sequence[socket.socket] = ()  # one for each acceptor, and for the one that comes in its place
         self.listening: Sequence[int] = ()  # their ports
 
-    async def describe(self) -> Description:
-        return Description(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
+    async def describe(self) -> TargetDescription:
+        return TargetDescription(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
 
-    async def prepare(self, wanted: Preparation) -> Sequence[int]:
+    async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
         """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
             return self.listening
         self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
-        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         try:
             listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)
             each = listeners * wanted.acceptors if self.bind.single_port else listeners
             for listener in listeners:
-                engagement.belongings.callback(listener.close)
+                node_run.belongings.callback(listener.close)
             self.listening = [listener.getsockname()[1] for listener in each]
-            self.wanted, self.listeners, engagement.heirs = wanted, each, self
-            await engagement.crew.hire([self.recruit(index, listener, wanted) for index, listener in enumerate(each)])
-            await engagement.all_ready()
+            self.wanted, self.listeners, node_run.successors = wanted, each, self
+            await node_run.supervisor.hire([self.child_spec(index, listener, wanted) for index, listener in enumerate(each)])
+            await node_run.all_ready()
         except BaseException:
-            await engagement.stop(CLOSING, UNPREPARED)
+            await node_run.stop(CLOSING, UNPREPARED)
             raise
         return self.listening
 
-    def recruit(self, index: int, listener: socket.socket, wanted: Preparation) -> Recruit:
+    def child_spec(self, index: int, listener: socket.socket, wanted: TargetOrders) -> ChildSpec:
         assignment = {
             "index": index,
             "family": int(listener.family),
@@ -103,17 +103,17 @@ class TargetNode(Control):
             "nonce": wanted.nonce,
             "guests": self.guests(wanted.sources) if self.only_run_sources else None,
         }
-        return Recruit(f"acceptor {index}", assignment, (listener.fileno(),))
+        return ChildSpec(f"acceptor {index}", assignment, (listener.fileno(),))
 
-    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+    async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
         """Connections that came meanwhile wait for them in the queues of the listeners, which are ours as well."""
         assert self.wanted
-        return [self.recruit(child.index, self.listeners[child.index], self.wanted) for child in dead]
+        return [self.child_spec(child.index, self.listeners[child.index], self.wanted) for child in dead]
 
-    def forsake(self, child: Child) -> None:
+    def give_up(self, child: Child) -> None:
         """Its port would listen on, and nobody would answer. A shared one is closed when the last acceptor is gone."""
-        crew = self.engagement.crew.alive if self.engagement else ()
-        if not (self.bind.single_port and crew):
+        supervisor = self.node_run.supervisor.alive if self.node_run else ()
+        if not (self.bind.single_port and supervisor):
             self.listeners[child.index].close()
 
     def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
@@ -136,15 +136,15 @@ class TargetNode(Control):
 
     async def rest(self, run_id: str) -> None:
         """Look at nothing any more until the end; see ``Acceptor.rest``."""
-        engagement = await self.find(run_id)
-        engagement.settling = True
-        await engagement.crew.order(RESTING)
+        node_run = await self.find(run_id)
+        node_run.settling = True
+        await node_run.supervisor.order(RESTING)
 
     async def stop(self, run_id: str) -> int | None:
         """Close everything; how many connections the kernel still had. None: it does not say, or it is closed already."""
-        engagement = await self.find(run_id)
-        left = None if engagement.stopping else await self.left()
-        await engagement.stop(CLOSING, ASKED)
+        node_run = await self.find(run_id)
+        left = None if node_run.stopping else await self.left()
+        await node_run.stop(CLOSING, ASKED)
         return left
 
     async def left(self) -> int | None:
@@ -165,7 +165,7 @@ class TargetNode(Control):
         """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for no share."""
         if not 0 < share <= 1:
             raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
-        await (await self.find(run_id)).crew.order({"storm": share})
+        await (await self.find(run_id)).supervisor.order({"storm": share})
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:

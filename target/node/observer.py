@@ -14,35 +14,35 @@ from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
 from c1m.measure.sample import Host, Inspection
 from c1m.net.ports import PortRanges
-from c1m.node.node import Control
+from c1m.node.node import Node
 from c1m.node.node_run import ASKED
 from c1m.processes.threads import in_thread
-from c1m.processes.zygote_client import Zygote
+from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind
-from .node import CLOSING, Description, Preparation, count_local
+from .node import CLOSING, TargetDescription, TargetOrders, count_local
 
 # To count ports makes the kernel walk all sockets of the machine, half a second for a million.
 COUNT_SHARE = 0.01
 FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
 
 
-class Observer(Control):
+class Observer(Node):
     """``pid`` and its descendants are the server; None: whoever listens on the ports."""
 
     def __init__(
-        self, zygote: Zygote, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
+        self, zygote: ZygoteClient, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
     ) -> None:
         super().__init__(zygote, nursery, tunable=tunable)
         self.ports = ports
         self.pid = pid
-        self.wanted: Preparation | None = None  # of the newest run
+        self.wanted: TargetOrders | None = None  # of the newest run
         self.server: Sequence[int] = ()
         self.chosen: Mapping[str, int] = {}
         self.next_count = 0.0
 
-    async def describe(self) -> Description:
-        return Description(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
+    async def describe(self) -> TargetDescription:
+        return TargetDescription(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
 
     def host(self) -> Host:
         """With what the server has of limits of its own, as far as it runs already."""
@@ -67,16 +67,16 @@ class Observer(Control):
             return None
         return sum(limit for limit in limits if limit is not None) or None
 
-    async def prepare(self, wanted: Preparation) -> Sequence[int]:
+    async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
         """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
             return ()
         self.server = await in_thread(self.find_server)
-        engagement = await self.engage(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
         self.wanted = wanted
-        await engagement.crew.hire(())
-        await engagement.all_ready()
+        await node_run.supervisor.hire(())
+        await node_run.all_ready()
         return ()
 
     def find_server(self) -> Sequence[int]:

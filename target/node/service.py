@@ -9,7 +9,7 @@ import grpc
 
 from c1m.measure.phase import Close
 from c1m.node.authorization import operator
-from c1m.node.rpc_server import Seam, refusals, stamped
+from c1m.node.rpc_server import RpcServer, refusals, stamped
 from c1m.traffic.proof import nonce_of
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
@@ -17,18 +17,18 @@ from c1m.wire import bounds
 from c1m.wire import messages as wire
 from c1m.wire.routes import pool_from_wire, ports_to_wire
 
-from .node import Preparation, TargetNode
+from .node import TargetNode, TargetOrders
 from .observer import Observer
 
 
 class TargetService(target_pb2_grpc.TargetServiceServicer):
-    def __init__(self, seam: Seam, node: TargetNode | Observer) -> None:
-        self.seam = seam
+    def __init__(self, rpc_server: RpcServer, node: TargetNode | Observer) -> None:
+        self.rpc_server = rpc_server
         self.node = node
 
     def Describe(self, _: pb.TargetServiceDescribeRequest, context: grpc.ServicerContext) -> pb.TargetServiceDescribeResponse:
         began_ns = time.monotonic_ns()
-        described = self.seam.call(context, self.node.describe)
+        described = self.rpc_server.call(context, self.node.describe)
         return pb.TargetServiceDescribeResponse(
             host=wire.host_to_wire(stamped(described.host, began_ns)),
             bind=described.bind.host,
@@ -44,42 +44,42 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
     ) -> pb.TargetServicePrepareResponse:
         with refusals(context):
             asked = preparation(request, operator(context))
-        return pb.TargetServicePrepareResponse(ports=self.seam.call(context, self.node.prepare, asked))
+        return pb.TargetServicePrepareResponse(ports=self.rpc_server.call(context, self.node.prepare, asked))
 
     def Watch(
         self, request: pb.TargetServiceWatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.TargetServiceWatchResponse]:
         with refusals(context):
             pace = wire.pace_from_wire(request)
-        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id), pace):
+        for sample in self.rpc_server.watch(context, lambda: self.node.find(request.run_id), pace):
             yield pb.TargetServiceWatchResponse(sample=wire.sample_to_wire(sample))
 
     def Inspect(
         self, request: pb.TargetServiceInspectRequest, context: grpc.ServicerContext
     ) -> pb.TargetServiceInspectResponse:
-        inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
+        inspection = self.rpc_server.call(context, self.node.inspect_run, request.run_id)
         return pb.TargetServiceInspectResponse(inspection=wire.inspection_to_wire(inspection))
 
     def Rest(self, request: pb.TargetServiceRestRequest, context: grpc.ServicerContext) -> pb.TargetServiceRestResponse:
-        self.seam.call(context, self.node.rest, request.run_id)
+        self.rpc_server.call(context, self.node.rest, request.run_id)
         return pb.TargetServiceRestResponse()
 
     def Storm(self, request: pb.TargetServiceStormRequest, context: grpc.ServicerContext) -> pb.TargetServiceStormResponse:
-        self.seam.call(context, self.node.storm, request.run_id, request.share)
+        self.rpc_server.call(context, self.node.storm, request.run_id, request.share)
         return pb.TargetServiceStormResponse()
 
     def Stop(self, request: pb.TargetServiceStopRequest, context: grpc.ServicerContext) -> pb.TargetServiceStopResponse:
-        left = self.seam.call(context, self.node.stop, request.run_id)
+        left = self.rpc_server.call(context, self.node.stop, request.run_id)
         return pb.TargetServiceStopResponse(left_established=left)
 
     def Tune(self, request: pb.TargetServiceTuneRequest, context: grpc.ServicerContext) -> pb.TargetServiceTuneResponse:
-        changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
+        changes = self.rpc_server.call(context, self.node.tune, request.settings, request.undo)
         return pb.TargetServiceTuneResponse(changes=map(wire.change_to_wire, changes))
 
 
-def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> Preparation:
+def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> TargetOrders:
     """How many acceptors there may be is the node's to say."""
-    return Preparation(
+    return TargetOrders(
         run_id=request.run_id,
         operator=operator,
         acceptors=request.acceptors,

@@ -18,7 +18,7 @@ import pytest
 from lab import address, lab
 from programs import coordinator, node, run_coord, until_it_says
 
-from c1m.target.acceptor.proof_guests import MOST, SECONDS, Askers
+from c1m.target.acceptor.proof_guests import MOST, SECONDS, ProofGuests
 from c1m.traffic.proof import ANSWER_BYTES, answer, challenge
 from c1m.v1 import target_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
@@ -35,19 +35,19 @@ ASKING = 3 * MOST
 
 
 def test_the_oldest_leaves_when_there_are_too_many_and_each_when_its_time_is_over() -> None:
-    askers = Askers()
-    assert (askers.next_end, askers.over(1e9)) == (float("inf"), [])
+    proof_guests = ProofGuests()
+    assert (proof_guests.next_end, proof_guests.over(1e9)) == (float("inf"), [])
     for descriptor in range(MOST):
-        askers.add(descriptor, 100.0)
-    assert (askers.next_end, askers.over(100.0)) == (100.0 + SECONDS, [])
+        proof_guests.add(descriptor, 100.0)
+    assert (proof_guests.next_end, proof_guests.over(100.0)) == (100.0 + SECONDS, [])
 
-    askers.add(MOST, 101.0)
-    assert (askers.next_end, askers.over(101.0)) == (0.0, [0])
-    askers.remove(0)
+    proof_guests.add(MOST, 101.0)
+    assert (proof_guests.next_end, proof_guests.over(101.0)) == (0.0, [0])
+    proof_guests.remove(0)
 
-    assert askers.over(100.0 + SECONDS) == list(range(1, MOST))
-    assert askers.over(101.0 + SECONDS) == list(range(1, MOST + 1))
-    askers.remove(7_000)  # whoever was none
+    assert proof_guests.over(100.0 + SECONDS) == list(range(1, MOST))
+    assert proof_guests.over(101.0 + SECONDS) == list(range(1, MOST + 1))
+    proof_guests.remove(7_000)  # whoever was none
 
 
 def test_who_asks_and_stays_is_answered_and_sent_away_and_counts_for_nothing() -> None:

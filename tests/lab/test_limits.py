@@ -16,7 +16,7 @@ from c1m.kernel.limits import CAPABILITIES, parse_capabilities
 from c1m.kernel.process import parse_descriptor_limit
 from c1m.kernel.reader import parse_threads
 from c1m.limits.assessment import Member, assess, assess_place, command, usages, wanted
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Scope, Standing
+from c1m.limits.limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus, Scope
 from c1m.limits.sysctls import SYSCTLS, path_of
 from c1m.limits.table import BY_NAME, LIMITS
 from c1m.measure.sample import Host
@@ -65,11 +65,11 @@ def host(name: str = "a", netns: int = 1, each: int = 19_900, **more: dict[str, 
     return replace(made, **merged)  # type: ignore[arg-type]
 
 
-def member(role: Role, connections: int, where: Host, name: str = "n", **more: int) -> Member:
-    return Member(name, where, Ask(role, connections, **more))  # type: ignore[arg-type]
+def member(role: HostRole, connections: int, where: Host, name: str = "n", **more: int) -> Member:
+    return Member(name, where, Demand(role, connections, **more))  # type: ignore[arg-type]
 
 
-def standing(limit: str, *members: Member) -> Standing:
+def standing(limit: str, *members: Member) -> LimitStatus:
     return assess_place(BY_NAME[limit], list(members)).standing
 
 
@@ -84,12 +84,12 @@ def test_names_are_pages_and_settings_are_known() -> None:
 
 
 @pytest.mark.parametrize("limit", [limit for limit in LIMITS if limit.stops], ids=lambda limit: limit.name)
-@given(role=st.sampled_from(Role), connections=st.integers(1, 10**7))
-def test_what_stops_is_asked_for_in_proportion(limit: Limit, role: Role, connections: int) -> None:
+@given(role=st.sampled_from(HostRole), connections=st.integers(1, 10**7))
+def test_what_stops_is_asked_for_in_proportion(limit: Limit, role: HostRole, connections: int) -> None:
     """So that what one connection takes says how many fit."""
     if limit.name == "descriptors":  # a node starts more processes instead
         return
-    one, many = (limit.need(Ask(role, count), host()) for count in (1, connections))
+    one, many = (limit.need(Demand(role, count), host()) for count in (1, connections))
 
     assert (one is None) == (many is None)
     if one is not None and many is not None:
@@ -100,7 +100,7 @@ def test_what_stops_is_asked_for_in_proportion(limit: Limit, role: Role, connect
 def test_what_no_kernel_says_is_unknown(said: str) -> None:
     """Facts come from nodes, or from whoever listens in their place."""
     where = host(facts=dict.fromkeys(SYSCTLS, said))
-    found = {limit.name: limit.value(where, Ask(Role.WORKER, 5)) for limit in LIMITS if limit.read in SYSCTLS}
+    found = {limit.name: limit.value(where, Demand(HostRole.WORKER, 5)) for limit in LIMITS if limit.read in SYSCTLS}
 
     assert {name for name, value in found.items() if value is not None} == {"accept-queue"}  # which c1m knows the least of
 
@@ -108,21 +108,21 @@ def test_what_no_kernel_says_is_unknown(said: str) -> None:
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(1, 10**7))
 def test_a_stopping_limit_stops_exactly_where_it_is_exceeded(value: int, used: int, connections: int) -> None:
     where = host(facts={"fs.file-max": str(value)}, levels={"open_files": used})
-    found = assess_place(BY_NAME["open-files"], [member(Role.WORKER, connections, where)])
+    found = assess_place(BY_NAME["open-files"], [member(HostRole.WORKER, connections, where)])
 
     room = max(value - used, 0)
-    assert (found.standing is Standing.STOPS) == (connections > room)
-    assert (found.standing is Standing.OK) == (connections <= 0.8 * room)
+    assert (found.standing is LimitStatus.STOPS) == (connections > room)
+    assert (found.standing is LimitStatus.OK) == (connections <= 0.8 * room)
     assert found.left == room
 
 
 @given(st.integers(0, 10**7), st.integers(1, 10**7))
 def test_the_cure_cures(used: int, connections: int) -> None:
     where = host(facts={"fs.file-max": "0"}, levels={"open_files": used})
-    found = assess_place(BY_NAME["open-files"], [member(Role.WORKER, connections, where)])
+    found = assess_place(BY_NAME["open-files"], [member(HostRole.WORKER, connections, where)])
     cured = host(facts=dict(found.settings), levels={"open_files": used})
 
-    assert standing("open-files", member(Role.WORKER, connections, cured)) is Standing.OK
+    assert standing("open-files", member(HostRole.WORKER, connections, cured)) is LimitStatus.OK
     assert int(found.settings["fs.file-max"]) <= (used + connections / 0.8) * 1.1 + 2  # and is no more than it takes
 
 
@@ -133,9 +133,9 @@ def test_what_is_wanted_is_enough(limit: Limit, used: int, need: float) -> None:
 
 def test_nodes_of_one_place_share_its_limit() -> None:
     here, other_netns, elsewhere = host(), host(netns=2), host("b")
-    two = [member(Role.WORKER, 1_000_000, where, name) for where, name in ((here, "w1"), (other_netns, "w2"))]
+    two = [member(HostRole.WORKER, 1_000_000, where, name) for where, name in ((here, "w1"), (other_netns, "w2"))]
     found = {
-        (each.limit.name, each.nodes): each.need for each in assess(LIMITS, [*two, member(Role.TARGET, 7, elsewhere, "t")])
+        (each.limit.name, each.nodes): each.need for each in assess(LIMITS, [*two, member(HostRole.TARGET, 7, elsewhere, "t")])
     }
 
     assert found["open-files", ("w1", "w2")] == 2_000_000
@@ -145,20 +145,20 @@ def test_nodes_of_one_place_share_its_limit() -> None:
 
 def test_a_connection_is_tracked_once_where_both_ends_are() -> None:
     tracking = host(levels={"conntrack": 5})
-    both = [member(Role.WORKER, 200_000, tracking, "w"), member(Role.TARGET, 200_000, tracking, "t")]
+    both = [member(HostRole.WORKER, 200_000, tracking, "w"), member(HostRole.TARGET, 200_000, tracking, "t")]
     apart = assess_place(BY_NAME["conntrack"], both)
 
     assert apart.need == 200_000
-    assert apart.standing is Standing.OK
-    assert standing("conntrack", member(Role.WORKER, 300_000, tracking)) is Standing.STOPS
-    assert standing("conntrack", member(Role.WORKER, 300_000, host())) is Standing.OK  # nothing is tracked there
+    assert apart.standing is LimitStatus.OK
+    assert standing("conntrack", member(HostRole.WORKER, 300_000, tracking)) is LimitStatus.STOPS
+    assert standing("conntrack", member(HostRole.WORKER, 300_000, host())) is LimitStatus.OK  # nothing is tracked there
 
 
 def test_root_is_exempt_from_file_max_and_its_neighbours_are_not() -> None:
     root = host(machine={"capabilities": "CAP_SYS_ADMIN"}, facts={"fs.file-max": "5000"})
-    found = assess_place(BY_NAME["open-files"], [member(Role.WORKER, 10_000, root)])
+    found = assess_place(BY_NAME["open-files"], [member(HostRole.WORKER, 10_000, root)])
 
-    assert found.standing is Standing.TIGHT
+    assert found.standing is LimitStatus.TIGHT
     assert "every other program" in found.remark
     assert found.settings
 
@@ -166,71 +166,96 @@ def test_root_is_exempt_from_file_max_and_its_neighbours_are_not() -> None:
 @pytest.mark.parametrize(
     ("name", "asked", "where", "expected"),
     [
-        ("descriptors", Ask(Role.WORKER, 10**6), host(), Standing.OK),  # more processes
-        ("descriptors", Ask(Role.WORKER, 1), host(each=0), Standing.STOPS),
-        ("pids", Ask(Role.WORKER, 10**6), host(limits={"cgroup_pids": 40}, levels={"cgroup_pids": 2}), Standing.STOPS),
-        ("pids", Ask(Role.TARGET, 19_900), host(limits={"cgroup_pids": 40}, levels={"cgroup_pids": 2}), Standing.OK),
-        ("user-processes", Ask(Role.WORKER, 10**6), host(limits={"RLIMIT_NPROC": 40}), Standing.STOPS),
+        ("descriptors", Demand(HostRole.WORKER, 10**6), host(), LimitStatus.OK),  # more processes
+        ("descriptors", Demand(HostRole.WORKER, 1), host(each=0), LimitStatus.STOPS),
+        (
+            "pids",
+            Demand(HostRole.WORKER, 10**6),
+            host(limits={"cgroup_pids": 40}, levels={"cgroup_pids": 2}),
+            LimitStatus.STOPS,
+        ),
+        ("pids", Demand(HostRole.TARGET, 19_900), host(limits={"cgroup_pids": 40}, levels={"cgroup_pids": 2}), LimitStatus.OK),
+        ("user-processes", Demand(HostRole.WORKER, 10**6), host(limits={"RLIMIT_NPROC": 40}), LimitStatus.STOPS),
         (
             "user-processes",
-            Ask(Role.WORKER, 10**6),
+            Demand(HostRole.WORKER, 10**6),
             host(limits={"RLIMIT_NPROC": 40}, machine={"capabilities": "CAP_SYS_RESOURCE"}),
-            Standing.OK,
+            LimitStatus.OK,
         ),
-        ("tuples", Ask(Role.WORKER, 64_512, space=64_512), host(), Standing.OK),  # exactly full is what plans do
-        ("tuples", Ask(Role.WORKER, 64_513, space=64_512), host(), Standing.STOPS),
-        ("listening-ports", Ask(Role.TARGET, 3, space=2), host(), Standing.STOPS),
-        ("accept-queue", Ask(Role.TARGET, 9_999, in_queue=1024), host(), Standing.OK),
-        ("accept-queue", Ask(Role.TARGET, 9_999, in_queue=1024), host(facts={"net.core.somaxconn": "128"}), Standing.TIGHT),
-        ("accept-queue", Ask(Role.SERVER, 9_999, in_queue=1024), host(limits={"listen_backlog": 511}), Standing.TIGHT),
-        ("syn-queue", Ask(Role.TARGET, 9_999, in_queue=4096), host(), Standing.OK),  # cookies
-        ("syn-queue", Ask(Role.TARGET, 9_999, in_queue=4096), host(facts={"net.ipv4.tcp_syncookies": "0"}), Standing.TIGHT),
-        ("memory", Ask(Role.WORKER, 4_000_000), host(), Standing.TIGHT),
-        ("memory", Ask(Role.WORKER, 5_000_000), host(), Standing.STOPS),
-        ("tcp-mem", Ask(Role.TARGET, 1_000_000, fin=True), host(), Standing.TIGHT),
-        ("tcp-mem", Ask(Role.TARGET, 1_000_000), host(), Standing.OK),  # idle connections hold no page
-        ("tcp-mem", Ask(Role.TARGET, 1_000_000, fin=True), host(facts={"net.ipv4.tcp_mem": ""}), Standing.UNKNOWN),
-        ("ehash", Ask(Role.WORKER, 1_000_000), host(facts={"net.ipv4.tcp_ehash_entries": "-262144"}), Standing.OK),
-        ("ehash", Ask(Role.WORKER, 10_000_000), host(), Standing.TIGHT),
-        ("neighbours", Ask(Role.TARGET, 1, neighbours=2000), host(), Standing.TIGHT),
-        ("idle-timeout", Ask(Role.WORKER, 1, silent_seconds=600), host(), Standing.TIGHT),
-        ("idle-timeout", Ask(Role.WORKER, 1, silent_seconds=60), host(), Standing.OK),
-        ("ports", Ask(Role.WORKER, 10**6), host(facts={"net.ipv4.ip_local_port_range": "20000 20009"}), Standing.OK),
+        ("tuples", Demand(HostRole.WORKER, 64_512, space=64_512), host(), LimitStatus.OK),  # exactly full is what plans do
+        ("tuples", Demand(HostRole.WORKER, 64_513, space=64_512), host(), LimitStatus.STOPS),
+        ("listening-ports", Demand(HostRole.TARGET, 3, space=2), host(), LimitStatus.STOPS),
+        ("accept-queue", Demand(HostRole.TARGET, 9_999, in_queue=1024), host(), LimitStatus.OK),
+        (
+            "accept-queue",
+            Demand(HostRole.TARGET, 9_999, in_queue=1024),
+            host(facts={"net.core.somaxconn": "128"}),
+            LimitStatus.TIGHT,
+        ),
+        (
+            "accept-queue",
+            Demand(HostRole.SERVER, 9_999, in_queue=1024),
+            host(limits={"listen_backlog": 511}),
+            LimitStatus.TIGHT,
+        ),
+        ("syn-queue", Demand(HostRole.TARGET, 9_999, in_queue=4096), host(), LimitStatus.OK),  # cookies
+        (
+            "syn-queue",
+            Demand(HostRole.TARGET, 9_999, in_queue=4096),
+            host(facts={"net.ipv4.tcp_syncookies": "0"}),
+            LimitStatus.TIGHT,
+        ),
+        ("memory", Demand(HostRole.WORKER, 4_000_000), host(), LimitStatus.TIGHT),
+        ("memory", Demand(HostRole.WORKER, 5_000_000), host(), LimitStatus.STOPS),
+        ("tcp-mem", Demand(HostRole.TARGET, 1_000_000, fin=True), host(), LimitStatus.TIGHT),
+        ("tcp-mem", Demand(HostRole.TARGET, 1_000_000), host(), LimitStatus.OK),  # idle connections hold no page
+        ("tcp-mem", Demand(HostRole.TARGET, 1_000_000, fin=True), host(facts={"net.ipv4.tcp_mem": ""}), LimitStatus.UNKNOWN),
+        ("ehash", Demand(HostRole.WORKER, 1_000_000), host(facts={"net.ipv4.tcp_ehash_entries": "-262144"}), LimitStatus.OK),
+        ("ehash", Demand(HostRole.WORKER, 10_000_000), host(), LimitStatus.TIGHT),
+        ("neighbours", Demand(HostRole.TARGET, 1, neighbours=2000), host(), LimitStatus.TIGHT),
+        ("idle-timeout", Demand(HostRole.WORKER, 1, silent_seconds=600), host(), LimitStatus.TIGHT),
+        ("idle-timeout", Demand(HostRole.WORKER, 1, silent_seconds=60), host(), LimitStatus.OK),
+        ("ports", Demand(HostRole.WORKER, 10**6), host(facts={"net.ipv4.ip_local_port_range": "20000 20009"}), LimitStatus.OK),
     ],
 )
-def test_standings(name: str, asked: Ask, where: Host, expected: Standing) -> None:
+def test_standings(name: str, asked: Demand, where: Host, expected: LimitStatus) -> None:
     assert standing(name, Member("n", where, asked)) is expected
 
 
 def test_an_idle_node_of_an_ordinary_host_stands_well() -> None:
-    assert {found.standing for found in assess(LIMITS, [Member("n", host(), Ask(Role.WORKER))])} == {Standing.OK}
+    assert {found.standing for found in assess(LIMITS, [Member("n", host(), Demand(HostRole.WORKER))])} == {LimitStatus.OK}
 
 
 def test_unknown_has_its_reason() -> None:
     blind = replace(host(facts={"net.ipv4.tcp_mem": ""}), unknown={"net.ipv4.tcp_mem": "it is the host's"})
-    found = assess_place(BY_NAME["tcp-mem"], [member(Role.TARGET, 9, blind, fin=True)])
+    found = assess_place(BY_NAME["tcp-mem"], [member(HostRole.TARGET, 9, blind, fin=True)])
 
     assert (found.value, found.remark) == (None, "it is the host's")
 
 
 def test_usage_while_running() -> None:
-    ask, before = Ask(Role.WORKER), {"open_files": 1000}
+    ask, before = Demand(HostRole.WORKER), {"open_files": 1000}
     tight = 1000 + int(0.8 * (2_466_170 - 1000)) + 1
     seen = {
         now: {use.limit.name: use.standing for use in usages(LIMITS, host(), ask, before, {"open_files": now})}
         for now in (1000, tight - 2, tight, 2_466_170)
     }
 
-    assert [each["open-files"] for each in seen.values()] == [Standing.OK, Standing.OK, Standing.TIGHT, Standing.STOPS]
+    assert [each["open-files"] for each in seen.values()] == [
+        LimitStatus.OK,
+        LimitStatus.OK,
+        LimitStatus.TIGHT,
+        LimitStatus.STOPS,
+    ]
     assert set(seen[1000]) == {"open-files"}  # of the others nothing was read
 
 
 def test_a_limit_that_others_had_filled_before_is_not_what_the_run_took() -> None:
     nearly_full = {"tcp_orphans": 131_000}
     where = host(facts={"net.ipv4.tcp_max_orphans": "131072"})
-    (found,) = usages([BY_NAME["orphans"]], where, Ask(Role.WORKER), nearly_full, nearly_full)
+    (found,) = usages([BY_NAME["orphans"]], where, Demand(HostRole.WORKER), nearly_full, nearly_full)
 
-    assert found.standing is Standing.OK
+    assert found.standing is LimitStatus.OK
 
 
 def test_commands_are_what_one_types() -> None:

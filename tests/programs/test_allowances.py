@@ -18,16 +18,16 @@ from programs import coordinator, node, run_coord, until_it_says
 from c1m.errors import RefusedError
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address
-from c1m.schedule.node_schedule import Following
-from c1m.schedule.ring import Share
+from c1m.schedule.node_schedule import NodeSchedule
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Arrival, Revision, straight
-from c1m.target.acceptor.source_filter import Guests
+from c1m.target.acceptor.source_filter import SourceFilter
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.proof import HELLO, answer, challenge
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
-from c1m.worker.node.allow_list import Allowance, Allowances, parse_allowance
-from c1m.worker.node.quotas import Ceilings
+from c1m.worker.node.allow_list import AllowList, AllowRule, parse_allowance
+from c1m.worker.node.quotas import Quotas
 from c1m.worker.node.target_proof import unproved
 
 
@@ -50,7 +50,7 @@ from c1m.worker.node.target_proof import unproved
     ],
 )
 def test_forms(text: str, host: str, ports: PortRanges | None) -> None:
-    assert parse_allowance(text) == Allowance(host, ports)
+    assert parse_allowance(text) == AllowRule(host, ports)
 
 
 @pytest.mark.parametrize(
@@ -95,38 +95,38 @@ def test_what_is_none_is_a_sentence(text: str) -> None:
 def test_named_is_allowed_and_nothing_else(
     plain: tuple[str, ...], slow: tuple[str, ...], destination: Address, allowed: bool, allowed_slow: bool
 ) -> None:
-    allowances = Allowances([parse_allowance(text) for text in plain], [parse_allowance(text) for text in slow])
+    allow_list = AllowList([parse_allowance(text) for text in plain], [parse_allowance(text) for text in slow])
 
-    assert allowances.beyond([destination], slow=False) == ([] if allowed else [destination])
-    assert allowances.beyond([destination], slow=True) == ([] if allowed_slow else [destination])
+    assert allow_list.beyond([destination], slow=False) == ([] if allowed else [destination])
+    assert allow_list.beyond([destination], slow=True) == ([] if allowed_slow else [destination])
 
 
 # -- ceilings
 
 
-def following(total: int, seconds: float, share: float = 1.0, arrival: Arrival = Arrival.CONSTANT) -> Following:
-    return Following((Share(total, 0, int(total * share)),), Revision(straight(total, seconds)), arrival)
+def following(total: int, seconds: float, share: float = 1.0, arrival: Arrival = Arrival.CONSTANT) -> NodeSchedule:
+    return NodeSchedule((RingShare(total, 0, int(total * share)),), Revision(straight(total, seconds)), arrival)
 
 
 @pytest.mark.parametrize(
     ("ceilings", "asked", "turnover", "said"),
     [
-        (Ceilings(), following(10**6, 0, arrival=Arrival.RUSH), None, ""),
-        (Ceilings(1000), following(1000, 0, arrival=Arrival.RUSH), None, ""),
-        (Ceilings(999), following(1000, 0, arrival=Arrival.RUSH), None, "1,000 connections, and may open 999"),
-        (Ceilings(500), following(1000, 0, share=0.5), None, ""),
-        (Ceilings(rate=100), following(1000, 0, arrival=Arrival.RUSH), None, "--rate or --ramp"),
-        (Ceilings(rate=100), following(1000, 10), None, ""),
-        (Ceilings(rate=99), following(1000, 10), None, "100 connections a second at times, and may open 99"),
-        (Ceilings(rate=50), following(1000, 10, share=0.5), None, ""),
-        (Ceilings(rate=100), following(1000, 10), Turnover(backoff=Backoff(0.1, 1.0)), "--reopen"),
-        (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 5.0),)), ""),
-        (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 4.0),)), "125 connections a second"),
-        (Ceilings(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0),)), "inf connections a second"),
-        (Ceilings(rate=100), following(1000, 0), None, "is to open connections at once, and may open 100 a second"),
+        (Quotas(), following(10**6, 0, arrival=Arrival.RUSH), None, ""),
+        (Quotas(1000), following(1000, 0, arrival=Arrival.RUSH), None, ""),
+        (Quotas(999), following(1000, 0, arrival=Arrival.RUSH), None, "1,000 connections, and may open 999"),
+        (Quotas(500), following(1000, 0, share=0.5), None, ""),
+        (Quotas(rate=100), following(1000, 0, arrival=Arrival.RUSH), None, "--rate or --ramp"),
+        (Quotas(rate=100), following(1000, 10), None, ""),
+        (Quotas(rate=99), following(1000, 10), None, "100 connections a second at times, and may open 99"),
+        (Quotas(rate=50), following(1000, 10, share=0.5), None, ""),
+        (Quotas(rate=100), following(1000, 10), Turnover(backoff=Backoff(0.1, 1.0)), "--reopen"),
+        (Quotas(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 5.0),)), ""),
+        (Quotas(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0, 0.5, 4.0),)), "125 connections a second"),
+        (Quotas(rate=100), following(1000, 10), Turnover(storms=(Storm(5.0),)), "inf connections a second"),
+        (Quotas(rate=100), following(1000, 0), None, "is to open connections at once, and may open 100 a second"),
     ],
 )
-def test_ceilings(ceilings: Ceilings, asked: Following, turnover: Turnover | None, said: str) -> None:
+def test_ceilings(ceilings: Quotas, asked: NodeSchedule, turnover: Turnover | None, said: str) -> None:
     if not said:
         ceilings.check(asked, turnover, math.inf)  # which only a ceiling of bandwidth minds
         return
@@ -196,11 +196,11 @@ def test_guests(address: str, is_one: bool) -> None:
     first = int.from_bytes(socket.inet_aton("10.0.0.10"))
     other = int.from_bytes(socket.inet_aton("10.0.1.1"))
 
-    assert (address in Guests(socket.AF_INET, [(other, 1), (first, 3)])) is is_one
+    assert (address in SourceFilter(socket.AF_INET, [(other, 1), (first, 3)])) is is_one
 
 
 def test_no_guests_at_all() -> None:
-    assert "10.0.0.1" not in Guests(socket.AF_INET, [])
+    assert "10.0.0.1" not in SourceFilter(socket.AF_INET, [])
 
 
 # -- with real programs

@@ -19,7 +19,7 @@ from journals import coord, doing, known, shown
 from programs import children_of, coordinator, eventually, node
 
 from c1m.coordinator.journal.replay import replay
-from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.journal.store import JournalStore
 from c1m.errors import UsageError
 from c1m.kernel import sockdiag
 from c1m.security.authority import found_authority
@@ -160,7 +160,7 @@ def test_what_took_it_over_is_killed_as_well(fleet: list[Process], tmp_path: Pat
 def write_by_another_clock(directory: Path, uptime: float) -> None:
     """What the second coordinator wrote."""
     query = "SELECT number, CAST(body AS TEXT) FROM records WHERE kind = 'resumed' ORDER BY number"
-    with closing(sqlite3.connect(Shelf(directory).find(""))) as file, file:
+    with closing(sqlite3.connect(JournalStore(directory).find(""))) as file, file:
         (second, body), (third, _) = file.execute(query)
         told = json.loads(body)
         told["began"] += uptime
@@ -173,7 +173,7 @@ def test_a_coordinator_that_is_there_keeps_its_run(fleet: list[Process], tmp_pat
     with coordinator(*NODES, "--total", "500", "--hold", "4s", "--journal", str(tmp_path)) as process:
         assert eventually(lambda: doing(known(tmp_path)) == "holding")
         process.send_signal(signal.SIGSTOP)
-        run = Shelf(tmp_path).find("").stem
+        run = JournalStore(tmp_path).find("").stem
 
         _, refused = attach(tmp_path, run)
         _, none = attach(tmp_path)
@@ -403,5 +403,5 @@ def test_a_share_that_was_being_moved_is_moved_once(fleet: list[Process], tmp_pa
 def asked(directory: Path) -> bool:
     """Whether somebody is to take a share, as far as the journal goes."""
     with suppress(UsageError):
-        return bool(replay(Shelf(directory).find("")).moves)
+        return bool(replay(JournalStore(directory).find("")).moves)
     return False

@@ -14,15 +14,15 @@ from c1m.errors import RefusedError
 from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage, straight
 from c1m.text.units import format_bits, parse_bits
 from c1m.traffic.backoff import Backoff
-from c1m.traffic.bandwidth import Talk, bits_each, close_rate
+from c1m.traffic.bandwidth import ConnectionTraffic, bits_each, close_rate
 from c1m.traffic.distribution import FIXED, Distribution
 from c1m.traffic.heartbeat import Expect, Heartbeat
-from c1m.traffic.slow_clients import Slow
+from c1m.traffic.slow_clients import SlowClients
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
-from c1m.worker.node.quotas import Ceilings
+from c1m.worker.node.quotas import Quotas
 
-SILENT = Talk()
+SILENT = ConnectionTraffic()
 NOTHING = Schedule((Stage(0, 0),))
 MINUTE = Distribution(FIXED, 60.0, 60.0)
 
@@ -35,19 +35,19 @@ def schedule(*stages: tuple[int, float]) -> Schedule:
     ("talk", "version", "bytes_a_second"),
     [
         (SILENT, 4, 0),
-        (Talk(Heartbeat(60.0)), 4, (64 + 2 * 52) / 60),  # one packet, and an acknowledgement of its echo
-        (Talk(Heartbeat(60.0)), 6, (64 + 2 * 72) / 60),
-        (Talk(Heartbeat(60.0, expect=Expect.NONE)), 4, (64 + 52) / 60),
-        (Talk(Heartbeat(1.0, payload=1208)), 4, 1208 + 2 * 52),
-        (Talk(Heartbeat(1.0, payload=1209)), 4, 1209 + 4 * 52),
-        (Talk(Heartbeat(1.0, send=b"PING\r\n")), 4, 6 + 2 * 52),
-        (Talk(slow=Slow(0.2)), 4, 5 * 53),
-        (Talk(slow=Slow(half_open=True)), 4, 0),
-        (Talk(keepalive=10), 4, 5.2),
-        (Talk(push_rate=3), 6, 3 * 72),
+        (ConnectionTraffic(Heartbeat(60.0)), 4, (64 + 2 * 52) / 60),  # one packet, and an acknowledgement of its echo
+        (ConnectionTraffic(Heartbeat(60.0)), 6, (64 + 2 * 72) / 60),
+        (ConnectionTraffic(Heartbeat(60.0, expect=Expect.NONE)), 4, (64 + 52) / 60),
+        (ConnectionTraffic(Heartbeat(1.0, payload=1208)), 4, 1208 + 2 * 52),
+        (ConnectionTraffic(Heartbeat(1.0, payload=1209)), 4, 1209 + 4 * 52),
+        (ConnectionTraffic(Heartbeat(1.0, send=b"PING\r\n")), 4, 6 + 2 * 52),
+        (ConnectionTraffic(slow=SlowClients(0.2)), 4, 5 * 53),
+        (ConnectionTraffic(slow=SlowClients(half_open=True)), 4, 0),
+        (ConnectionTraffic(keepalive=10), 4, 5.2),
+        (ConnectionTraffic(push_rate=3), 6, 3 * 72),
     ],
 )
-def test_what_an_open_connection_says(talk: Talk, version: int, bytes_a_second: float) -> None:
+def test_what_an_open_connection_says(talk: ConnectionTraffic, version: int, bytes_a_second: float) -> None:
     assert bits_each(NOTHING, 1, None, talk, reset=True, version=version) == pytest.approx(8 * bytes_a_second)
 
 
@@ -83,11 +83,11 @@ def test_faster_is_never_less(total: int, seconds: float, longer: float) -> None
 def test_closing_keeps_within() -> None:
     assert close_rate(8 * 52 * 100, reset=True, version=4) == 100
     assert close_rate(8 * 144 * 100, reset=False, version=6) == 100
-    ceilings = Ceilings(bandwidth=8 * 52 * 100)
+    ceilings = Quotas(bandwidth=8 * 52 * 100)
     assert ceilings.close_rate(0, reset=True, version=4) == 100
     assert ceilings.close_rate(50, reset=True, version=4) == 50
-    assert Ceilings(bandwidth=0).close_rate(0, reset=True, version=4) == 1
-    assert Ceilings().close_rate(0, reset=True, version=4) == 0  # as fast as it goes
+    assert Quotas(bandwidth=0).close_rate(0, reset=True, version=4) == 1
+    assert Quotas().close_rate(0, reset=True, version=4) == 0  # as fast as it goes
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_closing_keeps_within() -> None:
 )
 def test_a_ceiling(bandwidth: float | None, bits: float, said: str) -> None:
     if not said:
-        Ceilings(bandwidth=bandwidth).check_bandwidth(bits)
+        Quotas(bandwidth=bandwidth).check_bandwidth(bits)
         return
     with pytest.raises(RefusedError, match=said):
-        Ceilings(bandwidth=bandwidth).check_bandwidth(bits)
+        Quotas(bandwidth=bandwidth).check_bandwidth(bits)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import measured, summarise
 from c1m.coordinator.spec.grammar import Answer
 from c1m.coordinator.spec.metrics import EACH, FIGURES, WHEN_ASKED, Kind, bare, find
-from c1m.coordinator.spec.requirements import OPERATORS, Vigil, judge, parse
+from c1m.coordinator.spec.requirements import OPERATORS, RequirementMonitor, judge, parse
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.traffic.heartbeat import Expect
 
@@ -232,12 +232,12 @@ def test_what_nobody_waits_for_is_unknown_for_that() -> None:
 
 def test_what_is_required_always_stays_broken() -> None:
     criterion = parse("always established >= 5")
-    vigil = Vigil([criterion, parse("dropped == 0")])
+    requirement_monitor = RequirementMonitor([criterion, parse("dropped == 0")])
     for seconds, established in ((1.0, 7), (2.0, 4), (3.0, 9)):
-        assert vigil.watching is (seconds < 3)
-        vigil.look(seconds, {"established_at_hold_end": established})
+        assert requirement_monitor.watching is (seconds < 3)
+        requirement_monitor.look(seconds, {"established_at_hold_end": established})
 
-    found = vigil.judgement(criterion)
+    found = requirement_monitor.judgement(criterion)
     assert (found.met, found.value, found.broken_at_seconds) == (False, 4, 2.0)
     assert found.reason == "required always established >= 5, and established was 4, 2.0 s after the start"
 
@@ -245,33 +245,33 @@ def test_what_is_required_always_stays_broken() -> None:
 def test_a_latency_of_which_nothing_has_come_yet_is_not_broken() -> None:
     """Of heartbeats with an interval of a minute nothing comes for some time."""
     criterion = parse("always heartbeat_rtt.p99 < 5ms")
-    vigil = Vigil([criterion])
-    vigil.look(1.0, {"heartbeat_rtt_us": {"count": 0}})
-    nothing = vigil.judgement(criterion)
+    requirement_monitor = RequirementMonitor([criterion])
+    requirement_monitor.look(1.0, {"heartbeat_rtt_us": {"count": 0}})
+    nothing = requirement_monitor.judgement(criterion)
     assert (nothing.met, nothing.value, nothing.broken_at_seconds) == (False, None, None)
     assert nothing.reason.endswith("unknown, hence not met: nothing was measured")
 
-    vigil.look(2.0, {"heartbeat_rtt_us": {"count": 3, "p99": 4_000}})
-    assert vigil.judgement(criterion).met
-    vigil.look(3.0, {"heartbeat_rtt_us": {"count": 9, "p99": 6_000}})
-    assert vigil.judgement(criterion).broken_at_seconds == 3.0
-    assert not vigil.watching
+    requirement_monitor.look(2.0, {"heartbeat_rtt_us": {"count": 3, "p99": 4_000}})
+    assert requirement_monitor.judgement(criterion).met
+    requirement_monitor.look(3.0, {"heartbeat_rtt_us": {"count": 9, "p99": 6_000}})
+    assert requirement_monitor.judgement(criterion).broken_at_seconds == 3.0
+    assert not requirement_monitor.watching
 
 
 def test_of_several_workers_one_that_breaks_it_is_found_behind_one_of_which_nothing_came() -> None:
     rtts: tuple[dict[str, int], ...] = ({"count": 0}, {"count": 1, "p99": 6_000})
     workers = [{"node": f"w{number}", "heartbeat_rtt_us": rtt} for number, rtt in enumerate(rtts)]
-    vigil = Vigil([parse("always workers.heartbeat_rtt.p99 < 5ms")])
-    vigil.look(1.0, {"workers": workers})
+    requirement_monitor = RequirementMonitor([parse("always workers.heartbeat_rtt.p99 < 5ms")])
+    requirement_monitor.look(1.0, {"workers": workers})
 
-    (found,) = vigil.judgements.values()
+    (found,) = requirement_monitor.judgements.values()
     assert (found.value, found.broken_at_seconds) == (6_000, 1.0)
 
 
 def test_without_a_hold_nothing_was_always_so() -> None:
     criterion = parse("always dropped == 0")
 
-    found = Vigil([criterion]).judgement(criterion)
+    found = RequirementMonitor([criterion]).judgement(criterion)
     assert (found.met, found.reason) == (False, "required always dropped == 0, and there was no hold to look at, hence not met")
 
 

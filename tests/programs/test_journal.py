@@ -19,7 +19,7 @@ from programs import all_gone, children_of, coordinator, eventually, node, run_c
 from c1m.coordinator.journal.index import contents_of
 from c1m.coordinator.journal.journal import Journal, Record, is_written, read_only
 from c1m.coordinator.journal.replay import replay
-from c1m.coordinator.journal.store import Shelf
+from c1m.coordinator.journal.store import JournalStore
 from c1m.coordinator.results.summary import summarise
 from c1m.errors import UsageError
 
@@ -101,7 +101,7 @@ def killed(directory: Path, *words: str, once: Callable[[dict[str, Any]], bool])
 
         def reached() -> bool:
             with suppress(UsageError):  # as long as there is nothing to show
-                return once(summarise(replay(Shelf(directory).find(""))))
+                return once(summarise(replay(JournalStore(directory).find(""))))
             return False
 
         assert eventually(reached)
@@ -303,7 +303,7 @@ def test_a_place_that_cannot_be_written_is_told_and_nobody_waits(tmp_path: Path)
 
 
 def test_a_foreign_file_is_listed_as_what_it_is(tmp_path: Path) -> None:
-    path = Shelf(tmp_path).path_of("20261124T120000-f00d")
+    path = JournalStore(tmp_path).path_of("20261124T120000-f00d")
     path.write_text("no journal")
 
     assert contents_of(path).state == "unreadable"

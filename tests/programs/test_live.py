@@ -9,7 +9,7 @@ from rich.console import Console
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.live import Lines, Rates, Terminal, TimeLeft, view
 from c1m.coordinator.report.live_status import storm
 from c1m.measure.phase import Phase
@@ -26,7 +26,7 @@ IPV6 = "worker [fd00::1]:7100"  # looks like markup
 
 def ledger() -> Ledger:
     """A worker that opens, one that is lost, and the target."""
-    entries = [Entry(IPV6, 2_000), Entry("worker b:7100", 1_000), Entry("target t:7200", 3_000)]
+    entries = [NodeRecord(IPV6, 2_000), NodeRecord("worker b:7100", 1_000), NodeRecord("target t:7200", 3_000)]
     made = Ledger(entries[:2], entries[2])
     dropped = {"peer_reset": 7}
     made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_500, opened=1_234, failed={"ETIMEDOUT": 5}, dropped=dropped)))
@@ -56,7 +56,7 @@ def test_a_line_about_opening_tells_the_rate_too() -> None:
 
 
 def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> None:
-    entries = [Entry("worker a:7100", 3_000), Entry("target t:7200", 3_000)]
+    entries = [NodeRecord("worker a:7100", 3_000), NodeRecord("target t:7200", 3_000)]
     made = Ledger(entries[:1], entries[1], schedule_of([parse_shape("3k@10s"), parse_shape("1k@10s")]))
     made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_234, opened=1_234), elapsed_ns=5, scheduled=1_250))
     file, terminal = (
@@ -74,7 +74,7 @@ def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> No
 
 
 def test_it_says_whether_connections_are_alive_and_what_they_feel() -> None:
-    entries = [Entry("worker a:7100", 3_000)]
+    entries = [NodeRecord("worker a:7100", 3_000)]
     made, console = Ledger(entries, None), Console(file=StringIO(), emoji=False, width=300)
     beats = {SENT: 900, ANSWERED: 880, MISSING: 12, RECOVERED: 2}
     tally = Tally(opened=3_000, heartbeats=beats, pushes={RECEIVED: 7}, bytes_sent=57_600, bytes_received=56_768, away=30)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import PATIENCE_SECONDS, children_of, coordinator, node, running, until_it_says
 
-from c1m.coordinator.fleet.clients import Target, Worker
+from c1m.coordinator.fleet.clients import TargetClient, WorkerClient
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.errors import C1mError, RefusedError
@@ -28,11 +28,11 @@ from c1m.net.endpoints import HostPort
 from c1m.net.tuples import Address, TupleSpace
 from c1m.node.node_run import MOST_REPLACED
 from c1m.processes.child import STUCK_SECONDS
-from c1m.schedule.node_schedule import Following
-from c1m.schedule.ring import Share
+from c1m.schedule.node_schedule import NodeSchedule
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
-from c1m.worker.node.quotas import Ceilings
-from c1m.worker.shard.pacer import Course, steady
+from c1m.worker.node.quotas import Quotas
+from c1m.worker.shard.pacer import OpenLoop, steady
 
 # Ports of this file's own, so that nothing else's sockets are counted.
 WORKER, TARGET = ("127.0.0.1", 25_310), ("127.0.0.1", 25_320)
@@ -71,7 +71,7 @@ class Played:
     def __init__(self, wanted: ShardSettings, worker_pid: int) -> None:
         self.wanted = wanted
         self.worker_pid = worker_pid
-        self.worker, self.target = Worker(HostPort(*WORKER)), Target(HostPort(*TARGET))
+        self.worker, self.target = WorkerClient(HostPort(*WORKER)), TargetClient(HostPort(*TARGET))
         self.sample = Sample(Phase.PREPARED)
         self.accepted = Sample(Phase.PREPARED)
         self.from_due: Mapping[int, int] = {}  # microseconds -> connections
@@ -200,7 +200,7 @@ def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_the
 
     async def steps(run: Played) -> None:
         await run.worker.start("r")
-        low, high = (Share(PEAK, 0, FIRST).count(number) for number in (60, 150))
+        low, high = (RingShare(PEAK, 0, FIRST).count(number) for number in (60, 150))
         await run.holding(low)
         await run.worker.retarget("r", run.sample.elapsed_ns, (Stage(150, NANOSECONDS // 10),))
         await run.holding(high)
@@ -245,12 +245,12 @@ def test_what_makes_no_sense_or_is_not_allowed_does_not_join(pids: tuple[int, in
 
 
 def test_what_joins_counts_for_the_ceiling() -> None:
-    following = Following((Share(PEAK, 0, FIRST),), Revision(UP), Arrival.CONSTANT)
-    joined = following.joined_by([Share(PEAK, FIRST, PEAK - FIRST)])
+    following = NodeSchedule((RingShare(PEAK, 0, FIRST),), Revision(UP), Arrival.CONSTANT)
+    joined = following.joined_by([RingShare(PEAK, FIRST, PEAK - FIRST)])
 
-    Ceilings(connections=250).check(following, None, 0.0)
+    Quotas(connections=250).check(following, None, 0.0)
     with pytest.raises(RefusedError, match="is to open 300 connections, and may open 250"):
-        Ceilings(connections=250).check(joined, None, 0.0)
+        Quotas(connections=250).check(joined, None, 0.0)
 
 
 @given(
@@ -262,8 +262,8 @@ def test_whoever_joins_has_what_it_would_have_had(stages: list[Stage], joined: i
     schedule = Schedule(tuple(stages))
     peak = max(schedule.peak, 1)
     first = data.draw(st.integers(0, peak - 1))
-    share = Share(peak, first, data.draw(st.integers(1, peak - first)))
-    course = Course(iter(())).turn(steady(share, schedule, joined), share.count(schedule.at(joined)), joined)
+    share = RingShare(peak, first, data.draw(st.integers(1, peak - first)))
+    course = OpenLoop(iter(())).turn(steady(share, schedule, joined), share.count(schedule.at(joined)), joined)
 
     for moment in range(joined, schedule.end_ns + 2):
         course.advance(moment)
@@ -353,7 +353,7 @@ def test_what_follows_a_schedule_is_followed_by_whoever_comes_in_its_place(pids:
         assert 0 < replacement.ended_ns < replacement.ended_ns + replacement.after_ns < run.sample.elapsed_ns
         assert set(run.sample.reached_ns) == {0}
         await run.worker.retarget("r", run.sample.elapsed_ns, TURNED)
-        await run.holding(Share(PEAK, 0, FIRST).count(30))
+        await run.holding(RingShare(PEAK, 0, FIRST).count(30))
 
     play(steps, wanted, pids[0])
 
@@ -386,7 +386,7 @@ def test_a_process_that_was_stopped_holds_up_no_end(pids: tuple[int, int]) -> No
         await run.worker.stop("r", Close.RESET, 0.0)
         await run.until(lambda: run.sample.phase is Phase.CLOSED)
         os.kill(zygote_of(run.worker_pid), signal.SIGCONT)
-        assert [obituary.partition(") ")[2] for obituary in run.sample.obituaries] == [
+        assert [exit_reason.partition(") ")[2] for exit_reason in run.sample.obituaries] == [
             f"did nothing for {STUCK_SECONDS:.0f} s when it was to close, and was killed"
         ]
 

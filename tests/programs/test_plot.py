@@ -14,7 +14,7 @@ from programs import run_coord
 from rich.console import Console
 
 from c1m.coordinator.commands.output import written
-from c1m.coordinator.ledger.timeline import HostState, Moment, Timeline
+from c1m.coordinator.ledger.timeline import HostState, Timeline, TimelineRow
 from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report.summary import picture
 from c1m.coordinator.report.timeline_chart import LEAST_COLUMNS, curves
@@ -157,7 +157,7 @@ HOSTS = st.none() | st.builds(
 )
 COUNTS = st.integers(0, 10**7)
 MOMENTS = st.builds(
-    lambda opened, failed, host, slow: Moment(
+    lambda opened, failed, host, slow: TimelineRow(
         opened, opened, failed, 0, None, None, hosts={"h": host} if host else {}, latencies={"connect_latency_us": slow}
     ),
     COUNTS,
@@ -168,7 +168,7 @@ MOMENTS = st.builds(
 
 
 @given(st.lists(MOMENTS, min_size=1, max_size=8), st.lists(st.floats(0.3, 9), min_size=8, max_size=8), st.integers(0, 200))
-def test_any_run_can_be_drawn(moments: list[Moment], pauses: list[float], width: int) -> None:
+def test_any_run_can_be_drawn(moments: list[TimelineRow], pauses: list[float], width: int) -> None:
     """One of which nothing is known, too: ^C came at once."""
     made, now = Timeline(), 0.0
     made.begin(now, lambda: moments[0])

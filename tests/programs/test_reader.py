@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from c1m.kernel.machine import read_counters
 from c1m.kernel.memory import read_cgroup_memory
-from c1m.kernel.reader import PSS_SHARE, TCP, TCP_EXT, Reader, counters, levels, parse_file_nr
+from c1m.kernel.reader import PSS_SHARE, TCP, TCP_EXT, HostReader, counters, levels, parse_file_nr
 from c1m.measure.reading import Reading
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo is readable by root only, and so is chroot")
@@ -81,7 +81,7 @@ def count_as(sockets: int, opened: Callable[[], AbstractContextManager[None]]) -
 
     Others open and close sockets on this machine, too, but not at each moment; and to close is quicker than to open.
     """
-    reader, deadline = Reader(nobody), time.monotonic() + 20
+    reader, deadline = HostReader(nobody), time.monotonic() + 20
     while time.monotonic() < deadline:
         with opened():
             with_them = reader.take()
@@ -108,7 +108,7 @@ def test_ipv6_sockets_are_sockets_too() -> None:
 @needs_root
 def test_sockets_are_in_the_cache_of_sockets() -> None:
     with connections(500):
-        reading = Reader(nobody).take()
+        reading = HostReader(nobody).take()
 
     assert reading.caches["TCP"].objects >= 1_000
     assert reading.slab_bytes is not None
@@ -125,7 +125,7 @@ def test_counters_rise_with_what_happens() -> None:
 
 
 def test_readings_are_numbered_and_their_cost_is_counted() -> None:
-    reader = Reader(lambda: [os.getpid()])
+    reader = HostReader(lambda: [os.getpid()])
 
     began = time.thread_time()
     readings = [reader.take() for _ in range(3)]
@@ -139,7 +139,7 @@ def test_readings_are_numbered_and_their_cost_is_counted() -> None:
 
 
 def test_user_memory_is_what_smaps_rollup_says() -> None:
-    reading = Reader(lambda: [os.getpid()]).take()
+    reading = HostReader(lambda: [os.getpid()]).take()
     found = re.search(r"^Pss: +(\d+) kB$", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
 
     assert found
@@ -150,12 +150,12 @@ def test_user_memory_is_what_smaps_rollup_says() -> None:
 def test_processes_that_are_gone_take_nothing_and_none_are_unknown() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    alone, with_gone = Reader(lambda: [os.getpid()]).take(), Reader(lambda: [gone.pid, os.getpid()]).take()
+    alone, with_gone = HostReader(lambda: [os.getpid()]).take(), HostReader(lambda: [gone.pid, os.getpid()]).take()
 
     assert alone.pss_bytes is not None
     assert with_gone.pss_bytes == pytest.approx(alone.pss_bytes, rel=0.25)
-    assert Reader(lambda: [gone.pid]).take().pss_bytes is None
-    assert Reader(nobody).take().pss_bytes is None
+    assert HostReader(lambda: [gone.pid]).take().pss_bytes is None
+    assert HostReader(nobody).take().pss_bytes is None
 
 
 def test_memory_is_walked_no_more_often_than_its_share_of_the_time_allows() -> None:
@@ -165,7 +165,7 @@ def test_memory_is_walked_no_more_often_than_its_share_of_the_time_allows() -> N
         walks.append(time.monotonic())
         return [os.getpid()]
 
-    reader = Reader(pids)
+    reader = HostReader(pids)
     reader.walk(walked := time.monotonic())
     took_at_most = time.monotonic() - walked
     again_at, pss_bytes = reader.next_pss, reader.pss_bytes

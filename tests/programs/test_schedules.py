@@ -16,10 +16,10 @@ import pytest
 from programs import coordinator, node, summary_of
 
 from c1m.coordinator.commands.retarget import call
-from c1m.coordinator.fleet.clients import Worker
+from c1m.coordinator.fleet.clients import WorkerClient
 from c1m.measure.sample import Sample
 from c1m.net.endpoints import parse_host_port
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.shapes import parse_shape, schedule_of
 from c1m.worker.node.requests import tick
 
@@ -143,7 +143,7 @@ def test_what_is_dropped_is_not_opened_again_and_not_closed_twice() -> None:
 
 
 async def samples_of(address: str, run: str) -> list[Sample]:
-    worker = Worker(parse_host_port(address, 0))
+    worker = WorkerClient(parse_host_port(address, 0))
     try:
         return [told.sample async for told in worker.watch(run)]
     finally:
@@ -152,7 +152,7 @@ async def samples_of(address: str, run: str) -> list[Sample]:
 
 async def run_of(address: str) -> str:
     """The id of the run that a worker is on, as soon as it is on one."""
-    worker = Worker(parse_host_port(address, 0))
+    worker = WorkerClient(parse_host_port(address, 0))
     try:
         while not (run := (await worker.describe([])).run_id):
             await asyncio.sleep(0.02)  # a bounded poll: the test has a timeout
@@ -187,7 +187,7 @@ def test_every_sample_of_every_node_is_on_the_line(tmp_path: Path) -> None:
 
     assert_followed(json.loads(told.read_text()), 1200 + 800, 100)
     half = schedule.peak // 2
-    for share, node_samples in zip((Share(1200, 0, half), Share(1200, half, half)), samples, strict=True):
+    for share, node_samples in zip((RingShare(1200, 0, half), RingShare(1200, half, half)), samples, strict=True):
         following = [each for each in node_samples if each.scheduled is not None]
         assert len(following) > 5
         for sample in following:

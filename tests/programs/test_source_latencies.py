@@ -12,7 +12,7 @@ from outcomes import WORKER
 from programs import summary_of
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, HEARTBEAT
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.summary import by_source
 from c1m.coordinator.results.source_latency import WORST, slowest_sources, sources_summary
 from c1m.measure.phase import Phase
@@ -132,9 +132,9 @@ SLOW = SourceLatency(CONNECT, "10.0.0.7", 100, 600, 12_000, 30_000)
 BEATEN = SourceLatency(HEARTBEAT, "10.0.0.1", 500, 90, 250_000, 400_000)  # its connects are quick
 
 
-def entry(*sources: SourceLatency, **troubled: int) -> Entry:
+def entry(*sources: SourceLatency, **troubled: int) -> NodeRecord:
     """``troubled``: of sources, by their last byte: how many failed."""
-    made = Entry(WORKER, 1_000)
+    made = NodeRecord(WORKER, 1_000)
     counts = {f"10.0.0.{number.strip('_')} failed": count for number, count in troubled.items()}
     made.take(Sample(Phase.HOLDING, Tally(sources=counts), sources=sources))
     made.take(Sample(Phase.HOLDING, Tally(sources=counts)))  # nothing newer about them

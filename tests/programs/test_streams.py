@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import node
 
-from c1m.coordinator.fleet.clients import Target, Told
+from c1m.coordinator.fleet.clients import ReceivedSample, TargetClient
 from c1m.measure.sampling import OFTEN, READINGS_A_SECOND, SAMPLE_SECONDS, SAMPLES_A_SECOND, SILENCE_SECONDS, pace_of
 from c1m.net.endpoints import parse_host_port
 from c1m.v1 import target_pb2
@@ -107,14 +107,16 @@ def test_a_watcher_has_samples_and_readings_as_often_as_it_asked(engaged: grpc.C
 
 
 def test_a_coordinator_that_was_away_goes_on_with_a_recent_sample(engaged: grpc.Channel) -> None:
-    async def away(samples: AsyncIterator[Told]) -> tuple[list[target_pb2.TargetServiceWatchResponse], Told]:
+    async def away(
+        samples: AsyncIterator[ReceivedSample],
+    ) -> tuple[list[target_pb2.TargetServiceWatchResponse], ReceivedSample]:
         first = (await anext(samples)).sample
         assert first.reading
         missed = readings_until(engaged, first.reading.number + 6)  # nothing else happens in this loop meanwhile
         return missed, await anext(samples)
 
-    async def watch() -> tuple[list[target_pb2.TargetServiceWatchResponse], Told]:
-        target = Target(parse_host_port(TARGET))
+    async def watch() -> tuple[list[target_pb2.TargetServiceWatchResponse], ReceivedSample]:
+        target = TargetClient(parse_host_port(TARGET))
         try:
             return await away(target.watch(RUN))
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from programs import summary_of
 
-from c1m.worker.sockets.source_errors import FAILED, MOST_SOURCES, OTHERS, Troubles
+from c1m.worker.sockets.source_errors import FAILED, MOST_SOURCES, OTHERS, SourceErrors
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def bound() -> Iterator[socket.socket]:
 
 
 def test_a_connection_is_slow_once_and_its_successor_again(bound: socket.socket) -> None:
-    troubles = Troubles(socket.AF_INET)
+    troubles = SourceErrors(socket.AF_INET)
     for called in (1.0, 1.0, 2.0):
         troubles.is_slow(bound.fileno(), called)
     troubles.has_failed(bound.fileno())
@@ -29,7 +29,7 @@ def test_a_connection_is_slow_once_and_its_successor_again(bound: socket.socket)
 
 
 def test_no_more_sources_are_told_apart_than_a_message_takes() -> None:
-    troubles = Troubles(socket.AF_INET)
+    troubles = SourceErrors(socket.AF_INET)
     for number in range(MOST_SOURCES + 50):
         troubles.count(f"10.0.{number // 256}.{number % 256}", FAILED)
 

@@ -18,8 +18,8 @@ import pytest
 from hosts import HOST
 from programs import node, run_coord
 
-from c1m.coordinator.fleet.clients import Target
-from c1m.coordinator.fleet.descriptions import TargetDescription
+from c1m.coordinator.fleet.clients import TargetClient
+from c1m.coordinator.fleet.descriptions import DescribedTarget
 from c1m.coordinator.fleet.survey import data_host
 from c1m.coordinator.fleet.unreachable import cause
 from c1m.coordinator.spec.layers import make_spec
@@ -201,8 +201,8 @@ def test_there_is_no_tls_on_a_socket(tmp_path: Path) -> None:
 
 def test_where_connections_go_has_to_be_said_when_the_control_address_does_not() -> None:
     async def asked(bind: str, **words: str) -> str:
-        target = Target(SocketPath("/run/c1m-target/control.sock"))
-        described = TargetDescription(HOST, bind, PortRanges(((9000, 9000),)), single_port=False, busy_with="")
+        target = TargetClient(SocketPath("/run/c1m-target/control.sock"))
+        described = DescribedTarget(HOST, bind, PortRanges(((9000, 9000),)), single_port=False, busy_with="")
         try:
             return await data_host(make_spec([("flags", {"total": "1", **words})]), target, described)
         finally:

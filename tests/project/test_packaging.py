@@ -35,17 +35,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
+def timer_wheel(built: Path) -> Path:
     (found,) = built.glob("*.whl")
     return found
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(timer_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel alone, in a folder; what it depends on is this environment's."""
     folder = tmp_path_factory.mktemp("installed")
     quietly = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-deps")
-    run(sys.executable, "-m", "pip", "install", *quietly, "--target", str(folder), str(wheel))
+    run(sys.executable, "-m", "pip", "install", *quietly, "--target", str(folder), str(timer_wheel))
     return folder
 
 
@@ -61,8 +61,8 @@ def sources() -> set[str]:
     return names
 
 
-def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as opened:
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(timer_wheel: Path) -> None:
+    with zipfile.ZipFile(timer_wheel) as opened:
         names = {name for name in opened.namelist() if ".dist-info/" not in name}
         links = [entry.filename for entry in opened.infolist() if stat.S_ISLNK(entry.external_attr >> 16)]
 
@@ -88,9 +88,9 @@ def test_the_sdist_holds_what_machines_are_deployed_with(built: Path) -> None:
     assert "deploy/sysctl.d/90-c1m.conf" in names
 
 
-def test_three_commands_are_installed(wheel: Path) -> None:
+def test_three_commands_are_installed(timer_wheel: Path) -> None:
     scripts = configparser.ConfigParser()
-    with zipfile.ZipFile(wheel) as opened:
+    with zipfile.ZipFile(timer_wheel) as opened:
         (name,) = (name for name in opened.namelist() if name.endswith("/entry_points.txt"))
         scripts.read_string(opened.read(name).decode())
 
@@ -103,10 +103,10 @@ def test_three_commands_are_installed(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize("program", ["c1m-coord", "c1m-worker", "c1m-target"])
-def test_an_installed_command_says_its_version(program: str, installed: Path, wheel: Path) -> None:
+def test_an_installed_command_says_its_version(program: str, installed: Path, timer_wheel: Path) -> None:
     told = run(str(installed / "bin" / program), "--version", PYTHONPATH=str(installed))
 
-    assert told == f"c1m {wheel.name.split('-')[1]}\n"
+    assert told == f"c1m {timer_wheel.name.split('-')[1]}\n"
 
 
 @pytest.mark.parametrize("words", [("c1m-coord",), ("c1m-coord", "run"), ("c1m-worker",), ("c1m-target",)], ids=" ".join)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.planning.plan import make_plan
 from c1m.coordinator.results.comparison import Comparison
@@ -33,7 +33,7 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
     client = client or Tally(attempted=TOTAL, opened=TOTAL)
     server_open = client.open if server_open is None else server_open
     kernel = server_open if kernel is None else kernel
-    ledger = Ledger([Entry(WORKER, TOTAL)], Entry(TARGET, TOTAL))
+    ledger = Ledger([NodeRecord(WORKER, TOTAL)], NodeRecord(TARGET, TOTAL))
     latency = {"connect_latency_us": {150: client.opened}}
     worker = Sample(Phase.HOLDING, client, opened_within_ns=4 * 10**9, histograms=latency)
     ledger.take(ledger.workers[0], worker)

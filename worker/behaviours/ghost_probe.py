@@ -10,7 +10,7 @@ import time
 import trio
 
 from c1m.kernel.tcp_info import LAST_ACK_RECEIVED, seconds_since
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 from .keepalive import keep_alive
 
@@ -19,7 +19,7 @@ MOST_SECONDS = 10  # for an answer: ten probes, should the network lose some, or
 LOOK_SECONDS = 0.25
 
 
-async def probe(connections: Connections, most: int, keepalive: int) -> tuple[int, int]:
+async def probe(connections: ClientConnections, most: int, keepalive: int) -> tuple[int, int]:
     """Ask about up to ``most`` of them, evenly chosen: for how many there was an answer, and how many of those are gone since.
 
     ``keepalive`` is what they have otherwise, in seconds; 0 is none.
@@ -37,7 +37,7 @@ async def probe(connections: Connections, most: int, keepalive: int) -> tuple[in
     return len(asked) - len(unanswered), len(asked) - len(left)
 
 
-def is_silent(connections: Connections, descriptor: int, since: float) -> bool:
+def is_silent(connections: ClientConnections, descriptor: int, since: float) -> bool:
     """Whether its peer has neither acknowledged anything since then nor reset it."""
     if connections.state[descriptor] != ESTABLISHED:
         return False

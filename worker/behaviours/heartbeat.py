@@ -19,8 +19,8 @@ from time import monotonic
 
 from c1m.traffic import heartbeat
 from c1m.traffic.heartbeat import Expect, Heartbeat
-from c1m.traffic.phase_sweep import GOLDEN, Hand
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.traffic.phase_sweep import GOLDEN, PhaseSweep
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
 CHUNK = 32  # beats between two looks at the epoll: bounds how much a busy shard adds to the times it measures
@@ -42,13 +42,13 @@ NONE_UNDER_WAY = 0.0
 class Heartbeats:
     """A behaviour of connections, from ``start`` on (monotonic seconds)."""
 
-    def __init__(self, wanted: Heartbeat, connections: Connections, shard: int, start: float, most: int = 1) -> None:
+    def __init__(self, wanted: Heartbeat, connections: ClientConnections, shard: int, start: float, most: int = 1) -> None:
         """``most`` connections will be open at a time."""
         self.wanted = wanted
         self.connections = connections
         self.shard = shard % 2**16
         slots = len(connections.state)
-        self.hand = Hand(slots, wanted.interval, start, abreast=min(max(most // BLOCKS, 1), CHUNK))
+        self.hand = PhaseSweep(slots, wanted.interval, start, abreast=min(max(most // BLOCKS, 1), CHUNK))
         self.sent_at = array("d", (NONE_UNDER_WAY,)) * slots  # negative: it is missing
         self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of an answer; empty but for torn ones
         filling = wanted.payload - Struct(HEAD).size
@@ -64,7 +64,7 @@ class Heartbeats:
 
     def act(self, now: float) -> float:
         """Beat for whom the hand has gone past. One at a time for each connection."""
-        state, sent_at, send = self.connections.state, self.sent_at, self.connections.outbox.send
+        state, sent_at, send = self.connections.state, self.sent_at, self.connections.send_buffer.send
         pack, shard, filler, request = self.pack, self.shard, self.filler, self.wanted.send
         awaited = self.wanted.expect is not Expect.NONE
         for descriptor in self.hand.advance(now, self.stretch()):

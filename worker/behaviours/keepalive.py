@@ -21,8 +21,8 @@ from _socket import (
 )
 from collections.abc import Iterable
 
-from c1m.traffic.phase_sweep import Hand
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.traffic.phase_sweep import PhaseSweep
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 TICK_SECONDS = 0.1
 MOST_MARKS = 4096  # of the hand's in one go: some ms where each one is set
@@ -32,10 +32,10 @@ UNANSWERED = 4  # probes, a quarter of the interval apart, until the kernel give
 class Keepalive:
     """A behaviour of connections, from ``start`` on (monotonic seconds), that costs a byte each."""
 
-    def __init__(self, seconds: int, connections: Connections, start: float) -> None:
+    def __init__(self, seconds: int, connections: ClientConnections, start: float) -> None:
         self.seconds = seconds
         self.connections = connections
-        self.hand = Hand(len(connections.state), seconds, start)
+        self.hand = PhaseSweep(len(connections.state), seconds, start)
         self.armed = bytearray(len(connections.state))
         self.count = 0  # of those that are open
 

@@ -8,7 +8,7 @@ from random import Random
 from c1m.traffic.distribution import Distribution
 
 from .seats import Seats
-from .timer_wheel import TICK_SECONDS, Wheel
+from .timer_wheel import TICK_SECONDS, TimerWheel
 
 CHUNK = 64  # closed between two looks at the epoll
 TOGETHER = 4  # that may end in one tick: more are no stream any more, fewer wake a shard for nothing
@@ -25,21 +25,21 @@ class Lifetimes:
         self.downtime = downtime
         self.chance = chance
         tick = tick_for(lifetime.mean, share)
-        self.wheel = Wheel(len(seats.connections.state), tick_seconds=tick)
+        self.timer_wheel = TimerWheel(len(seats.connections.state), tick_seconds=tick)
         self.phase = chance.random() * tick  # shards do not close at the same instants
         self.replaced = 0
 
     def opened(self, descriptor: int, now: float) -> None:
-        self.wheel.set(descriptor, now + self.phase + self.lifetime.draw(self.chance))
+        self.timer_wheel.set(descriptor, now + self.phase + self.lifetime.draw(self.chance))
 
     def gone(self, descriptor: int) -> None:
-        self.wheel.cancel(descriptor)
+        self.timer_wheel.cancel(descriptor)
 
     def act(self, now: float) -> float:
-        for descriptor in self.wheel.due(now + self.phase, CHUNK):
+        for descriptor in self.timer_wheel.due(now + self.phase, CHUNK):
             self.seats.vacate(descriptor, now + self.downtime.draw(self.chance), now)
             self.replaced += 1
-        return self.wheel.next() - self.phase
+        return self.timer_wheel.next() - self.phase
 
 
 def tick_for(mean: float, share: int) -> float:

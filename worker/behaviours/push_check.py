@@ -12,7 +12,7 @@ from .heartbeat import KIND as BEAT
 from .heartbeat import Heartbeats
 
 
-class Pushes:
+class PushCheck:
     """A behaviour of connections. The target writes its messages and its echoes whole, one after another."""
 
     def __init__(self, heartbeats: Heartbeats | None) -> None:

@@ -13,8 +13,8 @@ from array import array
 TICK_SECONDS = 1 / 64  # how late somebody may come back; exact in floats
 
 
-class Absences:
-    """Errands by the time at which they are over. Seconds are the caller's, as in ``wheel``."""
+class ReturnCalendar:
+    """Errands by the time at which they are over. Seconds are the caller's, as in ``timer_wheel``."""
 
     def __init__(self, phase: float = 0.0) -> None:
         """``phase``: part of a tick by which its moments are shifted, so that shards do not come back at the same instants."""

@@ -21,9 +21,9 @@ from random import Random
 from c1m.traffic.backoff import Backoff
 from c1m.worker.sockets.connections import CONNECTING
 from c1m.worker.sockets.opener import Opener
-from c1m.worker.sockets.route_rotation import Itinerary, Place
+from c1m.worker.sockets.route_rotation import RouteRotation, TuplePlace
 
-from .return_calendar import Absences
+from .return_calendar import ReturnCalendar
 
 # An errand: why a connection comes. How many tries failed before it, whether it has been established, whether it is another
 # one's successor, and what tells its storm from the two before and after it. A seat's has the number of its leg above that.
@@ -41,16 +41,18 @@ AGAIN_SECONDS = 0.05  # until one is tried again for which there was no free 4-t
 class Seats:
     """Times are seconds from the start of the run."""
 
-    def __init__(self, opener: Opener, itinerary: Itinerary, backoff: Backoff | None, chance: Random, *, reset: bool) -> None:
+    def __init__(
+        self, opener: Opener, rotation: RouteRotation, backoff: Backoff | None, chance: Random, *, reset: bool
+    ) -> None:
         """``backoff``: how dropped and failed ones are tried again, None for never. ``reset``: how ours are closed."""
         self.opener = opener
         self.connections = opener.connections
-        self.itinerary = itinerary
+        self.rotation = rotation
         self.backoff = backoff
         self.chance = chance
         self.reset = reset
-        self.away = Absences(chance.random())  # as the run asked
-        self.waiting = Absences(chance.random())  # for the next try
+        self.away = ReturnCalendar(chance.random())  # as the run asked
+        self.waiting = ReturnCalendar(chance.random())  # for the next try
         self.back: deque[int] = deque()  # errands of successors that are due
         self.reopened = 0  # tries in place of what was dropped or failed
         self.vacated = self.arrived = 0  # connections closed here, and successors that were established
@@ -72,7 +74,7 @@ class Seats:
         first = [self.back.popleft() for _ in range(min(most, len(self.back)))]
         for errand, alike in groupby(first):
             count = sum(1 for _ in alike)
-            leg = self.itinerary.legs[errand >> LEG_SHIFT]
+            leg = self.rotation.legs[errand >> LEG_SHIFT]
             for _ in range(count - self.opener.open(leg, count, due, errand & KEPT | SUCCESSOR)):
                 self.away.add(now + AGAIN_SECONDS, errand)
 
@@ -100,7 +102,7 @@ class Seats:
     def vacate(self, descriptor: int, until: float, now: float, storm: int = 0) -> None:
         """Close a connection, whose successor comes then."""
         for number, source, _ in self.connections.close((descriptor,), reset=self.reset):
-            self.itinerary.legs[number].free(source)
+            self.rotation.legs[number].free(source)
             self.vacated += 1
             errand = number << LEG_SHIFT | storm << STORM_SHIFT
             if until > now:
@@ -108,11 +110,11 @@ class Seats:
             else:
                 self.back.append(errand)
 
-    def lose(self, place: Place, now: float, storm: int = 0) -> None:
+    def lose(self, place: TuplePlace, now: float, storm: int = 0) -> None:
         """A connection was dropped, or never came to be, and there is a backoff."""
         assert self.backoff
         number, source, errand = place
-        self.itinerary.legs[number].free(source)
+        self.rotation.legs[number].free(source)
         tries = errand & TRIES
         mark = storm << STORM_SHIFT or errand & STORM
         self.waiting.add(now + self.backoff.wait(tries, self.chance), number << LEG_SHIFT | mark | min(tries + 1, TRIES))
@@ -121,5 +123,5 @@ class Seats:
         """Give up so many seats for which nobody is in flight: the schedule has fallen. Their errands."""
         for _ in range(min(count, self.empty)):
             errand = self.back.pop() if self.back else (self.away or self.waiting).pop()
-            self.itinerary.vacate(errand >> LEG_SHIFT)
+            self.rotation.vacate(errand >> LEG_SHIFT)
             yield errand

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from array import array
 
-from c1m.traffic.phase_sweep import Hand
-from c1m.traffic.slow_clients import Slow
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.traffic.phase_sweep import PhaseSweep
+from c1m.traffic.slow_clients import SlowClients
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 CHUNK = 32  # bytes sent between two looks at the epoll
 TICK_SECONDS = 0.02  # between two turns of the hand, lest fifty shards spend their time waking
 
 
-class Trickle:
+class SlowSender:
     """A behaviour of connections; two bytes of where in the request each one is."""
 
-    def __init__(self, wanted: Slow, connections: Connections, start: float) -> None:
+    def __init__(self, wanted: SlowClients, connections: ClientConnections, start: float) -> None:
         self.request = wanted.request
         self.connections = connections
         slots = len(connections.state)
-        self.hand = Hand(slots, wanted.interval, start)
+        self.hand = PhaseSweep(slots, wanted.interval, start)
         self.position = array("H", (0,)) * slots
 
     def opened(self, descriptor: int, now: float) -> None:

@@ -24,7 +24,7 @@ END = -1  # of a slot's list
 ABSENT = -2  # in ``after``: the descriptor has no deadline
 
 
-class Wheel:
+class TimerWheel:
     """Deadlines by descriptor."""
 
     def __init__(self, most: int, slots: int = SLOTS, tick_seconds: float = TICK_SECONDS) -> None:

@@ -13,7 +13,7 @@ from random import Random
 from c1m.measure.tally import Tally
 from c1m.traffic.turnover import Turnover
 from c1m.worker.sockets.opener import Opener
-from c1m.worker.sockets.route_rotation import Itinerary
+from c1m.worker.sockets.route_rotation import RouteRotation
 
 from .lifetimes import Lifetimes
 from .seats import ARRIVED, TRIES, Seats
@@ -22,12 +22,12 @@ from .storms import Storms
 CHUNK = 64  # successors opened between two looks at the epoll
 
 
-class Succession:
+class SeatTurnover:
     def __init__(
         self,
         wanted: Turnover,
         opener: Opener,
-        itinerary: Itinerary,
+        rotation: RouteRotation,
         start: float,
         chance: Random,
         *,
@@ -39,10 +39,10 @@ class Succession:
         self.backoff = wanted.backoff
         self.start = start
         self.most_in_flight = most_in_flight
-        self.seats = Seats(opener, itinerary, wanted.backoff, chance, reset=reset)
+        self.seats = Seats(opener, rotation, wanted.backoff, chance, reset=reset)
         self.lifetimes: Lifetimes | None = None
         if wanted.lifetime:
-            share = sum(leg.route.count for leg in itinerary.legs)
+            share = sum(leg.route.count for leg in rotation.legs)
             self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, share, chance)
         self.storms = Storms(self.seats, wanted.storms, start, chance)
         self.calm = False  # nothing changes hands any more

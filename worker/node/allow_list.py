@@ -23,7 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class AllowRule:
     """``ports`` is None for all of the host's."""
 
     host: str  # an address, a network, or a name
@@ -36,15 +36,15 @@ class Allowance:
         return inside and (self.ports is None or port in self.ports)
 
 
-LOOPBACK = (Allowance("127.0.0.0/8", None), Allowance("::1", None))
+LOOPBACK = (AllowRule("127.0.0.0/8", None), AllowRule("::1", None))
 
 
 @dataclass(frozen=True, slots=True)
-class Allowances:
+class AllowList:
     """``plain``: --allow. ``slow``: --allow-slow, which allows all the rest as well."""
 
-    plain: Sequence[Allowance] = ()
-    slow: Sequence[Allowance] = ()
+    plain: Sequence[AllowRule] = ()
+    slow: Sequence[AllowRule] = ()
 
     def beyond(self, destinations: Iterable[Address], *, slow: bool) -> list[Address]:
         """Those that are not allowed by words, and have to prove that they are on the run. Raises UsageError."""
@@ -57,7 +57,7 @@ class Allowances:
         ]
 
 
-def parse_allowance(text: str) -> Allowance:
+def parse_allowance(text: str) -> AllowRule:
     """From "10.0.0.5", "10.0.0.0/24:80" or "srv:80". Raises ValueError."""
     bare = text.strip()
     if "/" in bare:
@@ -67,21 +67,21 @@ def parse_allowance(text: str) -> Allowance:
     except ValueError:
         pass
     else:
-        return Allowance(endpoint.host, endpoint.ports)
+        return AllowRule(endpoint.host, endpoint.ports)
     try:
-        return Allowance(parse_endpoint(f"[{bare}]:1" if bare.count(":") > 1 and "[" not in bare else f"{bare}:1").host, None)
+        return AllowRule(parse_endpoint(f"[{bare}]:1" if bare.count(":") > 1 and "[" not in bare else f"{bare}:1").host, None)
     except ValueError:
         raise ValueError(f"{text!r} is no server; {FORMS}") from None
 
 
-def parse_network(bare: str, text: str) -> Allowance:
+def parse_network(bare: str, text: str) -> AllowRule:
     """Ports stand after an IPv6 network only where that is in brackets."""
     found = BRACKETS.fullmatch(bare) or (BARE if bare.count(":") > 1 else WITH_PORTS).fullmatch(bare)
     if found is None:
         raise ValueError(f"{text!r} is no network; {FORMS}")
     network, ports = found["network"], found.groupdict().get("ports")
     try:
-        return Allowance(str(ipaddress.ip_network(network)), parse_ports(ports) if ports else None)
+        return AllowRule(str(ipaddress.ip_network(network)), parse_ports(ports) if ports else None)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}; {FORMS}") from None
 

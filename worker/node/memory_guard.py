@@ -6,7 +6,7 @@ import trio
 
 from c1m.kernel import memory
 from c1m.measure.phase import Phase
-from c1m.node.node_run import Engagement
+from c1m.node.node_run import NodeRun
 from c1m.text.units import format_bytes
 
 GUARD_SECONDS = 0.25  # between two looks
@@ -15,18 +15,18 @@ FLOOR_BYTES = 256 * 1024 * 1024
 FLOOR_SHARE = 0.02
 
 
-async def guard(engagement: Engagement) -> None:
+async def guard(node_run: NodeRun) -> None:
     """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
     state = memory.read_memory()
     floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
-    while engagement.phase < Phase.CLOSING and not engagement.over.is_set():
+    while node_run.phase < Phase.CLOSING and not node_run.over.is_set():
         left = memory.available_bytes()
-        if left is not None and left < floor and engagement.phase <= Phase.OPENING:
-            engagement.halted = (
+        if left is not None and left < floor and node_run.phase <= Phase.OPENING:
+            node_run.halted = (
                 f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
                 f"ask for fewer connections, or add memory"
             )
-            await engagement.crew.order({"halt": True})
-            engagement.touch()
+            await node_run.supervisor.order({"halt": True})
+            node_run.touch()
             return
         await trio.sleep(GUARD_SECONDS)

@@ -15,13 +15,13 @@ from c1m.measure.phase import Close
 from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressBlock, AddressPool, Interface
 from c1m.net.ports import PortRanges, client_ports
-from c1m.node.node import Control
+from c1m.node.node import Node
 from c1m.node.node_run import ASKED, UNPREPARED
 from c1m.processes import link
-from c1m.processes.child import Child, Recruit
+from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
-from c1m.processes.zygote_client import Zygote
-from c1m.schedule.node_schedule import Following
+from c1m.processes.zygote_client import ZygoteClient
+from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.schedule import Arrival, Revision, Stage
 from c1m.schedule.shapes import MOST_STAGES
 from c1m.wire import bounds
@@ -29,11 +29,11 @@ from c1m.worker.shard.assignment import ShardAssignment, schedule_to_message
 from c1m.worker.shard.regulator import CLOSE_CHUNK
 
 from . import sources
-from .allow_list import Allowances, refusal
+from .allow_list import AllowList, refusal
 from .kernel_count import are_closing, destinations_of, established
 from .memory_guard import guard
 from .preconditions import check_goes_on, check_retarget, check_start
-from .quotas import Ceilings, bits_of
+from .quotas import Quotas, bits_of
 from .target_proof import unproved
 
 START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
@@ -46,7 +46,7 @@ DESCRIPTORS_EACH = 1  # of a shard: the link to it
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class WorkerDescription:
     host: Host
     sources: AddressPool
     ports: PortRanges
@@ -58,11 +58,11 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class WorkerOrders:
     """A run as this node is to do it."""
 
     run_id: str
-    following: Following
+    following: NodeSchedule
     shards: Sequence[ShardAssignment]
     lease_seconds: float
     nonce: bytes  # that the run's c1m-target knows, too; empty: there is none
@@ -70,36 +70,36 @@ class Preparation:
     push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
-class WorkerNode(Control):
+class WorkerNode(Node):
     """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination.
 
-    ``allowances``: servers that the operator lets it load; ``ceilings``: how far.
+    ``allow_list``: servers that the operator lets it load; ``ceilings``: how far.
     """
 
     def __init__(
         self,
-        zygote: Zygote,
+        zygote: ZygoteClient,
         nursery: trio.Nursery,
         wanted_sources: Sequence[AddressBlock | Interface],
         wanted_ports: PortRanges | None,
-        allowances: Allowances,
-        ceilings: Ceilings,
+        allow_list: AllowList,
+        ceilings: Quotas,
         *,
         tunable: bool = False,
     ) -> None:
         super().__init__(zygote, nursery, tunable=tunable)
         self.wanted_sources = wanted_sources
         self.wanted_ports = wanted_ports
-        self.allowances = allowances
+        self.allow_list = allow_list
         self.ceilings = ceilings
-        self.preparation: Preparation | None = None  # of the newest run
+        self.preparation: WorkerOrders | None = None  # of the newest run
         self.shards: Sequence[ShardAssignment] = ()  # of that run, those that joined it included
 
-    async def describe(self, destinations: Iterable[str]) -> Description:
-        run = self.engagement if self.engagement and not self.engagement.stopping else None
+    async def describe(self, destinations: Iterable[str]) -> WorkerDescription:
+        run = self.node_run if self.node_run and not self.node_run.stopping else None
         toward = tuple(destinations)
         pool, host = self.sources(toward), self.host()
-        return Description(
+        return WorkerDescription(
             replace(host, limits={**host.limits, **self.ceilings.to_limits()}),
             pool,
             self.client_ports(),
@@ -127,7 +127,7 @@ class WorkerNode(Control):
         facts = read_host()
         return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, facts.reserved_ports or PortRanges())
 
-    async def prepare(self, preparation: Preparation) -> None:
+    async def prepare(self, preparation: WorkerOrders) -> None:
         """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
         if self.preparation == preparation and (run := self.on(preparation.run_id)):
             await run.prepared()
@@ -138,49 +138,49 @@ class WorkerNode(Control):
             bits = bits_of(preparation.following, shard, preparation.push_rate)
             self.ceilings.check(preparation.following, shard.turnover, bits)
         closing = closing_order(Close.RESET, self.close_rate(Close.RESET, 0, preparation.shards), len(preparation.shards))
-        engagement = await self.engage(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
+        node_run = await self.begin_run(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
         self.preparation, self.shards = preparation, preparation.shards
-        engagement.following, engagement.heirs = preparation.following, self
+        node_run.following, node_run.successors = preparation.following, self
         try:
             await self.check_allowed(preparation.shards, preparation.nonce)
-            await engagement.crew.hire([recruit(shard) for shard in preparation.shards])
-            await engagement.all_ready()
+            await node_run.supervisor.hire([child_spec(shard) for shard in preparation.shards])
+            await node_run.all_ready()
         except BaseException:
-            await engagement.stop(engagement.closing, UNPREPARED)
+            await node_run.stop(node_run.closing, UNPREPARED)
             raise
 
     async def start(self, run_id: str) -> None:
-        engagement = await self.find(run_id)
-        async with engagement.turning:
-            check_start(engagement)
-            if engagement.start:
+        node_run = await self.find(run_id)
+        async with node_run.turning:
+            check_start(node_run)
+            if node_run.start:
                 return  # whoever did not hear the answer asks again
-            engagement.start = time.monotonic() + START_DELAY_SECONDS
-            await engagement.crew.order({"start": engagement.start})
-        self.nursery.start_soon(guard, engagement)
+            node_run.start = time.monotonic() + START_DELAY_SECONDS
+            await node_run.supervisor.order({"start": node_run.start})
+        self.nursery.start_soon(guard, node_run)
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
         """Follow other stages from ``at_ns`` on; the version of the schedule that they make.
 
         Raises RefusedError where the run was not planned for that.
         """
-        engagement = await self.find(run_id)
-        async with engagement.turning:
-            following = engagement.following
+        node_run = await self.find(run_id)
+        async with node_run.turning:
+            following = node_run.following
             assert following
-            check_retarget(engagement, following, max(stage.total for stage in stages))
+            check_retarget(node_run, following, max(stage.total for stage in stages))
             kept = following.revision.schedule.kept(at_ns)
             following = following.retargeted(at_ns, stages)
             self.ceilings.check_rate(following, following.revision.schedule)
             push_rate = (await self.preparation_of(run_id)).push_rate
             self.ceilings.check_bandwidth(bits_of(following, self.shards[0], push_rate))
             bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
-            engagement.following = following
-            await engagement.crew.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
-        engagement.touch()
+            node_run.following = following
+            await node_run.supervisor.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
+        node_run.touch()
         return following.revision.version
 
-    async def preparation_of(self, run_id: str) -> Preparation:
+    async def preparation_of(self, run_id: str) -> WorkerOrders:
         """Raises RefusedError when the node knows no such run, or does not know yet whether it can do it."""
         await self.find(run_id)
         if self.preparation is None or self.preparation.run_id != run_id:
@@ -193,35 +193,35 @@ class WorkerNode(Control):
 
         Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
         """
-        engagement = await self.find(run_id)
-        async with engagement.turning:
+        node_run = await self.find(run_id)
+        async with node_run.turning:
             if {(shard.share, shard.routes) for shard in shards} <= {(shard.share, shard.routes) for shard in self.shards}:
                 return
-            check_goes_on(engagement)
-            self.check_processes(len(engagement.crew.alive) + len(shards), DESCRIPTORS_EACH)
-            assert engagement.following
-            following = engagement.following.joined_by(shard.share for shard in shards)
+            check_goes_on(node_run)
+            self.check_processes(len(node_run.supervisor.alive) + len(shards), DESCRIPTORS_EACH)
+            assert node_run.following
+            following = node_run.following.joined_by(shard.share for shard in shards)
             preparation = await self.preparation_of(run_id)
             self.ceilings.check(following, shards[0].turnover, bits_of(following, shards[0], preparation.push_rate))
             await self.check_allowed(shards, preparation.nonce, self.shards)
-            check_goes_on(engagement)
+            check_goes_on(node_run)
             numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
-            await engagement.join([recruit(as_of_now(shard, following)) for shard in numbered])
+            await node_run.join([child_spec(as_of_now(shard, following)) for shard in numbered])
             self.shards = (*self.shards, *numbered)
-            engagement.following = following
-        engagement.touch()
+            node_run.following = following
+        node_run.touch()
 
-    async def heirs_of(self, dead: Sequence[Child]) -> list[Recruit]:
+    async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
         """With the 4-tuples of the dead, as soon as the kernel has them back: one wait for all whom one process carried."""
         with trio.move_on_after(FREE_SECONDS):
             while await in_thread(are_closing, self.shards):
                 await trio.sleep(LOOK_SECONDS)
-        assert self.engagement
-        assert self.engagement.following
-        following = self.engagement.following
-        return [recruit(as_of_now(self.shards[child.index], following)) for child in dead]
+        assert self.node_run
+        assert self.node_run.following
+        following = self.node_run.following
+        return [child_spec(as_of_now(self.shards[child.index], following)) for child in dead]
 
-    def forsake(self, child: Child) -> None:
+    def give_up(self, child: Child) -> None:
         """Its share stays lost; there is nothing else to give up."""
 
     def count(self) -> Inspection:
@@ -229,25 +229,25 @@ class WorkerNode(Control):
 
     async def quiet(self, run_id: str) -> None:
         """Connections are held, and send nothing more; wait for what is under way, not for ever."""
-        engagement = await self.find(run_id)
-        engagement.settling = True
-        await engagement.crew.order({"quiet": True})
+        node_run = await self.find(run_id)
+        node_run.settling = True
+        await node_run.supervisor.order({"quiet": True})
         with trio.move_on_after(QUIET_SECONDS):
-            while not all(child.quiet for child in engagement.crew.alive):
-                await engagement.changed.wait()
+            while not all(child.quiet for child in node_run.supervisor.alive):
+                await node_run.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
         """Ask about up to ``most`` connections: how many peers answered, and how many of those are ghosts."""
-        engagement = await self.find(run_id)
-        children = engagement.crew.alive
+        node_run = await self.find(run_id)
+        children = node_run.supervisor.alive
         if not children:
-            raise RefusedError(f"run {engagement.run_id} has no process left to probe from")
+            raise RefusedError(f"run {node_run.run_id} has no process left to probe from")
         for child in children:
             child.probed = None
             await child.send({"probe": -(-most // len(children))})
         with trio.move_on_after(PROBE_SECONDS):
             while any(child.probed is None for child in children if not child.gone.is_set()):
-                await engagement.changed.wait()
+                await node_run.changed.wait()
         answers = [child.probed for child in children if child.probed]
         return sum(asked for asked, _ in answers), sum(ghosts for _, ghosts in answers)
 
@@ -260,7 +260,7 @@ class WorkerNode(Control):
         """
         destinations = sorted(destinations_of(shards) - destinations_of(allowed))
         slow = any(shard.slow for shard in shards)
-        beyond = await trio.to_thread.run_sync(partial(self.allowances.beyond, destinations, slow=slow))
+        beyond = await trio.to_thread.run_sync(partial(self.allow_list.beyond, destinations, slow=slow))
         if not beyond:
             return
         instead = await unproved(beyond, shards[0].space.sources.at(0), nonce) if nonce else dict.fromkeys(beyond, "")
@@ -269,25 +269,25 @@ class WorkerNode(Control):
 
     async def calm(self, run_id: str) -> None:
         """Replace nothing from here on; samples tell when nothing is in flight any more."""
-        engagement = await self.find(run_id)
-        engagement.settling = True
-        await engagement.crew.order({"calm": True})
+        node_run = await self.find(run_id)
+        node_run.settling = True
+        await node_run.supervisor.order({"calm": True})
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
-        engagement = await self.find(run_id)
+        node_run = await self.find(run_id)
         rate = self.close_rate(close, rate, self.shards)
-        await engagement.stop(closing_order(close, rate, len(engagement.crew.alive)), ASKED)
+        await node_run.stop(closing_order(close, rate, len(node_run.supervisor.alive)), ASKED)
 
     def close_rate(self, close: Close, wanted: float, shards: Sequence[ShardAssignment]) -> float:
         version = next((shard.space.sources.version for shard in shards), None)
         return self.ceilings.close_rate(wanted, reset=close is Close.RESET, version=version or 4)
 
 
-def recruit(shard: ShardAssignment) -> Recruit:
-    return Recruit(f"shard {shard.index}", shard.to_message())
+def child_spec(shard: ShardAssignment) -> ChildSpec:
+    return ChildSpec(f"shard {shard.index}", shard.to_message())
 
 
-def as_of_now(shard: ShardAssignment, following: Following) -> ShardAssignment:
+def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
     """By the schedule that is followed now."""
     return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
 

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from c1m.errors import RefusedError
 from c1m.measure.phase import Phase
-from c1m.node.node_run import Engagement
-from c1m.schedule.node_schedule import Following
+from c1m.node.node_run import NodeRun
+from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.schedule import Arrival
 
 
-def check_start(engagement: Engagement) -> None:
+def check_start(node_run: NodeRun) -> None:
     """Raises RefusedError when a run is not ready to start, or comes to its end."""
-    run = f"run {engagement.run_id}"
-    if engagement.stopping:
+    run = f"run {node_run.run_id}"
+    if node_run.stopping:
         raise RefusedError(f"{run} is closing; prepare another one")
-    if not engagement.ready.is_set():
+    if not node_run.ready.is_set():
         raise RefusedError(f"{run} is still being prepared; start it when Prepare has answered")
 
 
-def check_goes_on(engagement: Engagement) -> None:
+def check_goes_on(node_run: NodeRun) -> None:
     """Raises RefusedError when nothing about the run can be another way: it has not started, or comes to its end."""
-    run = f"run {engagement.run_id}"
-    if not engagement.start:
+    run = f"run {node_run.run_id}"
+    if not node_run.start:
         raise RefusedError(f"{run} has not started; try again once it has")
-    if engagement.stopping or engagement.settling:
+    if node_run.stopping or node_run.settling:
         raise RefusedError(f"{run} comes to its end; start another one")
-    if engagement.halted:
-        raise RefusedError(f"{run} {engagement.halted}")
+    if node_run.halted:
+        raise RefusedError(f"{run} {node_run.halted}")
 
 
-def check_retarget(engagement: Engagement, following: Following, most: int) -> None:
+def check_retarget(node_run: NodeRun, following: NodeSchedule, most: int) -> None:
     """Raises RefusedError when the run cannot follow another schedule, or not one with so many connections."""
-    check_goes_on(engagement)
-    run = f"run {engagement.run_id}"
-    if following.arrival is Arrival.RUSH and engagement.phase < Phase.HOLDING:
+    check_goes_on(node_run)
+    run = f"run {node_run.run_id}"
+    if following.arrival is Arrival.RUSH and node_run.phase < Phase.HOLDING:
         raise RefusedError(f"{run} is still opening, as fast as it can; try again once it holds its connections")
     if most > following.peak:
         raise RefusedError(

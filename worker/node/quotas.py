@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from c1m.errors import RefusedError
 from c1m.limits.limit import NO_LIMIT
-from c1m.schedule.node_schedule import Following
+from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.schedule import Arrival, Schedule
 from c1m.text.units import format_bits
-from c1m.traffic.bandwidth import Talk, bits_each, close_rate, per_second, rising
+from c1m.traffic.bandwidth import ConnectionTraffic, bits_each, close_rate, per_second, rising
 from c1m.traffic.turnover import Turnover
 from c1m.worker.shard.assignment import ShardAssignment
 
@@ -31,7 +31,7 @@ def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
+class Quotas:
     """None: there is none. ``rate`` is in connections a second, as a schedule has them due; ``bandwidth`` in bits a second, as
     ``c1m.traffic.bandwidth`` counts what is sent."""
 
@@ -47,7 +47,7 @@ class Ceilings:
             "most_bandwidth": NO_LIMIT if self.bandwidth is None else int(self.bandwidth),
         }
 
-    def check(self, following: Following, turnover: Turnover | None, bits: float) -> None:
+    def check(self, following: NodeSchedule, turnover: Turnover | None, bits: float) -> None:
         """Raises RefusedError for a run that is to go beyond. ``bits``: what the node sends a second, as ``bits_of`` has it."""
         self.check_size(following.size)
         self.check_openings(following, turnover)
@@ -60,7 +60,7 @@ class Ceilings:
                 f"add workers"
             )
 
-    def check_openings(self, following: Following, turnover: Turnover | None) -> None:
+    def check_openings(self, following: NodeSchedule, turnover: Turnover | None) -> None:
         if self.rate is None:
             return
         if following.arrival is Arrival.RUSH:
@@ -71,7 +71,7 @@ class Ceilings:
         self.check_rate(following, following.revision.schedule)
         self.check_turnover(following.size, turnover)
 
-    def check_rate(self, following: Following, schedule: Schedule) -> None:
+    def check_rate(self, following: NodeSchedule, schedule: Schedule) -> None:
         """Raises RefusedError for a schedule that is too steep."""
         wanted = rising(schedule) * following.size / following.peak
         if self.rate is not None and math.isinf(wanted):
@@ -128,13 +128,13 @@ class Ceilings:
         return min(wanted or math.inf, max(close_rate(self.bandwidth, reset=reset, version=version), 1.0))
 
 
-def bits_of(following: Following, like: ShardAssignment, push_rate: float) -> float:
+def bits_of(following: NodeSchedule, like: ShardAssignment, push_rate: float) -> float:
     """That the node sends a second at its worst moment; infinite where nobody can say.
 
     ``push_rate``: messages a second that the run's target sends to each connection.
     """
     if following.arrival is Arrival.RUSH:
         return math.inf
-    talk = Talk(like.heartbeat, like.slow, like.keepalive, push_rate)
+    talk = ConnectionTraffic(like.heartbeat, like.slow, like.keepalive, push_rate)
     schedule, version = following.revision.schedule, like.space.sources.version or 4
     return following.size * bits_each(schedule, following.peak, like.turnover, talk, reset=like.reset, version=version)

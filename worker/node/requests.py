@@ -14,8 +14,8 @@ from c1m.errors import RefusedError, UsageError
 from c1m.measure.phase import Close, CloseOrder
 from c1m.net.tuples import Route, TupleSpace
 from c1m.processes.descriptors import RESERVE
-from c1m.schedule.node_schedule import Following
-from c1m.schedule.ring import Share
+from c1m.schedule.node_schedule import NodeSchedule
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 from c1m.traffic.proof import nonce_of
 from c1m.v1 import worker_pb2 as pb
@@ -26,7 +26,7 @@ from c1m.wire.schedule import stages_from_wire
 from c1m.wire.turnover import turnover_from_wire
 from c1m.worker.shard.assignment import ShardAssignment
 
-from .node import Preparation
+from .node import WorkerOrders
 
 # An open loop's shard does what is due in ticks: short ones, for smoothness, and longer ones where many shards share the
 # processors, lest they spend their time waking. Below 2 ms epoll_wait, which counts whole ones, would blur them anyway.
@@ -59,7 +59,7 @@ def closing_of(request: pb.StopRequest) -> tuple[Close, float]:
     return bounds.member(Close, request.close or Close.RESET), request.rate
 
 
-def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
+def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
     """``operator``: whose run it is; empty: unknown."""
     check_sizes(request)
     space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
@@ -97,10 +97,10 @@ def preparation(request: pb.PrepareRequest, operator: str) -> Preparation:
     ]
     push_rate = bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES)
     nonce = nonce_of(request.nonce)
-    return Preparation(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
+    return WorkerOrders(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
 
 
-def reinforcement(request: pb.ReinforceRequest, run: Preparation) -> list[ShardAssignment]:
+def reinforcement(request: pb.ReinforceRequest, run: WorkerOrders) -> list[ShardAssignment]:
     """More shards like those that the run has; which numbers they get, and what schedule they follow, is the node's to say."""
     check_sizes(request)
     like = run.shards[0]
@@ -152,17 +152,17 @@ def route_within(space: TupleSpace, version: int | None, route: Route) -> Route:
     return route
 
 
-def following_of(request: pb.PrepareRequest) -> Following:
+def following_of(request: pb.PrepareRequest) -> NodeSchedule:
     """The arcs of a node's shards lie side by side, and so the node's is one."""
     schedule = Schedule(stages_from_wire(request.schedule.stages))
     bounds.within("a peak of connections", request.peak, 1, bounds.MOST_CONNECTIONS)
     if schedule.peak > request.peak:
         raise UsageError(f"the schedule rises to {schedule.peak:,}, and its peak is said to be {request.peak:,}")
     shares = [share_of(request.peak, shard) for shard in request.shards]
-    return Following(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
+    return NodeSchedule(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
 
 
-def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Share:
+def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> RingShare:
     """Of a process that may have so many descriptors."""
     share = share_of(peak, shard)
     if share.size > descriptors - RESERVE:
@@ -173,9 +173,9 @@ def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Shar
     return share
 
 
-def share_of(peak: int, shard: pb.ShardAssignment) -> Share:
+def share_of(peak: int, shard: pb.ShardAssignment) -> RingShare:
     """The shard's arc, which must be on the ring."""
-    share = Share(peak, shard.first_point, sum(route.count for route in shard.routes))
+    share = RingShare(peak, shard.first_point, sum(route.count for route in shard.routes))
     if share.first + share.size > peak:
         raise UsageError(f"{share} does not lie on the ring")
     return share

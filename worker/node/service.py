@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import grpc
 
 from c1m.node.authorization import operator
-from c1m.node.rpc_server import Seam, refusals, stamped
+from c1m.node.rpc_server import RpcServer, refusals, stamped
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
 from c1m.wire import messages as wire
@@ -20,15 +20,15 @@ from .requests import closing_of, destinations_of, preparation, reinforcement, t
 
 
 class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
-    def __init__(self, seam: Seam, node: WorkerNode) -> None:
-        self.seam = seam
+    def __init__(self, rpc_server: RpcServer, node: WorkerNode) -> None:
+        self.rpc_server = rpc_server
         self.node = node
 
     def Describe(self, request: pb.DescribeRequest, context: grpc.ServicerContext) -> pb.DescribeResponse:
         began_ns = time.monotonic_ns()
         with refusals(context):
             destinations = destinations_of(request)
-        described = self.seam.call(context, self.node.describe, destinations)
+        described = self.rpc_server.call(context, self.node.describe, destinations)
         return pb.DescribeResponse(
             host=wire.host_to_wire(stamped(described.host, began_ns)),
             sources=pool_to_wire(described.sources),
@@ -43,53 +43,53 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
     def Prepare(self, request: pb.PrepareRequest, context: grpc.ServicerContext) -> pb.PrepareResponse:
         with refusals(context):
             asked = preparation(request, operator(context))
-        self.seam.call(context, self.node.prepare, asked)
+        self.rpc_server.call(context, self.node.prepare, asked)
         return pb.PrepareResponse()
 
     def Start(self, request: pb.StartRequest, context: grpc.ServicerContext) -> pb.StartResponse:
-        self.seam.call(context, self.node.start, request.run_id)
+        self.rpc_server.call(context, self.node.start, request.run_id)
         return pb.StartResponse()
 
     def Retarget(self, request: pb.RetargetRequest, context: grpc.ServicerContext) -> pb.RetargetResponse:
         with refusals(context):
             at_ns, stages = turn_of(request)
-        return pb.RetargetResponse(version=self.seam.call(context, self.node.retarget, request.run_id, at_ns, stages))
+        return pb.RetargetResponse(version=self.rpc_server.call(context, self.node.retarget, request.run_id, at_ns, stages))
 
     def Reinforce(self, request: pb.ReinforceRequest, context: grpc.ServicerContext) -> pb.ReinforceResponse:
-        run = self.seam.call(context, self.node.preparation_of, request.run_id)
+        run = self.rpc_server.call(context, self.node.preparation_of, request.run_id)
         with refusals(context):
             shards = reinforcement(request, run)
-        self.seam.call(context, self.node.reinforce, request.run_id, shards)
+        self.rpc_server.call(context, self.node.reinforce, request.run_id, shards)
         return pb.ReinforceResponse()
 
     def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
         with refusals(context):
             pace = wire.pace_from_wire(request)
-        for sample in self.seam.watch(context, lambda: self.node.find(request.run_id), pace):
+        for sample in self.rpc_server.watch(context, lambda: self.node.find(request.run_id), pace):
             yield pb.WatchResponse(sample=wire.sample_to_wire(sample))
 
     def Inspect(self, request: pb.InspectRequest, context: grpc.ServicerContext) -> pb.InspectResponse:
-        inspection = self.seam.call(context, self.node.inspect_run, request.run_id)
+        inspection = self.rpc_server.call(context, self.node.inspect_run, request.run_id)
         return pb.InspectResponse(inspection=wire.inspection_to_wire(inspection))
 
     def Probe(self, request: pb.ProbeRequest, context: grpc.ServicerContext) -> pb.ProbeResponse:
-        probed, ghosts = self.seam.call(context, self.node.probe, request.run_id, request.connections)
+        probed, ghosts = self.rpc_server.call(context, self.node.probe, request.run_id, request.connections)
         return pb.ProbeResponse(probed=probed, ghosts=ghosts)
 
     def Calm(self, request: pb.CalmRequest, context: grpc.ServicerContext) -> pb.CalmResponse:
-        self.seam.call(context, self.node.calm, request.run_id)
+        self.rpc_server.call(context, self.node.calm, request.run_id)
         return pb.CalmResponse()
 
     def Quiet(self, request: pb.QuietRequest, context: grpc.ServicerContext) -> pb.QuietResponse:
-        self.seam.call(context, self.node.quiet, request.run_id)
+        self.rpc_server.call(context, self.node.quiet, request.run_id)
         return pb.QuietResponse()
 
     def Stop(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
         with refusals(context):
             close, rate = closing_of(request)
-        self.seam.call(context, self.node.stop, request.run_id, close, rate)
+        self.rpc_server.call(context, self.node.stop, request.run_id, close, rate)
         return pb.StopResponse()
 
     def Tune(self, request: pb.TuneRequest, context: grpc.ServicerContext) -> pb.TuneResponse:
-        changes = self.seam.call(context, self.node.tune, request.settings, request.undo)
+        changes = self.rpc_server.call(context, self.node.tune, request.settings, request.undo)
         return pb.TuneResponse(changes=map(wire.change_to_wire, changes))

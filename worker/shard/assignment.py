@@ -8,10 +8,10 @@ from typing import Any
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Schedule, Stage
 from c1m.traffic.heartbeat import Heartbeat
-from c1m.traffic.slow_clients import Slow
+from c1m.traffic.slow_clients import SlowClients
 from c1m.traffic.turnover import Turnover
 
 
@@ -22,7 +22,7 @@ class ShardAssignment:
     index: int
     space: TupleSpace
     routes: tuple[Route, ...]
-    share: Share  # of the run's connections
+    share: RingShare  # of the run's connections
     schedule: Schedule  # of the whole run
     rushes: bool  # to open as fast as it goes, and not on the clock
     scattered: bool  # on the clock, but at random: a Poisson process
@@ -35,7 +35,7 @@ class ShardAssignment:
     tick: float  # between two openings that are due in a row, lest all shards of the host spend their time waking
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
-    slow: Slow | None = None
+    slow: SlowClients | None = None
     keepalive: int = 0  # seconds between two probes of TCP's own; 0: none
     pushed: bool = False  # the target sends without being asked
 
@@ -69,12 +69,12 @@ class ShardAssignment:
         sources = AddressPool(tuple(AddressBlock(*block) for block in values.pop("blocks")))
         ports = PortRanges(tuple((low, high) for low, high in values.pop("ports")))
         routes = tuple(Route((host, port), *rest) for (host, port), *rest in values.pop("routes"))
-        values["share"] = Share(**values["share"])
+        values["share"] = RingShare(**values["share"])
         values["schedule"] = schedule_from_message(values["schedule"])
         heartbeat, turnover, slow = values["heartbeat"], values["turnover"], values["slow"]
         values["heartbeat"] = Heartbeat.from_message(heartbeat) if heartbeat else None
         values["turnover"] = Turnover.from_message(turnover) if turnover else None
-        values["slow"] = Slow(*slow) if slow else None
+        values["slow"] = SlowClients(*slow) if slow else None
         return cls(space=TupleSpace(sources, ports), routes=routes, **values)
 
 

@@ -6,11 +6,11 @@ from array import array
 from random import Random
 from typing import Protocol
 
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 
-class Departures(Protocol):
-    def choose(self, connections: Connections, count: int) -> list[int]:
+class Leavers(Protocol):
+    def choose(self, connections: ClientConnections, count: int) -> list[int]:
         """Descriptors of up to ``count`` established connections; at least one while there is any."""
 
 
@@ -25,14 +25,14 @@ class Oldest:
         self.queue = array("I")  # descriptors, the oldest last
         self.newest = 0.0  # when the newest of them was called; a descriptor that was called later is another connection
 
-    def choose(self, connections: Connections, count: int) -> list[int]:
+    def choose(self, connections: ClientConnections, count: int) -> list[int]:
         chosen = self.next(connections, count)
         if not chosen:
             self.sort(connections)
             chosen = self.next(connections, count)
         return chosen
 
-    def next(self, connections: Connections, count: int) -> list[int]:
+    def next(self, connections: ClientConnections, count: int) -> list[int]:
         chosen: list[int] = []
         while self.queue and len(chosen) < count:
             descriptor = self.queue.pop()
@@ -40,7 +40,7 @@ class Oldest:
                 chosen.append(descriptor)
         return chosen
 
-    def sort(self, connections: Connections) -> None:
+    def sort(self, connections: ClientConnections) -> None:
         called = connections.called
         there = [descriptor for descriptor, state in enumerate(connections.state) if state == ESTABLISHED]
         there.sort(key=called.__getitem__, reverse=True)
@@ -54,7 +54,7 @@ class AnyOf:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
 
-    def choose(self, connections: Connections, count: int) -> list[int]:
+    def choose(self, connections: ClientConnections, count: int) -> list[int]:
         """By drawing descriptors until one is established: of a full table the first, of n in a table of N after N / n."""
         state = connections.state
         size = state.rfind(ESTABLISHED) + 1

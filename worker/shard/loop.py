@@ -28,19 +28,19 @@ ANSWERS_SECONDS = 0.01  # for which a shard stays awake after a burst
 ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio takes some 100 us for each wakeup
 
 
-class Driver:
+class EventLoop:
     """Owns the phase and the shard's time: gives openings, events and behaviours their turns, and sleeps between them.
 
     Times are seconds on the monotonic clock, ``elapsed`` those since the start of the run.
     """
 
-    def __init__(self, assignment: ShardAssignment, regulator: Regulator, reactor: Reactor, bell: Bell) -> None:
-        """``bell`` is rung when the phase has changed."""
+    def __init__(self, assignment: ShardAssignment, regulator: Regulator, reactor: Reactor, notifier: Notifier) -> None:
+        """``notifier`` is rung when the phase has changed."""
         self.assignment = assignment
         self.regulator = regulator
         self.reactor = reactor
         self.connections = reactor.connections
-        self.bell = bell
+        self.notifier = notifier
         # Where in a tick the shard does what is due: each somewhere else, spread evenly, so that they take turns.
         self.offset = assignment.tick * assignment.share.first / assignment.share.peak
         self.phase = Phase.PREPARED
@@ -83,7 +83,7 @@ class Driver:
 
     def enter(self, phase: Phase) -> None:
         self.phase = phase
-        self.bell.ring()
+        self.notifier.ring()
 
     def wake(self) -> None:
         """There is something to do that was not to be foreseen."""
@@ -121,7 +121,7 @@ class Driver:
         """Whether connections are opened one after another, and not one now and then."""
         regulator, often = self.regulator, sleep < OFTEN_SECONDS
         return bool(regulator.course.waiting) or (
-            often and (regulator.course.next_ns != NEVER or regulator.succession is not None)
+            often and (regulator.course.next_ns != NEVER or regulator.seat_turnover is not None)
         )
 
     def step(self, now: float) -> float:
@@ -197,7 +197,7 @@ class Driver:
         return math.ceil((due - self.offset) / tick) * tick + self.offset - elapsed
 
 
-class Bell:
+class Notifier:
     """Rung while nobody listens, it is heard by who listens next."""
 
     def __init__(self) -> None:

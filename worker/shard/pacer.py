@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from random import Random
 
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Schedule
 
 NEVER = 1 << 63  # nanoseconds: 292 years
 Edge = tuple[int, bool]  # when, in nanoseconds into the run, and whether one opens; otherwise one closes
 
 
-class Rush:
+class ClosedLoop:
     """A closed loop: all are due at once, and only connects in flight hold them back."""
 
     paced = False
@@ -41,12 +41,12 @@ class Rush:
         self.waiting = 0
         self.scheduled = NEVER  # no number is too much
 
-    def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> Course:
+    def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> OpenLoop:
         """Go on by another schedule, of which ``scheduled`` should be open now."""
-        return turned(self.scheduled, [elapsed_ns] * self.waiting, Course(edges, scheduled), elapsed_ns)
+        return turned(self.scheduled, [elapsed_ns] * self.waiting, OpenLoop(edges, scheduled), elapsed_ns)
 
 
-class Course:
+class OpenLoop:
     """An open loop: what is due is due on the clock, whatever the server does."""
 
     paced = True
@@ -83,11 +83,11 @@ class Course:
         self.scheduled = NEVER  # no number is too much
         self.edges, self.next_ns = iter(()), NEVER
 
-    def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> Course:
-        return turned(self.scheduled, self.due, Course(edges, scheduled), elapsed_ns)
+    def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> OpenLoop:
+        return turned(self.scheduled, self.due, OpenLoop(edges, scheduled), elapsed_ns)
 
 
-def turned(before: int, waiting: Iterable[int], course: Course, elapsed_ns: int) -> Course:
+def turned(before: int, waiting: Iterable[int], course: OpenLoop, elapsed_ns: int) -> OpenLoop:
     """Where the new schedule is ahead of the old one, so many are due now; where it is behind, so many wait no more.
 
     To close what is too much then is the shard's, as always.
@@ -100,7 +100,7 @@ def turned(before: int, waiting: Iterable[int], course: Course, elapsed_ns: int)
     return course
 
 
-def steady(share: Share, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
+def steady(share: RingShare, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
     """Each of the share's numbers when the schedule's line passes it, after ``since_ns``."""
     walk = share.walk(share.count(schedule.at(since_ns)))
     for line in schedule.lines[schedule.kept(since_ns) :]:
@@ -111,7 +111,7 @@ def steady(share: Share, schedule: Schedule, since_ns: int = -1) -> Iterator[Edg
             yield line.falls_below(walk.down()), False
 
 
-def scattered(share: Share, schedule: Schedule, chance: Random, since_ns: int = -1) -> Iterator[Edge]:
+def scattered(share: RingShare, schedule: Schedule, chance: Random, since_ns: int = -1) -> Iterator[Edge]:
     """Arrivals of a Poisson process: at the end of each line that rises as many as in ``steady``, and until then at random.
 
     Given how many there are, the arrivals of such a process lie independently of one another, each anywhere. They are

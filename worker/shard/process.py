@@ -13,9 +13,9 @@ from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
 from c1m.processes import link
-from c1m.processes import warm_up as rehearsal
+from c1m.processes.warm_up import specialise
 from c1m.processes.thread_host import name_thread
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Schedule, Stage
 
 from .assignment import ShardAssignment
@@ -36,12 +36,12 @@ def main(control: socket, _: list[int]) -> None:
     trio.run(Shard(control, assignment).run)
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """What every shard does, done by the zygote before it forks any: open, tell, hold and close.
 
     What is written to pages meanwhile, no shard has to write to a copy of its own: 420 kB less for each.
     """
-    rehearsal.rehearse(partial(trio.run, perform))
+    specialise(partial(trio.run, perform))
 
 
 async def perform() -> None:
@@ -72,7 +72,7 @@ def rehearsal_of(destination: tuple[str, int]) -> ShardAssignment:
         index=0,
         space=TupleSpace(LOOPBACK, PORTS),
         routes=(Route(destination, 0, PORTS.size, CONNECTIONS),),
-        share=Share(CONNECTIONS, 0, CONNECTIONS),
+        share=RingShare(CONNECTIONS, 0, CONNECTIONS),
         schedule=Schedule((Stage(CONNECTIONS, 0, named=False),)),
         rushes=True,
         scattered=False,

@@ -8,15 +8,15 @@ from itertools import repeat
 from random import Random
 
 from c1m.schedule.schedule import NANOSECONDS, Schedule
-from c1m.worker.behaviours.turnover import Succession
+from c1m.worker.behaviours.turnover import SeatTurnover
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
-from c1m.worker.sockets.route_rotation import Itinerary
+from c1m.worker.sockets.route_rotation import RouteRotation
 
 from .assignment import ShardAssignment
-from .leavers import AnyOf, Departures, Oldest
-from .pacer import Course, Edge, Rush, scattered, steady
-from .stage_times import Milestones
+from .leavers import AnyOf, Leavers, Oldest
+from .pacer import ClosedLoop, Edge, OpenLoop, scattered, steady
+from .stage_times import StageTimes
 
 CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clock
 
@@ -33,33 +33,33 @@ class Regulator:
         self.reactor = reactor
         self.connections = opener.connections
         self.chance = chance
-        self.itinerary = Itinerary(assignment.space, assignment.routes)
+        self.rotation = RouteRotation(assignment.space, assignment.routes)
         self.course = self.first_course()
-        self.milestones = Milestones(assignment.share, assignment.schedule)
-        self.departures: Departures = Oldest() if assignment.oldest_first else AnyOf(chance)
+        self.stage_times = StageTimes(assignment.share, assignment.schedule)
+        self.departures: Leavers = Oldest() if assignment.oldest_first else AnyOf(chance)
         self.end_ns = 0 if assignment.rushes else assignment.schedule.end_ns
         self.start = 0.0
-        self.succession: Succession | None = None
+        self.seat_turnover: SeatTurnover | None = None
 
-    def begin(self, start: float, succession: Succession | None) -> None:
-        """``start`` is the run's, on the monotonic clock; ``succession``, if any, has seats that are the schedule's."""
+    def begin(self, start: float, seat_turnover: SeatTurnover | None) -> None:
+        """``start`` is the run's, on the monotonic clock; ``seat_turnover``, if any, has seats that are the schedule's."""
         self.start = start
-        self.succession = succession
+        self.seat_turnover = seat_turnover
 
     def join(self, elapsed_ns: int, reached: Mapping[int, int]) -> None:
-        """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``Milestones``."""
+        """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``StageTimes``."""
         schedule = self.assignment.schedule
         if not self.assignment.rushes:
             scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
-            self.course = Course(iter(())).turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
-        self.milestones.join(schedule, elapsed_ns, reached)
+            self.course = OpenLoop(iter(())).turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
+        self.stage_times.join(schedule, elapsed_ns, reached)
 
     # -- what is, and what should be
 
     @property
     def empty(self) -> int:
         """Seats that are the schedule's, and whose connection is away or waits for another try."""
-        return self.succession.seats.empty if self.succession else 0
+        return self.seat_turnover.seats.empty if self.seat_turnover else 0
 
     @property
     def surplus(self) -> int:
@@ -78,25 +78,25 @@ class Regulator:
         if elapsed_ns < self.end_ns or self.course.waiting or self.surplus > 0:
             return False
         return not self.connections.in_flight or (
-            self.succession is not None and not self.succession.seats.is_first_in_flight()
+            self.seat_turnover is not None and not self.seat_turnover.seats.is_first_in_flight()
         )
 
     def note(self, elapsed_ns: int) -> None:
         """The milestones that have been reached."""
-        if elapsed_ns >= self.milestones.next_ns:
-            self.milestones.look(elapsed_ns, *self.turns(), self.connections.established + self.empty)
+        if elapsed_ns >= self.stage_times.next_ns:
+            self.stage_times.look(elapsed_ns, *self.turns(), self.connections.established + self.empty)
 
     def turns(self) -> tuple[int, int]:
         """Openings and closings for the schedule's sake."""
         connections = self.connections
-        if not self.succession:
+        if not self.seat_turnover:
             return connections.opened, connections.closed
-        return connections.opened - self.succession.seats.arrived, connections.closed - self.succession.seats.vacated
+        return connections.opened - self.seat_turnover.seats.arrived, connections.closed - self.seat_turnover.seats.vacated
 
     # -- up
 
     def open_chunk(self, chunk: int) -> None:
-        leg = self.itinerary.next_leg()
+        leg = self.rotation.next_leg()
         assert leg, "what the schedule wants has a place in the plan"
         wanted = min(chunk, leg.wanted)
         leg.wanted -= wanted
@@ -118,16 +118,16 @@ class Regulator:
         self.course.advance(elapsed_ns)
         if self.surplus > 0:
             self.close_surplus()
-        if self.connections.lost and not (self.succession and self.succession.backoff):
+        if self.connections.lost and not (self.seat_turnover and self.seat_turnover.backoff):
             self.reclaim()
 
     def close_surplus(self) -> None:
         """What is in flight is closed when it has arrived."""
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
         for place in self.connections.close(chosen, reset=self.assignment.reset):
-            self.itinerary.give_back(place)
-        if self.succession and not self.connections.established:
-            self.succession.forgo(max(self.surplus, 0))
+            self.rotation.give_back(place)
+        if self.seat_turnover and not self.connections.established:
+            self.seat_turnover.forgo(max(self.surplus, 0))
 
     def reclaim(self) -> None:
         """Places of connections that were lost, as far as the schedule does not count on them any more.
@@ -136,14 +136,14 @@ class Regulator:
         """
         lost = self.connections.lost
         for _ in range(len(lost) + min(self.surplus, 0)):
-            self.itinerary.give_back(lost.popleft())
+            self.rotation.give_back(lost.popleft())
 
     # -- the schedule
 
-    def first_course(self) -> Rush | Course:
+    def first_course(self) -> ClosedLoop | OpenLoop:
         if self.assignment.rushes:
-            return Rush(self.assignment.share.size)
-        return Course(self.edges(self.assignment.schedule))
+            return ClosedLoop(self.assignment.share.size)
+        return OpenLoop(self.edges(self.assignment.schedule))
 
     def edges(self, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
         if self.assignment.scattered:
@@ -161,11 +161,11 @@ class Regulator:
             self.begin_to_pace()
         scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
         self.course = self.course.turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
-        self.milestones.follow(schedule, kept)
+        self.stage_times.follow(schedule, kept)
         self.end_ns = schedule.end_ns
 
     def begin_to_pace(self) -> None:
         """Which connection is of which leg was of no interest until now; the kernel knows where each one leads."""
-        numbers = self.itinerary.by_destination()
+        numbers = self.rotation.by_destination()
         legs = ((descriptor, numbers[destination]) for descriptor, destination in self.reactor.destinations())
-        self.itinerary.recount(self.connections.begin_to_pace(legs))
+        self.rotation.recount(self.connections.begin_to_pace(legs))

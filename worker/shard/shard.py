@@ -19,17 +19,17 @@ from c1m.schedule.schedule import NANOSECONDS
 from c1m.worker.behaviours.ghost_probe import probe
 from c1m.worker.behaviours.heartbeat import Heartbeats
 from c1m.worker.behaviours.keepalive import Keepalive
-from c1m.worker.behaviours.push_check import Pushes
-from c1m.worker.behaviours.slow_sender import Trickle
-from c1m.worker.behaviours.turnover import Succession
+from c1m.worker.behaviours.push_check import PushCheck
+from c1m.worker.behaviours.slow_sender import SlowSender
+from c1m.worker.behaviours.turnover import SeatTurnover
 from c1m.worker.sockets.behaviour import Behaviour
-from c1m.worker.sockets.connections import Connections
+from c1m.worker.sockets.connections import ClientConnections
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
 from .assignment import ShardAssignment, schedule_from_message
-from .loop import Bell, Driver
+from .loop import EventLoop, Notifier
 from .regulator import Regulator
 
 REPORT_SECONDS = 0.5
@@ -48,16 +48,16 @@ class Shard:
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
         paced = not assignment.rushes or assignment.turnover is not None
         self.chance = Random(assignment.seed)
-        self.connections = Connections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
+        self.connections = ClientConnections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
         self.connections.half_open = bool(assignment.slow and assignment.slow.half_open)
         self.opener = Opener(self.connections)
         reactor = Reactor(self.connections)
         self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
-        self.bell = Bell()  # there is something to tell at once
-        self.driver = Driver(assignment, self.regulator, reactor, self.bell)
+        self.notifier = Notifier()  # there is something to tell at once
+        self.driver = EventLoop(assignment, self.regulator, reactor, self.notifier)
         self.heartbeats: Heartbeats | None = None
-        self.succession: Succession | None = None
-        self.pushes: Pushes | None = None
+        self.seat_turnover: SeatTurnover | None = None
+        self.pushes: PushCheck | None = None
         self.answered = False  # quiet, and what behaviours had begun is over
         self.told_sources: tuple[Phase, float] = (Phase.PREPARED, 0.0)  # in which phase latencies by source were told, and when
         self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
@@ -86,14 +86,14 @@ class Shard:
             elif "retarget" in order:
                 self.driver.retarget(schedule_from_message(order["retarget"]), order["kept"])
             elif "calm" in order:
-                if self.succession:
-                    self.succession.calm = True
+                if self.seat_turnover:
+                    self.seat_turnover.calm = True
                 self.driver.wake()
             elif "quiet" in order:
                 await self.quieten()
             elif "probe" in order:
                 self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
-                self.bell.ring()
+                self.notifier.ring()
             elif "close" in order:
                 nursery.start_soon(self.driver.close, order["close"] == "rst", order["seconds_a_chunk"])
 
@@ -110,31 +110,31 @@ class Shard:
                 assignment.heartbeat, connections, assignment.index, since, sum(route.count for route in assignment.routes)
             )
         if assignment.pushed:
-            self.pushes = Pushes(self.heartbeats)
+            self.pushes = PushCheck(self.heartbeats)
             behaviours.append(self.pushes)
         elif self.heartbeats:
             behaviours.append(self.heartbeats)
         if assignment.keepalive:
             behaviours.append(Keepalive(assignment.keepalive, connections, since))
         if assignment.slow and assignment.slow.interval:
-            behaviours.append(Trickle(assignment.slow, connections, since))
+            behaviours.append(SlowSender(assignment.slow, connections, since))
         if assignment.turnover:
-            self.succession = Succession(
+            self.seat_turnover = SeatTurnover(
                 assignment.turnover,
                 self.opener,
-                self.regulator.itinerary,
+                self.regulator.rotation,
                 start,
                 self.chance,
                 reset=assignment.reset,
                 most_in_flight=assignment.most_in_flight,
             )
-            behaviours.append(self.succession)
+            behaviours.append(self.seat_turnover)
         connections.behave(tuple(behaviours))
-        self.regulator.begin(start, self.succession)
+        self.regulator.begin(start, self.seat_turnover)
         if joined is not None:
             self.regulator.join(int((joined - start) * NANOSECONDS), reached or {})
-            if self.succession:
-                self.succession.storms.miss(joined - start)
+            if self.seat_turnover:
+                self.seat_turnover.storms.miss(joined - start)
         self.driver.begin(start)
 
     async def quieten(self) -> None:
@@ -144,7 +144,7 @@ class Shard:
             while self.heartbeats and self.heartbeats.under_way:
                 await trio.sleep(LOOK_SECONDS)
         self.answered = True
-        self.bell.ring()
+        self.notifier.ring()
 
     def close_everything(self) -> None:
         """The control process is gone: leave nothing behind, TIME_WAIT included."""
@@ -160,7 +160,7 @@ class Shard:
                 self.driver.phase,
                 self.connections.counts(),
                 self.probed,
-                len(self.regulator.milestones.reached),
+                len(self.regulator.stage_times.reached),
                 self.regulator.course.scheduled,
                 self.regulator.empty,
                 self.calm,
@@ -169,7 +169,7 @@ class Shard:
             if news != told or self.sources_due():
                 told = news
                 await self.tell()
-            await self.bell.wait(REPORT_SECONDS if self.driver.phase is not Phase.HOLDING else 2 * REPORT_SECONDS)
+            await self.notifier.wait(REPORT_SECONDS if self.driver.phase is not Phase.HOLDING else 2 * REPORT_SECONDS)
 
     async def tell(self) -> None:
         message = {
@@ -179,10 +179,10 @@ class Shard:
             "heard": self.connections.reader.heard,
             "cpu_seconds": time.thread_time(),
             "probed": self.probed,
-            "reached": self.regulator.milestones.reached,
+            "reached": self.regulator.stage_times.reached,
             "quiet": self.answered,
             "histograms": self.histograms(),
-            "waves": [astuple(wave) for wave in self.succession.storms.waves] if self.succession else [],
+            "waves": [astuple(wave) for wave in self.seat_turnover.storms.waves] if self.seat_turnover else [],
             "calm": self.calm,
         }
         if self.sources_due():  # before the message: whoever reads of a phase has them
@@ -220,12 +220,12 @@ class Shard:
             heartbeats=self.heartbeats.counts() if self.heartbeats else {},
             pushes=self.pushes.counts() if self.pushes else {},
         )
-        return self.succession.add_to(tally) if self.succession else tally
+        return self.seat_turnover.add_to(tally) if self.seat_turnover else tally
 
     @property
     def calm(self) -> bool:
         """Nothing is replaced any more, and nothing is in flight."""
-        return bool(self.succession and self.succession.calm and not self.connections.in_flight)
+        return bool(self.seat_turnover and self.seat_turnover.calm and not self.connections.in_flight)
 
     def histograms(self) -> dict[str, dict[int, int]]:
         found = self.connections.histograms()

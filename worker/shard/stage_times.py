@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from c1m.schedule.ring import Share
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Schedule
 
 from .pacer import NEVER
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class StageGoal:
     """What reaching a stage means for one shard."""
 
     index: int  # of the stage
@@ -30,13 +30,13 @@ class Goal:
         return held >= self.number or (in_time and opened >= self.turns)
 
 
-class Milestones:
+class StageTimes:
     """``reached``: stage, by its place in the schedule -> nanoseconds into the run."""
 
-    def __init__(self, share: Share, schedule: Schedule) -> None:
+    def __init__(self, share: RingShare, schedule: Schedule) -> None:
         self.share = share
         self.reached: dict[int, int] = {}
-        self.ahead: list[Goal] = []
+        self.ahead: list[StageGoal] = []
         self.next_ns = NEVER  # looking before then finds nothing
         self.missed = 0  # connections that the schedule opened and closed before the shard came
         self.follow(schedule, 0)
@@ -69,7 +69,7 @@ class Milestones:
             self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
 
 
-def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
+def goals(share: RingShare, schedule: Schedule) -> Iterator[StageGoal]:
     """Of the stages that a person named."""
     opened = closed = before = 0
     falls = False  # on a plateau, as on the way to it
@@ -80,5 +80,5 @@ def goals(share: Share, schedule: Schedule) -> Iterator[Goal]:
         if schedule.stages[index].named:
             after = schedule.lines[index + 1 :]
             until_ns = next((each.begin_ns for each in after if (each.rise < 0 if falls else each.rise > 0)), NEVER)
-            yield Goal(index, line.begin_ns, falls, number, closed if falls else opened, until_ns)
+            yield StageGoal(index, line.begin_ns, falls, number, closed if falls else opened, until_ns)
         before = number

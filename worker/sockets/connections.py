@@ -22,10 +22,10 @@ from c1m.measure.latency import Latencies
 from c1m.measure.tally import Tally, name_of
 
 from .behaviour import Behaviour
-from .receiving import Reader
-from .route_rotation import Place
-from .send_buffer import Outbox
-from .source_errors import Troubles, source_of
+from .receiving import Receiver
+from .route_rotation import TuplePlace
+from .send_buffer import SendBuffer
+from .source_errors import SourceErrors, source_of
 from .source_latencies import SourceLatencies
 from .source_numbers import SourceNumbers
 
@@ -34,7 +34,7 @@ RESET_ON_CLOSE = pack("ii", 1, 0)
 NOT_OURS, CONNECTING, ESTABLISHED, HALF_CLOSED = 0, 1, 2, 3  # the last: by the server, and we stay
 
 
-class Connections:
+class ClientConnections:
     """The table of those that are there, and the counts of all that were: the opener's and the reactor's common ground.
 
     Raises for nothing that a network can do. Times are seconds on the monotonic clock, as floats: the interpreter subtracts
@@ -56,18 +56,18 @@ class Connections:
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
         self.errand = bytearray(most if paced else 0)  # of whoever opened it
-        self.lost: deque[Place] = deque()  # where those were that failed or were dropped, of a paced shard
+        self.lost: deque[TuplePlace] = deque()  # where those were that failed or were dropped, of a paced shard
         self.half_open = False  # whether to stay when the server has closed its side
         self.half_closed_after = Latencies()  # how old connections were when it did
         self.behaviours: tuple[Behaviour, ...] = ()
-        self.reader = Reader(self.called, self.sources)
-        self.outbox = Outbox()
+        self.reader = Receiver(self.called, self.sources)
+        self.send_buffer = SendBuffer()
         self.attempted = self.opened = self.closed = self.skipped_ports = 0
         self.in_flight = 0
         self.last_opened = 0.0
         self.failed: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
-        self.troubles = Troubles(family)
+        self.troubles = SourceErrors(family)
         self.dropped: Counter[str] = Counter()
 
     @property
@@ -85,12 +85,12 @@ class Connections:
 
     def send(self, descriptor: int, data: bytes, now: float) -> None:
         """Over an established connection, which may turn out to be none any more."""
-        if cause := self.outbox.send(descriptor, data):
+        if cause := self.send_buffer.send(descriptor, data):
             self.drop(descriptor, cause, now)
 
     # -- places
 
-    def place(self, descriptor: int) -> Place:
+    def place(self, descriptor: int) -> TuplePlace:
         """What another connection may use when this one is gone. The kernel knows the source until it is closed."""
         return self.leg[descriptor], source_of(self.family, descriptor), self.errand[descriptor]
 
@@ -140,13 +140,13 @@ class Connections:
     def forget(self, descriptor: int, now: float) -> None:
         """One that is closed, by us or not."""
         self.reader.forget(descriptor)
-        self.outbox.forget(descriptor)
+        self.send_buffer.forget(descriptor)
         for behaviour in self.behaviours:
             behaviour.gone(descriptor, now)
 
     # -- closing
 
-    def close(self, descriptors: Iterable[int], *, reset: bool) -> list[Place]:
+    def close(self, descriptors: Iterable[int], *, reset: bool) -> list[TuplePlace]:
         """Established ones of a paced shard; where they were."""
         freed = []
         for descriptor in descriptors:
@@ -166,7 +166,7 @@ class Connections:
     def close_some(self, first: int, count: int, *, reset: bool) -> int:
         """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""
         state, family = self.state, self.family
-        silent = not (self.behaviours or self.reader.bytes_received or self.outbox.bytes_sent)  # nothing else to forget
+        silent = not (self.behaviours or self.reader.bytes_received or self.send_buffer.bytes_sent)  # nothing else to forget
         ours = itertools.compress(range(first, len(state)), memoryview(state)[first:])
         descriptor = -2
         for descriptor in itertools.islice(ours, count):
@@ -193,7 +193,7 @@ class Connections:
             self.opened,
             self.closed,
             self.reader.bytes_received,
-            self.outbox.bytes_sent,
+            self.send_buffer.bytes_sent,
             self.failed.total(),
             self.dropped.total(),
             self.errors.total(),
@@ -224,7 +224,7 @@ class Connections:
             closed=self.closed,
             skipped_ports=self.skipped_ports,
             bytes_received=self.reader.bytes_received,
-            bytes_sent=self.outbox.bytes_sent,
+            bytes_sent=self.send_buffer.bytes_sent,
             last_opened=self.last_opened,
             half_closed=self.half_closed,
             failed=self.failed,

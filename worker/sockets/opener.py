@@ -32,8 +32,8 @@ from select import EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from c1m.measure.tally import name_of
 from c1m.net.tuples import Address
 
-from .connections import CONNECTING, Connections
-from .route_rotation import Leg, Place
+from .connections import CONNECTING, ClientConnections
+from .route_rotation import RouteTuples, TuplePlace
 from .source_errors import FAILED
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
@@ -49,15 +49,15 @@ MOST_BUSY = 256  # of those that were ours before are tried in one opening, whic
 class Opener:
     """Opens into the table of ``connections``; what becomes of them from then on is the reactor's to find out."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: ClientConnections) -> None:
         self.connections = connections
         self.family = connections.family
         self.options = [(SOL_SOCKET, SO_REUSEADDR, 1)]
         if self.family == AF_INET6:
             self.options.append((IPPROTO_IPV6, IPV6_FREEBIND, 1))
-        self.busy: list[Place] = []  # 4-tuples that turned out to be somebody else's, of one opening
+        self.busy: list[TuplePlace] = []  # 4-tuples that turned out to be somebody else's, of one opening
 
-    def open(self, leg: Leg, count: int, due: Iterator[float], errand: int = 0) -> int:
+    def open(self, leg: RouteTuples, count: int, due: Iterator[float], errand: int = 0) -> int:
         """Start ``count`` connections; fewer only when the tuples run out. How many were.
 
         Call by call, not connection by connection: so many socket(), then so many bind(), then so many connect(), so that
@@ -75,7 +75,7 @@ class Opener:
             self.skip(leg)
         return connections.attempted - before
 
-    def bound(self, sources: Sequence[Address], leg: Leg, errand: int) -> list[tuple[socket, int]]:
+    def bound(self, sources: Sequence[Address], leg: RouteTuples, errand: int) -> list[tuple[socket, int]]:
         """A socket at each source that is free, and the number of its address."""
         made: list[socket] = []
         error = None
@@ -100,7 +100,7 @@ class Opener:
                 bound.append((connection, number_of[source[0]]))
         return bound
 
-    def start(self, bound: Sequence[tuple[socket, int]], leg: Leg, due: Iterator[float], errand: int) -> None:
+    def start(self, bound: Sequence[tuple[socket, int]], leg: RouteTuples, due: Iterator[float], errand: int) -> None:
         connections = self.connections
         state, called, register, clock = connections.state, connections.called, connections.epoll.register, time.monotonic
         source_of, destination = connections.sources.of, leg.destination
@@ -124,7 +124,7 @@ class Opener:
         connections.in_flight += len(started)
         connections.attempted += len(started)
 
-    def refused(self, call: str, number: int | None, place: Place) -> None:
+    def refused(self, call: str, number: int | None, place: TuplePlace) -> None:
         """A call failed at once. An attempt, unless the 4-tuple was somebody else's: then the next one is tried."""
         connections = self.connections
         if number in TAKEN:
@@ -139,12 +139,12 @@ class Opener:
         if connections.paced:
             connections.lost.append(place)
 
-    def skip(self, leg: Leg) -> None:
+    def skip(self, leg: RouteTuples) -> None:
         for _, source, _ in self.busy:
             leg.skip(source)
         self.busy.clear()
 
-    def unplaced(self, leg: Leg, count: int) -> None:
+    def unplaced(self, leg: RouteTuples, count: int) -> None:
         """Connections for which no free port was left in the plan."""
         connections = self.connections
         if connections.paced:

@@ -14,7 +14,7 @@ from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from c1m.measure.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET
 from c1m.net.tuples import Address
 
-from .connections import CONNECTING, ESTABLISHED, HALF_CLOSED, Connections
+from .connections import CONNECTING, ESTABLISHED, HALF_CLOSED, ClientConnections
 from .source_errors import SLOW_SECONDS
 
 WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
@@ -30,10 +30,10 @@ class Reactor:
     Times are seconds on the monotonic clock.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: ClientConnections) -> None:
         self.connections = connections
         self.reader = connections.reader
-        self.outbox = connections.outbox
+        self.send_buffer = connections.send_buffer
 
     def drain(self, seconds: float = 0.0) -> None:
         """Take what the kernel has to say about any of the connections; wait so long for the first of it."""
@@ -124,15 +124,15 @@ class Reactor:
     def listen(self, talking: list[int], now: float) -> None:
         for descriptor, cause in self.reader.read_all(talking, now):
             self.connections.drop(descriptor, cause, now)
-        if self.outbox.unsent:
+        if self.send_buffer.unsent:
             for descriptor in talking:
                 self.serve(descriptor, WRITABLE, now)
 
     def serve(self, descriptor: int, what: int, now: float) -> None:
         """Something came over an established connection, or there is room again for what waits to be sent."""
         cause = ""
-        if what & WRITABLE and self.outbox.unsent:
-            cause = self.outbox.flush(descriptor)
+        if what & WRITABLE and self.send_buffer.unsent:
+            cause = self.send_buffer.flush(descriptor)
         if what & READABLE and not cause:
             cause = self.reader.read(descriptor, what, now)
         if cause == PEER_CLOSED and self.connections.half_open:

@@ -24,7 +24,7 @@ HEARD_BYTES = 200
 Hearing = Callable[[Sequence[int], Sequence[bytes], float], None]
 
 
-class Reader:
+class Receiver:
     """``called`` is when each descriptor's connect was called."""
 
     def __init__(self, called: array[float], sources: SourceNumbers) -> None:

@@ -11,10 +11,10 @@ from c1m.net.tuples import Address, Route, TupleSpace
 
 # Where a connection was that is gone: the number of its leg, its source, which is free again (None: it had none), and its
 # errand, which is a byte of whoever opened it.
-Place = tuple[int, Address | None, int]
+TuplePlace = tuple[int, Address | None, int]
 
 
-class Leg:
+class RouteTuples:
     """A route on the way: its tuples, and how many connections it still wants."""
 
     def __init__(self, number: int, space: TupleSpace, route: Route) -> None:
@@ -24,7 +24,7 @@ class Leg:
         self.destination = route.destination
         self.wanted = route.count
         self.fresh = space.walk(route.first, route.span)
-        self.freed = Freed()
+        self.freed = FreedTuples()
         self.recycling = False  # its 4-tuples have been in use before
         self.tuples = self.free_ones()
 
@@ -50,25 +50,25 @@ class Leg:
             self.free(source)
 
 
-class Itinerary:
+class RouteRotation:
     """Takes turns among routes, so that every acceptor's queue gets a share of each moment."""
 
     def __init__(self, space: TupleSpace, routes: Iterable[Route]) -> None:
-        self.legs = [Leg(number, space, route) for number, route in enumerate(routes)]
+        self.legs = [RouteTuples(number, space, route) for number, route in enumerate(routes)]
         self.turns = deque(leg for leg in self.legs if leg.wanted)
 
     @property
     def wanted(self) -> int:
         return sum(leg.wanted for leg in self.legs)
 
-    def next_leg(self) -> Leg | None:
+    def next_leg(self) -> RouteTuples | None:
         """The route whose turn it is; None when all are done."""
         while self.turns and not self.turns[0].wanted:
             self.turns.popleft()
         self.turns.rotate(-1)
         return self.turns[-1] if self.turns else None
 
-    def give_back(self, place: Place) -> None:
+    def give_back(self, place: TuplePlace) -> None:
         """A connection that was there is gone, and another one may come."""
         number, source, _ = place
         self.legs[number].free(source)
@@ -96,7 +96,7 @@ class Itinerary:
 COMPACTED_FROM = 1024  # numbers taken from the front of the queue before they are cut off it
 
 
-class Freed:
+class FreedTuples:
     """Numbers in the order in which they were given back, 4 bytes each."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from os import write
 from c1m.measure.tally import cause_of
 
 
-class Outbox:
+class SendBuffer:
     """Keeps order: while something of a connection waits, what is sent after it waits behind it."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ MOST_SOURCES = 256  # that a shard tells apart; further ones are "others"
 SLOW, FAILED, OTHERS = "slow", "failed", "others"
 
 
-class Troubles:
+class SourceErrors:
     def __init__(self, family: int) -> None:
         self.family = family
         self.counts: Counter[str] = Counter()  # "10.0.0.7 slow" -> connections

@@ -8,38 +8,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.schedule.ring import Share, multiplier, shares
+from c1m.schedule.ring import RingShare, multiplier, shares
 
 
 @st.composite
-def divided(draw: st.DrawFn, most: int = 300) -> list[Share]:
+def divided(draw: st.DrawFn, most: int = 300) -> list[RingShare]:
     """A ring, divided in any way."""
     peak = draw(st.integers(1, most))
     cuts = sorted(draw(st.lists(st.integers(0, peak), max_size=12)))
     return list(shares(peak, (high - low for low, high in zip([0, *cuts], [*cuts, peak], strict=True))))
 
 
-def own(share: Share) -> list[int]:
+def own(share: RingShare) -> list[int]:
     """Its numbers, by looking at each."""
     factor = multiplier(share.peak)
     return [k for k in range(share.peak) if share.first <= k * factor % share.peak < share.first + share.size]
 
 
 @given(divided())
-def test_every_number_is_one_shares(ring: list[Share]) -> None:
+def test_every_number_is_one_shares(ring: list[RingShare]) -> None:
     assert sorted(number for share in ring for number in own(share)) == list(range(ring[0].peak))
     assert [len(own(share)) for share in ring] == [share.size for share in ring]
 
 
 @given(divided(), st.data())
-def test_counting_is_exact(ring: list[Share], data: st.DataObject) -> None:
+def test_counting_is_exact(ring: list[RingShare], data: st.DataObject) -> None:
     numbers = data.draw(st.integers(0, ring[0].peak))
 
     assert [share.count(numbers) for share in ring] == [sum(k < numbers for k in own(share)) for share in ring]
 
 
 @given(divided(), st.lists(st.integers(0, 300), max_size=8), st.data())
-def test_walking_up_and_down_passes_each_own_number(ring: list[Share], turns: list[int], data: st.DataObject) -> None:
+def test_walking_up_and_down_passes_each_own_number(ring: list[RingShare], turns: list[int], data: st.DataObject) -> None:
     share = data.draw(st.sampled_from(ring))
     expected = own(share)
     walk = share.walk(place := data.draw(st.integers(0, share.size)))

@@ -16,7 +16,7 @@ from c1m.errors import C1mError, UsageError
 from c1m.security.authority import found_authority
 from c1m.security.certificates import hosts_of, issue, make_authority, names_of, read_pair, renew, term_of
 from c1m.security.identity import read_identity
-from c1m.security.roles import IDENTITY_FILE, Bearer, Role, Term, bearer_of, parse_name
+from c1m.security.roles import IDENTITY_FILE, Bearer, Role, Validity, bearer_of, parse_name
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -60,7 +60,7 @@ def test_what_is_no_name_is_named(text: str) -> None:
     ],
 )
 def test_warnings(after: timedelta, said: str) -> None:
-    warning = Term("operator alice", NOW, NOW + 100 * DAY).warning(NOW + after)
+    warning = Validity("operator alice", NOW, NOW + 100 * DAY).warning(NOW + after)
 
     assert said in warning
     assert bool(said) == bool(warning)

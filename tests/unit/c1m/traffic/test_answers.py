@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from c1m.traffic.heartbeat import Expect, Heartbeat
 from c1m.traffic.push import MESSAGE
 from c1m.worker.behaviours.heartbeat import Heartbeats
-from c1m.worker.behaviours.push_check import Pushes
-from c1m.worker.sockets.connections import ESTABLISHED, Connections
+from c1m.worker.behaviours.push_check import PushCheck
+from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 DESCRIPTOR = 5
 LATER = 100.25  # a quarter of an interval after it was sent
@@ -18,7 +18,7 @@ LATER = 100.25  # a quarter of an interval after it was sent
 
 def beating(wanted: Heartbeat) -> tuple[Heartbeats, bytes]:
     """Heartbeats with one under way, sent at 100.0; its payload."""
-    heartbeats = Heartbeats(wanted, Connections(AF_INET, 16, paced=False), 3, 0.0)
+    heartbeats = Heartbeats(wanted, ClientConnections(AF_INET, 16, paced=False), 3, 0.0)
     heartbeats.sent = 1
     heartbeats.sent_at[DESCRIPTOR] = 100.0
     return heartbeats, heartbeats.expected(DESCRIPTOR, 100.0)
@@ -103,7 +103,7 @@ def test_an_answer_begins_as_it_must(said: list[bytes], wrong: int) -> None:
 @given(st.integers(0, 4), st.integers(0, 4), CUTS)
 def test_pushes_and_an_echo_between_them_are_told_apart(before: int, after: int, cuts: list[int]) -> None:
     heartbeats, echo = beating(Heartbeat(1.0, 100))
-    pushes = Pushes(heartbeats)
+    pushes = PushCheck(heartbeats)
     for part in torn(MESSAGE * before + echo + MESSAGE * after, cuts):
         pushes.heard_all([DESCRIPTOR], [part], LATER)
 
@@ -115,14 +115,14 @@ def test_pushes_and_an_echo_between_them_are_told_apart(before: int, after: int,
 def test_a_push_with_a_wrong_byte_is_none(place: int, difference: int) -> None:
     changed = bytearray(MESSAGE)
     changed[place] ^= difference
-    pushes = Pushes(None)
+    pushes = PushCheck(None)
     pushes.heard_all([DESCRIPTOR], [bytes(changed)], LATER)
 
     assert (pushes.received, pushes.wrong_bytes) == (0, len(MESSAGE))
 
 
 def test_only_established_connections_beat() -> None:
-    connections = Connections(AF_INET, 16, paced=False)
+    connections = ClientConnections(AF_INET, 16, paced=False)
     heartbeats = Heartbeats(Heartbeat(1.0), connections, 0, 0.0)
     connections.state[3] = ESTABLISHED - 1
     while heartbeats.act(0.99) <= 0.99:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.traffic.phase_sweep import Hand
+from c1m.traffic.phase_sweep import PhaseSweep
 
 SLOTS = st.integers(1, 300)
 STEPS = st.lists(st.floats(0, 0.9), max_size=60)  # shares of an interval between two looks
@@ -16,7 +16,7 @@ STEPS = st.lists(st.floats(0, 0.9), max_size=60)  # shares of an interval betwee
 def test_every_slot_has_its_turn_exactly_once_in_each_round(
     slots: int, abreast: int, interval: float, steps: list[float], most: int
 ) -> None:
-    hand, now, seen = Hand(slots, interval, 0.0, abreast), 0.0, list[int]()
+    hand, now, seen = PhaseSweep(slots, interval, 0.0, abreast), 0.0, list[int]()
     for step in steps:
         now += step * interval
         while hand.behind(now):
@@ -32,7 +32,7 @@ def test_every_slot_has_its_turn_exactly_once_in_each_round(
 
 @given(SLOTS, st.floats(0, 20), st.integers(1, 400))
 def test_whoever_missed_rounds_has_one_turn_and_no_more(slots: int, rounds: float, most: int) -> None:
-    hand = Hand(slots, 1.0, 0.0)
+    hand = PhaseSweep(slots, 1.0, 0.0)
     seen: list[int] = []
     while hand.behind(rounds):
         some = hand.advance(rounds, most)
@@ -47,7 +47,7 @@ def test_whoever_missed_rounds_has_one_turn_and_no_more(slots: int, rounds: floa
 def test_the_lowest_slots_are_spread_over_the_interval(slots: int, data: st.DataObject) -> None:
     """A kernel gives out the lowest descriptors first: whoever is few must not beat at the same time."""
     used = data.draw(st.integers(1, slots))
-    hand = Hand(slots, 1.0, 0.0)
+    hand = PhaseSweep(slots, 1.0, 0.0)
     turns = [mark for mark in range(hand.marks) for slot in hand.advance((mark + 1.5) / hand.marks, 1) if slot < used]
 
     gaps = [after - before for before, after in pairwise([*turns, turns[0] + hand.marks])]
@@ -56,4 +56,4 @@ def test_the_lowest_slots_are_spread_over_the_interval(slots: int, data: st.Data
 
 
 def test_before_it_starts_nobody_is_due() -> None:
-    assert Hand(10, 1.0, start=5.0).advance(4.9, 10) == []
+    assert PhaseSweep(10, 1.0, start=5.0).advance(4.9, 10) == []

@@ -12,21 +12,21 @@ from tree import ROOT
 from c1m.coordinator.diagnosis.causes import SETTING, TELLING, Cause, diagnose, remaining, ruled_out, telling
 from c1m.coordinator.diagnosis.conditions import (
     AtLeast,
+    Condition,
     Dropped,
     Error,
     Full,
     Lost,
+    NodeSaid,
     Overflowing,
     Rose,
-    Sign,
     Silent,
-    Told,
 )
 from c1m.coordinator.diagnosis.diagnosis import Diagnosis, sentences
-from c1m.coordinator.diagnosis.progress import Moment, Trouble
+from c1m.coordinator.diagnosis.progress import Progress, Trouble
 from c1m.coordinator.diagnosis.rule import Rule
 from c1m.coordinator.diagnosis.rules import RULES
-from c1m.coordinator.ledger.evidence import Evidence, Trail
+from c1m.coordinator.ledger.evidence import Evidence, NodeHistory
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS as FACTS
 from c1m.limits.table import LIMITS
@@ -48,7 +48,7 @@ def target(**seen: object) -> Evidence:
     return Evidence("target t:7200", "target", "t", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
 
 
-def with_sign(seen: Evidence, sign: Sign) -> Evidence:
+def with_sign(seen: Evidence, sign: Condition) -> Evidence:
     """Evidence in which a sign shows, too."""
     match sign:
         case Error():
@@ -68,7 +68,7 @@ def with_sign(seen: Evidence, sign: Sign) -> Evidence:
             return replace(seen, silent_seconds=sign.seconds)
         case Lost():
             return replace(seen, lost=f"target t:7200 is gone, {sign.words}")
-        case Told():
+        case NodeSaid():
             return replace(seen, told=(f"it {sign.words}",))
     raise AssertionError(sign)
 
@@ -193,7 +193,7 @@ def test_what_nothing_explains_says_what_was_ruled_out_and_what_is_not_known() -
     scene = [worker(levels={"processes_stopped": 0, "in_flight": 0}, rose={"TCPSynRetrans": 0})]
     told: list[str] = []
     for second in range(12):
-        told += diagnosis.take(Moment(second, 300_000, 262_144, opened=262_144), 300_000, lambda _: scene)
+        told += diagnosis.take(Progress(second, 300_000, 262_144, opened=262_144), 300_000, lambda _: scene)
 
     assert told[0] == (
         "stalled: 262,144 of 300,000 established, and no more for 3 s; 262,144 is the kernel's usual nf_conntrack_max"
@@ -209,7 +209,7 @@ def test_what_nothing_explains_says_what_was_ruled_out_and_what_is_not_known() -
 def test_a_cause_is_said_once_and_keeps_the_moment_at_which_it_was_first_seen() -> None:
     diagnosis = Diagnosis()
     scene = [worker(errors={"handshake ECONNREFUSED": 5})]
-    told = [diagnosis.take(Moment(second, 9, 4, opened=4, failed=5), 9, lambda _: scene) for second in range(1, 9)]
+    told = [diagnosis.take(Progress(second, 9, 4, opened=4, failed=5), 9, lambda _: scene) for second in range(1, 9)]
 
     assert [len(each) for each in told] == [1] + 7 * [0]
     (finding,) = diagnosis.conclude(lambda _: [worker(errors={"handshake ECONNREFUSED": 8})], unaccepted=False)
@@ -234,7 +234,7 @@ def reading(number: int, **values: int) -> Reading:
 
 
 def test_evidence_is_of_its_stretch_of_time() -> None:
-    trail = Trail()
+    trail = NodeHistory()
     for second in range(10):
         tally = Tally(attempted=second, opened=second, errors={"connect ENETUNREACH": second})
         taken = reading(second, ListenOverflows=100 + second, processes_stopped=int(second == 3), x_percent=10 * second)
@@ -251,7 +251,7 @@ def test_evidence_is_of_its_stretch_of_time() -> None:
 
 
 def test_of_a_stretch_that_is_longer_than_the_trail_the_end_is_evidence() -> None:
-    trail = Trail()
+    trail = NodeHistory()
     for second in range(200):
         taken = reading(second, ListenOverflows=min(second, 50))  # it rose early, and has nothing to do with it
         trail.take(Sample(Phase.OPENING, reading=taken), float(second))
@@ -262,7 +262,7 @@ def test_of_a_stretch_that_is_longer_than_the_trail_the_end_is_evidence() -> Non
 
 
 def test_a_node_that_never_said_anything_is_silent_and_nothing_else() -> None:
-    seen = Trail().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
+    seen = NodeHistory().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
 
     assert [cause.cause for cause in diagnose([seen], {Trouble.STALLED})] == ["node silent"]
 

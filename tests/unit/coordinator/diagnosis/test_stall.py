@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.diagnosis.progress import PATIENCE_SECONDS, Growth, Moment, Trouble
+from c1m.coordinator.diagnosis.progress import PATIENCE_SECONDS, Progress, ProgressDetector, Trouble
 
 
-def grown(moments: Iterable[Moment]) -> Growth:
-    growth = Growth()
+def grown(moments: Iterable[Progress]) -> ProgressDetector:
+    growth = ProgressDetector()
     for moment in moments:
         growth.take(moment)
     return growth
@@ -20,8 +20,8 @@ def grown(moments: Iterable[Moment]) -> Growth:
 
 def at(
     second: float, scheduled: int, opened: int, in_flight: int = 0, *, dropped: int = 0, failed: int = 0, away: int = 0
-) -> Moment:
-    return Moment(second, scheduled, opened, in_flight, opened, failed, dropped, away=away)
+) -> Progress:
+    return Progress(second, scheduled, opened, in_flight, opened, failed, dropped, away=away)
 
 
 def test_no_progress_while_more_is_asked_for_is_a_stall_since_the_last_progress() -> None:
@@ -46,8 +46,8 @@ def test_a_stall_is_over_with_the_next_connection() -> None:
         ([at(0, 100, 100), at(1, 50, 50), at(60, 50, 50)], "the schedule falls"),
     ],
 )
-def test_where_nobody_asks_for_more_there_is_no_trouble(moments: list[Moment], why: str) -> None:
-    growth = Growth()
+def test_where_nobody_asks_for_more_there_is_no_trouble(moments: list[Progress], why: str) -> None:
+    growth = ProgressDetector()
     for moment in moments:
         growth.take(moment)
 
@@ -62,13 +62,13 @@ def test_the_wait_begins_when_a_connection_is_asked_for_and_not_when_the_last_on
 
 
 def test_what_is_due_and_not_even_tried_is_late_since_it_was_due() -> None:
-    moments = [Moment(second, 10 * second, 10, opened=10, paced=True) for second in range(1, 6)]
+    moments = [Progress(second, 10 * second, 10, opened=10, paced=True) for second in range(1, 6)]
 
     assert grown(moments).troubles() == {Trouble.LATE: 2, Trouble.STALLED: 2}
 
 
 def test_what_is_as_fast_as_it_goes_is_never_late() -> None:
-    moments = [Moment(second, 1_000_000, 1_000 * second, opened=1_000 * second) for second in range(100)]
+    moments = [Progress(second, 1_000_000, 1_000 * second, opened=1_000 * second) for second in range(100)]
 
     assert grown(moments).troubles() == {}
 
@@ -85,10 +85,10 @@ STEPS = st.lists(st.tuples(st.floats(0.01, 2.9), st.integers(0, 50), st.integers
 @given(STEPS)
 def test_whoever_keeps_up_within_patience_is_never_in_trouble(steps: list[tuple[float, int, int]]) -> None:
     """Whatever is asked for, and however unevenly: it is there at the next moment."""
-    growth, now, asked = Growth(), 0.0, 0
+    growth, now, asked = ProgressDetector(), 0.0, 0
     for seconds, more, _ in steps:
         now += seconds
-        growth.take(Moment(now, asked + more, asked, opened=asked, paced=True))
+        growth.take(Progress(now, asked + more, asked, opened=asked, paced=True))
         asked += more
 
         assert growth.troubles() == {}
@@ -98,12 +98,12 @@ def test_whoever_keeps_up_within_patience_is_never_in_trouble(steps: list[tuple[
 def test_a_stall_is_found_whenever_nothing_comes_for_longer_than_patience(
     steps: list[tuple[float, int, int]], missing: int
 ) -> None:
-    growth, now, asked, opened = Growth(), 0.0, 0, 0
+    growth, now, asked, opened = ProgressDetector(), 0.0, 0, 0
     for seconds, more, came in steps:
         now, asked = now + seconds, asked + more
         opened = min(opened + came, asked)
-        growth.take(Moment(now, asked, opened, opened=opened))
-    growth.take(Moment(now + 1, asked + missing, opened, opened=opened))
-    growth.take(Moment(now + 1.01 + PATIENCE_SECONDS, asked + missing, opened, opened=opened))
+        growth.take(Progress(now, asked, opened, opened=opened))
+    growth.take(Progress(now + 1, asked + missing, opened, opened=opened))
+    growth.take(Progress(now + 1.01 + PATIENCE_SECONDS, asked + missing, opened, opened=opened))
 
     assert Trouble.STALLED in growth.troubles()

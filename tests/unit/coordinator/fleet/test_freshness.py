@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.fleet.stale_samples import LATE_SECONDS, PATIENCE_SECONDS, Freshness
+from c1m.coordinator.fleet.stale_samples import LATE_SECONDS, PATIENCE_SECONDS, StaleSampleFilter
 from c1m.measure.phase import Phase
 from c1m.measure.reading import Reading
 from c1m.measure.sample import Sample
@@ -31,7 +31,7 @@ def taken(number: int) -> float:
 
 
 def test_what_comes_in_time_is_used_as_it_came() -> None:
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     for number in range(100):
         one = sample(number)
         assert freshness.take(one, taken(number) + 0.001 * (number % 7)) is one
@@ -39,7 +39,7 @@ def test_what_comes_in_time_is_used_as_it_came() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 200), st.floats(0, 0.2))
 def test_after_a_stall_the_first_that_is_used_is_recent(before: int, stalled: int, way: float) -> None:
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     for number in range(before):
         freshness.take(sample(number), taken(number) + way)
     resumed = taken(before + stalled - 1) + way
@@ -55,7 +55,7 @@ def test_after_a_stall_the_first_that_is_used_is_recent(before: int, stalled: in
 @given(st.lists(st.tuples(st.floats(0, 5), st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_whatever_is_late_nothing_that_was_told_once_is_lost(ways: list[tuple[float, bool, bool]]) -> None:
     """In the end all is used: the last of a run is, however late it comes."""
-    freshness, now, readings, revisions = Freshness(), 0.0, [], []
+    freshness, now, readings, revisions = StaleSampleFilter(), 0.0, [], []
     ways = [*ways, (0.0, False, False)]
     told_reading = told_revision = None
     for number, (way, reads, revises) in enumerate(ways):
@@ -74,7 +74,7 @@ def test_whatever_is_late_nothing_that_was_told_once_is_lost(ways: list[tuple[fl
 
 
 def test_of_a_stream_that_is_always_late_something_is_used_at_least_every_second() -> None:
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     freshness.take(sample(0), taken(0))
 
     used = [number for number in range(1, 100) if freshness.take(sample(number), taken(number) + 5)]
@@ -86,14 +86,14 @@ def test_of_a_stream_that_is_always_late_something_is_used_at_least_every_second
 
 @pytest.mark.parametrize("drift", [-500e-6, 500e-6])
 def test_clocks_that_drift_apart_make_nothing_late(drift: float) -> None:
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     for number in range(4 * 3600):
         one = sample(number)
         assert freshness.take(one, taken(number) + drift * number * EVERY) is one
 
 
 def test_a_node_that_tells_no_time_is_never_late() -> None:
-    freshness = Freshness()
+    freshness = StaleSampleFilter()
     for number in range(10):
         one = replace(sample(number), taken_ns=0)
         assert freshness.take(one, taken(number) + number * 10) is one

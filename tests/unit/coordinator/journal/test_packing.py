@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.journal.compression import Packing
+from c1m.coordinator.journal.compression import SampleCompression
 
 MESSAGES = st.lists(
     st.tuples(st.sampled_from(("worker a:1", "worker b:1", "target c:1")), st.binary(max_size=300)), max_size=30
@@ -17,7 +17,7 @@ MESSAGES = st.lists(
 
 @given(MESSAGES)
 def test_what_was_packed_is_unpacked(messages: list[tuple[str, bytes]]) -> None:
-    packing, unpacking = Packing(), Packing()
+    packing, unpacking = SampleCompression(), SampleCompression()
 
     packed = [(node, packing.pack(node, message)) for node, message in messages]
 
@@ -25,7 +25,7 @@ def test_what_was_packed_is_unpacked(messages: list[tuple[str, bytes]]) -> None:
 
 
 def test_what_a_node_says_again_takes_little() -> None:
-    packing, message = Packing(), bytes(range(256)) * 20
+    packing, message = SampleCompression(), bytes(range(256)) * 20
 
     packing.pack("worker a:1", message)
 
@@ -33,8 +33,8 @@ def test_what_a_node_says_again_takes_little() -> None:
 
 
 def test_what_was_damaged_is_not_taken_for_a_message() -> None:
-    packed = bytearray(Packing().pack("worker a:1", b"a message of a node"))
+    packed = bytearray(SampleCompression().pack("worker a:1", b"a message of a node"))
     packed[-1] ^= 1
 
     with pytest.raises(zlib.error):
-        Packing().unpack("worker a:1", bytes(packed))
+        SampleCompression().unpack("worker a:1", bytes(packed))

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger.readings import Axis, History, Line
+from c1m.coordinator.ledger.readings import HostReadings, RegressionAxis, RegressionLine
 from c1m.coordinator.results.memory_cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
 from c1m.measure.reading import Cache, Reading
 
 
-def line(points: Iterable[tuple[float, float]]) -> Line:
-    made = Line(Axis())
+def line(points: Iterable[tuple[float, float]]) -> RegressionLine:
+    made = RegressionLine(RegressionAxis())
     for x, y in points:
         made.axis.add(x)
         made.add(x, y)
@@ -90,8 +90,8 @@ def reading(number: int, sockets: int, each: Mapping[str, Each], listed: int = 0
     )
 
 
-def history(readings: Iterable[Reading]) -> History:
-    made = History()
+def history(readings: Iterable[Reading]) -> HostReadings:
+    made = HostReadings()
     for each in readings:
         made.take(each)
     return made
@@ -199,7 +199,7 @@ def test_a_repeated_or_older_reading_changes_nothing(run: list[tuple[int, int]],
         sockets += grown
         noise = number * number % 7 * 100_000  # without it, a point that counts twice would change no line
         readings.append(reading(number, sockets, SIX_18, listed, others=noise))
-    expected, made = history(readings), History()
+    expected, made = history(readings), HostReadings()
     for newest in range(len(readings)):
         made.take(readings[newest])
         for again in data.draw(st.lists(st.integers(0, newest), max_size=3)):
@@ -293,7 +293,12 @@ def test_growth_is_of_what_both_readings_know() -> None:
 
     assert made.rose() == {"a": 3}
     assert [made.grew(name) for name in "xyz"] == [-7, None, None]
-    assert (History().rose(), History().grew("x"), History().sockets, History().user_bytes) == ({}, None, None, None)
+    assert (HostReadings().rose(), HostReadings().grew("x"), HostReadings().sockets, HostReadings().user_bytes) == (
+        {},
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_summary_has_all_of_a_cost() -> None:

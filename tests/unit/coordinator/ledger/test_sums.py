@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Sample
 from c1m.measure.tally import Tally, total
@@ -40,7 +40,7 @@ STEPS = st.lists(st.builds(Step, st.integers(0, 3), TALLIES | st.none()), max_si
 
 @given(STEPS)
 def test_after_any_samples_and_losses_the_running_sums_are_the_plain_ones(steps: list[Step]) -> None:
-    made = Ledger([Entry(f"worker {node}", 10) for node in range(3)], Entry("target", 30))
+    made = Ledger([NodeRecord(f"worker {node}", 10) for node in range(3)], NodeRecord("target", 30))
     peak = 0
     for node, tally in steps:
         entry = made.entries[node]
@@ -60,7 +60,7 @@ def test_after_any_samples_and_losses_the_running_sums_are_the_plain_ones(steps:
 
 @given(STEPS, TALLIES)
 def test_the_same_sample_again_changes_nothing(steps: list[Step], tally: Tally) -> None:
-    once, twice = (Ledger([Entry(f"worker {node}", 10) for node in range(4)], None) for _ in range(2))
+    once, twice = (Ledger([NodeRecord(f"worker {node}", 10) for node in range(4)], None) for _ in range(2))
     for made, times in ((once, 1), (twice, 2)):
         for node, told in (*steps, Step(0, tally)):
             for _ in range(times if told else 1):
@@ -73,6 +73,6 @@ def test_the_same_sample_again_changes_nothing(steps: list[Step], tally: Tally) 
 def test_workers_that_have_told_something_before_are_counted() -> None:
     sample = Sample(Phase.HOLDING, Tally(attempted=7, opened=7))
 
-    made = Ledger([Entry("worker a", 7, sample=sample), Entry("worker b", 7, sample=sample, lost="gone")], None)
+    made = Ledger([NodeRecord("worker a", 7, sample=sample), NodeRecord("worker b", 7, sample=sample, lost="gone")], None)
 
     assert (made.established, made.tally.opened) == (7, 14)

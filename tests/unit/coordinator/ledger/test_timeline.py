@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.ledger import ADDED_UP, Ledger
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.node_states import EACH
-from c1m.coordinator.ledger.timeline import ROWS, HostState, Moment, NodeState, Timeline, rises
+from c1m.coordinator.ledger.timeline import ROWS, HostState, NodeState, Timeline, TimelineRow, rises
 from c1m.measure.phase import Phase
 from c1m.measure.reading import Reading
 from c1m.measure.sample import Sample
@@ -28,12 +28,12 @@ PAUSES = st.one_of(
 )
 
 
-def moment(opened: int, **counters: int) -> Moment:
+def moment(opened: int, **counters: int) -> TimelineRow:
     host = HostState(readings=opened + 1, sockets=2 * opened, slab_bytes=4_000 * opened, counters=counters)
-    return Moment(opened, opened, 0, 0, opened, opened, {WORKER: NodeState(opened / 1000, None)}, {"h": host})
+    return TimelineRow(opened, opened, 0, 0, opened, opened, {WORKER: NodeState(opened / 1000, None)}, {"h": host})
 
 
-def line(*moments: Moment, step: float = 1.0) -> Timeline:
+def line(*moments: TimelineRow, step: float = 1.0) -> Timeline:
     """One a step, the first at the start."""
     made = Timeline()
     made.begin(100.0, lambda: moments[0])
@@ -98,7 +98,7 @@ def test_only_what_rose_and_what_moved_is_told() -> None:
         HostState(1, 10, 100, {"tcp_orphans": 0, "open_files": 5}, {"ListenDrops": 0, "TCPTimeouts": 0}),
         HostState(2, 10, 100, {"tcp_orphans": 0, "open_files": 6}, {"ListenDrops": 0, "TCPTimeouts": 4}),
     ]
-    told = line(*(Moment(0, 0, 0, 0, None, None, {}, {"h": state}) for state in states)).to_summary()
+    told = line(*(TimelineRow(0, 0, 0, 0, None, None, {}, {"h": state}) for state in states)).to_summary()
 
     assert told
     host = told["hosts"]["h"]
@@ -110,7 +110,7 @@ def test_an_interval_without_a_reading_is_unknown_and_its_events_are_in_the_next
     states = [
         HostState(number, 1, 1, {}, {"ListenDrops": events}) for number, events in ((1, 0), (1, 0), (2, 7), (2, 7), (3, 8))
     ]
-    told = line(*(Moment(0, 0, 0, 0, 0, 0, {}, {"h": state}) for state in states)).to_summary()
+    told = line(*(TimelineRow(0, 0, 0, 0, 0, 0, {}, {"h": state}) for state in states)).to_summary()
 
     assert told
     assert told["hosts"]["h"]["counters"] == {"ListenDrops": [0, None, 7, None, 1]}
@@ -140,7 +140,7 @@ def test_rates_are_of_the_interval_that_ends_with_the_row() -> None:
 
 def test_latencies_are_of_what_was_measured_in_the_interval() -> None:
     rows = [{}, {100: 99}, {100: 99}, {100: 99, 5_000: 1, 900: 3}]
-    told = line(*(Moment(0, 0, 0, 0, 0, 0, latencies={"connect_latency_us": counts}) for counts in rows)).to_summary()
+    told = line(*(TimelineRow(0, 0, 0, 0, 0, 0, latencies={"connect_latency_us": counts}) for counts in rows)).to_summary()
 
     assert told
     assert told["connect_latency_us"] == {
@@ -160,7 +160,9 @@ def reading(number: int, **counters: int) -> Reading:
 
 def ledger(workers: int, host_of: Callable[[int], str], *, accepting: bool = True) -> Ledger:
     made = Ledger(
-        [Entry(f"worker {index}", 10, host_of(index)) for index in range(workers)], Entry(TARGET, 10, "t"), accepting=accepting
+        [NodeRecord(f"worker {index}", 10, host_of(index)) for index in range(workers)],
+        NodeRecord(TARGET, 10, "t"),
+        accepting=accepting,
     )
     for entry in made.entries:
         for number in (0, 1):

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger.limit_usage import Gauges
+from c1m.coordinator.ledger.limit_usage import LimitUsages
 from c1m.coordinator.planning.capacity import ENDLESS, TargetFacts, WorkerFacts
 from c1m.coordinator.planning.documents import doctor_document, plan_document
-from c1m.coordinator.planning.headroom import Rooms, largest
+from c1m.coordinator.planning.headroom import Headrooms, largest
 from c1m.coordinator.planning.plan import make_plan
-from c1m.coordinator.planning.preflight import Fleet, Manner, Preflight, paused
+from c1m.coordinator.planning.preflight import Fleet, Preflight, RunDemand, paused
 from c1m.errors import RefusedError
 from c1m.limits.assessment import Member
 from c1m.limits.budget import Budget, budgets_of
 from c1m.limits.connection_memory import TARGET_END, WORKER_END
-from c1m.limits.limit import NO_LIMIT, Ask, Limit, Role, Standing
+from c1m.limits.limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus
 from c1m.limits.table import BY_NAME
 from c1m.measure.reading import Reading
 from c1m.measure.sample import Host
@@ -67,11 +67,11 @@ def fleet(*workers: Host, server: Host, count: int = 4, ports: int = 1000) -> Fl
             of.connections_per_process,
             sources(index, count),
             PORTS,
-            budgets_of(name, of, Role.WORKER),
+            budgets_of(name, of, HostRole.WORKER),
         )
         for index, (name, of) in enumerate(hosts.items())
     ]
-    budgets = budgets_of("target", server, Role.TARGET)
+    budgets = budgets_of("target", server, HostRole.TARGET)
     goal = TargetFacts("target", server.cores, server.connections_per_process, ports, budgets=budgets)
     return Fleet(facts, goal, {**hosts, "target": server})
 
@@ -103,7 +103,7 @@ def planned(total: int, workers: list[WorkerFacts], goal: TargetFacts) -> bool:
 @given(crowded())
 def test_the_ceiling_is_what_can_be_planned_and_no_more(made: tuple[list[WorkerFacts], TargetFacts]) -> None:
     workers, goal = made
-    ceiling = Preflight(1, Fleet(workers, goal, {}), Manner()).ceiling
+    ceiling = Preflight(1, Fleet(workers, goal, {}), RunDemand()).ceiling
 
     assert ceiling is not None  # listening ports end somewhere
     assert ceiling == 0 or planned(ceiling, workers, goal)
@@ -115,8 +115,8 @@ def test_the_ceiling_is_what_can_be_planned_and_no_more(made: tuple[list[WorkerF
 def test_a_limit_reaches_as_far_as_it_would_alone(made: tuple[list[WorkerFacts], TargetFacts], limit: Limit) -> None:
     workers = [replace(worker, budgets=only(limit, worker.budgets)) for worker in made[0]]
     goal = replace(made[1], budgets=only(limit, made[1].budgets))
-    rooms, endless = Rooms(workers, goal), [ENDLESS] * len(workers)
-    found = {reach.limit: reach.total for reach in Preflight(1, Fleet(workers, goal, {}), Manner()).ranking}
+    rooms, endless = Headrooms(workers, goal), [ENDLESS] * len(workers)
+    found = {reach.limit: reach.total for reach in Preflight(1, Fleet(workers, goal, {}), RunDemand()).ranking}
 
     expected = largest(2000, lambda total: sum(rooms.within(total, endless)) >= total)  # no place here has more
 
@@ -130,7 +130,7 @@ def only(limit: Limit, budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
 def test_what_stops_next_is_ranked_with_its_machine_and_its_cure() -> None:
     """Worker 1 has few descriptors in the machine, the target little memory."""
     poor, server = with_sysctl(host("b"), "fs.file-max", "11000"), with_sysctl(host("c", memory=8 * GB), "fs.file-max", "9" * 9)
-    made = Preflight(1_000_000, fleet(host("a"), poor, server=server), Manner())
+    made = Preflight(1_000_000, fleet(host("a"), poor, server=server), RunDemand())
 
     names = [(reach.limit.name, reach.nodes[0]) for reach in made.ranking]
     assert names[:2] == [("memory", "target"), ("open-files", "worker 1")]
@@ -143,19 +143,19 @@ def test_what_stops_next_is_ranked_with_its_machine_and_its_cure() -> None:
 
 def test_lifting_what_stops_first_lets_the_fleet_go_on() -> None:
     low = with_sysctl(host("a"), "fs.epoll.max_user_watches", "1000")
-    before = Preflight(50_000, fleet(low, server=host("c")), Manner())
+    before = Preflight(50_000, fleet(low, server=host("c")), RunDemand())
     assert before.ranking[0].limit.name == "epoll-watches"
     assert before.plan()[0] is None
 
     after = Preflight(
-        50_000, fleet(replace(low, facts={**low.facts, **before.ranking[0].settings}), server=host("c")), Manner()
+        50_000, fleet(replace(low, facts={**low.facts, **before.ranking[0].settings}), server=host("c")), RunDemand()
     )
 
     assert after.plan()[1] == []
 
 
 def test_a_refusal_tells_everything_that_is_in_the_way_the_nearest_first() -> None:
-    made = Preflight(4_000_000, fleet(host("a"), server=host("c")), Manner())
+    made = Preflight(4_000_000, fleet(host("a"), server=host("c")), RunDemand())
     plan, reasons = made.plan()
 
     totals = [reach.total for reach in made.in_the_way]
@@ -166,7 +166,7 @@ def test_a_refusal_tells_everything_that_is_in_the_way_the_nearest_first() -> No
 
 def test_one_host_holds_both_ends() -> None:
     here = host("a", memory=9 * GB)
-    made = Preflight(1000, fleet(here, server=here), Manner())
+    made = Preflight(1000, fleet(here, server=here), RunDemand())
 
     assert made.ceiling == int(9 * GB * 0.95 / (WORKER_END + TARGET_END))
 
@@ -174,20 +174,20 @@ def test_one_host_holds_both_ends() -> None:
 @pytest.mark.parametrize(
     ("manner", "expected"),
     [
-        (Manner(in_flight=512), 512),
-        (Manner(in_flight=8192), 8192),
-        (Manner(in_flight=8192, rate=2000), 1001),  # what comes in a second to one of two
-        (Manner(in_flight=10**9), 20_000),  # never more than there are
+        (RunDemand(in_flight=512), 512),
+        (RunDemand(in_flight=8192), 8192),
+        (RunDemand(in_flight=8192, rate=2000), 1001),  # what comes in a second to one of two
+        (RunDemand(in_flight=10**9), 20_000),  # never more than there are
     ],
 )
-def test_what_may_wait_in_one_accept_queue(manner: Manner, expected: int) -> None:
+def test_what_may_wait_in_one_accept_queue(manner: RunDemand, expected: int) -> None:
     made = Preflight(40_000, fleet(host("a"), server=host("c")), manner)
 
     assert made.members[-1].ask.in_queue == expected
 
 
 def test_silence_matters_only_between_machines() -> None:
-    long = Manner(silent_seconds=3600)
+    long = RunDemand(silent_seconds=3600)
     apart = Preflight(10, fleet(host("a"), server=host("b")), long)
     together = Preflight(10, fleet(host("a"), server=host("a")), long)
 
@@ -196,7 +196,7 @@ def test_silence_matters_only_between_machines() -> None:
 
 
 def test_a_plan_in_full_adds_up() -> None:
-    made = Preflight(123_456, fleet(host("a"), host("b"), server=host("c")), Manner())
+    made = Preflight(123_456, fleet(host("a"), host("b"), server=host("c")), RunDemand())
     document = plan_document(made, *made.plan())
 
     assert document["fits"]
@@ -217,7 +217,7 @@ def test_a_document_for_a_fleet_that_nobody_observes() -> None:
     """An endpoint has no host, and nothing of it is claimed."""
     known = fleet(host("a"), server=host("c"))
     endpoint = TargetFacts("srv:80", 0, 0, 1, is_endpoint=True)
-    made = Preflight(10, Fleet(known.workers, endpoint, {"worker 0": host("a")}), Manner())
+    made = Preflight(10, Fleet(known.workers, endpoint, {"worker 0": host("a")}), RunDemand())
 
     document = doctor_document(made)
 
@@ -247,7 +247,7 @@ def test_the_work_grows_with_the_nodes_and_not_faster() -> None:
 
     def work(nodes: int) -> int:
         many = fleet(*(host(f"h{index}") for index in range(nodes)), server=host("c", 2**20, 8000 * GB), ports=60_000)
-        made = Preflight(100_000 * nodes, many, Manner())
+        made = Preflight(100_000 * nodes, many, RunDemand())
         return calls(lambda: (made.plan(), made.not_ok, made.ranking, made.ceiling))
 
     small, large = work(40), work(400)
@@ -273,17 +273,17 @@ def reading(number: int, **levels: int) -> Reading:
 
 def test_gauges_tell_each_limit_of_a_place_once() -> None:
     here = host("a")
-    gauges = Gauges([Member("w", here, Ask(Role.WORKER)), Member("t", here, Ask(Role.TARGET))])
+    limit_usages = LimitUsages([Member("w", here, Demand(HostRole.WORKER)), Member("t", here, Demand(HostRole.TARGET))])
     first = reading(0, open_files=1000)
 
-    assert gauges.look("w", None, None) == []
-    assert gauges.look("w", first, first) == []
-    (tight,) = gauges.look("w", first, reading(1, open_files=2_300_000))
-    assert gauges.look("t", first, reading(1, open_files=2_300_000)) == []  # the same machine's
-    assert gauges.look("w", first, reading(2, open_files=2_310_000)) == []
-    (full,) = gauges.look("w", first, reading(3, open_files=2_466_170))
+    assert limit_usages.look("w", None, None) == []
+    assert limit_usages.look("w", first, first) == []
+    (tight,) = limit_usages.look("w", first, reading(1, open_files=2_300_000))
+    assert limit_usages.look("t", first, reading(1, open_files=2_300_000)) == []  # the same machine's
+    assert limit_usages.look("w", first, reading(2, open_files=2_310_000)) == []
+    (full,) = limit_usages.look("w", first, reading(3, open_files=2_466_170))
 
     assert "nearly used up: 2,300,000 of 2,466,170" in tight
     assert "is used up" in full
-    assert [taken.usage.standing for taken in gauges.taken.values()] == [Standing.STOPS]
-    assert gauges.look("stranger", first, reading(1, open_files=9**9)) == []
+    assert [taken.usage.standing for taken in limit_usages.taken.values()] == [LimitStatus.STOPS]
+    assert limit_usages.look("stranger", first, reading(1, open_files=9**9)) == []

@@ -15,7 +15,7 @@ from c1m.coordinator.planning.redistribution import (
     Arc,
     Holding,
     Reinforcement,
-    Scene,
+    Survivors,
     can_be_of,
     gaps,
     holdings,
@@ -25,8 +25,8 @@ from c1m.coordinator.planning.redistribution import (
 from c1m.errors import RefusedError
 from c1m.limits.connection_memory import WORKER_END
 from c1m.net.ports import PortRanges
-from c1m.schedule.node_schedule import Following
-from c1m.schedule.ring import Share
+from c1m.schedule.node_schedule import NodeSchedule
+from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
 
 PLENTY = PortRanges(((2_000, 9_999),))
@@ -53,7 +53,7 @@ class State:
 
     def lose(self, name: str, still_open: int = 0) -> dict[str, list[Reinforcement]]:
         gone = self.lost[name] = self.there.pop(name)
-        scene = Scene(self.there, {}, self.lost, still_open, self.acceptors, self.destinations)
+        scene = Survivors(self.there, {}, self.lost, still_open, self.acceptors, self.destinations)
         moved = redistribute(gone.arcs, scene, self.facts, self.goal)
         self.there |= {taker: self.there[taker].and_also(more) for taker, more in moved.items()}
         return moved
@@ -196,8 +196,8 @@ RAMP = Schedule((Stage(900, 8 * NANOSECONDS), Stage(900, 4 * NANOSECONDS), Stage
 
 @given(st.integers(0, 15 * NANOSECONDS), st.lists(st.integers(0, COUNTED_NS), min_size=3, max_size=3))
 def test_what_shards_count_at_moments_of_their_own_can_be_of_their_shares(elapsed: int, before: list[int]) -> None:
-    shares = [Share(900, first, 100) for first in (0, 200, 500)]
-    following = Following(tuple(shares), Revision(RAMP), Arrival.CONSTANT)
+    shares = [RingShare(900, first, 100) for first in (0, 200, 500)]
+    following = NodeSchedule(tuple(shares), Revision(RAMP), Arrival.CONSTANT)
     scheduled = following.scheduled([elapsed - each for each in before])
 
     assert can_be_of(shares, RAMP, elapsed, scheduled)
@@ -219,4 +219,4 @@ def test_what_shards_count_at_moments_of_their_own_can_be_of_their_shares(elapse
     ],
 )
 def test_another_share_of_a_run_is_told_apart_on_a_line_as_well(seconds: int, scheduled: int, possible: bool) -> None:
-    assert can_be_of([Share(900, 0, 300)], RAMP, seconds * NANOSECONDS, scheduled) is possible
+    assert can_be_of([RingShare(900, 0, 300)], RAMP, seconds * NANOSECONDS, scheduled) is possible

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from c1m.coordinator.ledger.readings import History
+from c1m.coordinator.ledger.readings import HostReadings
 from c1m.coordinator.report.memory import memory_sentence
 from c1m.coordinator.results.memory_cost import Cost, cost
 from c1m.measure.reading import Cache, Reading
@@ -12,7 +12,7 @@ from c1m.measure.reading import Cache, Reading
 
 def found(slab_bytes: int) -> Cost:
     """Of 100 connections, by two readings between which the slab grew by so much."""
-    history = History()
+    history = HostReadings()
     for number, (sockets, slab, objects) in enumerate(((0, 10**9, 10), (200, 10**9 + slab_bytes, 210))):
         caches = {"TCP": Cache(objects, 2_368, 2_520.0, objects * 2_520)}
         history.take(Reading(number, sockets, slab, None, caches=caches))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.ledger.node_record import Entry
+from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.host_findings import Findings, find
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS
@@ -47,8 +47,8 @@ HOST = Host(
 NODE = "10.0.0.7:7000"
 
 
-def entry(*counters: Mapping[str, int]) -> Entry:
-    made = Entry(NODE, planned=10)
+def entry(*counters: Mapping[str, int]) -> NodeRecord:
+    made = NodeRecord(NODE, planned=10)
     for number, values in enumerate(counters):
         taken = Reading(number, 10 * number, 42_000 * number, None, {}, values, {"open_files": number}, 0.005 * number)
         made.take(Sample(Phase.HOLDING, reading=taken))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from c1m.coordinator.ledger.timeline import HostState, Moment
+from c1m.coordinator.ledger.timeline import HostState, TimelineRow
 from c1m.coordinator.results.storms import failures, summarise_storms
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import Distribution
@@ -10,9 +10,9 @@ from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover, Wave, joined_waves
 
 
-def row(at: float, overflows: int | None) -> tuple[float, Moment]:
+def row(at: float, overflows: int | None) -> tuple[float, TimelineRow]:
     hosts = {} if overflows is None else {"target": HostState(1, None, None, {}, {"ListenOverflows": overflows, "Other": 7})}
-    return at, Moment(0, 0, 0, 0, None, None, {}, hosts)
+    return at, TimelineRow(0, 0, 0, 0, None, None, {}, hosts)
 
 
 ROWS = [row(0, 0), row(1, 2), row(2, 2), row(3, 50), row(4, 60), row(5, 61), row(6, 100)]
@@ -48,7 +48,7 @@ def test_who_is_not_asked_for_any_more_need_not_come_back() -> None:
 
 
 @pytest.mark.parametrize(("rows", "with_target"), [(ROWS, False), ([row(0, None), row(9, None)], True), ([], True)])
-def test_queues_of_which_nobody_knows_are_unknown(rows: list[tuple[float, Moment]], with_target: bool) -> None:
+def test_queues_of_which_nobody_knows_are_unknown(rows: list[tuple[float, TimelineRow]], with_target: bool) -> None:
     (told,) = summarise_storms([EARLY], [Wave(1, 1, 1, 1)], rows, with_target=with_target)
 
     assert told["accept_queues"] is None

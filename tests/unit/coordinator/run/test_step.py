@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from c1m.coordinator.run.steps import Standing, Step, standing
+from c1m.coordinator.run.steps import Step, StepSince, standing
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from c1m.coordinator.run.steps import Standing, Step, standing
     ],
 )
 def test_what_it_did_last_says_where_it_was(doing: str, step: Step, since: int) -> None:
-    assert standing(enumerate(doing.split())) == Standing(step, since)
+    assert standing(enumerate(doing.split())) == StepSince(step, since)

@@ -18,11 +18,11 @@ from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import AT_ONCE, Distribution
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
-from c1m.worker.behaviours.turnover import Succession
-from c1m.worker.sockets.connections import Connections
+from c1m.worker.behaviours.turnover import SeatTurnover
+from c1m.worker.sockets.connections import ClientConnections
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
-from c1m.worker.sockets.route_rotation import Itinerary
+from c1m.worker.sockets.route_rotation import RouteRotation
 
 TOTAL, SPAN = 40, 50
 SPACE = TupleSpace(AddressPool((AddressBlock(0x7F000D01, 5, 4),)), PortRanges(((26_500, 26_509),)))  # 127.0.13.1 to .5
@@ -36,15 +36,17 @@ class Bench:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=SPAN)
         self.listener.setblocking(False)
         destination = self.listener.getsockname()
-        self.itinerary = Itinerary(SPACE, [Route(destination, 0, SPAN, TOTAL)])
-        self.connections = Connections(socket.AF_INET, 256, paced=True)
+        self.rotation = RouteRotation(SPACE, [Route(destination, 0, SPAN, TOTAL)])
+        self.connections = ClientConnections(socket.AF_INET, 256, paced=True)
         self.reactor = Reactor(self.connections)
         opener = Opener(self.connections)
         self.start = time.monotonic()
-        self.succession = Succession(wanted, opener, self.itinerary, self.start, Random(1), reset=True, most_in_flight=TOTAL)
-        self.connections.behave((self.succession,))
+        self.seat_turnover = SeatTurnover(
+            wanted, opener, self.rotation, self.start, Random(1), reset=True, most_in_flight=TOTAL
+        )
+        self.connections.behave((self.seat_turnover,))
         self.accepted: list[socket.socket] = []
-        leg = self.itinerary.legs[0]
+        leg = self.rotation.legs[0]
         leg.wanted -= opener.open(leg, TOTAL, repeat(self.start))
         self.settle()
 
@@ -61,9 +63,9 @@ class Bench:
 
     def act(self, seconds: float) -> float:
         """At so many seconds from the start; when there is more to do."""
-        following = self.succession.act(self.start + seconds) - self.start
+        following = self.seat_turnover.act(self.start + seconds) - self.start
         self.settle()
-        held, empty = self.connections.established, self.succession.seats.empty
+        held, empty = self.connections.established, self.seat_turnover.seats.empty
         assert held + empty + len(self.connections.lost) == TOTAL
         return following
 
@@ -115,10 +117,10 @@ def test_lifetimes_end_and_tuples_go_round() -> None:
             assert set(it.sources()) <= places
             for descriptor, state in enumerate(it.connections.state):
                 if state:  # as if they had been established then, and not in real time
-                    assert it.succession.lifetimes
-                    it.succession.lifetimes.opened(descriptor, now)
-        assert it.succession.lifetimes
-        assert it.succession.lifetimes.replaced == it.connections.closed == 7 * TOTAL
+                    assert it.seat_turnover.lifetimes
+                    it.seat_turnover.lifetimes.opened(descriptor, now)
+        assert it.seat_turnover.lifetimes
+        assert it.seat_turnover.lifetimes.replaced == it.connections.closed == 7 * TOTAL
         assert it.connections.skipped_ports == 0
 
 
@@ -126,7 +128,7 @@ def test_a_downtime_is_waited_for() -> None:
     with bench(lifetime=MINUTE, downtime=Distribution("fixed", 10.0, 10.0)) as it:
         assert 59 < it.act(0.0) < 62
         it.act_until(70.0)
-        assert (it.connections.established, len(it.succession.seats.away)) == (0, TOTAL)
+        assert (it.connections.established, len(it.seat_turnover.seats.away)) == (0, TOTAL)
         it.act_until(79.9)
         assert it.connections.established == 0
         it.act_until(80.1)
@@ -143,7 +145,7 @@ def test_a_storm_takes_its_share_and_brings_it_back_evenly() -> None:
             it.act_until(10.0 + share * 20.0)
             assert abs(it.connections.established - (TOTAL // 2 + share * TOTAL // 2)) <= 1
         it.act_until(30.1)
-        (wave,) = it.succession.storms.waves
+        (wave,) = it.seat_turnover.storms.waves
         assert (wave.dropped, wave.returned) == (TOTAL // 2, TOTAL // 2)
 
 
@@ -156,22 +158,22 @@ def test_the_dropped_come_back_ever_more_seldom() -> None:
         tries = []
         for second in range(100):
             it.act(float(second))
-            tries.append(it.succession.seats.reopened)
+            tries.append(it.seat_turnover.seats.reopened)
         assert it.connections.failed == {"ECONNREFUSED": tries[-1]}
         assert tries[3] > TOTAL
         assert (tries[99] - tries[49]) / 50 < (tries[13] - tries[3]) / 10 / 2  # the bound is 16 s then, after 1 s and 2 s
-        it.succession.calm = True
+        it.seat_turnover.calm = True
         assert it.act(1000.0) == math.inf
 
 
 def test_when_the_schedule_falls_those_who_are_away_need_not_come_back() -> None:
     with bench(lifetime=MINUTE, downtime=Distribution("fixed", 10.0, 10.0)) as it:
         it.act_until(70.0)
-        wanted = it.itinerary.wanted
-        it.succession.forgo(TOTAL // 2)
-        assert it.succession.seats.empty == TOTAL // 2
-        assert it.itinerary.wanted == wanted + TOTAL // 2
-        it.succession.act(it.start + 90.0)
+        wanted = it.rotation.wanted
+        it.seat_turnover.forgo(TOTAL // 2)
+        assert it.seat_turnover.seats.empty == TOTAL // 2
+        assert it.rotation.wanted == wanted + TOTAL // 2
+        it.seat_turnover.act(it.start + 90.0)
         it.settle()
         assert it.connections.established == TOTAL // 2
 
@@ -179,10 +181,10 @@ def test_when_the_schedule_falls_those_who_are_away_need_not_come_back() -> None
 def test_nor_do_those_who_left_in_a_storm() -> None:
     with bench(storms=(Storm(10.0, 1.0, 20.0),)) as it:
         it.act_until(10.0)
-        it.succession.forgo(TOTAL // 2)
-        (wave,) = it.succession.storms.waves
+        it.seat_turnover.forgo(TOTAL // 2)
+        (wave,) = it.seat_turnover.storms.waves
         assert (wave.dropped, wave.returned, wave.forgone, wave.is_over) == (TOTAL, 0, TOTAL // 2, False)
-        it.succession.act(it.start + 30.1)
+        it.seat_turnover.act(it.start + 30.1)
         it.settle()
-        (wave,) = it.succession.storms.waves
+        (wave,) = it.seat_turnover.storms.waves
         assert (wave.dropped, wave.returned, wave.forgone, wave.is_over) == (TOTAL, TOTAL // 2, TOTAL // 2, True)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.schedule.ring import Share, shares
+from c1m.schedule.ring import RingShare, shares
 from c1m.schedule.schedule import Schedule, Stage, straight
-from c1m.worker.shard.pacer import NEVER, Course, Edge, Rush, scattered, steady
+from c1m.worker.shard.pacer import NEVER, ClosedLoop, Edge, OpenLoop, scattered, steady
 
 STAGES = st.lists(st.builds(Stage, st.integers(0, 60), st.integers(0, 40)), min_size=1, max_size=6)
 SCHEDULES = STAGES.map(lambda stages: Schedule(tuple(stages)))
@@ -20,7 +20,7 @@ def open_at(edges: list[Edge], elapsed: int) -> int:
 
 
 @st.composite
-def rings(draw: st.DrawFn, peak: int) -> list[Share]:
+def rings(draw: st.DrawFn, peak: int) -> list[RingShare]:
     cuts = sorted(draw(st.lists(st.integers(0, peak), max_size=5)))
     return list(shares(peak, (high - low for low, high in zip([0, *cuts], [*cuts, peak], strict=True))))
 
@@ -70,7 +70,7 @@ def test_poisson_arrivals_are_all_there_when_their_line_ends(schedule: Schedule,
 
 def test_poisson_arrivals_have_gaps_that_are_exponential() -> None:
     """Their mean and their standard deviation are the same, where a constant rate has no deviation at all."""
-    times = [when for when, _ in scattered(Share(20_000, 0, 20_000), straight(20_000, 20.0), Random(7))]
+    times = [when for when, _ in scattered(RingShare(20_000, 0, 20_000), straight(20_000, 20.0), Random(7))]
     gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
     mean = sum(gaps) / len(gaps)
 
@@ -80,15 +80,15 @@ def test_poisson_arrivals_have_gaps_that_are_exponential() -> None:
 
 
 def test_a_closed_loop_is_due_from_the_start_and_waits_for_room() -> None:
-    rush = Rush(5)
+    rush = ClosedLoop(5)
     rush.advance(10**12)
 
     assert list(zip(range(3), rush.take(3), strict=False)) == [(0, 0), (1, 0), (2, 0)]
     assert (rush.waiting, rush.scheduled, rush.next_ns) == (2, 5, NEVER)
 
 
-def of(total: int, *stages: tuple[int, int]) -> Course:
-    return Course(steady(Share(total, 0, total), Schedule(tuple(Stage(*stage) for stage in stages))))
+def of(total: int, *stages: tuple[int, int]) -> OpenLoop:
+    return OpenLoop(steady(RingShare(total, 0, total), Schedule(tuple(Stage(*stage) for stage in stages))))
 
 
 def test_what_is_due_waits_with_the_time_at_which_it_was_due() -> None:
@@ -115,7 +115,7 @@ def test_another_schedule_is_gone_over_to_at_once(wanted: int, waiting: int) -> 
 
 
 def test_a_halted_course_opens_and_closes_nothing_more() -> None:
-    for course in (of(10, (10, 100), (0, 100)), Rush(10)):
+    for course in (of(10, (10, 100), (0, 100)), ClosedLoop(10)):
         course.advance(50)
         course.halt()
         course.advance(10**9)

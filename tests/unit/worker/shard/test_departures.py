@@ -10,20 +10,20 @@ from random import Random
 
 import pytest
 
-from c1m.worker.shard.leavers import AnyOf, Departures, Oldest
-from c1m.worker.sockets.connections import CONNECTING, ESTABLISHED, NOT_OURS, Connections
+from c1m.worker.shard.leavers import AnyOf, Leavers, Oldest
+from c1m.worker.sockets.connections import CONNECTING, ESTABLISHED, NOT_OURS, ClientConnections
 
 
-def table(*states: int) -> Connections:
+def table(*states: int) -> ClientConnections:
     """Descriptors in these states, each called a second after the one before it."""
-    made = Connections(AF_INET, len(states), paced=True)
+    made = ClientConnections(AF_INET, len(states), paced=True)
     made.state[:] = bytes(states)
     for descriptor in range(len(states)):
         made.called[descriptor] = time.monotonic() + descriptor
     return made
 
 
-def leave(connections: Connections, departures: Departures, count: int) -> list[int]:
+def leave(connections: ClientConnections, departures: Leavers, count: int) -> list[int]:
     chosen = departures.choose(connections, count)
     for descriptor in chosen:
         connections.state[descriptor] = NOT_OURS
@@ -34,7 +34,7 @@ MIXED = (NOT_OURS, ESTABLISHED, CONNECTING, ESTABLISHED, ESTABLISHED, NOT_OURS, 
 
 
 @pytest.mark.parametrize("make", [Oldest, lambda: AnyOf(Random(3))])
-def test_all_established_ones_leave_and_nobody_else(make: Callable[[], Departures]) -> None:
+def test_all_established_ones_leave_and_nobody_else(make: Callable[[], Leavers]) -> None:
     connections, departures = table(*MIXED), make()
 
     left = leave(connections, departures, 3) + leave(connections, departures, 3)

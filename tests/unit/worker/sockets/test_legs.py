@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
-from c1m.worker.sockets.route_rotation import COMPACTED_FROM, Leg
+from c1m.worker.sockets.route_rotation import COMPACTED_FROM, RouteTuples
 
 SPACE = TupleSpace(AddressPool((AddressBlock(10 << 24, 7, 4),)), PortRanges(((5000, 5099),)))
 
 
-def leg(first: int, span: int) -> Leg:
-    return Leg(0, SPACE, Route(("10.9.9.9", 80), first, span, span))
+def leg(first: int, span: int) -> RouteTuples:
+    return RouteTuples(0, SPACE, Route(("10.9.9.9", 80), first, span, span))
 
 
 @st.composite

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
-from c1m.worker.sockets.route_rotation import Itinerary
+from c1m.worker.sockets.route_rotation import RouteRotation
 
 SPACE = TupleSpace(AddressPool((AddressBlock(10 << 24, 7, 4),)), PortRanges(((5000, 5099),)))
 
@@ -26,25 +26,25 @@ def itineraries(draw: st.DrawFn) -> list[Route]:
 
 @given(itineraries(), st.integers(1, 16))
 def test_every_route_gets_its_connections_from_its_own_tuples(routes: list[Route], chunk: int) -> None:
-    itinerary = Itinerary(SPACE, routes)
+    rotation = RouteRotation(SPACE, routes)
     used: dict[Address, list[Address]] = {route.destination: [] for route in routes}
-    assert itinerary.wanted == sum(route.count for route in routes)
+    assert rotation.wanted == sum(route.count for route in routes)
 
-    while (leg := itinerary.next_leg()) is not None:
+    while (leg := rotation.next_leg()) is not None:
         taken = list(islice(leg.tuples, min(chunk, leg.wanted)))
         used[leg.destination] += taken
         leg.wanted -= len(taken)
 
-    assert itinerary.wanted == 0
+    assert rotation.wanted == 0
     assert used == {route.destination: list(SPACE.walk(route.first, route.count)) for route in routes}
 
 
 @given(st.integers(1, 6), st.integers(1, 5))
 def test_routes_take_turns(count: int, each: int) -> None:
-    itinerary = Itinerary(SPACE, [Route(("10.9.9.9", port), 0, each, each) for port in range(1, count + 1)])
+    rotation = RouteRotation(SPACE, [Route(("10.9.9.9", port), 0, each, each) for port in range(1, count + 1)])
     turns = []
 
-    while (leg := itinerary.next_leg()) is not None:
+    while (leg := rotation.next_leg()) is not None:
         leg.wanted -= 1
         turns.append(leg.destination[1])
 
@@ -53,10 +53,10 @@ def test_routes_take_turns(count: int, each: int) -> None:
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_no_route_waits_longer_than_a_turn_of_the_others(counts: list[int]) -> None:
-    itinerary = Itinerary(SPACE, [Route(("10.9.9.9", port), 0, count, count) for port, count in enumerate(counts)])
+    rotation = RouteRotation(SPACE, [Route(("10.9.9.9", port), 0, count, count) for port, count in enumerate(counts)])
     waited = dict.fromkeys(range(len(counts)), 0)
 
-    while (leg := itinerary.next_leg()) is not None:
+    while (leg := rotation.next_leg()) is not None:
         leg.wanted -= 1
         waited = {port: turns + 1 for port, turns in waited.items()}
         assert waited[leg.destination[1]] <= len(counts)
@@ -64,17 +64,17 @@ def test_no_route_waits_longer_than_a_turn_of_the_others(counts: list[int]) -> N
 
 
 def test_a_route_that_was_given_up_is_not_returned_to() -> None:
-    itinerary = Itinerary(SPACE, [Route(("10.9.9.9", 1), 0, 9, 9), Route(("10.9.9.9", 2), 9, 1, 1)])
-    first = itinerary.next_leg()
+    rotation = RouteRotation(SPACE, [Route(("10.9.9.9", 1), 0, 9, 9), Route(("10.9.9.9", 2), 9, 1, 1)])
+    first = rotation.next_leg()
     assert first is not None
     first.wanted = 0  # its tuples ran out
 
-    second = itinerary.next_leg()
+    second = rotation.next_leg()
     assert second is not None
     assert second.destination == ("10.9.9.9", 2)
     second.wanted = 0
-    assert itinerary.next_leg() is None
+    assert rotation.next_leg() is None
 
 
 def test_without_routes_there_is_nothing_to_do() -> None:
-    assert Itinerary(SPACE, []).next_leg() is None
+    assert RouteRotation(SPACE, []).next_leg() is None
