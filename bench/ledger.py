@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from c1m.coordinator.diagnosis.monitor import LiveDiagnosis
+from c1m.coordinator.diagnosis.live_diagnosis import LiveDiagnosis
 from c1m.coordinator.journal.journal import Journal, Record
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.limit_usage import LimitUsages
@@ -31,7 +31,7 @@ from c1m.measure.sample import Host, Sample
 from c1m.measure.tally import Tally, total
 from c1m.schedule.schedule import Arrival
 from c1m.v1 import node_pb2
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 
 EACH = 1000  # connections of a worker
 A_SECOND = 4  # samples of a worker, and one of them with a reading

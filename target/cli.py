@@ -26,9 +26,9 @@ from c1m.net.ports import parse_ports
 from c1m.node.serve import check_exposure, serve, warn_of_end
 from c1m.processes.zygote_client import ZygoteClient
 from c1m.target.node.listeners import Bind
-from c1m.target.node.node import TargetNode, check_bind
 from c1m.target.node.observer import Observer
 from c1m.target.node.service import TargetService
+from c1m.target.node.target_node import TargetNode, check_bind
 from c1m.v1.target_pb2_grpc import add_TargetServiceServicer_to_server
 
 Served = TypeVar("Served", TargetNode, Observer)

@@ -27,9 +27,9 @@ from c1m.processes.zygote_client import ZygoteClient
 from c1m.text.units import parse_bits, parse_count, parse_rate
 from c1m.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 from c1m.worker.node.allow_list import AllowList, parse_allowance
-from c1m.worker.node.node import WorkerNode
 from c1m.worker.node.quotas import Quotas, of_one_at_least
 from c1m.worker.node.service import WorkerService
+from c1m.worker.node.worker_node import WorkerNode
 
 from .node import sources
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .host import read_text
-from .process import GONE, parse_cpu_ticks, parse_state
+from .process_footprint import GONE, parse_cpu_ticks, parse_state
 
 STOPPED: Final = frozenset("Tt")  # by a signal, or by a debugger
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")

@@ -11,7 +11,7 @@ from typing import Final
 from c1m.limits.limit import NO_LIMIT
 from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
-from . import memory
+from . import meminfo
 from .cgroup import own_directories, read_cgroup_pids
 from .host import read_int, read_text
 
@@ -26,7 +26,7 @@ _WHY: Final = {
 
 def read_limits() -> dict[str, int]:
     """Name -> value; NO_LIMIT where there is none, absent where it cannot be known."""
-    held, pids = memory.read_cgroup_memory(), read_cgroup_pids()
+    held, pids = meminfo.read_cgroup_memory(), read_cgroup_pids()
     known = {
         "RLIMIT_NOFILE": rlimit(resource.RLIMIT_NOFILE, 1),  # the hard one: a node raises the soft one to it
         "RLIMIT_NPROC": rlimit(resource.RLIMIT_NPROC, 0),

@@ -8,7 +8,7 @@ import re
 import resource
 from typing import Final
 
-from . import memory
+from . import meminfo
 from .host import read_text
 from .limits import read_capabilities
 
@@ -18,7 +18,7 @@ RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLI
 def read_machine() -> dict[str, str]:
     """Name -> value; what cannot be known is left out."""
     cpuinfo, stat = read_text("/proc/cpuinfo") or "", read_text("/proc/stat") or ""
-    cgroup = memory.read_cgroup_memory()
+    cgroup = meminfo.read_cgroup_memory()
     known = {
         "processor": processor(cpuinfo),
         "hypervisor": hypervisor(cpuinfo, read_text("/sys/class/dmi/id/sys_vendor") or ""),

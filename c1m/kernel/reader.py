@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 
 from c1m.measure.reading import Reading
 
-from . import cgroup_events, machine, memory, process, sockstat
+from . import cgroup_events, machine, process_footprint, sockstat
+from . import meminfo as memory
 from .activity import Activity
 from .cgroup import read_cgroup_pids
 from .host import read_int, read_text
@@ -121,7 +122,7 @@ class HostReader:
         """Add up the PSS of the processes, if it is time again."""
         if now < self.next_pss:
             return
-        found = [process.read_footprint(pid) for pid in self.pids()]
+        found = [process_footprint.read_footprint(pid) for pid in self.pids()]
         sizes = [footprint.pss_bytes for footprint in found if footprint]
         self.pss_bytes = sum(sizes) if sizes else None
         self.next_pss = now + (time.monotonic() - now) / PSS_SHARE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from c1m.errors import RefusedError, UsageError
-from c1m.limits.tuning import TUNABLE, figures, raised
+from c1m.limits.tunable import TUNABLE, figures, raised
 from c1m.measure.sample import Change
 
 from .limits import why_unknown

@@ -18,7 +18,7 @@ from typing import Final
 
 from c1m.errors import C1mError, RefusedError
 from c1m.limits.sysctls import SYSCTLS, SysctlScope
-from c1m.limits.tuning import TUNABLE
+from c1m.limits.tunable import TUNABLE
 
 from .host import BOOT_ID, namespace_cookie, network_namespace, read_text
 

@@ -16,7 +16,7 @@ from .limit import NO_LIMIT, Demand, HostRole, Limit
 from .services import SERVICES
 from .table import LIMITS
 from .terms import BACKLOG
-from .tuning import TUNABLE
+from .tunable import TUNABLE
 
 CONNECTIONS: Final = 1_000_000
 SERVER: Final = Demand(HostRole.TARGET, connections=CONNECTIONS, processes=1, in_queue=BACKLOG - 1)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from .ceilings import CEILINGS
-from .memory import MEMORY
-from .processes import PROCESSES
-from .queues import QUEUES
-from .tuples import TUPLES
+from .memory_limits import MEMORY
+from .process_limits import PROCESSES
+from .queue_limits import QUEUES
+from .tuple_limits import TUPLES
 
 LIMITS: Final = (*PROCESSES, *TUPLES, *QUEUES, *MEMORY, *CEILINGS)
 BY_NAME: Final = {limit.name: limit for limit in LIMITS}

@@ -67,7 +67,7 @@ class Sample:
     opened_within_ns: int = 0  # from the start of the run to the newest opening, on the node's own clock
     cpu_seconds: float = 0.0
     processes: int = 0
-    obituaries: tuple[str, ...] = ()
+    exit_reasons: tuple[str, ...] = ()
     replacements: tuple[Replacement, ...] = ()  # of some of those
     halted: str = ""
     # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell

@@ -14,7 +14,7 @@ import trio
 from c1m import __version__
 from c1m.app.state_directory import state_directory
 from c1m.errors import RefusedError, UsageError
-from c1m.kernel import memory, process, tuning
+from c1m.kernel import meminfo, process_footprint, tuning
 from c1m.kernel.host import read_host
 from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.machine import read_machine
@@ -134,7 +134,7 @@ class Node(ABC):
     def host(self) -> Host:
         facts = read_host()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        state = memory.read_memory()
+        state = meminfo.read_memory()
         return Host(
             protocol=PROTOCOL,
             version=__version__,
@@ -143,7 +143,7 @@ class Node(ABC):
             kernel=facts.kernel_release,
             cores=facts.cores,
             memory_total_bytes=state.total_bytes if state else None,
-            memory_available_bytes=memory.available_bytes(),
+            memory_available_bytes=meminfo.available_bytes(),
             descriptors_per_process=hard,
             # A child takes a link: without a descriptor left for that, this process can start none.
             connections_per_process=descriptors.connections_per_table() if descriptors.usable() else 0,
@@ -188,8 +188,8 @@ class Node(ABC):
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
     """PSS divides shared pages among their users, so it may be added up; RSS counts them again in each process."""
-    sizes = [process.read_footprint(pid) for pid in pids]
-    times = [process.cpu_seconds(pid) for pid in pids]
+    sizes = [process_footprint.read_footprint(pid) for pid in pids]
+    times = [process_footprint.cpu_seconds(pid) for pid in pids]
     if None in sizes or None in times:
         reason = "memory of the node's processes: one ended or /proc does not show it"
         return replace(count, unknown=(*count.unknown, reason))

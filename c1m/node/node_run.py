@@ -174,14 +174,14 @@ class NodeRun:
             if self.successors and dead and self.goes_on:
                 await self.hire_heirs(self.successors, dead)
         except RefusedError as error:
-            told = self.supervisor.obituaries
+            told = self.supervisor.exit_reasons
             told[told.index(exit_reason)] = f"{exit_reason}, and no other could take its place: {error}"
         if any(child.relieved for child in dead):
             after_ns = int((time.monotonic() - ended) * NANOSECONDS)
             self.replacements.append(Replacement(exit_reason, sum(child.lost for child in dead), elapsed_ns, after_ns))
         if spent and self.goes_on:
             names = ", ".join(child.name for child in spent)
-            self.supervisor.obituaries.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
+            self.supervisor.exit_reasons.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
         for child in (*dead, *spent):
             if self.successors and not child.relieved:
                 self.successors.give_up(child)
@@ -305,7 +305,7 @@ class NodeRun:
             opened_within_ns=int(max(tally.last_opened - self.start, 0) * 1e9) if self.start else 0,
             cpu_seconds=self.supervisor.cpu_seconds() if self.supervisor.children else self.reader.activity.cpu_seconds,
             processes=len(self.supervisor.pids),
-            obituaries=tuple(self.supervisor.obituaries),
+            exit_reasons=tuple(self.supervisor.exit_reasons),
             replacements=tuple(self.replacements),
             halted=self.halted,
             histograms=self.supervisor.histograms() if reading or phase is Phase.CLOSED else {},

@@ -9,7 +9,7 @@ from itertools import chain
 import trio
 
 from c1m.errors import RefusedError
-from c1m.kernel import process
+from c1m.kernel import process_footprint
 from c1m.measure.latency import microseconds
 from c1m.measure.phase import Phase
 from c1m.measure.source_latency import SourceLatency, joined_rows, source_latencies
@@ -41,7 +41,7 @@ class Supervisor:
         self.on_end = on_end
         self.children: list[Child] = []
         self.counts: defaultdict[str, Counter[int]] = defaultdict(Counter)  # histogram -> bucket -> how many, of all children
-        self.obituaries: list[str] = []
+        self.exit_reasons: list[str] = []
         self.mourning = 0  # ends that nothing has followed from yet
         self.complete = False  # all that the run begins with are there; others may join them
         self.closing = False  # nobody else is hired
@@ -110,7 +110,7 @@ class Supervisor:
         for each in together:
             await each.gone.wait()
         exit_reason = await self.zygote.exit_reason(together[0], together[1:])
-        self.obituaries.append(exit_reason)
+        self.exit_reasons.append(exit_reason)
         self.on_change()
         await self.on_end(together, exit_reason)
 
@@ -158,10 +158,10 @@ class Supervisor:
         moved: dict[Child, tuple[object, float]] = {}  # how far each was, and since when
         while True:
             for child in self.unfinished():
-                if process.is_over(child.pid):
+                if process_footprint.is_over(child.pid):
                     self.zygote.ending(child.pid).set()
                     continue
-                far, now = (child.said, process.cpu_seconds(child.pid)), trio.current_time()
+                far, now = (child.said, process_footprint.cpu_seconds(child.pid)), trio.current_time()
                 before, since = moved.setdefault(child, (far, now))
                 if far != before:
                     moved[child] = far, now

@@ -6,7 +6,7 @@ import resource
 from contextlib import suppress
 from typing import Final
 
-from c1m.kernel.process import descriptor_slots, open_descriptors
+from c1m.kernel.process_footprint import descriptor_slots, open_descriptors
 
 # What a descriptor table holds beside connections: standard streams, the link, a listener, epolls, the askers of an
 # acceptor, files of /proc while they are read, libraries while they are loaded. A shard or an acceptor needs 6 to 12 of

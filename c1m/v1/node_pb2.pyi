@@ -268,7 +268,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., sources: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "obituaries", "halted", "full", "reading", "heard", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm", "taken_ns", "replacements", "closing_because")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "exit_reasons", "halted", "full", "reading", "heard", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "calm", "taken_ns", "replacements", "closing_because")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -288,7 +288,7 @@ class Sample(_message.Message):
     OPENED_WITHIN_NS_FIELD_NUMBER: _ClassVar[int]
     CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
-    OBITUARIES_FIELD_NUMBER: _ClassVar[int]
+    EXIT_REASONS_FIELD_NUMBER: _ClassVar[int]
     HALTED_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
@@ -310,7 +310,7 @@ class Sample(_message.Message):
     opened_within_ns: int
     cpu_seconds: float
     processes: int
-    obituaries: _containers.RepeatedScalarFieldContainer[str]
+    exit_reasons: _containers.RepeatedScalarFieldContainer[str]
     halted: str
     full: int
     reading: Reading
@@ -327,19 +327,19 @@ class Sample(_message.Message):
     taken_ns: int
     replacements: _containers.RepeatedCompositeFieldContainer[Replacement]
     closing_because: str
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., obituaries: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., calm: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_because: _Optional[str] = ...) -> None: ...
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., exit_reasons: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., calm: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_because: _Optional[str] = ...) -> None: ...
 
 class Replacement(_message.Message):
-    __slots__ = ("obituary", "connections", "ended_ns", "after_ns")
-    OBITUARY_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("exit_reason", "connections", "ended_ns", "after_ns")
+    EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     ENDED_NS_FIELD_NUMBER: _ClassVar[int]
     AFTER_NS_FIELD_NUMBER: _ClassVar[int]
-    obituary: str
+    exit_reason: str
     connections: int
     ended_ns: int
     after_ns: int
-    def __init__(self, obituary: _Optional[str] = ..., connections: _Optional[int] = ..., ended_ns: _Optional[int] = ..., after_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, exit_reason: _Optional[str] = ..., connections: _Optional[int] = ..., ended_ns: _Optional[int] = ..., after_ns: _Optional[int] = ...) -> None: ...
 
 class StormWave(_message.Message):
     __slots__ = ("dropped", "returned", "recovered_seconds", "slowest_seconds", "forgone")

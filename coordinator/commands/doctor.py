@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from c1m.coordinator.planning.documents import doctor_document
 from c1m.coordinator.planning.preflight import Preflight
-from c1m.coordinator.report.preflight import doctor_report
+from c1m.coordinator.report.preflight_tables import doctor_report
 from c1m.errors import RefusedError
 
 from .inspecting import inquiry

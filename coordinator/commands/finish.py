@@ -9,7 +9,7 @@ from typing import Any
 
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Journal, Record
-from c1m.coordinator.report.summary import print_report
+from c1m.coordinator.report.summary_tables import print_report
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import journal_summary, summarise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from c1m.coordinator.planning.documents import plan_document
 from c1m.coordinator.planning.preflight import Preflight
-from c1m.coordinator.report.preflight import plan_report
+from c1m.coordinator.report.preflight_tables import plan_report
 from c1m.errors import RefusedError
 
 from .inspecting import inquiry

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from c1m.coordinator.fleet.clients import WorkerClient
+from c1m.coordinator.fleet.fleet_retarget import Retargeted
+from c1m.coordinator.fleet.fleet_retarget import retarget as retarget_run
 from c1m.coordinator.fleet.opening import operator_of
-from c1m.coordinator.fleet.retarget import Retargeted
-from c1m.coordinator.fleet.retarget import retarget as retarget_run
 from c1m.coordinator.ledger.schedule_stages import way
 from c1m.coordinator.spec.config_files import config_layer
 from c1m.coordinator.spec.settings import parsed

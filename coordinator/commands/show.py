@@ -8,7 +8,7 @@ import typer
 
 from c1m.coordinator.journal.replay import broken_told, replay
 from c1m.coordinator.journal.store import shelf_of
-from c1m.coordinator.report.summary import print_report
+from c1m.coordinator.report.summary_tables import print_report
 from c1m.coordinator.results.summary import summarise
 
 from .options import JournalDirectory, JsonFile

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from c1m.coordinator.planning.advice import advice_of, changed, script
-from c1m.coordinator.run.tuning import Tuning
-from c1m.coordinator.run.tuning import apply as apply_through_nodes
-from c1m.coordinator.run.tuning import undo as undo_through_nodes
+from c1m.coordinator.run.fleet_tuning import Tuning
+from c1m.coordinator.run.fleet_tuning import apply as apply_through_nodes
+from c1m.coordinator.run.fleet_tuning import undo as undo_through_nodes
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import UsageError
 from c1m.limits.files import deploy_files

@@ -21,17 +21,12 @@ from c1m.security.identity import Renewals
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.v1.target_pb2_grpc import TargetServiceStub
 from c1m.v1.worker_pb2_grpc import WorkerServiceStub
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_to_wire
-from c1m.wire.schedule import stages_to_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_to_wire
+from c1m.wire.schedule_messages import stages_to_wire
 
 from .channel import CALL_SECONDS, NodeClient, sentences
-from .descriptions import (
-    DescribedTarget,
-    DescribedWorker,
-    described_target,
-    described_worker,
-)
+from .descriptions import DescribedTarget, DescribedWorker, described_target, described_worker
 from .prepare_request import ShardSettings, prepare_request, shard_to_wire
 from .retry import patiently
 from .stale_samples import StaleSampleFilter

@@ -9,9 +9,9 @@ from c1m.net.addresses import AddressPool
 from c1m.net.ports import PortRanges
 from c1m.schedule.schedule import Revision
 from c1m.v1 import target_pb2, worker_pb2
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_from_wire, ports_from_wire
-from c1m.wire.schedule import revision_from_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_from_wire, ports_from_wire
+from c1m.wire.schedule_messages import revision_from_wire
 
 from .channel import check_protocol
 from .clock_offset import Clock

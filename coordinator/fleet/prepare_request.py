@@ -13,10 +13,10 @@ from c1m.traffic.heartbeat import Heartbeat
 from c1m.traffic.slow_clients import SlowClients
 from c1m.traffic.turnover import Turnover
 from c1m.v1 import node_pb2, schedule_pb2, worker_pb2
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_to_wire, ports_to_wire, route_to_wire
-from c1m.wire.schedule import revision_to_wire
-from c1m.wire.turnover import turnover_to_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_to_wire, ports_to_wire, route_to_wire
+from c1m.wire.schedule_messages import revision_to_wire
+from c1m.wire.turnover_messages import turnover_to_wire
 
 
 @dataclass(frozen=True, slots=True)

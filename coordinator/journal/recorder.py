@@ -18,7 +18,7 @@ from c1m import __version__
 from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.reading import Reading
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 
 from .codec import Header, to_json
 from .journal import Journal, Record

@@ -41,7 +41,7 @@ from c1m.coordinator.spec.requirements import Judgement
 from c1m.errors import UsageError
 from c1m.text.units import format_duration
 from c1m.v1 import node_pb2
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 
 from .codec import Header, from_plain
 from .compression import SampleCompression

@@ -105,7 +105,7 @@ class NodeHistory:
             facts=facts,
             silent_seconds=silent_seconds,
             heard=sample.heard.decode("utf-8", "backslashreplace").strip(),
-            told=tuple(text for text in (sample.halted, *sample.obituaries) if text),
+            told=tuple(text for text in (sample.halted, *sample.exit_reasons) if text),
             lost=lost,
         )
 

@@ -231,10 +231,10 @@ class Ledger:
     @property
     def troubles(self) -> list[str]:
         """What ended that should not have, and what was given up: a sentence each."""
-        obituaries = [f"{entry.name}: {text}" for entry in self.entries for text in entry.unreplaced]
+        exit_reasons = [f"{entry.name}: {text}" for entry in self.entries for text in entry.unreplaced]
         lost = [loss.sentence() for loss in self.losses.values() if not loss.made_good]
         newest = self.revisions[-1].version
         astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]
         if astray:
-            obituaries.append(f"{', '.join(astray)} did not get the schedule that the others follow; retarget all of them")
-        return lost + obituaries + self.any_of(lambda entry: entry.sample.halted)
+            exit_reasons.append(f"{', '.join(astray)} did not get the schedule that the others follow; retarget all of them")
+        return lost + exit_reasons + self.any_of(lambda entry: entry.sample.halted)

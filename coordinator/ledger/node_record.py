@@ -44,7 +44,7 @@ class NodeRecord:
     def unreplaced(self) -> list[str]:
         """How processes ended whose places nobody took."""
         replaced = {each.exit_reason for each in self.sample.replacements}
-        return [exit_reason for exit_reason in self.sample.obituaries if exit_reason not in replaced]
+        return [exit_reason for exit_reason in self.sample.exit_reasons if exit_reason not in replaced]
 
     def take(self, sample: Sample) -> None:
         self.sample = sample

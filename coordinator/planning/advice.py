@@ -8,7 +8,7 @@ from typing import Any
 
 from c1m.limits.assessment import Assessment, amount, command, several
 from c1m.limits.sysctls import SYSCTLS, SysctlScope
-from c1m.limits.tuning import TUNABLE, raised
+from c1m.limits.tunable import TUNABLE, raised
 from c1m.measure.sample import Change, Host
 
 from .preflight import Preflight

@@ -20,8 +20,8 @@ def sentence(replacement: Replacement) -> str:
     seconds = replacement.after_ns / NANOSECONDS
     when = "" if replacement.ended_ns is None else f", {replacement.ended_ns / NANOSECONDS:.1f} s into the run"
     return (
-        f"{replacement.exit_reason}{when}; its last report had {replacement.connections:,} connections, and another process had "
-        f"its place after {seconds:.2f} s"
+        f"{replacement.exit_reason}{when}; its last report had {replacement.connections:,} connections, and another process "
+        f"took its place after {seconds:.2f} s"
     )
 
 

@@ -18,11 +18,11 @@ from c1m.measure.sample import Host, Inspection
 from c1m.measure.tally import FROM_ELSEWHERE, Tally
 
 from . import heartbeats as liveness
-from . import histogram, storms
+from . import histogram, storm_results
 from . import replacements as mended
 from .host_findings import Findings
 from .outcome import Outcome
-from .source_latency import slowest_sources, sources_summary, troubled_sources
+from .slow_sources import slowest_sources, sources_summary, troubled_sources
 from .verdict import verdict
 
 SCHEMA = "c1m.summary/1"
@@ -82,7 +82,7 @@ def measured(outcome: Outcome) -> dict[str, Any]:
         "attempted": tally.attempted,
         "replaced": tally.replaced,
         "reopened": tally.reopened,
-        "storms": storms.summarise_storms(
+        "storms": storm_results.summarise_storms(
             outcome.spec.storm, ledger.waves, ledger.timeline.rows, with_target=ledger.target is not None
         )
         or None,

@@ -11,7 +11,7 @@ from c1m.coordinator.spec.requirements import Judgement
 from c1m.measure.tally import Tally
 
 from . import heartbeats as liveness
-from . import storms
+from . import storm_results
 from .comparison import Comparison
 from .outcome import Outcome
 from .replacements import came_back, mended
@@ -63,7 +63,7 @@ def failed_criteria(outcome: Outcome) -> list[str]:
         return ["the run ended before its hold did"]
     if outcome.spec.turnover:
         told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
-        told += storms.failures(outcome.spec.storm, ledger.waves)
+        told += storm_results.failures(outcome.spec.storm, ledger.waves)
     elif ledger.losses or any(entry.sample.replacements for entry in ledger.entries):
         # What was opened where nobody looks any more is not established, what a dead process had is opened again.
         told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)

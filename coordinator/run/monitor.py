@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from c1m.coordinator.diagnosis.monitor import LiveDiagnosis
+from c1m.coordinator.diagnosis.live_diagnosis import LiveDiagnosis
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import measured

@@ -116,9 +116,9 @@ class Preparation:
     async def look_at_target(self, refusal: RefusedError) -> None:
         """To whoever asked it, an acceptor that ended is a stranger. Raises UnreachableError with how it ended."""
         target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
-        while target and not target.sample.obituaries and time.monotonic() < deadline:
+        while target and not target.sample.exit_reasons and time.monotonic() < deadline:
             await event_within(self.watch.news, deadline - time.monotonic())
-        if target and (ended := "; ".join(target.sample.obituaries)):
+        if target and (ended := "; ".join(target.sample.exit_reasons)):
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:

@@ -138,10 +138,10 @@ class Watch:
             await asyncio.sleep(TICK_SECONDS)
 
     def hear(self, entry: NodeRecord, told: ReceivedSample) -> None:
-        now, mourned = time.monotonic(), len(entry.sample.obituaries)
+        now, mourned = time.monotonic(), len(entry.sample.exit_reasons)
         self.recorder.sample(now, entry.name, told.message)
         self.ledger.hear(entry, told.sample, now)
-        for exit_reason in told.sample.obituaries[mourned:]:
+        for exit_reason in told.sample.exit_reasons[mourned:]:
             self.say(f"{entry.name}: {exit_reason}")
         for sentence in self.limit_usages.look(entry.name, entry.history.first, entry.history.last):
             self.say(sentence)

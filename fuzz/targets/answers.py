@@ -12,7 +12,7 @@ from c1m.coordinator.planning.advice import changed
 from c1m.errors import UsageError
 from c1m.measure.sample import Sample
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 from chance import fill
 from fuzzed import Target, tried
 

@@ -14,7 +14,7 @@ from c1m.coordinator.fleet.clock_offset import clock_of
 from c1m.coordinator.fleet.survey import Survey, preflight_of
 from c1m.coordinator.planning.advice import advice_document, advice_of, script
 from c1m.coordinator.planning.documents import doctor_document, plan_document
-from c1m.coordinator.report.preflight import doctor_report, plan_report
+from c1m.coordinator.report.preflight_tables import doctor_report, plan_report
 from c1m.coordinator.spec.layers import make_spec
 from c1m.errors import C1mError
 from c1m.limits.sysctls import SYSCTLS

@@ -9,7 +9,7 @@ from random import Random
 
 from c1m.errors import C1mError
 from c1m.kernel.tuning_record import TuningRecord
-from c1m.limits.tuning import TUNABLE
+from c1m.limits.tunable import TUNABLE
 from c1m.security.authority import KEY_FILE, Authority, found_authority
 from c1m.security.handshake_log import sentence_of
 from c1m.security.identity import checked_identity

@@ -31,7 +31,7 @@ from c1m.coordinator.journal.recorder import header, snapshot
 from c1m.coordinator.journal.replay import PACKED, Replay, UnpackedRecord, broken_told, replay
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan
 from c1m.coordinator.planning.redistribution import Move, Reinforcement
-from c1m.coordinator.report.summary import print_report
+from c1m.coordinator.report.summary_tables import print_report
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.run.takeover import read_left

@@ -19,7 +19,7 @@ from c1m.target.acceptor.connections import NOT_OURS, AcceptedConnections
 from c1m.traffic.heartbeat import Expect, Heartbeat, under_way
 from c1m.traffic.proof import CHALLENGE_BYTES, HELLO, answer, challenge
 from c1m.traffic.push import MESSAGE
-from c1m.worker.behaviours.heartbeat import KIND, Heartbeats
+from c1m.worker.behaviours.heartbeat_sender import KIND, Heartbeats
 from c1m.worker.behaviours.push_check import PushCheck
 from c1m.worker.node.target_proof import MOST_HEARD, what_instead
 from c1m.worker.sockets.behaviour import Behaviour

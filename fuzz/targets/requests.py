@@ -16,7 +16,7 @@ from c1m.kernel.tuning import check
 from c1m.processes import link
 from c1m.target.node.service import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
-from c1m.wire.messages import pace_from_wire
+from c1m.wire.node_messages import pace_from_wire
 from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
 from c1m.worker.shard.assignment import ShardAssignment
 from c1m.worker.shard.shard import Shard

@@ -7,8 +7,8 @@ from _socket import AF_INET, SOCK_STREAM, socket
 from contextlib import suppress
 
 from c1m.processes import link
-from c1m.processes.warm_up import specialise
 from c1m.processes.thread_host import name_thread
+from c1m.processes.warm_up import specialise
 from c1m.traffic.push import Push
 
 from .acceptor import Acceptor

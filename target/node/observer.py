@@ -9,7 +9,7 @@ from dataclasses import replace
 import trio
 
 from c1m.errors import RefusedError
-from c1m.kernel import owners, process, sockdiag
+from c1m.kernel import owners, process_footprint, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
 from c1m.measure.sample import Host, Inspection
@@ -20,7 +20,7 @@ from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind
-from .node import CLOSING, TargetDescription, TargetOrders, count_local
+from .target_node import CLOSING, TargetDescription, TargetOrders, count_local
 
 # To count ports makes the kernel walk all sockets of the machine, half a second for a million.
 COUNT_SHARE = 0.01
@@ -62,7 +62,7 @@ class Observer(Node):
     def descriptors(self) -> int | None:
         """That all processes of the server may have together."""
         try:
-            limits = [process.descriptor_limit(pid) for pid in self.find_server()]
+            limits = [process_footprint.descriptor_limit(pid) for pid in self.find_server()]
         except (RefusedError, OSError):  # nobody listens yet, or we may not see who does; Prepare says so
             return None
         return sum(limit for limit in limits if limit is not None) or None

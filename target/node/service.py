@@ -14,11 +14,11 @@ from c1m.traffic.proof import nonce_of
 from c1m.v1 import target_pb2 as pb
 from c1m.v1 import target_pb2_grpc
 from c1m.wire import bounds
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_from_wire, ports_to_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_from_wire, ports_to_wire
 
-from .node import TargetNode, TargetOrders
 from .observer import Observer
+from .target_node import TargetNode, TargetOrders
 
 
 class TargetService(target_pb2_grpc.TargetServiceServicer):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.kernel.limits import CAPABILITIES, parse_capabilities
-from c1m.kernel.process import parse_descriptor_limit
+from c1m.kernel.process_footprint import parse_descriptor_limit
 from c1m.kernel.reader import parse_threads
 from c1m.limits.assessment import Member, assess, assess_place, command, usages, wanted
 from c1m.limits.limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus, Scope

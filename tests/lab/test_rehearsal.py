@@ -16,7 +16,7 @@ def test_a_rehearsal_leaves_no_descriptor_open(module: str) -> None:
 import gc, os, {module}
 gc.disable()
 before = os.listdir("/proc/self/fd")
-{module}.rehearse()
+{module}.warm_up()
 print(before == os.listdir("/proc/self/fd"))
 """
 
@@ -32,4 +32,4 @@ def test_a_rehearsal_ends_where_hardly_anybody_may_wait_for_a_listener(module: s
     """Or where nobody answers at all: a node whose zygote connects for ever can start no process."""
     alone = ["unshare", "-n", "sh", "-c", 'ip link set lo up; echo 1 > /proc/sys/net/core/somaxconn; exec "$@"', "sh"]
 
-    subprocess.run([*alone, sys.executable, "-c", f"import {module}; {module}.rehearse()"], check=True, timeout=60)
+    subprocess.run([*alone, sys.executable, "-c", f"import {module}; {module}.warm_up()"], check=True, timeout=60)

@@ -21,7 +21,7 @@ from c1m.kernel.activity import Activity, look_at, parse_descriptor_limit, parse
 from c1m.kernel.cgroup import CgroupPids, tightest_pids
 from c1m.kernel.cgroup_events import Cgroups, cgroups_of, events, number_after
 from c1m.kernel.packet_drops import parse_conntrack
-from c1m.kernel.process import parse_state
+from c1m.kernel.process_footprint import parse_state
 
 STAT = "3404 (a) b) {state} 3396 3404 3396 34816 3404 4194304 95 0 0 0 7 3 0 0 20 0 1 0 8 1 1 1"
 TRACKED = """entries  clashres found insert drop early_drop

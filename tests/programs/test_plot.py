@@ -16,7 +16,7 @@ from rich.console import Console
 from c1m.coordinator.commands.output import written
 from c1m.coordinator.ledger.timeline import HostState, Timeline, TimelineRow
 from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
-from c1m.coordinator.report.summary import picture
+from c1m.coordinator.report.summary_tables import picture
 from c1m.coordinator.report.timeline_chart import LEAST_COLUMNS, curves
 
 VALUES = st.none() | st.integers(0, 10**12)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.kernel.process import (
+from c1m.kernel.process_footprint import (
     Footprint,
     cpu_seconds,
     descriptor_slots,

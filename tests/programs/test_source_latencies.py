@@ -13,13 +13,13 @@ from programs import summary_of
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, HEARTBEAT
 from c1m.coordinator.ledger.node_record import NodeRecord
-from c1m.coordinator.report.summary import by_source
-from c1m.coordinator.results.source_latency import WORST, slowest_sources, sources_summary
+from c1m.coordinator.report.summary_tables import by_source
+from c1m.coordinator.results.slow_sources import WORST, slowest_sources, sources_summary
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Sample
 from c1m.measure.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joined_rows, source_latencies
 from c1m.measure.tally import Tally
-from c1m.wire.messages import sample_from_wire, sample_to_wire
+from c1m.wire.node_messages import sample_from_wire, sample_to_wire
 from c1m.worker.sockets.source_latencies import SourceLatencies
 from c1m.worker.sockets.source_numbers import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceNumbers
 

@@ -124,22 +124,22 @@ def test_every_table_is_filled_as_planned_however_many_a_process_carries(childre
 CREW = """
 import sys, trio
 from c1m.processes import link
-from c1m.processes.child import Recruit
-from c1m.processes.children import Crew
+from c1m.processes.child import ChildSpec
+from c1m.processes.children import Supervisor
 from c1m.processes.zygote_client import zygote
 
-async def nothing_follows(dead, obituary):
+async def nothing_follows(dead, exit_reason):
     pass
 
 async def main():
     async with zygote("crew_of_the_test") as made, trio.open_nursery() as nursery:
-        crew = Crew(made, nursery, lambda: None, nothing_follows)
-        recruits = [Recruit(f"child {index}", {"index": index, "breaks": index == 5}) for index in range(8)]
+        crew = Supervisor(made, nursery, lambda: None, nothing_follows)
+        recruits = [ChildSpec(f"child {index}", {"index": index, "breaks": index == 5}) for index in range(8)]
         await crew.hire(recruits)
         with trio.fail_after(60):
-            while not crew.obituaries:
+            while not crew.exit_reasons:
                 await trio.lowlevel.checkpoint()
-        print(len(crew.alive), crew.obituaries)
+        print(len(crew.alive), crew.exit_reasons)
         await crew.dismiss()  # sees that they ended; what the zygote says of each process comes after it
         with trio.fail_after(60):
             while made.status.keys() != {child.pid for child in crew.children}:
@@ -152,7 +152,7 @@ trio.run(main)
 CHILD = """
 from c1m.processes import link
 
-def rehearse():
+def warm_up():
     pass
 
 def main(end, _):

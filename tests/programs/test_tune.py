@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 from low_host import LOW, NODES, SOMAXCONN, SYN_BACKLOG, TARGET, Host, namespace, root
 
-from c1m.limits.tuning import PORT_RANGE
+from c1m.limits.tunable import PORT_RANGE
 
 # -- what it says
 

@@ -9,7 +9,7 @@ from low_host import CONNTRACK, LOW, NODES, SOMAXCONN, SYN_BACKLOG, TARGET, WORK
 from programs import node
 
 from c1m.limits.sysctls import path_of
-from c1m.limits.tuning import PORT_RANGE
+from c1m.limits.tunable import PORT_RANGE
 
 
 @root

@@ -13,7 +13,7 @@ from tree import ROOT
 
 from c1m.limits.files import DEFAULTS, MACHINE, OF_UNITS, deploy_files, named_elsewhere
 from c1m.limits.services import SERVICES
-from c1m.limits.tuning import TUNABLE, raised
+from c1m.limits.tunable import TUNABLE, raised
 
 SYSCTL_CONF = "sysctl.d/90-c1m.conf"
 

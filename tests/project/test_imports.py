@@ -205,7 +205,7 @@ def test_every_package_says_what_belongs_in_it() -> None:
 )
 def test_what_children_carry(module: str, absent: set[str]) -> None:
     """In a process that did what the zygote does before it forks."""
-    program = f"import sys, c1m.processes.zygote, {module}; {module}.rehearse(); print(*sys.modules)"
+    program = f"import sys, c1m.processes.zygote, {module}; {module}.warm_up(); print(*sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 

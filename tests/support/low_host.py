@@ -16,7 +16,7 @@ from lab import ip
 from programs import node
 
 from c1m.limits.sysctls import path_of
-from c1m.limits.tuning import PORT_RANGE
+from c1m.limits.tunable import PORT_RANGE
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 SOMAXCONN, SYN_BACKLOG, CONNTRACK = "net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.netfilter.nf_conntrack_max"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from c1m.traffic import push
 from c1m.traffic.push import KIND, MESSAGE
 
-from .heartbeat import KIND as BEAT
-from .heartbeat import Heartbeats
+from .heartbeat_sender import KIND as BEAT
+from .heartbeat_sender import Heartbeats
 
 
 class PushCheck:

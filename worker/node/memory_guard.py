@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from c1m.kernel import memory
+from c1m.kernel import meminfo
 from c1m.measure.phase import Phase
 from c1m.node.node_run import NodeRun
 from c1m.text.units import format_bytes
@@ -17,10 +17,10 @@ FLOOR_SHARE = 0.02
 
 async def guard(node_run: NodeRun) -> None:
     """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
-    state = memory.read_memory()
+    state = meminfo.read_memory()
     floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
     while node_run.phase < Phase.CLOSING and not node_run.over.is_set():
-        left = memory.available_bytes()
+        left = meminfo.available_bytes()
         if left is not None and left < floor and node_run.phase <= Phase.OPENING:
             node_run.halted = (
                 f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "

@@ -20,13 +20,13 @@ from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stag
 from c1m.traffic.proof import nonce_of
 from c1m.v1 import worker_pb2 as pb
 from c1m.wire import bounds
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_from_wire, ports_from_wire, route_from_wire
-from c1m.wire.schedule import stages_from_wire
-from c1m.wire.turnover import turnover_from_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_from_wire, ports_from_wire, route_from_wire
+from c1m.wire.schedule_messages import stages_from_wire
+from c1m.wire.turnover_messages import turnover_from_wire
 from c1m.worker.shard.assignment import ShardAssignment
 
-from .node import WorkerOrders
+from .worker_node import WorkerOrders
 
 # An open loop's shard does what is due in ticks: short ones, for smoothness, and longer ones where many shards share the
 # processors, lest they spend their time waking. Below 2 ms epoll_wait, which counts whole ones, would blur them anyway.

@@ -11,12 +11,12 @@ from c1m.node.authorization import operator
 from c1m.node.rpc_server import RpcServer, refusals, stamped
 from c1m.v1 import worker_pb2 as pb
 from c1m.v1 import worker_pb2_grpc
-from c1m.wire import messages as wire
-from c1m.wire.routes import pool_to_wire, ports_to_wire
-from c1m.wire.schedule import revision_to_wire
+from c1m.wire import node_messages as wire
+from c1m.wire.route_messages import pool_to_wire, ports_to_wire
+from c1m.wire.schedule_messages import revision_to_wire
 
-from .node import WorkerNode
 from .requests import closing_of, destinations_of, preparation, reinforcement, turn_of
+from .worker_node import WorkerNode
 
 
 class WorkerService(worker_pb2_grpc.WorkerServiceServicer):

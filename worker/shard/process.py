@@ -13,8 +13,8 @@ from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
 from c1m.processes import link
-from c1m.processes.warm_up import specialise
 from c1m.processes.thread_host import name_thread
+from c1m.processes.warm_up import specialise
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Schedule, Stage
 

@@ -8,7 +8,7 @@ from itertools import repeat
 from random import Random
 
 from c1m.schedule.schedule import NANOSECONDS, Schedule
-from c1m.worker.behaviours.turnover import SeatTurnover
+from c1m.worker.behaviours.seat_turnover import SeatTurnover
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
 from c1m.worker.sockets.route_rotation import RouteRotation

@@ -17,11 +17,11 @@ from c1m.measure.tally import Tally
 from c1m.processes import link
 from c1m.schedule.schedule import NANOSECONDS
 from c1m.worker.behaviours.ghost_probe import probe
-from c1m.worker.behaviours.heartbeat import Heartbeats
+from c1m.worker.behaviours.heartbeat_sender import Heartbeats
 from c1m.worker.behaviours.keepalive import Keepalive
 from c1m.worker.behaviours.push_check import PushCheck
+from c1m.worker.behaviours.seat_turnover import SeatTurnover
 from c1m.worker.behaviours.slow_sender import SlowSender
-from c1m.worker.behaviours.turnover import SeatTurnover
 from c1m.worker.sockets.behaviour import Behaviour
 from c1m.worker.sockets.connections import ClientConnections
 from c1m.worker.sockets.opener import Opener

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from c1m.kernel import cgroup
 from c1m.kernel.cgroup import Mount, parse_cgroups, parse_mountinfo
-from c1m.kernel.memory import (
+from c1m.kernel.meminfo import (
     CgroupMemory,
     MemoryState,
     available_bytes,

@@ -11,7 +11,7 @@ from low_host import CONNTRACK, SOMAXCONN, SYN_BACKLOG
 
 from c1m.app.state_directory import state_directory
 from c1m.limits.sysctls import SYSCTLS
-from c1m.limits.tuning import DECISIONS, PORT_RANGE, TUNABLE, raised
+from c1m.limits.tunable import DECISIONS, PORT_RANGE, TUNABLE, raised
 
 
 def test_nodes_write_what_the_table_names_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from c1m.traffic.heartbeat import Expect, Heartbeat
 from c1m.traffic.push import MESSAGE
-from c1m.worker.behaviours.heartbeat import Heartbeats
+from c1m.worker.behaviours.heartbeat_sender import Heartbeats
 from c1m.worker.behaviours.push_check import PushCheck
 from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 

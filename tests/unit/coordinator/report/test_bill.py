@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from c1m.coordinator.ledger.readings import HostReadings
-from c1m.coordinator.report.memory import memory_sentence
+from c1m.coordinator.report.memory_tables import memory_sentence
 from c1m.coordinator.results.memory_cost import Cost, cost
 from c1m.measure.reading import Cache, Reading
 

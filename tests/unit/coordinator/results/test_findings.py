@@ -17,7 +17,7 @@ from c1m.measure.phase import Phase
 from c1m.measure.reading import Cache, Reading
 from c1m.measure.sample import Host, Inspection, Sample
 from c1m.v1 import node_pb2
-from c1m.wire.messages import (
+from c1m.wire.node_messages import (
     host_from_wire,
     host_to_wire,
     inspection_from_wire,

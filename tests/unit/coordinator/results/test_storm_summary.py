@@ -3,7 +3,7 @@
 import pytest
 
 from c1m.coordinator.ledger.timeline import HostState, TimelineRow
-from c1m.coordinator.results.storms import failures, summarise_storms
+from c1m.coordinator.results.storm_results import failures, summarise_storms
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import Distribution
 from c1m.traffic.storm import Storm

@@ -40,10 +40,10 @@ def lost_and_interrupted() -> Outcome:
     return outcome
 
 
-def with_an_obituary() -> Outcome:
+def with_a_replacement() -> Outcome:
     outcome = finished()
     assert outcome.ledger
-    sample = Sample(Phase.HOLDING, Tally(attempted=TOTAL, opened=TOTAL), obituaries=("shard 3 was killed by signal 9",))
+    sample = Sample(Phase.HOLDING, Tally(attempted=TOTAL, opened=TOTAL), exit_reasons=("shard 3 was killed by signal 9",))
     outcome.ledger.take(outcome.ledger.workers[0], sample)
     return outcome
 
@@ -79,7 +79,7 @@ OUTCOMES: list[tuple[Make, str, int, str]] = [
     (interrupted, "interrupted", 130, "by the operator"),
     (cut_off, "incomplete", 5, "its journal ends 3 s after the start"),
     (lost, "degraded", 4, f"{WORKER} did not answer for 10 s"),
-    (with_an_obituary, "degraded", 4, f"{WORKER}: shard 3 was killed by signal 9"),
+    (with_a_replacement, "degraded", 4, f"{WORKER}: shard 3 was killed by signal 9"),
     (in_trouble, "degraded", 4, "1 of 2 nodes"),
     (at_once, "failed", 1, "before its hold did"),
     (ended_early, "failed", 1, "before its hold did"),
@@ -164,7 +164,7 @@ def test_the_gravest_thing_decides_and_the_rest_is_still_told(
     assert any("1,996 of 2,000" in reason for reason in judged.reasons) == also_told
 
 
-@pytest.mark.parametrize("make", [lost, lost_and_interrupted, with_an_obituary, in_trouble])
+@pytest.mark.parametrize("make", [lost, lost_and_interrupted, with_a_replacement, in_trouble])
 def test_every_reason_is_told_once(make: Make) -> None:
     reasons = verdict(make()).reasons
 

@@ -18,7 +18,7 @@ from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import AT_ONCE, Distribution
 from c1m.traffic.storm import Storm
 from c1m.traffic.turnover import Turnover
-from c1m.worker.behaviours.turnover import SeatTurnover
+from c1m.worker.behaviours.seat_turnover import SeatTurnover
 from c1m.worker.sockets.connections import ClientConnections
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor

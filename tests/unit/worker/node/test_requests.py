@@ -14,7 +14,7 @@ from c1m.schedule.shapes import MOST_STAGES
 from c1m.target.node.service import preparation as of_target
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.wire import bounds
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
 
 NAN, INFINITE = math.nan, math.inf

@@ -17,7 +17,7 @@ from c1m.traffic.turnover import Wave
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 
 from . import bounds
-from .schedule import revision_from_wire, revision_to_wire
+from .schedule_messages import revision_from_wire, revision_to_wire
 
 
 def host_to_wire(host: Host) -> node_pb2.Host:
@@ -111,7 +111,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
         processes=sample.processes,
-        obituaries=sample.obituaries,
+        exit_reasons=sample.exit_reasons,
         replacements=[node_pb2.Replacement(**asdict(each)) for each in sample.replacements],
         halted=sample.halted,
         histograms={
@@ -161,7 +161,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=bounds.amount("CPU seconds", sample.cpu_seconds),
         processes=sample.processes,
-        obituaries=tuple(sample.obituaries),
+        exit_reasons=tuple(sample.exit_reasons),
         replacements=tuple(map(replacement_from_wire, sample.replacements)),
         halted=sample.halted,
         histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
@@ -196,7 +196,7 @@ def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWa
 
 def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
     ended_ns = message.ended_ns if message.HasField("ended_ns") else None
-    return Replacement(message.obituary, message.connections, ended_ns, message.after_ns)
+    return Replacement(message.exit_reason, message.connections, ended_ns, message.after_ns)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:

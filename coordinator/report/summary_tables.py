@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS, prefix, shown
-from c1m.coordinator.results.source_latency import count_name, slowest_name
+from c1m.coordinator.results.slow_sources import count_name, slowest_name
 from c1m.coordinator.spec.metrics import Figure
 from c1m.text.units import format_bytes, format_duration, format_rate
 
 from .format import count, counts, duration, percentiles
-from .memory import bill
+from .memory_tables import bill
 from .timeline_chart import curves
 
 COLOURS = {

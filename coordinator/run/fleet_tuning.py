@@ -16,7 +16,7 @@ from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import C1mError, RefusedError
 from c1m.measure.sample import Change, Host
 from c1m.v1 import target_pb2, worker_pb2
-from c1m.wire import messages as wire
+from c1m.wire import node_messages as wire
 
 TUNE_SECONDS = 30.0  # a record is on the disk before each setting is written
 ALLOW = "--allow-tune"

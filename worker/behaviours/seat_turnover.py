@@ -17,7 +17,7 @@ from c1m.worker.sockets.route_rotation import RouteRotation
 
 from .lifetimes import Lifetimes
 from .seats import ARRIVED, TRIES, Seats
-from .storms import Storms
+from .storm_waves import Storms
 
 CHUNK = 64  # successors opened between two looks at the epoll
 
