@@ -24,7 +24,7 @@ from c1m.worker.behaviours.push_check import PushCheck
 from c1m.worker.node.target_proof import MOST_HEARD, what_instead
 from c1m.worker.sockets.behaviour import Behaviour
 from c1m.worker.sockets.connections import ESTABLISHED
-from c1m.worker.sockets.connections import AcceptedConnections as Clients
+from c1m.worker.sockets.connections import ClientConnections as Clients
 from fuzzed import Target
 
 NONCE = b"n" * 32
