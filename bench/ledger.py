@@ -26,8 +26,7 @@ from c1m.coordinator.report.live import Lines, Terminal
 from c1m.limits.assessment import Member
 from c1m.limits.limit import Demand, HostRole
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Cache, Reading
-from c1m.measure.sample import Host, Sample
+from c1m.measure.sample import Cache, Host, Reading, Sample
 from c1m.measure.tally import Tally, total
 from c1m.schedule.schedule import Arrival
 from c1m.v1 import node_pb2

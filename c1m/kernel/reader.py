@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from c1m.measure.reading import Reading
+from c1m.measure.sample import Reading
 
 from . import cgroup_events, machine, process_footprint, sockstat
 from . import meminfo as memory

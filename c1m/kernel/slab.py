@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from c1m.measure.reading import Cache
+from c1m.measure.sample import Cache
 
 from .host import read_text
 

@@ -21,8 +21,7 @@ from c1m.app.log import log
 from c1m.errors import C1mError, RefusedError
 from c1m.kernel.reader import HostReader
 from c1m.measure.phase import Phase, slowest
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Replacement, Sample
+from c1m.measure.sample import Reading, Replacement, Sample
 from c1m.measure.sampling import SILENCE_SECONDS, SamplingInterval
 from c1m.processes import link
 from c1m.processes.child import Child, ChildSpec

@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 from c1m.errors import UsageError
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Cache, Reading
-from c1m.measure.sample import Change, Host, Inspection, Replacement, Sample
+from c1m.measure.sample import Cache, Change, Host, Inspection, Reading, Replacement, Sample
 from c1m.measure.sampling import SAMPLE_SECONDS, SILENCE_SECONDS, SamplingInterval
 from c1m.measure.source_latency import SourceLatency
 from c1m.measure.tally import Tally

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from google.protobuf.message import Message
 
-from .compression import SampleCompression
+from .codec import SampleCompression
 
 APPLICATION_ID = 0x63316D6A  # "c1mj", which says in the file's header what it is
 VERSION = 1  # of what stands in the tables

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from c1m import __version__
 from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.results.outcome import Outcome
-from c1m.measure.reading import Reading
+from c1m.measure.sample import Reading
 from c1m.wire import node_messages as wire
 
 from .codec import Header, to_json

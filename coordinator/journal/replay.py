@@ -43,8 +43,7 @@ from c1m.text.units import format_duration
 from c1m.v1 import node_pb2
 from c1m.wire import node_messages as wire
 
-from .codec import Header, from_plain
-from .compression import SampleCompression
+from .codec import Header, SampleCompression, from_plain
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 
 TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgement]}

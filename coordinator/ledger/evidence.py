@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 
 LOOKS = 60  # with a reading a second: a minute
 

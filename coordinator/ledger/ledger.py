@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from c1m.measure.latency import coarser, joined
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 from c1m.schedule.node_schedule import reached_by_all
 from c1m.schedule.schedule import Revision, Schedule, straight
@@ -15,8 +14,7 @@ from c1m.traffic.turnover import Wave, joined_waves
 
 from .latency_kinds import ACCEPT, DUE, LABELS
 from .node_loss import NodeLoss
-from .node_record import NodeRecord
-from .node_states import host_states, node_states
+from .node_record import NodeRecord, host_states, node_states
 from .running_totals import RunningTotals
 from .timeline import Timeline, TimelineRow
 

@@ -9,7 +9,7 @@ from typing import Any
 from c1m.limits.assessment import Member, Usage, amount, place_of, usages
 from c1m.limits.limit import LimitStatus
 from c1m.limits.table import LIMITS
-from c1m.measure.reading import Reading
+from c1m.measure.sample import Reading
 
 WATCHED = [limit for limit in LIMITS if limit.is_watched]
 

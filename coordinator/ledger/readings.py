@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Cache, Reading
 
 # Whoever lists /proc/PID/fd (ss -p, lsof, monitoring agents) leaves an inode, a dentry and a security label for each
 # descriptor. With a million sockets open that is 900 MB which the sockets did not take.

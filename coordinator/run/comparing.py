@@ -15,8 +15,7 @@ from c1m.coordinator.results.outcome import Probed
 from c1m.coordinator.results.reconciliation import Counts, reconcile
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import C1mError
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Inspection
+from c1m.measure.sample import Inspection, Reading
 
 from .lost_nodes import LostNodes
 from .watch import SETTLE_SECONDS, Watch

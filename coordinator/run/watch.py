@@ -18,7 +18,7 @@ from c1m.coordinator.ledger.node_loss import LEFT
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.errors import C1mError, GoneError, UnreachableError
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
+from c1m.measure.sample import Reading
 from c1m.measure.sampling import pace_of
 from c1m.text.units import format_duration
 

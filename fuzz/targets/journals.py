@@ -23,8 +23,7 @@ from c1m.coordinator.commands.attach import within_lease
 from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clients import described_target, described_worker
 from c1m.coordinator.fleet.survey import Survey
-from c1m.coordinator.journal.codec import Header, from_plain, to_json
-from c1m.coordinator.journal.compression import SampleCompression
+from c1m.coordinator.journal.codec import Header, SampleCompression, from_plain, to_json
 from c1m.coordinator.journal.index import contents_of
 from c1m.coordinator.journal.journal import TABLES
 from c1m.coordinator.journal.recorder import header, snapshot

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from c1m.kernel.machine import read_counters
 from c1m.kernel.meminfo import read_cgroup_memory
 from c1m.kernel.reader import PSS_SHARE, TCP, TCP_EXT, HostReader, counters, levels, parse_file_nr
-from c1m.measure.reading import Reading
+from c1m.measure.sample import Reading
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo is readable by root only, and so is chroot")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from c1m.kernel.host import read_text
 from c1m.kernel.meminfo import read_memory
 from c1m.kernel.slab import merged, parse_slabinfo, read_merged, read_slabinfo
-from c1m.measure.reading import Cache
+from c1m.measure.sample import Cache
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="slabinfo is readable by root only")
 

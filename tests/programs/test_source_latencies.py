@@ -20,8 +20,7 @@ from c1m.measure.sample import Sample
 from c1m.measure.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joined_rows, source_latencies
 from c1m.measure.tally import Tally
 from c1m.wire.node_messages import sample_from_wire, sample_to_wire
-from c1m.worker.sockets.source_latencies import SourceLatencies
-from c1m.worker.sockets.source_numbers import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceNumbers
+from c1m.worker.sockets.source_latencies import MOST_SOURCES, OVERFLOW, REMEMBERED, SourceLatencies, SourceNumbers
 
 SLOTS = 16
 LOWER, UPPER = 0.87e6, 1.14e6  # microseconds: 13 % off at worst, and then a whole one

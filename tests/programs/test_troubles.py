@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from programs import summary_of
 
-from c1m.worker.sockets.source_errors import FAILED, MOST_SOURCES, OTHERS, SourceErrors
+from c1m.measure.source_latency import OTHERS
+from c1m.worker.sockets.source_latencies import FAILED, MOST_SOURCES, SourceErrors
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from c1m.worker.sockets.connections import CONNECTING
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.route_rotation import RouteRotation, TuplePlace
 
-from .return_calendar import ReturnCalendar
+from .timer_wheel import ReturnCalendar
 
 # An errand: why a connection comes. How many tries failed before it, whether it has been established, whether it is another
 # one's successor, and what tells its storm from the two before and after it. A seat's has the number of its leg above that.

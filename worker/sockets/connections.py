@@ -25,9 +25,7 @@ from .behaviour import Behaviour
 from .receiving import Receiver
 from .route_rotation import TuplePlace
 from .send_buffer import SendBuffer
-from .source_errors import SourceErrors, source_of
-from .source_latencies import SourceLatencies
-from .source_numbers import SourceNumbers
+from .source_latencies import SourceErrors, SourceLatencies, SourceNumbers, source_of
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
 

@@ -34,7 +34,7 @@ from c1m.net.tuples import Address
 
 from .connections import CONNECTING, ClientConnections
 from .route_rotation import RouteTuples, TuplePlace
-from .source_errors import FAILED
+from .source_latencies import FAILED
 
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 IN_PROGRESS = errno.EINPROGRESS

@@ -15,7 +15,7 @@ from c1m.measure.tally import CAUSE_OF_ERRNO, PEER_CLOSED, PEER_RESET
 from c1m.net.tuples import Address
 
 from .connections import CONNECTING, ESTABLISHED, HALF_CLOSED, ClientConnections
-from .source_errors import SLOW_SECONDS
+from .source_latencies import SLOW_SECONDS
 
 WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
 TALKING = EPOLLIN | EPOLLOUT  # ... and what one gives that has something to say and is not ending

@@ -12,8 +12,7 @@ from select import EPOLLERR, EPOLLHUP, EPOLLRDHUP
 from c1m.measure.tally import PEER_CLOSED, cause_of
 
 from .behaviour import Behaviour
-from .source_latencies import SourceLatencies
-from .source_numbers import SourceNumbers
+from .source_latencies import SourceLatencies, SourceNumbers
 
 ENDING = EPOLLRDHUP | EPOLLERR | EPOLLHUP
 # Bytes of the first read, and of those after it. Up to some 450 the interpreter takes memory from its own pools, which is

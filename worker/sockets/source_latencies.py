@@ -6,15 +6,15 @@ batches, where latencies are.
 
 from __future__ import annotations
 
+from _socket import SOCK_STREAM, socket
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from sys import byteorder
 
 from c1m.measure.latency import Latencies
-from c1m.measure.source_latency import BUCKET_OF, BUCKETS, DROPPED_BITS
-
-from .source_numbers import SourceNumbers
+from c1m.measure.source_latency import BUCKET_OF, BUCKETS, DROPPED_BITS, OTHERS, block_of
+from c1m.net.tuples import Address
 
 KEPT_BITS = 31 - DROPPED_BITS  # of a latency, which has no sign; the number of its source stands above them
 KEPT = (1 << KEPT_BITS) - 1
@@ -68,3 +68,74 @@ class SourceLatencies(Latencies):
         self.fold()
         self.untold_rows = False
         return self.sources.names, self.rows.tobytes()
+
+
+MOST_SOURCES = 256  # numbers, hence rows of 448 bytes of each kind: a /24, and what fits a message of a link
+OVERFLOW = MOST_SOURCES - 1  # the number of what has none of its own
+REMEMBERED = 4096  # addresses whose number is kept, 36 bytes each and their text; beyond, few come twice in one shard
+
+
+class SourceNumbers(dict[str, int]):
+    """Source -> its number. ``__missing__`` finds it once for each source, up to ``REMEMBERED`` of them."""
+
+    def __init__(self, slots: int, sources: int) -> None:
+        """``sources``: how many addresses there are to connect from. Where there are more than numbers, blocks have them."""
+        super().__init__()
+        self.apart = sources <= OVERFLOW
+        self.numbers: dict[str, int] = {}  # of an address, or of a block
+        self.names: list[str] = []  # by number
+        self.of = array("H", (0,)) * slots  # by descriptor; whoever opens one says so here
+
+    def __missing__(self, source: str) -> int:
+        number = self.number_of(source if self.apart else block_of(source))
+        if len(self) < REMEMBERED:  # whoever came first stays: sources take turns, and the oldest is the next
+            self[source] = number
+        return number
+
+    def number_of(self, name: str) -> int:
+        """A new one for a name that has none yet; OVERFLOW where none is left."""
+        if name in self.numbers:
+            return self.numbers[name]
+        if len(self.names) < OVERFLOW:
+            self.numbers[name] = len(self.names)
+            self.names.append(name)
+            return self.numbers[name]
+        if len(self.names) == OVERFLOW:
+            self.names.append(OTHERS)
+        return OVERFLOW
+
+
+SLOW_SECONDS = 1.0  # the first SYN is sent again after that (RFC 6298)
+MOST_SOURCES = 256  # that a shard tells apart; further ones are "others"
+SLOW, FAILED = "slow", "failed"
+
+
+class SourceErrors:
+    def __init__(self, family: int) -> None:
+        self.family = family
+        self.counts: Counter[str] = Counter()  # "10.0.0.7 slow" -> connections
+        self.known: set[str] = set()
+        self.slow: dict[int, float] = {}  # descriptor -> when the connection was called that is counted as slow
+
+    def is_slow(self, descriptor: int, called: float) -> None:
+        """Its SYN has gone unanswered for a second; said again of the same connection, it changes nothing."""
+        if self.slow.get(descriptor) != called:
+            self.slow[descriptor] = called
+            self.count(source_of(self.family, descriptor)[0], SLOW)
+
+    def has_failed(self, descriptor: int) -> None:
+        """Before it is closed: the kernel knows its source until then."""
+        self.count(source_of(self.family, descriptor)[0], FAILED)
+
+    def count(self, source: str, what: str) -> None:
+        if len(self.known) < MOST_SOURCES:
+            self.known.add(source)
+        self.counts[f"{source if source in self.known else OTHERS} {what}"] += 1
+
+
+def source_of(family: int, descriptor: int) -> Address:
+    """Its own end. The kernel knows it until it is closed."""
+    connection = socket(family, SOCK_STREAM, 0, descriptor)
+    source: Address = connection.getsockname()[:2]
+    connection.detach()
+    return source

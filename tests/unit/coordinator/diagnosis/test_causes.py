@@ -31,8 +31,7 @@ from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS as FACTS
 from c1m.limits.table import LIMITS
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 
 ALL = set(Trouble)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.fleet.stale_samples import LATE_SECONDS, PATIENCE_SECONDS, StaleSampleFilter
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 from c1m.schedule.schedule import Revision, straight
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.coordinator.journal.compression import SampleCompression
+from c1m.coordinator.journal.codec import SampleCompression
 
 MESSAGES = st.lists(
     st.tuples(st.sampled_from(("worker a:1", "worker b:1", "target c:1")), st.binary(max_size=300)), max_size=30

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.readings import HostReadings, RegressionAxis, RegressionLine
 from c1m.coordinator.results.memory_cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
-from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Cache, Reading
 
 
 def line(points: Iterable[tuple[float, float]]) -> RegressionLine:

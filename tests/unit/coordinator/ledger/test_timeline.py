@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.ledger import ADDED_UP, Ledger
-from c1m.coordinator.ledger.node_record import NodeRecord
-from c1m.coordinator.ledger.node_states import EACH
+from c1m.coordinator.ledger.node_record import EACH, NodeRecord
 from c1m.coordinator.ledger.timeline import ROWS, HostState, NodeState, Timeline, TimelineRow, rises
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 
 WORKER, TARGET = "worker w:7100", "target t:7200"

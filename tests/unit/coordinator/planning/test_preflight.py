@@ -24,8 +24,7 @@ from c1m.limits.budget import Budget, budgets_of
 from c1m.limits.connection_memory import TARGET_END, WORKER_END
 from c1m.limits.limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus
 from c1m.limits.table import BY_NAME
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Host
+from c1m.measure.sample import Host, Reading
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 

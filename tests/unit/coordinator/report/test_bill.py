@@ -7,7 +7,7 @@ import pytest
 from c1m.coordinator.ledger.readings import HostReadings
 from c1m.coordinator.report.memory_tables import memory_sentence
 from c1m.coordinator.results.memory_cost import Cost, cost
-from c1m.measure.reading import Cache, Reading
+from c1m.measure.sample import Cache, Reading
 
 
 def found(slab_bytes: int) -> Cost:

@@ -14,8 +14,7 @@ from c1m.coordinator.results.host_findings import Findings, find
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Cache, Reading
-from c1m.measure.sample import Host, Inspection, Sample
+from c1m.measure.sample import Cache, Host, Inspection, Reading, Sample
 from c1m.v1 import node_pb2
 from c1m.wire.node_messages import (
     host_from_wire,

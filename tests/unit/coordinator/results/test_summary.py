@@ -15,8 +15,7 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.results.verdict import verdict
 from c1m.measure.phase import Phase
-from c1m.measure.reading import Reading
-from c1m.measure.sample import Sample
+from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 
 

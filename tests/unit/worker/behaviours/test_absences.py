@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.worker.behaviours.return_calendar import TICK_SECONDS, ReturnCalendar
+from c1m.worker.behaviours.timer_wheel import TICK_SECONDS, ReturnCalendar
 
 ERRANDS = st.integers(0, 2**32 - 1)
 AWAY = st.lists(st.tuples(st.floats(0, 100), ERRANDS), max_size=30)
