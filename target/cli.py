@@ -92,7 +92,7 @@ def target(
 
 
 def check_order(context: typer.Context) -> None:
-    """Raises UsageError for options of c1m-target before a command of it, which would do nothing there."""
+    """Raise UsageError for options of c1m-target before a sub-command, where they would have no effect."""
     for name in context.params:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
@@ -137,7 +137,7 @@ async def serve_target(
 
 
 def plain_address(text: str) -> str:
-    """Raises ValueError for anything but an address."""
+    """Return the address. Raises ValueError for anything but an address."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

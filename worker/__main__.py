@@ -5,7 +5,7 @@ import os
 from c1m.app.interrupts import end_quietly
 
 end_quietly()
-# gRPC reads it when it is imported. Of what it then says c1m.handshakes makes sentences for the node's log.
+# gRPC reads it when it is imported. c1m.security.handshake_log turns what gRPC logs into lines of the node's log.
 os.environ["GRPC_VERBOSITY"] = "INFO"
 
 from .cli import main  # noqa: E402 - see above

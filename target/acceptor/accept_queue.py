@@ -31,23 +31,23 @@ SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.001, 0.016  # seconds; the usual backlog o
 CROWD = 512  # strangers that are closed in a row
 SHORTAGE_SECONDS = 0.1  # how long accepting pauses when the host, not this process, is out of something
 
-# What accept() says when this process or the host is out of descriptors or memory.
+# Errors of accept() when this process or the host is out of descriptors or memory.
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-# What a connection that died in the queue leaves behind: the queue goes on.
+# Errors of a connection that died in the queue; the queue goes on.
 ALREADY_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})
 
 
 class AcceptQueue:
-    """Owns the listener, and whether it is in the epoll; takes what waits there in batches."""
+    """Owns the listener, and whether it is in the epoll; accepts what waits there in batches."""
 
     def __init__(self, listener: socket, epoll: epoll, *, shared: bool) -> None:
-        """``shared``: whether other acceptors take from the same queue."""
+        """``shared``: whether other acceptors accept from the same queue."""
         self.listener = listener
         self.epoll = epoll
         self.interest = EPOLLIN | EPOLLEXCLUSIVE if shared else EPOLLIN
         self.listening = False
         self.absence = SHORTEST_ABSENCE
-        self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0 when nothing stands in its way
+        self.resume_at = 0.0  # when accepting goes on, after a batch or a shortage; 0: now
         self.errors: dict[str, int] = {}
         self.accept_delay = Latencies()
         # typeshed does not know _socket's own accept, which makes no object of the descriptor
@@ -55,12 +55,14 @@ class AcceptQueue:
         self.guests: SourceFilter | None = None  # None: everybody
 
     def take_only(self, guests: SourceFilter) -> None:
-        """From these addresses; what comes from elsewhere is closed at once, counted, and told nothing."""
+        """Accept only from these addresses. Connections from elsewhere are closed at once, and counted."""
         self.guests = guests
         self.accept = self.accept_guest
 
     def accept_guest(self) -> tuple[int, object]:
-        """As the listener's own accept; after a crowd from elsewhere as if nobody waited, so that others have their turn."""
+        """Accept like the listener's own accept. After a crowd from elsewhere, report that nobody waits, so that other work
+        gets its turn.
+        """
         assert self.guests is not None
         for _ in range(CROWD):
             descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
@@ -81,7 +83,7 @@ class AcceptQueue:
             self.listening = False
 
     def stay_away(self, accepted: int) -> None:
-        """Until a worthwhile batch has come, as far as the last one tells."""
+        """Leave the listener alone until a worthwhile batch has come, judged by the last one."""
         if accepted and self.listening:
             factor = 2.0 if accepted < WORTHWHILE else 0.5
             self.absence = min(max(self.absence * factor, SHORTEST_ABSENCE), LONGEST_ABSENCE)
@@ -89,7 +91,7 @@ class AcceptQueue:
             self.quiesce()
 
     def take(self, room: int) -> list[int]:
-        """The descriptors of up to so many that waited."""
+        """Return the descriptors of up to ``most`` accepted connections."""
         accept = self.accept
         accepted: list[int] = []
         try:
@@ -103,9 +105,9 @@ class AcceptQueue:
         return accepted
 
     def measure_delay(self, descriptor: int) -> None:
-        """How long the first of a batch, which has waited the longest of it, was established before it was accepted.
+        """Record how long the first connection of a batch, which waited longest, was established before it was accepted.
 
-        By the time since data came, which is too short only where the client has sent something already.
+        It is taken from the time since data came last, which is too short only if the client has sent something already.
         """
         self.accept_delay.raw.append(seconds_since(LAST_DATA_RECEIVED, self.listener.family, descriptor))
 

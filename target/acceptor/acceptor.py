@@ -2,7 +2,7 @@
 
 SO_LINGER is inherited from the listener: a target that dies resets its connections instead of leaving TIME_WAIT behind.
 
-Nothing here imports trio, asyncio, selectors (nor ``socket``, which imports selectors) or gRPC; a test looks.
+Nothing here imports trio, asyncio, selectors (nor ``socket``, which imports selectors) or gRPC; a test checks that.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .connections import AcceptedConnections
 from .push_sender import PushSender
 
 BATCH = 512  # accepts, and events, before anything else gets its turn
-# After a turn in which connections ended, and nothing else happened: more are ending, and nobody waits for an answer. A
+# Seconds to sleep after a turn in which connections ended and nothing else happened: more are ending, and no peer waits. A
 # wakeup for every RST costs both ends a context switch.
 REST_SECONDS = 0.002
 REPORT_SECONDS = 0.5
 
 
 class Acceptor:
-    """Owns the loop: gives the queue and the connections their turns, obeys and tells until its link closes."""
+    """Owns the loop: gives the queue and the connections their turns, obeys orders and reports until its link closes."""
 
     def __init__(self, control: socket, listener: socket, descriptors: int, capacity: int, *, shared: bool) -> None:
         """``descriptors`` is the size of its table, ``capacity`` how many of them are for connections."""
@@ -42,12 +42,12 @@ class Acceptor:
         self.pusher: PushSender | None = None
         self.push_at = 0.0
         self.alive = True
-        self.over = False  # the run is, and nothing is accepted any more
+        self.over = False  # the run is over, and nothing is accepted any more
         self.reported = -1
         self.last_opened = 0.0
 
     def push(self, wanted: Push, start: float) -> None:
-        """From ``start`` on, send to every connection without being asked."""
+        """Send to every connection unasked, from ``start`` on."""
         connections = self.connections
         self.pusher = PushSender(wanted, connections.state, connections.unsent, connections.send_unasked, start)
 
@@ -73,7 +73,7 @@ class Acceptor:
                 self.push_at = self.pusher.act(now, self.connections.open)
 
     def turn(self, timeout: float) -> None:
-        """Serve what is ready."""
+        """Handle the events that are ready."""
         connections, ordered = self.connections, False
         state, serve, open_before = connections.state, connections.serve, connections.open
         ready = self.epoll.poll(timeout, BATCH)
@@ -90,7 +90,7 @@ class Acceptor:
             time.sleep(REST_SECONDS)
 
     def timeout(self, next_report: float) -> float:
-        """Seconds to sleep: for ever, unless something is still to be told or to be tried again."""
+        """Return the seconds to sleep: for ever, unless something is still to be reported or to be tried again."""
         waits = [self.connections.proof_guests.next_end]
         if self.marker() != self.reported:
             waits.append(next_report)
@@ -155,7 +155,7 @@ class Acceptor:
     # -- telling
 
     def marker(self) -> int:
-        """Changes whenever there is something new to tell."""
+        """A value that changes whenever there is something new to report."""
         connections = self.connections
         counts = (*connections.dropped.values(), *self.queue.errors.values())
         return connections.opened + connections.closed + connections.bytes_received + connections.bytes_sent + sum(counts)

@@ -1,7 +1,7 @@
-"""The connections of one acceptor: what they say is sent back, and whatever happens to them is counted.
+"""The connections of one acceptor: echoes what they send, and counts what happens to them.
 
-Accepted descriptors are blocking (O_NONBLOCK is not inherited). Most connections of a run never carry a byte, so the one
-ioctl that makes them non-blocking waits until the first byte arrives.
+Accepted descriptors are blocking (O_NONBLOCK is not inherited). Most connections of a run never carry a byte, so the ioctl
+that makes them non-blocking waits until the first byte arrives.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ CHUNK = 16 * 1024  # bytes echoed at a time
 # The state of a descriptor, one byte each in an array indexed by descriptor.
 NOT_OURS, QUIET, TALKING = 0, 1, 2
 GREETED = 3  # was pushed a message before it said anything
-PROVED = 4  # asked whether we are on its run, and is none of the run's
+PROVED = 4  # asked for a proof, and does not belong to the run
 
 
 class AcceptedConnections:
-    """The table of those that are open, and the counts of what became of the others; raises nothing that a peer can do."""
+    """The table of open connections and the counts of those that ended. Nothing that a peer can do raises here."""
 
     def __init__(self, descriptors: int, epoll: epoll, queue: AcceptQueue) -> None:
-        """``descriptors`` is the size of the process's table; when one is lost, ``queue`` has room again."""
+        """``descriptors`` is the size of the process's table; when a connection is lost, ``queue`` has room again."""
         self.epoll = epoll
         self.queue = queue
         self.state = bytearray(descriptors)
         self.unsent: dict[int, bytes] = {}  # descriptor -> bytes read that the peer has no room for yet
         self.opened = self.closed = self.open = self.bytes_received = self.bytes_sent = 0
         self.dropped: dict[str, int] = {}
-        self.nonce = b""  # to prove that we are on a run; empty: nobody asks
+        self.nonce = b""  # the nonce with which to prove that we are on a run; empty: no proofs are asked for
         self.proof_guests = ProofGuests()
-        self.stray_pushes = 0  # messages that were pushed to those who only asked
+        self.stray_pushes = 0  # messages pushed to connections that turned out to be proof guests
 
     def admit(self, accepted: Sequence[int]) -> None:
         state, register = self.state, self.epoll.register
@@ -66,14 +66,18 @@ class AcceptedConnections:
             self.drop(descriptor, cause_of(failure))
 
     def echo(self, descriptor: int, *, blocks: bool) -> None:
-        """``blocks``: whether a read with nothing to read would. One that is closed on both ends answers at once."""
+        """Echo what arrived. ``blocks``: whether a read with nothing to read would block; one that is closed on both ends
+        returns at once.
+        """
         if blocks and self.state[descriptor] == QUIET:
             self.begin_talking(descriptor)
         data = os.read(descriptor, CHUNK)
         if not data:
             self.drop(descriptor, PEER_CLOSED)
             return
-        if self.state[descriptor] == PROVED:  # a worker asks once and leaves; of anybody else nothing counts, nor stays
+        if (
+            self.state[descriptor] == PROVED
+        ):  # a worker asks once and leaves; other bytes are not counted, and the connection is closed
             self.dismiss(descriptor)
             return
         if len(data) == CHALLENGE_BYTES and self.nonce and data.startswith(HELLO):
@@ -83,7 +87,9 @@ class AcceptedConnections:
         self.send(descriptor, data)
 
     def prove(self, descriptor: int, challenge: bytes) -> None:
-        """To a worker that asked whether we are on its run. It is none of the run's connections, and nothing of it counts."""
+        """Answer a worker that asked whether this target is on its run. The connection does not belong to the run, and is not
+        counted.
+        """
         if self.state[descriptor] == GREETED:
             self.stray_pushes += 1
             self.bytes_sent -= len(MESSAGE)
@@ -110,7 +116,7 @@ class AcceptedConnections:
             self.drop(descriptor, cause_of(failure))
 
     def send(self, descriptor: int, data: bytes) -> None:
-        """What the peer has no room for is kept, and nothing more is read from it until it has taken that."""
+        """Send bytes. What the peer has no room for is kept, and nothing more is read from the peer until it has taken that."""
         try:
             sent = os.write(descriptor, data)
         except BlockingIOError:
@@ -136,13 +142,13 @@ class AcceptedConnections:
         self.queue.listen()
 
     def dismiss(self, descriptor: int) -> None:
-        """One that is none of the run's."""
+        """Close a connection that does not belong to the run."""
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.proof_guests.remove(descriptor)
 
     def dismiss_over(self, now: float) -> None:
-        """Those that asked and stay. Not amid events, of which there may be some for them."""
+        """Close proof guests that stayed too long. Do not call it amid events, since some may concern them."""
         for descriptor in self.proof_guests.over(now):
             self.dismiss(descriptor)
 
@@ -153,7 +159,7 @@ class AcceptedConnections:
         self.open -= 1
 
     def drop_share(self, share: float) -> None:
-        """As a server that is deployed anew does: close at one moment, and go on listening."""
+        """Close a share of the connections at one moment and go on listening, like a server that is deployed anew."""
         seen = 0
         for descriptor, state in enumerate(self.state):
             if state and state != PROVED:
@@ -163,7 +169,7 @@ class AcceptedConnections:
                 seen += 1
 
     def close_all(self) -> None:
-        """At the end of the run; their epoll is closed already, once for all of them."""
+        """Close all connections at the end of the run. Their epoll has been closed already, once for all of them."""
         close = os.close
         for descriptor, state in enumerate(self.state):
             if state:

@@ -1,4 +1,4 @@
-"""An acceptor's whole life, and its rehearsal in the zygote that forks the process which carries it."""
+"""The main function of an acceptor, and its warm-up in the zygote that forks the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def main(control: socket, listeners: list[int]) -> None:
-    """The whole life of an acceptor: its assignment, its loop, its last tally."""
+    """Run an acceptor: its assignment, its loop, its last tally."""
     assignment = link.receive(control)
     if assignment is None:
         return
@@ -36,15 +36,15 @@ def main(control: socket, listeners: list[int]) -> None:
 
 
 def warm_up() -> None:
-    """What every acceptor does, done by the zygote before it forks any: accept, echo, tell, rest and close.
+    """Do once in the zygote what every acceptor does: accept, echo, report, rest and close.
 
-    What is written to pages meanwhile, no acceptor has to write to a copy of its own: 320 kB less for each.
+    Memory pages that this writes need not be copied by each acceptor: 320 kB less for each.
     """
     specialise(perform)
 
 
 def perform() -> None:
-    """Where loopback is down, or net.core.somaxconn lets fewer guests wait, fewer are served."""
+    """Run a small acceptor. Where loopback is down, or net.core.somaxconn is small, it serves fewer connections."""
     ours, theirs = link.pair()
     listener = socket(AF_INET, SOCK_STREAM)
     listener.bind((LOOPBACK, 0))
@@ -61,7 +61,9 @@ def perform() -> None:
 
 
 def guest(listener: socket) -> socket:
-    """A connection that has said something, or has found no place in the accept queue: to wait for one would be for ever."""
+    """Return a connection that has sent something or was refused by a full accept queue: waiting for a place there could take
+    for ever.
+    """
     made = socket(AF_INET, SOCK_STREAM)
     made.setblocking(False)
     made.connect_ex(listener.getsockname())

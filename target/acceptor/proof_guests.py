@@ -1,18 +1,18 @@
-"""Connections that asked for a proof, and are none of the run's: an honest worker leaves with the answer. Pure.
+"""Connections that asked for a proof and do not belong to the run. An honest worker leaves with the answer. Pure.
 
-They are not counted, so that nothing but this keeps a stranger from holding the last descriptors by asking and staying.
+They are not counted. Without this limit a stranger could hold the last descriptors by asking and staying.
 """
 
 from __future__ import annotations
 
 import math
 
-MOST = 32  # that stay; half of what is kept beside connections (c1m.descriptors.RESERVE)
+MOST = 32  # that may stay; half of the descriptors kept beside connections (c1m.processes.descriptors.RESERVE)
 SECONDS = 5.0  # that each may stay, which is as long as a worker waits for an answer
 
 
 class ProofGuests:
-    """Descriptors, the oldest first; times are monotonic seconds."""
+    """Descriptors, the oldest first. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self.until: dict[int, float] = {}
@@ -25,10 +25,10 @@ class ProofGuests:
 
     @property
     def next_end(self) -> float:
-        """When one is to leave: at once where there are too many, and never where there is none."""
+        """Return when one is to be closed: at once if there are too many, never if there is none."""
         return 0.0 if len(self.until) > MOST else next(iter(self.until.values()), math.inf)
 
     def over(self, now: float) -> list[int]:
-        """Those that have stayed for long enough, and the oldest of too many. All have had their answers."""
+        """Remove and return those that stayed long enough, and the oldest if there are too many. All have had their answers."""
         surplus = len(self.until) - MOST
         return [descriptor for place, (descriptor, until) in enumerate(self.until.items()) if place < surplus or until <= now]

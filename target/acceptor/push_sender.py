@@ -1,4 +1,4 @@
-"""A target that speaks first: it sends to each of its connections at a rate, as the servers of a push service do."""
+"""Server push: sends to each connection at a rate, unasked, as the servers of a push service do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from c1m.traffic.phase_sweep import PhaseSweep
 from c1m.traffic.push import MESSAGE, Push
 
 CHUNK = 64  # messages before anything else gets its turn
-MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there
-SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1  # seconds between two turns of the hand
+MOST_MARKS = 4096  # slots swept in one go where few connections are open
+SHORTEST_TICK, LONGEST_TICK = 0.01, 0.1  # seconds between two turns of the sweep
 TICKS_AN_INTERVAL = 50
 
 
 class PushSender:
-    """The state of descriptors is the acceptor's; ``send`` takes a descriptor and bytes, and raises nothing."""
+    """The state of descriptors belongs to the acceptor. ``send`` takes a descriptor and bytes, and does not raise."""
 
     def __init__(
         self, wanted: Push, state: bytearray, unsent: Mapping[int, bytes], send: Callable[[int, bytes], None], start: float
@@ -28,7 +28,7 @@ class PushSender:
         self.sent = self.held_back = 0
 
     def act(self, now: float, open_now: int) -> float:
-        """Send to whom the hand has gone past; when there is more to do. ``open_now`` is how many connections there are."""
+        """Send the pushes that are due. ``open_now`` is the number of connections. Return when to call again."""
         for descriptor in self.hand.advance(now, min(CHUNK * self.hand.marks // max(open_now, 1) + 1, MOST_MARKS)):
             if self.state[descriptor]:
                 if descriptor in self.unsent:
@@ -39,5 +39,5 @@ class PushSender:
         return now if self.hand.behind(now) else now + self.tick
 
     def counts(self, stray: int) -> dict[str, int]:
-        """``stray``: of those sent, to nobody of the run."""
+        """Return the counters. ``stray``: how many of those sent went to connections that do not belong to the run."""
         return {push.SENT: self.sent - stray, push.HELD_BACK: self.held_back}

@@ -1,4 +1,4 @@
-"""Whose connections a run's target takes, where it takes only those of the run (--only-run-sources). Pure."""
+"""Which connections a target accepts if it accepts only those of its run (--only-run-sources). Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class SourceFilter:
-    """Addresses of one family, as (first, count) each; disjoint."""
+    """Addresses of one family, each block as (first, count). Blocks are disjoint."""
 
     def __init__(self, family: int, blocks: Iterable[tuple[int, int]]) -> None:
         self.family = family

@@ -1,4 +1,4 @@
-"""Listening sockets: made by the control process, handed to acceptors."""
+"""Listening sockets: the control process makes them, and hands them to acceptors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from c1m.measure.phase import Close
 from c1m.net.ports import PortRanges
 
 # The kernel cuts it to net.core.somaxconn, 4,096 by default. Too short a queue makes ghosts: connections that the
-# client believes in and no server socket knows.
+# client considers established, while the server has no socket for them.
 BACKLOG = 65_535
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
@@ -32,7 +32,9 @@ class Bind:
 
 
 def open_listeners(bind: Bind, count: int, close: Close) -> list[socket.socket]:
-    """``count`` listeners on the first free ports, or one for all acceptors. Raises RefusedError when there are not enough."""
+    """Return ``count`` listeners on the first free ports, or one shared by all acceptors. Raises RefusedError when there are
+    not enough ports.
+    """
     wanted = 1 if bind.single_port else count
     made: list[socket.socket] = []
     for listener in usable(bind, close):
@@ -47,7 +49,7 @@ def open_listeners(bind: Bind, count: int, close: Close) -> list[socket.socket]:
 
 
 def usable(bind: Bind, close: Close) -> Iterator[socket.socket]:
-    """A listener on each port that nobody else holds."""
+    """Yield a listener on each port that is not in use."""
     for index in range(bind.ports.size):
         listener = open_listener(bind, bind.ports.at(index), close)
         if listener is not None:
@@ -55,7 +57,7 @@ def usable(bind: Bind, close: Close) -> Iterator[socket.socket]:
 
 
 def open_listener(bind: Bind, port: int, close: Close) -> socket.socket | None:
-    """None when the port is taken. Raises RefusedError when the address cannot be bound at all."""
+    """Return a listener; None when the port is in use. Raises RefusedError when the address cannot be bound at all."""
     listener = socket.socket(bind.family, socket.SOCK_STREAM)
     try:
         # Without it the TIME_WAIT of a run that closed with FINs would hold the port for a minute.

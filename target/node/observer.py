@@ -1,4 +1,6 @@
-"""A target's control process beside a server that is not c1m's: it starts nothing, and tells what server and host do."""
+"""The control process of `c1m-target observe`: watches a server that is not c1m's, and its host. It starts no process for
+it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,13 @@ from c1m.processes.zygote_client import ZygoteClient
 from .listeners import Bind
 from .target_node import CLOSING, TargetDescription, TargetOrders, count_local
 
-# To count ports makes the kernel walk all sockets of the machine, half a second for a million.
+# Counting ports makes the kernel walk all sockets of the machine, half a second for a million.
 COUNT_SHARE = 0.01
 FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds its IPv4 clients under 6
 
 
 class Observer(Node):
-    """``pid`` and its descendants are the server; None: whoever listens on the ports."""
+    """``pid`` and its descendants are the server; None: the processes that listen on the ports."""
 
     def __init__(
         self, zygote: ZygoteClient, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
@@ -45,14 +47,14 @@ class Observer(Node):
         return TargetDescription(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
 
     def host(self) -> Host:
-        """With what the server has of limits of its own, as far as it runs already."""
+        """Return the host's description, with the limits that the server itself has, as far as it is running."""
         found = super().host()
         own = {"listen_backlog": self.backlog(), "server_descriptors": self.descriptors()}
         known = {name: value for name, value in own.items() if value is not None}
         return replace(found, limits={**found.limits, **known})
 
     def backlog(self) -> int | None:
-        """The shortest accept queue that the server asked for."""
+        """Return the shortest backlog that the server asked for."""
         try:
             queues = [queue for family in FAMILIES for queue in sockdiag.accept_queues(self.ports.ranges, family).values()]
         except OSError:  # without sock_diag, net.core.somaxconn is all that is known
@@ -60,15 +62,15 @@ class Observer(Node):
         return min((longest for _, longest in queues), default=None)
 
     def descriptors(self) -> int | None:
-        """That all processes of the server may have together."""
+        """Return how many descriptors all processes of the server may have together."""
         try:
             limits = [process_footprint.descriptor_limit(pid) for pid in self.find_server()]
-        except (RefusedError, OSError):  # nobody listens yet, or we may not see who does; Prepare says so
+        except (RefusedError, OSError):  # no process listens yet, or we may not see which does; Prepare reports that
             return None
         return sum(limit for limit in limits if limit is not None) or None
 
     async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
-        """Find the server; starts nothing. Raises RefusedError when the node is busy, or there is no server."""
+        """Find the server. Raises RefusedError when the node is busy, or there is no server."""
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
             return ()
@@ -99,7 +101,7 @@ class Observer(Node):
         return found
 
     def pids(self) -> list[int]:
-        """The server's: what a connection costs there is what is asked for."""
+        """Return the server's processes: what a connection costs there is what is asked for."""
         return list(self.server)
 
     def working(self) -> Sequence[int]:
@@ -122,19 +124,19 @@ class Observer(Node):
         await self.find(run_id)
 
     async def storm(self, run_id: str, _share: float) -> None:
-        """Raises RefusedError: connections of a server that is not c1m's are its own to close."""
+        """Raise RefusedError: only that server itself closes its connections."""
         raise RefusedError(f"run {run_id}: a server that is only observed cannot be told to drop its connections")
 
     async def stop(self, run_id: str) -> None:
-        """What the server has left open is not known to be the run's."""
+        """Return None: whether what the server has left open belongs to the run is unknown."""
         await (await self.find(run_id)).stop(CLOSING, ASKED)
 
 
 def chosen_ports(host: HostFacts) -> dict[str, int]:
-    """Of the ports that the kernel chooses from, how many are in use between one address here and one destination.
+    """Return how many of the ports that the kernel chooses from are in use between one local address and one destination; the
+    fullest such pair counts.
 
-    A server that opens connections itself, as a proxy does, gets EADDRNOTAVAIL when all of them are. The most of all such
-    pairs counts.
+    A server that opens connections itself, such as a proxy, gets EADDRNOTAVAIL when all of them are in use.
     """
     if host.ephemeral_range is None:
         return {}

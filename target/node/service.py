@@ -1,4 +1,4 @@
-"""TargetService over a TargetNode or an Observer: messages in, values to the node, values back, messages out."""
+"""TargetService: converts messages to values, calls a TargetNode or an Observer, and converts the results back."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
 
 
 def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> TargetOrders:
-    """How many acceptors there may be is the node's to say."""
+    """Return what the node is to do. The node decides how many acceptors are possible. Raises UsageError for a request that
+    makes no sense.
+    """
     return TargetOrders(
         run_id=request.run_id,
         operator=operator,

@@ -37,16 +37,16 @@ class TargetDescription:
     host: Host
     bind: Bind
     busy_with: str
-    observes: bool = False  # a server that is not ours listens there
-    only_run_sources: bool = False  # whether it takes connections from nowhere else
+    observes: bool = False  # the port of a server that is not c1m's
+    only_run_sources: bool = False  # whether it accepts connections only from the run's sources
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOrders:
-    """A run as this node is to do it."""
+    """A run as this node is asked to do it."""
 
     run_id: str
-    operator: str  # whose run it is; empty: unknown
+    operator: str  # the operator of the run; empty: unknown
     acceptors: int
     close: Close
     lease_seconds: float
@@ -59,19 +59,21 @@ class TargetNode(Node):
     def __init__(
         self, zygote: ZygoteClient, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
     ) -> None:
-        """``only_run_sources``: whether to take connections from the addresses of the run, and no others."""
+        """``only_run_sources``: whether to accept connections only from the addresses of the run."""
         super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
         self.only_run_sources = only_run_sources
         self.wanted: TargetOrders | None = None  # of the newest run
-        self.listeners: Sequence[socket.socket] = ()  # one for each acceptor, and for the one that comes in its place
+        self.listeners: Sequence[socket.socket] = ()  # one for each acceptor and its replacement
         self.listening: Sequence[int] = ()  # their ports
 
     async def describe(self) -> TargetDescription:
         return TargetDescription(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
 
     async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
-        """Listen; the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or descriptors."""
+        """Listen. Return the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or
+        descriptors.
+        """
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
             return self.listening
@@ -106,18 +108,22 @@ class TargetNode(Node):
         return ChildSpec(f"acceptor {index}", assignment, (listener.fileno(),))
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """Connections that came meanwhile wait for them in the queues of the listeners, which are ours as well."""
+        """Return specifications of the replacements. Connections that come meanwhile wait in the queues of the listeners,
+        which this process holds as well.
+        """
         assert self.wanted
         return [self.child_spec(child.index, self.listeners[child.index], self.wanted) for child in dead]
 
     def give_up(self, child: Child) -> None:
-        """Its port would listen on, and nobody would answer. A shared one is closed when the last acceptor is gone."""
+        """Close a dead acceptor's listener, which would listen on while nobody accepts. A shared one is closed with the last
+        acceptor.
+        """
         supervisor = self.node_run.supervisor.alive if self.node_run else ()
         if not (self.bind.single_port and supervisor):
             self.listeners[child.index].close()
 
     def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
-        """(first, count) of each block, as ``Guests`` takes them."""
+        """Return the blocks of the run's sources as (first, count)."""
         return [(block.first, block.count) for block in sources.of_version(self.family).blocks]
 
     @property
@@ -141,14 +147,16 @@ class TargetNode(Node):
         await node_run.supervisor.order(RESTING)
 
     async def stop(self, run_id: str) -> int | None:
-        """Close everything; how many connections the kernel still had. None: it does not say, or it is closed already."""
+        """Close everything. Return how many connections the kernel still had; None where it does not say, or where the run is
+        closed already.
+        """
         node_run = await self.find(run_id)
         left = None if node_run.stopping else await self.left()
         await node_run.stop(CLOSING, ASKED)
         return left
 
     async def left(self) -> int | None:
-        """Connections that are established still, once their number does not change."""
+        """Return how many connections are still established, once their number stops changing."""
         before = -1
         while (now := await self.established()) and now != before:
             before = now
@@ -162,15 +170,16 @@ class TargetNode(Node):
             return None
 
     async def storm(self, run_id: str, share: float) -> None:
-        """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for no share."""
+        """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for an empty share."""
         if not 0 < share <= 1:
             raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
         await (await self.find(run_id)).supervisor.order({"storm": share})
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:
-    """Connections of these local ports that the kernel holds: established, of those not yet accepted, half closed, and not
-    wholly established."""
+    """Return how many connections of these local ports the kernel holds: established, those of them not yet accepted, half
+    closed, and not wholly established.
+    """
     states: Counter[int] = Counter()
     queued = 0
     for family in families:
@@ -185,7 +194,7 @@ def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Fa
 
 
 def check_bind(bind: Bind) -> None:
-    """Raises RefusedError when nothing can listen there now."""
+    """Raise RefusedError when nothing can listen there now."""
     try:
         for listener in open_listeners(bind, 1, Close.RESET):
             listener.close()

@@ -1,6 +1,6 @@
-"""A probe: the peers' kernels are asked whether they know a connection. One that is a ghost is answered with a RST.
+"""The ghost probe: asks the peers' kernels whether they know a connection. A kernel that does not, answers with a RST.
 
-TCP keepalive asks without sending a byte of data, so that no server sees it (KERNEL.md 3, "Ghost connections").
+TCP keepalive asks without sending a byte of data, so no server sees the question.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 from .keepalive import keep_alive
 
-IDLE_SECONDS = 1  # before the first probe, and between two: the least that the kernel takes
-MOST_SECONDS = 10  # for an answer: ten probes, should the network lose some, or a busy machine take its time
+IDLE_SECONDS = 1  # before the first probe and between two probes: the shortest that the kernel accepts
+MOST_SECONDS = 10  # to wait for an answer: ten probes, in case the network loses some or the machine is busy
 LOOK_SECONDS = 0.25
 
 
 async def probe(connections: ClientConnections, most: int, keepalive: int) -> tuple[int, int]:
-    """Ask about up to ``most`` of them, evenly chosen: for how many there was an answer, and how many of those are gone since.
+    """Probe up to ``most`` established connections, evenly chosen. Return how many peers answered, and how many of those
+    answered with a RST.
 
-    ``keepalive`` is what they have otherwise, in seconds; 0 is none.
-
-    Those that are gone are counted as dropped, as whatever a peer resets.
+    ``keepalive`` is the run's own keepalive interval in seconds, which is restored afterwards; 0 is none. A connection that
+    is reset counts as dropped, like any other reset by a peer.
     """
     asked = chosen(connections.state, most)
-    keep_alive(connections.family, asked, seconds=IDLE_SECONDS, unanswered=2 * MOST_SECONDS)  # none of them is given up
+    keep_alive(
+        connections.family, asked, seconds=IDLE_SECONDS, unanswered=2 * MOST_SECONDS
+    )  # so long that the kernel gives none of them up
     unanswered, since = asked, time.monotonic()
     while unanswered and time.monotonic() < since + MOST_SECONDS:
         await trio.sleep(LOOK_SECONDS)
@@ -38,13 +40,13 @@ async def probe(connections: ClientConnections, most: int, keepalive: int) -> tu
 
 
 def is_silent(connections: ClientConnections, descriptor: int, since: float) -> bool:
-    """Whether its peer has neither acknowledged anything since then nor reset it."""
+    """Return whether the peer has neither acknowledged anything since the time ``since`` nor reset the connection."""
     if connections.state[descriptor] != ESTABLISHED:
         return False
     return seconds_since(LAST_ACK_RECEIVED, connections.family, descriptor) > time.monotonic() - since
 
 
 def chosen(state: bytes | bytearray, most: int) -> list[int]:
-    """Descriptors of up to ``most`` established connections, spread over all of them."""
+    """Return the descriptors of up to ``most`` established connections, spread evenly over all of them."""
     every = [descriptor for descriptor, kind in enumerate(state) if kind == ESTABLISHED]
     return [every[index * len(every) // most] for index in range(most)] if len(every) > most else every

@@ -1,11 +1,11 @@
-"""Heartbeats: every connection's own, at a phase of its own, its echo checked byte for byte and timed.
+"""Heartbeats: every connection sends its own, at its own phase; each echo is compared byte for byte and timed.
 
-A sweep goes over the table of descriptors once an interval (``c1m.traffic.phase_sweep``), so nothing is kept for when a
-connection is due.
-What is kept is when its beat was sent: 8 bytes a connection, and nothing else, since the payload is made of that time, the
-descriptor and the shard. No two beats are alike, so an echo that was crossed with another, or is an old one, is found.
+A sweep passes over the table of descriptors once an interval (``c1m.traffic.phase_sweep``), so no due time is stored per
+connection. Only the time of the last send is stored: 8 bytes a connection. The payload consists of that time, the
+descriptor and the shard, so no two heartbeats are alike, and an echo that was swapped with another or is an old one is
+detected.
 
-``act`` and ``heard_all`` are where the time goes (bench/heartbeat.py): what every beat needs is written out in them.
+``act`` and ``heard_all`` are the hot paths (bench/heartbeat.py), so what every heartbeat needs is written out in them.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from c1m.traffic.phase_sweep import GOLDEN, PhaseSweep
 from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
-CHUNK = 32  # beats between two looks at the epoll: bounds how much a busy shard adds to the times it measures
-MOST_MARKS = 4096  # of the hand's in one go, where hardly anybody is there: some 0.3 ms
-# The hand takes up to a chunk of neighbours abreast, as long as so many blocks of them remain to be spread over the interval:
-# their sockets lie beside one another in the kernel, too, which takes 2 us off each write (TLB misses, in a guest most of all).
+CHUNK = 32  # heartbeats between two polls of the epoll: bounds what a busy shard adds to the times it measures
+MOST_MARKS = 4096  # slots swept in one go where few connections are open: some 0.3 ms
+# The sweep takes up to a chunk of neighbouring slots at once, while this many blocks remain to spread over the interval:
+# their sockets are neighbours in the kernel, too, which saves 2 us on each write (TLB misses, above all in a virtual machine).
 BLOCKS = 256
-# Beats, about, of one turn of the hand. To wake takes a shard some 0.2 ms of CPU, most of it to find its code in no cache
-# any more: fifty shards that did so fifty times a second would take half a processor for nothing.
+# About how many heartbeats one turn of the sweep sends. A wakeup costs a shard some 0.2 ms of CPU, most of it because its code
+# has left the caches: fifty shards that woke fifty times a second would waste half a processor.
 BURST = 128
 SHORTEST_TICK, LONGEST_TICK = 0.02, 0.4  # seconds between two turns
-TICKS_AN_INTERVAL = 50  # at least, where there are few connections
+TICKS_AN_INTERVAL = 50  # at least, with few connections
 HEAD = "<cdIH"  # kind, when sent, descriptor, shard: 15 bytes
 KIND = b"B"
 
@@ -40,17 +40,17 @@ NONE_UNDER_WAY = 0.0
 
 
 class Heartbeats:
-    """A behaviour of connections, from ``start`` on (monotonic seconds)."""
+    """The heartbeats of one shard, a behaviour of its connections. ``start`` is when they begin, in monotonic seconds."""
 
     def __init__(self, wanted: Heartbeat, connections: ClientConnections, shard: int, start: float, most: int = 1) -> None:
-        """``most`` connections will be open at a time."""
+        """``most``: how many connections will be open at a time."""
         self.wanted = wanted
         self.connections = connections
         self.shard = shard % 2**16
         slots = len(connections.state)
         self.hand = PhaseSweep(slots, wanted.interval, start, abreast=min(max(most // BLOCKS, 1), CHUNK))
         self.sent_at = array("d", (NONE_UNDER_WAY,)) * slots  # negative: it is missing
-        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of an answer; empty but for torn ones
+        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of an answer that arrived in parts
         filling = wanted.payload - Struct(HEAD).size
         self.filler = bytes(each % 256 for each in range(filling))
         self.pack = Struct(f"{HEAD}{filling}s").pack
@@ -63,7 +63,9 @@ class Heartbeats:
     # -- sending
 
     def act(self, now: float) -> float:
-        """Beat for whom the hand has gone past. One at a time for each connection."""
+        """Send the heartbeats that are due. A connection has at most one under way. Return when to call again, in monotonic
+        seconds.
+        """
         state, sent_at, send = self.connections.state, self.sent_at, self.connections.send_buffer.send
         pack, shard, filler, request = self.pack, self.shard, self.filler, self.wanted.send
         awaited = self.wanted.expect is not Expect.NONE
@@ -83,18 +85,18 @@ class Heartbeats:
         return now if self.hand.behind(now) else self.next_tick(now)
 
     def stretch(self) -> int:
-        """Marks of the dial that hold about a chunk of connections."""
+        """Return how many slots of the sweep hold about one chunk of connections."""
         return min(CHUNK * self.hand.marks // max(self.connections.established, 1) + 1, MOST_MARKS)
 
     def next_tick(self, now: float) -> float:
-        """Shards tick at different moments, lest all beat at once."""
+        """Return the time of the next turn. Shards have different moments, so that they do not all send at once."""
         often = BURST * self.wanted.interval / max(self.connections.established, 1)
         tick = max(min(often, LONGEST_TICK, self.wanted.interval / TICKS_AN_INTERVAL), SHORTEST_TICK)
         first = self.hand.start + self.shard * GOLDEN % 1 * tick
         return first + (math.floor((now - first) / tick) + 1) * tick
 
     def miss(self, descriptor: int) -> None:
-        """Its beat is unanswered, a whole interval after it was sent."""
+        """Count a heartbeat as missing: a whole interval has passed since it was sent, without an answer."""
         if self.sent_at[descriptor] > 0:
             self.missing += 1
             self.sent_at[descriptor] *= -1
@@ -102,10 +104,10 @@ class Heartbeats:
     # -- hearing
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Its first beat comes with the hand, within an interval."""
+        """Do nothing: the sweep sends the first heartbeat within an interval."""
 
     def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
-        """All of them at once where all are what was expected, in time; otherwise one by one."""
+        """Take the answers of many connections: in bulk where all are the expected ones and in time, otherwise one by one."""
         times = [self.sent_at[descriptor] for descriptor in descriptors]
         expected = map(self.pack, repeat(KIND), times, descriptors, repeat(self.shard), repeat(self.filler))
         if not self.echoes or self.partial or min(times) <= NONE_UNDER_WAY or list(expected) != said:
@@ -127,7 +129,7 @@ class Heartbeats:
             self.compare(descriptor, self.partial.pop(descriptor, b"") + data, now)
 
     def compare(self, descriptor: int, data: bytes, now: float) -> None:
-        """An answer, which may be torn, too long, late, or not the one expected."""
+        """Compare an answer, which may be partial, too long, late, or not the expected one."""
         sent_at = self.sent_at[descriptor]
         expected = self.expected(descriptor, abs(sent_at))
         if len(data) < len(expected) and expected.startswith(data):
@@ -147,7 +149,7 @@ class Heartbeats:
         self.unasked(max(len(data) - len(expected), 0))
 
     def expected(self, descriptor: int, sent_at: float) -> bytes:
-        """How the answer must begin."""
+        """Return the bytes with which the answer to a heartbeat sent at ``sent_at`` must begin."""
         if self.echoes:
             return self.pack(KIND, sent_at, descriptor, self.shard, self.filler)
         return self.wanted.send if self.wanted.expect is Expect.ECHO else self.wanted.prefix

@@ -1,9 +1,9 @@
-"""TCP keepalive, each connection's at a phase of its own.
+"""TCP keepalive, for each connection at a phase of its own.
 
-The kernel starts the timer when the option is set, so it is set when the sweep (``c1m.traffic.phase_sweep``) comes past for
-the first time:
-once an interval for each, spread over the interval, however quickly the connections were opened. Lumps remain that nothing
-here can spread: a timer of more than 16 s fires on a grid of 2 s, from 131 s on of 16 s (kernel/time/timer.c at HZ=250).
+The kernel starts the timer when the option is set. The option is therefore set when the sweep (``c1m.traffic.phase_sweep``)
+first passes the connection: timers are spread over the interval, however quickly the connections were opened. Some lumps
+remain that cannot be spread from here: a timer of more than 16 s fires on a grid of 2 s, one of more than 131 s on a grid
+of 16 s (kernel/time/timer.c at HZ=250).
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from c1m.traffic.phase_sweep import PhaseSweep
 from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 TICK_SECONDS = 0.1
-MOST_MARKS = 4096  # of the hand's in one go: some ms where each one is set
+MOST_MARKS = 4096  # slots swept in one go: a few milliseconds if each is set
 UNANSWERED = 4  # probes, a quarter of the interval apart, until the kernel gives a connection up (ETIMEDOUT)
 
 
 class Keepalive:
-    """A behaviour of connections, from ``start`` on (monotonic seconds), that costs a byte each."""
+    """TCP keepalive of one shard, a behaviour of its connections. It begins at ``start`` (monotonic seconds) and stores one
+    byte a connection.
+    """
 
     def __init__(self, seconds: int, connections: ClientConnections, start: float) -> None:
         self.seconds = seconds
@@ -51,10 +53,10 @@ class Keepalive:
         return now if self.hand.behind(now) else now + TICK_SECONDS
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Its timer starts when the hand comes past, within an interval."""
+        """Do nothing: the sweep sets the option within an interval."""
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """Nobody hears of keepalive probes but the kernels."""
+        """Do nothing: only the kernels see keepalive probes."""
 
     def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
         self.count -= self.armed[descriptor]
@@ -62,7 +64,9 @@ class Keepalive:
 
 
 def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int, unanswered: int = UNANSWERED) -> None:
-    """Every so many seconds; 0 is never. After so many that are ``unanswered`` it is given up. 4 us each."""
+    """Set TCP keepalive on ``descriptors``: a probe every ``seconds``; 0 turns it off. The kernel gives a connection up after
+    ``unanswered`` probes. Costs 4 us each.
+    """
     for descriptor in descriptors:
         handle = socket(family, SOCK_STREAM, 0, descriptor)
         if seconds:

@@ -1,4 +1,4 @@
-"""Lifetimes: each connection is closed when its time is over, and another one comes in its place after the downtime."""
+"""Lifetimes: each connection is closed when its lifetime ends, and a successor is opened after the downtime."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from .seats import Seats
 from .timer_wheel import TICK_SECONDS, TimerWheel
 
 CHUNK = 64  # closed between two looks at the epoll
-TOGETHER = 4  # that may end in one tick: more are no stream any more, fewer wake a shard for nothing
-MOST_TICKS = 64  # in a mean lifetime at least, so that a tick is no part of it that matters
+TOGETHER = 4  # that may end in one tick: more would come in bursts, fewer would wake a shard too often
+MOST_TICKS = 64  # in a mean lifetime at least, so that a tick is negligible
 
 
 class Lifetimes:
-    """A deadline for each connection, from when it was established; eight bytes of it. Seconds are the run's."""
+    """A deadline for each connection, counted from its handshake, in eight bytes. Times are seconds from the start of the
+    run.
+    """
 
     def __init__(self, seats: Seats, lifetime: Distribution, downtime: Distribution, share: int, chance: Random) -> None:
-        """``share``: connections of the shard."""
+        """``share``: how many connections the shard has."""
         self.seats = seats
         self.lifetime = lifetime
         self.downtime = downtime
@@ -43,6 +45,6 @@ class Lifetimes:
 
 
 def tick_for(mean: float, share: int) -> float:
-    """A power of two of seconds, at most one: shards with long lifetimes sleep longer."""
+    """Return the tick of the timer wheel: a power of two of seconds, at most one. Shards with long lifetimes sleep longer."""
     wanted = min(TOGETHER * mean / max(share, 1), mean / MOST_TICKS, 1.0)
     return max(2.0 ** math.floor(math.log2(wanted)), TICK_SECONDS)

@@ -1,4 +1,4 @@
-"""What a target pushes: counted and compared, message by message, and heartbeats' answers told apart from it."""
+"""Checks what a target pushes, message by message, and separates it from the answers to heartbeats."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from .heartbeat_sender import Heartbeats
 
 
 class PushCheck:
-    """A behaviour of connections. The target writes its messages and its echoes whole, one after another."""
+    """The check of pushes, a behaviour of connections. The target writes each message and each echo whole, one after
+    another.
+    """
 
     def __init__(self, heartbeats: Heartbeats | None) -> None:
-        """``heartbeats`` is who gets the echoes."""
+        """``heartbeats`` receives the echoes; None: there are no heartbeats."""
         self.heartbeats = heartbeats
-        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of a message; empty but for torn ones
+        self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of a message that arrived in parts
         self.received = self.wrong_bytes = 0
 
     def act(self, now: float) -> float:
         return self.heartbeats.act(now) if self.heartbeats else math.inf
 
     def opened(self, descriptor: int, now: float) -> None:
-        """The target begins within an interval of its own."""
+        """Do nothing: the target begins to push within an interval."""
 
     def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
         if not self.partial and all(data == MESSAGE for data in said):
@@ -45,7 +47,7 @@ class PushCheck:
             data = data[len(message) :]
 
     def length(self, data: bytes) -> int:
-        """Of the message that begins so."""
+        """Return the length in bytes of the message that begins with ``data``."""
         if data.startswith(KIND):
             return len(MESSAGE)
         if data.startswith(BEAT) and self.heartbeats:

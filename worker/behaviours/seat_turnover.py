@@ -1,7 +1,7 @@
-"""Succession: connections that end while the run goes on, and others that come in their place.
+"""Seat turnover: connections that end while the run goes on, and the successors that replace them.
 
-One behaviour of a shard's connections for all that makes seats change hands: lifetimes, storms, and drops that are opened
-again. It is told the time on the monotonic clock, and works with seconds from the start of the run.
+One behaviour combines all that replaces connections: lifetimes, storms, and reopening of drops. Its caller uses the
+monotonic clock; inside, times are seconds from the start of the run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SeatTurnover:
         reset: bool,
         most_in_flight: int,
     ) -> None:
-        """``start`` is the run's, on the monotonic clock. The rest is for ``Seats``."""
+        """``start`` is the start of the run on the monotonic clock. The other arguments are those of ``Seats``."""
         self.connections = opener.connections
         self.backoff = wanted.backoff
         self.start = start
@@ -45,7 +45,7 @@ class SeatTurnover:
             share = sum(leg.route.count for leg in rotation.legs)
             self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, share, chance)
         self.storms = Storms(self.seats, wanted.storms, start, chance)
-        self.calm = False  # nothing changes hands any more
+        self.calm = False  # no connection is replaced any more
 
     def opened(self, descriptor: int, now: float) -> None:
         elapsed = now - self.start
@@ -55,17 +55,17 @@ class SeatTurnover:
             self.lifetimes.opened(descriptor, elapsed)
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """What a server says keeps nobody alive here."""
+        """Do nothing: bytes of a server do not prolong a lifetime."""
 
     def gone(self, descriptor: int, now: float) -> None:
-        """Who lived for longer than any wait begins anew with those."""
+        """Cancel the deadline. A connection that lived longer than the longest backoff starts again with the shortest."""
         if self.lifetimes:
             self.lifetimes.gone(descriptor)
         if self.backoff and now - self.connections.called[descriptor] > self.backoff.cap:
             self.connections.errand[descriptor] &= ~TRIES
 
     def take_lost(self, elapsed: float) -> None:
-        """Those who were dropped, or did not arrive, are tried again; without a backoff they are the shard's to reclaim."""
+        """Schedule another try for connections that were dropped or failed. Without a backoff the regulator reclaims them."""
         lost = self.connections.lost
         while lost and self.backoff:
             place = lost.popleft()
@@ -73,12 +73,12 @@ class SeatTurnover:
             self.seats.lose(place, elapsed, self.storms.dropped(elapsed) if dropped else 0)
 
     def forgo(self, count: int) -> None:
-        """Give up so many seats: the schedule has fallen."""
+        """Give up ``count`` seats, because the schedule fell."""
         for errand in self.seats.forgo(count):
             self.storms.forgone(errand)
 
     def add_to(self, tally: Tally) -> Tally:
-        """What a tally of the connections does not know."""
+        """Add the counters of turnover, which the table of connections does not have, to a tally."""
         seats = self.seats
         return replace(
             tally,
@@ -89,7 +89,9 @@ class SeatTurnover:
         )
 
     def act(self, now: float) -> float:
-        """Storms first: who leaves in one is not replaced before it. Successors last: some are due at once."""
+        """Run what is due: storms first, so that a connection that leaves in one is not replaced before it; successors last,
+        since some become due at once.
+        """
         elapsed = now - self.start
         self.take_lost(elapsed)
         if self.calm:

@@ -1,13 +1,13 @@
-"""Seats: what the schedule has filled, whoever sits there now.
+"""Seats: the places of the schedule, each with a connection, or waiting for a successor.
 
-A connection that ends with its lifetime, in a storm or because it was dropped leaves its seat to a successor. Until that
-one is due the seat is *away* (as the run asked: a downtime, the return from a storm) or *waiting* (for the next try after
-a drop or a failure). So at any moment the schedule is
+A connection that ends with its lifetime, in a storm or by a drop leaves its seat to a successor. Until the successor is
+due, the seat is *away* (as the run asked: a downtime, the return from a storm) or *waiting* (for the next try after a drop
+or a failure). At any moment the schedule is
 
     held + in flight + away + waiting + what was lost for good
 
-A successor connects to where its predecessor did, so that no acceptor gets more than the plan gives it, from any 4-tuple
-of that leg which nobody uses. Of each connection a byte is kept, its errand, and of a seat without one 4 bytes.
+A successor connects to the same destination as its predecessor, so that no acceptor gets more than the plan gives it, from
+any free 4-tuple of that route. Each connection stores one byte, its errand; each empty seat stores 4 bytes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from c1m.worker.sockets.route_rotation import RouteRotation, TuplePlace
 
 from .timer_wheel import ReturnCalendar
 
-# An errand: why a connection comes. How many tries failed before it, whether it has been established, whether it is another
-# one's successor, and what tells its storm from the two before and after it. A seat's has the number of its leg above that.
+# An errand says why a connection is opened: how many tries failed before it, whether it has been established, whether it is a
+# successor, and a mark that tells its storm from the two before and after it. A seat adds its route's number above that.
 TRIES = 0b0000_1111
 ARRIVED = 0b0001_0000
 SUCCESSOR = 0b0010_0000
@@ -35,16 +35,18 @@ STORM_SHIFT = 6
 KEPT = 0b1111_1111
 LEG_SHIFT = 8
 
-AGAIN_SECONDS = 0.05  # until one is tried again for which there was no free 4-tuple
+AGAIN_SECONDS = 0.05  # before a seat is tried again for which there was no free 4-tuple
 
 
 class Seats:
-    """Times are seconds from the start of the run."""
+    """The seats of one shard. Times are seconds from the start of the run."""
 
     def __init__(
         self, opener: Opener, rotation: RouteRotation, backoff: Backoff | None, chance: Random, *, reset: bool
     ) -> None:
-        """``backoff``: how dropped and failed ones are tried again, None for never. ``reset``: how ours are closed."""
+        """``backoff``: how dropped and failed connections are tried again; None: never. ``reset``: whether connections are
+        closed with a RST.
+        """
         self.opener = opener
         self.connections = opener.connections
         self.rotation = rotation
@@ -59,7 +61,7 @@ class Seats:
 
     @property
     def empty(self) -> int:
-        """Seats that are the schedule's, and in which nobody sits or is about to."""
+        """The number of seats that belong to the schedule and have no connection, open or in flight."""
         return len(self.away) + len(self.waiting) + len(self.back)
 
     # -- coming
@@ -79,11 +81,11 @@ class Seats:
                 self.away.add(now + AGAIN_SECONDS, errand)
 
     def next(self) -> float:
-        """When the next successor is due, of those that do not only wait for room."""
+        """Return when the next successor becomes due; those that are due already and only wait for room do not count."""
         return min(self.away.next(), self.waiting.next())
 
     def is_first_in_flight(self) -> bool:
-        """Whether somebody is on the way who is nobody's successor."""
+        """Return whether a connection is in flight that is nobody's successor."""
         connections = self.connections
         descriptor = connections.state.find(CONNECTING)
         while descriptor >= 0 and connections.errand[descriptor] & SUCCESSOR:
@@ -91,7 +93,9 @@ class Seats:
         return descriptor >= 0
 
     def settle(self, descriptor: int) -> int:
-        """It is established. Its errand, of which it keeps the tries: it may not be for long."""
+        """Note that a connection is established. Return its errand; the connection keeps the number of tries, since it may not
+        last.
+        """
         errand = self.connections.errand[descriptor]
         self.arrived += bool(errand & SUCCESSOR)
         self.connections.errand[descriptor] = errand & TRIES | ARRIVED
@@ -100,7 +104,7 @@ class Seats:
     # -- leaving
 
     def vacate(self, descriptor: int, until: float, now: float, storm: int = 0) -> None:
-        """Close a connection, whose successor comes then."""
+        """Close a connection whose successor is due at ``until``."""
         for number, source, _ in self.connections.close((descriptor,), reset=self.reset):
             self.rotation.legs[number].free(source)
             self.vacated += 1
@@ -111,7 +115,7 @@ class Seats:
                 self.back.append(errand)
 
     def lose(self, place: TuplePlace, now: float, storm: int = 0) -> None:
-        """A connection was dropped, or never came to be, and there is a backoff."""
+        """Schedule the next try for a connection that was dropped or failed. There must be a backoff."""
         assert self.backoff
         number, source, errand = place
         self.rotation.legs[number].free(source)
@@ -120,7 +124,7 @@ class Seats:
         self.waiting.add(now + self.backoff.wait(tries, self.chance), number << LEG_SHIFT | mark | min(tries + 1, TRIES))
 
     def forgo(self, count: int) -> Iterator[int]:
-        """Give up so many seats for which nobody is in flight: the schedule has fallen. Their errands."""
+        """Give up ``count`` empty seats, because the schedule fell. Yield their errands."""
         for _ in range(min(count, self.empty)):
             errand = self.back.pop() if self.back else (self.away or self.waiting).pop()
             self.rotation.vacate(errand >> LEG_SHIFT)

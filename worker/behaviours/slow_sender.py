@@ -1,7 +1,7 @@
-"""Slow senders: every connection sends a request a byte at a time, at a phase of its own, and begins anew after the last one.
+"""Slow senders: every connection sends a request one byte at a time, at its own phase, and starts again after the last byte.
 
-What such a client tests is how long a server bears with it. Who ended each connection, and how old it was, is counted with
-all that are dropped.
+Such a client tests how long a server tolerates it. Which side ended each connection, and at what age, is counted with the
+drops.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from c1m.traffic.slow_clients import SlowClients
 from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 CHUNK = 32  # bytes sent between two looks at the epoll
-TICK_SECONDS = 0.02  # between two turns of the hand, lest fifty shards spend their time waking
+TICK_SECONDS = 0.02  # between two turns of the sweep, so that fifty shards do not spend their time waking
 
 
 class SlowSender:
-    """A behaviour of connections; two bytes of where in the request each one is."""
+    """Slow sending, a behaviour of connections. It stores the position in the request, two bytes a connection."""
 
     def __init__(self, wanted: SlowClients, connections: ClientConnections, start: float) -> None:
         self.request = wanted.request
@@ -27,10 +27,10 @@ class SlowSender:
         self.position = array("H", (0,)) * slots
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Its first byte comes with the hand, within an interval."""
+        """Do nothing: the sweep sends the first byte within an interval."""
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """A slow sender does not care what a server says."""
+        """Do nothing: a slow sender ignores what a server sends."""
 
     def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
         self.position[descriptor] = 0

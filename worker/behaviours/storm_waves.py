@@ -1,6 +1,6 @@
-"""Storms: at its time a share of the connections leaves, and each comes back at its own moment of the return time.
+"""Storms: at a given time a share of the connections leaves; each returns at its own moment of the return time.
 
-Storms that the target makes are only watched here: what the peers drop at such a time comes back as --reopen lets it.
+Storms made by the target are only observed here: what peers drop at that time is reopened as --reopen says.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ from .seats import STORM, STORM_SHIFT, Seats
 
 CHUNK = 64  # closed between two looks at the epoll
 MARKS = STORM >> STORM_SHIFT  # storms that are told apart at one time
-# A target is told by the coordinator, and each worker has a clock of its own. What peers drop from a little before
+# The coordinator tells the target when to drop, and each worker has its own clock. What peers drop from a little before
 # such a storm until some time after it belongs to it.
 EARLY_SECONDS, LATE_SECONDS = 0.5, 10.0
 
 
 class Storms:
-    """Times are seconds from the start of the run."""
+    """The storms of a run, as one shard takes part in them. Times are seconds from the start of the run."""
 
     def __init__(self, seats: Seats, storms: Sequence[Storm], start: float, chance: Random) -> None:
-        """``start`` is the run's, on the monotonic clock."""
+        """``start`` is the start of the run on the monotonic clock."""
         self.seats = seats
         self.start = start
         self.storms = sorted(storms, key=lambda storm: storm.at)
         self.waves = [Wave() for _ in storms]
-        # Of each connection's part of the return time: shards that are alike do not come back at the same instants.
+        # The phase of this shard's returns, so that equal shards do not return at the same instants.
         self.phase = chance.random()
-        self.begun = 0  # storms that have come; the last of them is the present one
-        self.leaving: Iterator[tuple[int, float]] | None = None  # in it: descriptor, and when its successor is due
+        self.begun = 0  # storms that have begun; the last of them is the present one
+        self.leaving: Iterator[tuple[int, float]] | None = (
+            None  # of the present storm: descriptor, and when its successor is due
+        )
 
     def act(self, now: float) -> float:
-        """Close those whose storm it is, a chunk at a time."""
+        """Close the connections of the present storm, a chunk at a time. Return when to call again."""
         if self.leaving is None and self.next() <= now:
             self.begun += 1
             if self.present.by == CLIENTS:
@@ -54,7 +56,7 @@ class Storms:
         return self.next()
 
     def miss(self, now: float) -> None:
-        """Those that have come by then: whoever joins the run has no part in them."""
+        """Skip the storms that came before ``now``: a shard that joins late takes no part in them."""
         while self.next() <= now:
             self.begun += 1
 
@@ -69,7 +71,9 @@ class Storms:
         return storm.at - (EARLY_SECONDS if storm.by == TARGET else 0.0)
 
     def leavers(self, storm: Storm, now: float) -> Iterator[tuple[int, float]]:
-        """A share of those that are open at that time, the lowest descriptor first: those that come back are behind it."""
+        """Yield a share of the open connections, lowest descriptor first, each with the time at which its successor is due.
+        Connections that return get descriptors behind it.
+        """
         connections = self.seats.connections
         expected = max(connections.state.count(ESTABLISHED) * storm.share, 1)
         seen = left = 0
@@ -83,27 +87,27 @@ class Storms:
             seen += 1
 
     def mark(self, index: int) -> int:
-        """Of a storm, for an errand; 0 is none's."""
+        """Return the mark of a storm in an errand; 0 stands for no storm."""
         return index % MARKS + 1
 
     def dropped(self, now: float) -> int:
-        """A peer dropped a connection: the mark of the target's storm that did it, 0 for none."""
+        """Note that a peer dropped a connection. Return the mark of the target's storm that caused it, 0 for none."""
         if not self.begun or self.present.by != TARGET or now > self.present.at + LATE_SECONDS:
             return 0
         self.waves[self.begun - 1] += Wave(dropped=1)
         return self.mark(self.begun - 1)
 
     def returned(self, errand: int, now: float, took: float) -> None:
-        """A successor is established, after a connect that took so long."""
+        """Note that a successor is established, after a connect that took ``took`` seconds."""
         if (index := self.of(errand)) is not None:
             self.waves[index] += Wave(0, 1, now - self.storms[index].at, took)
 
     def forgone(self, errand: int) -> None:
-        """A successor is not asked for any more."""
+        """Note that the successor of an errand is not wanted any more."""
         if (index := self.of(errand)) is not None:
             self.waves[index] += Wave(forgone=1)
 
     def of(self, errand: int) -> int | None:
-        """The storm that an errand is of, by its place."""
+        """Return the index of the storm that an errand belongs to; None for no storm."""
         mark = (errand & STORM) >> STORM_SHIFT
         return next((index for index in range(self.begun - 1, -1, -1) if self.mark(index) == mark), None) if mark else None

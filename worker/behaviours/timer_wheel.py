@@ -1,15 +1,15 @@
-"""A timer wheel over arrays: one deadline for each descriptor, eight bytes of it, and no object.
+"""A timer wheel over arrays: one deadline for each descriptor, in eight bytes and without an object.
 
-A slot of the wheel is a tick of time, modulo the slots; the descriptors that are due in it hang together as a list inside an
-array. Setting a deadline takes a few steps whatever else is on the wheel. Cancelling one walks along its slot, past those
-that were set for the same 64th of a second: some 25 when fifty shards have opened 80,000 connections a second. A list
-that goes both ways would spare that, for four bytes more.
+A slot of the wheel is a tick of time, modulo the number of slots. The descriptors that are due in it form a linked list
+inside an array. Setting a deadline takes constant time. Cancelling one walks along its slot, past those set for the same
+64th of a second: about 25 when fifty shards have opened 80,000 connections a second. A doubly linked list would avoid that
+walk for four more bytes.
 
-A deadline further away than one turn stays in its slot and is looked at once a turn: 64 s, which costs a shard with 20,000
-connections 300 looks a second at most. Wheels of several levels would save those, and would move everything down
-a level in bursts.
+A deadline more than one turn away stays in its slot and is visited once a turn (64 s). That costs a shard with 20,000
+connections at most 300 visits a second. A wheel of several levels would save them, but would move entries down a level in
+bursts.
 
-Pure: seconds come from the caller, who may begin to count them when it likes.
+Pure: the caller supplies the time, in seconds, from whatever origin it likes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class TimerWheel:
         return self.size
 
     def set(self, descriptor: int, deadline: float) -> None:
-        """Of a descriptor that may have one already, in seconds. What is past is due at the next look."""
+        """Set the deadline of a descriptor, in seconds, and replace the one that it may have. A past deadline is due at the
+        next call of ``due``.
+        """
         self.cancel(descriptor)
         tick = max(min(math.ceil(deadline / self.tick_seconds), LATEST), self.position)
         slot = tick % self.slots
@@ -54,7 +56,7 @@ class TimerWheel:
         self.size += 1
 
     def cancel(self, descriptor: int) -> None:
-        """Of a descriptor that may have none."""
+        """Remove the deadline of a descriptor, if it has one."""
         if self.after[descriptor] == ABSENT:
             return
         slot = self.deadline[descriptor] % self.slots
@@ -64,7 +66,7 @@ class TimerWheel:
         self.unlink(slot, before, descriptor)
 
     def unlink(self, slot: int, before: int, descriptor: int) -> None:
-        """``before`` is who comes before it in its slot, END for nobody."""
+        """Remove ``descriptor`` from the list of ``slot``. ``before`` is its predecessor there, END for none."""
         if before == END:
             self.head[slot] = self.after[descriptor]
         else:
@@ -73,10 +75,10 @@ class TimerWheel:
         self.size -= 1
 
     def due(self, now: float, most: int) -> list[int]:
-        """Descriptors whose deadline has come, up to ``most`` of them, which have none any more."""
+        """Remove and return up to ``most`` descriptors whose deadline has passed."""
         tick = math.floor(now / self.tick_seconds)
         found: list[int] = []
-        # A turn that was slept through is swept once, not slot by slot for every tick of it.
+        # If whole turns passed during a sleep, each slot is visited once, not once for every tick.
         self.position = max(self.position, min(self.earliest, tick), tick - self.slots + 1)
         while self.position <= tick and self.size:
             slot = self.position % self.slots
@@ -95,9 +97,9 @@ class TimerWheel:
         return found
 
     def next(self) -> float:
-        """When to look again, in seconds: not later than the first deadline; infinite without any.
+        """Return when to look again, in seconds: not later than the first deadline, infinite without any.
 
-        It goes on from where it last stopped, so that all looks together pass each slot once.
+        The search goes on from where it last stopped, so all calls together pass each slot once.
         """
         if not self.size:
             return math.inf
@@ -113,10 +115,12 @@ TICK_SECONDS = 1 / 64  # how late somebody may come back; exact in floats
 
 
 class ReturnCalendar:
-    """Errands by the time at which they are over. Seconds are the caller's, as in ``timer_wheel``."""
+    """Errands by the time at which they are due. The caller supplies the time, as for ``TimerWheel``."""
 
     def __init__(self, phase: float = 0.0) -> None:
-        """``phase``: part of a tick by which its moments are shifted, so that shards do not come back at the same instants."""
+        """``phase``: the fraction of a tick by which due times are shifted, so that shards do not return at the same
+        instants.
+        """
         self.phase = phase * TICK_SECONDS
         self.errands: dict[int, array[int]] = {}  # tick -> what is over then
         self.ticks: list[int] = []  # a heap of the keys
@@ -126,7 +130,7 @@ class ReturnCalendar:
         return self.size
 
     def add(self, until: float, errand: int) -> None:
-        """``errand`` fits 32 bits, without a sign."""
+        """Add an errand, an unsigned number of at most 32 bits."""
         tick = math.ceil((until + self.phase) / TICK_SECONDS)
         if tick not in self.errands:
             self.errands[tick] = array("I")
@@ -135,7 +139,7 @@ class ReturnCalendar:
         self.size += 1
 
     def over(self, now: float) -> list[int]:
-        """Errands whose time has come, in the order of their times; they are not away any more."""
+        """Remove and return the errands that are due at ``now``, ordered by time."""
         found: list[int] = []
         tick = math.floor((now + self.phase) / TICK_SECONDS)
         while self.ticks and self.ticks[0] <= tick:
@@ -144,7 +148,7 @@ class ReturnCalendar:
         return found
 
     def pop(self) -> int:
-        """Somebody who will not come back; of one or more."""
+        """Remove and return one errand that is not wanted any more. Requires len(self) > 0."""
         tick = self.ticks[0]
         errand = self.errands[tick].pop()
         if not self.errands[tick]:
@@ -153,5 +157,5 @@ class ReturnCalendar:
         return errand
 
     def next(self) -> float:
-        """When somebody comes back; infinite while nobody is away."""
+        """Return when the next errand is due; infinite without any."""
         return self.ticks[0] * TICK_SECONDS - self.phase if self.ticks else math.inf

@@ -1,4 +1,4 @@
-"""What the operator of a worker allows: which servers may be loaded from here, and which of them held up by slow clients."""
+"""The allow list of a worker: which servers may be loaded from here, and which of them with slow clients."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
-    """``ports`` is None for all of the host's."""
+    """One rule. ``ports`` is None where all ports are allowed."""
 
     host: str  # an address, a network, or a name
     ports: PortRanges | None
 
     def covers(self, destination: Address, networks: Iterable[Network]) -> bool:
-        """``networks`` are the host's."""
+        """Return whether the rule covers a destination. ``networks`` are those of the rule's host."""
         host, port = destination
         inside = any(ipaddress.ip_address(host) in network for network in networks)
         return inside and (self.ports is None or port in self.ports)
@@ -41,13 +41,13 @@ LOOPBACK = (AllowRule("127.0.0.0/8", None), AllowRule("::1", None))
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """``plain``: --allow. ``slow``: --allow-slow, which allows all the rest as well."""
+    """``plain`` are the rules of --allow, ``slow`` those of --allow-slow, which imply --allow."""
 
     plain: Sequence[AllowRule] = ()
     slow: Sequence[AllowRule] = ()
 
     def beyond(self, destinations: Iterable[Address], *, slow: bool) -> list[Address]:
-        """Those that are not allowed by words, and have to prove that they are on the run. Raises UsageError."""
+        """Return the destinations that no rule covers: they must prove to be targets of the run. Raises UsageError."""
         named = self.slow if slow else (*LOOPBACK, *self.plain, *self.slow)
         known = [(allowance, networks_of(allowance.host)) for allowance in named]
         return [
@@ -58,7 +58,7 @@ class AllowList:
 
 
 def parse_allowance(text: str) -> AllowRule:
-    """From "10.0.0.5", "10.0.0.0/24:80" or "srv:80". Raises ValueError."""
+    """Return the rule written as "10.0.0.5", "10.0.0.0/24:80" or "srv:80". Raises ValueError."""
     bare = text.strip()
     if "/" in bare:
         return parse_network(bare, text)
@@ -75,7 +75,7 @@ def parse_allowance(text: str) -> AllowRule:
 
 
 def parse_network(bare: str, text: str) -> AllowRule:
-    """Ports stand after an IPv6 network only where that is in brackets."""
+    """Split a network and its ports. After an IPv6 network ports are possible only if the network is in brackets."""
     found = BRACKETS.fullmatch(bare) or (BARE if bare.count(":") > 1 else WITH_PORTS).fullmatch(bare)
     if found is None:
         raise ValueError(f"{text!r} is no network; {FORMS}")
@@ -87,7 +87,7 @@ def parse_network(bare: str, text: str) -> AllowRule:
 
 
 def networks_of(host: str) -> list[Network]:
-    """Raises UsageError for a name that has no address."""
+    """Return the networks of a rule's host. Raises UsageError for a name without an address."""
     try:
         return [ipaddress.ip_network(host)]
     except ValueError:
@@ -100,7 +100,9 @@ def networks_of(host: str) -> list[Network]:
 
 
 def refusal(destination: Address, instead: str, *, slow: bool) -> str:
-    """``instead``: what it did when it was asked for a proof; empty: nobody could ask."""
+    """Return the sentence that refuses a destination. ``instead``: what the destination did when it was asked for a proof;
+    empty: it could not be asked.
+    """
     host, port = destination
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     option, may = ("--allow-slow", "slow clients may hold it up") if slow else ("--allow", "it may be loaded")

@@ -1,4 +1,4 @@
-"""What this machine's kernel says of the connections of shards."""
+"""Counts the connections of shards in this machine's kernel, by sock_diag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ CLOSING_STATES = frozenset({4, 5, 11})  # FIN_WAIT1, FIN_WAIT2 and CLOSING of en
 
 
 def established(shards: Sequence[ShardAssignment]) -> int:
-    """From their sources and ports toward their destinations: others of the namespace have theirs."""
+    """Return how many connections are established from the shards' sources and ports to their destinations. Connections of
+    others in the namespace do not count.
+    """
     ports, family = ports_of(shards)
     space = shards[0].space
     counts = sockdiag.count_by_port(ports, "remote", family, local=space.sources.networks(), local_ports=space.ports.ranges)
@@ -20,7 +22,7 @@ def established(shards: Sequence[ShardAssignment]) -> int:
 
 
 def are_closing(shards: Sequence[ShardAssignment]) -> bool:
-    """Whether peers have still to answer FINs of ours: those of a process that died. Where nobody can know, they have."""
+    """Return whether peers have not yet answered FINs of a process that died. True where it cannot be known."""
     ports, family = ports_of(shards)
     try:
         return bool(sockdiag.count_by_state(ports, "remote", CLOSING_STATES, family))
@@ -29,7 +31,7 @@ def are_closing(shards: Sequence[ShardAssignment]) -> bool:
 
 
 def ports_of(shards: Sequence[ShardAssignment]) -> tuple[list[tuple[int, int]], sockdiag.Family]:
-    """That they connect to, and the family of the addresses."""
+    """Return the destination ports of the shards, and the address family."""
     ports = sorted({port for _, port in destinations_of(shards)})
     return [(port, port) for port in ports], 6 if shards[0].space.sources.version == 6 else 4
 

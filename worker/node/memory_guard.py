@@ -1,4 +1,4 @@
-"""The guard of the host's memory: a run stops opening before there is none left."""
+"""The memory guard: stops opening before the host runs out of memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from c1m.node.node_run import NodeRun
 from c1m.text.units import format_bytes
 
 GUARD_SECONDS = 0.25  # between two looks
-# Below this much free memory a host is no longer a place for experiments: opening stops.
+# Below this much free memory the host is in danger, so opening stops.
 FLOOR_BYTES = 256 * 1024 * 1024
 FLOOR_SHARE = 0.02
 
 
 async def guard(node_run: NodeRun) -> None:
-    """Stop opening before the host is out of memory. A run that holds may be given another schedule, and open again."""
+    """Stop opening before the host runs out of memory. A run that was halted holds; a new schedule lets it open again."""
     state = meminfo.read_memory()
     floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
     while node_run.phase < Phase.CLOSING and not node_run.over.is_set():

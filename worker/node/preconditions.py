@@ -1,4 +1,4 @@
-"""What may still be asked of a run, as far as it has come: to start, to follow another schedule, to take more shards."""
+"""What a run may still be asked to do, given how far it has come: start, follow another schedule, take more shards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from c1m.schedule.schedule import Arrival
 
 
 def check_start(node_run: NodeRun) -> None:
-    """Raises RefusedError when a run is not ready to start, or comes to its end."""
+    """Raise RefusedError if the run is not ready to start or is closing."""
     run = f"run {node_run.run_id}"
     if node_run.stopping:
         raise RefusedError(f"{run} is closing; prepare another one")
@@ -19,7 +19,7 @@ def check_start(node_run: NodeRun) -> None:
 
 
 def check_goes_on(node_run: NodeRun) -> None:
-    """Raises RefusedError when nothing about the run can be another way: it has not started, or comes to its end."""
+    """Raise RefusedError if the run cannot be changed: it has not started, or it is closing."""
     run = f"run {node_run.run_id}"
     if not node_run.start:
         raise RefusedError(f"{run} has not started; try again once it has")
@@ -30,7 +30,7 @@ def check_goes_on(node_run: NodeRun) -> None:
 
 
 def check_retarget(node_run: NodeRun, following: NodeSchedule, most: int) -> None:
-    """Raises RefusedError when the run cannot follow another schedule, or not one with so many connections."""
+    """Raise RefusedError if the run cannot follow another schedule, or not one with ``peak`` connections."""
     check_goes_on(node_run)
     run = f"run {node_run.run_id}"
     if following.arrival is Arrival.RUSH and node_run.phase < Phase.HOLDING:

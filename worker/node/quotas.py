@@ -1,4 +1,4 @@
-"""What the operator of a worker allows it to do at most, whatever it is told. Pure."""
+"""The quotas of a worker: the most that its operator lets any run do. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T", int, float)
 
 
 def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """A parser of a ceiling: below one, no run could do anything there."""
+    """Return a parser for a quota that rejects values below one, with which no run could do anything."""
 
     def parsed(text: str) -> T:
         if (most := parse(text)) < 1:
@@ -32,15 +32,16 @@ def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """None: there is none. ``rate`` is in connections a second, as a schedule has them due; ``bandwidth`` in bits a second, as
-    ``c1m.traffic.bandwidth`` counts what is sent."""
+    """None stands for no quota. ``rate`` is in connections a second that a schedule has due, ``bandwidth`` in bits a second
+    that ``c1m.traffic.bandwidth`` counts as sent.
+    """
 
     connections: int | None = None
     rate: float | None = None
     bandwidth: float | None = None
 
     def to_limits(self) -> dict[str, int]:
-        """As Host.limits has them, for the planner to keep within."""
+        """Return the quotas in the form of Host.limits, for the planner."""
         return {
             "most_connections": NO_LIMIT if self.connections is None else self.connections,
             "most_rate": NO_LIMIT if self.rate is None else int(self.rate),
@@ -48,7 +49,7 @@ class Quotas:
         }
 
     def check(self, following: NodeSchedule, turnover: Turnover | None, bits: float) -> None:
-        """Raises RefusedError for a run that is to go beyond. ``bits``: what the node sends a second, as ``bits_of`` has it."""
+        """Raise RefusedError for a run that exceeds a quota. ``bits``: bits a second that the node sends, from ``bits_of``."""
         self.check_size(following.size)
         self.check_openings(following, turnover)
         self.check_bandwidth(bits)
@@ -72,7 +73,7 @@ class Quotas:
         self.check_turnover(following.size, turnover)
 
     def check_rate(self, following: NodeSchedule, schedule: Schedule) -> None:
-        """Raises RefusedError for a schedule that is too steep."""
+        """Raise RefusedError for a schedule that is too steep."""
         wanted = rising(schedule) * following.size / following.peak
         if self.rate is not None and math.isinf(wanted):
             raise RefusedError(
@@ -86,7 +87,7 @@ class Quotas:
             )
 
     def check_turnover(self, size: int, turnover: Turnover | None) -> None:
-        """What comes in place of others has to keep within, too, on the average."""
+        """Raise RefusedError if successors exceed the rate on average."""
         if turnover is None or self.rate is None:
             return
         if turnover.backoff:
@@ -104,8 +105,8 @@ class Quotas:
             )
 
     def check_bandwidth(self, bits: float) -> None:
-        """Raises RefusedError for so many bits a second, if they are too many, and for infinitely many."""
-        if self.bandwidth is None or bits <= self.bandwidth or math.isclose(bits, self.bandwidth):  # plans fill it to the brim
+        """Raise RefusedError if ``bits`` a second are more than the quota, or infinite."""
+        if self.bandwidth is None or bits <= self.bandwidth or math.isclose(bits, self.bandwidth):  # plans use all of it
             return
         most = f"may send {format_bits(self.bandwidth)} (--most-bandwidth)"
         if math.isinf(bits):
@@ -119,9 +120,9 @@ class Quotas:
         )
 
     def close_rate(self, wanted: float, *, reset: bool, version: int) -> float:
-        """Connections a second that may be closed where so many are wanted; 0 is as fast as it goes.
+        """Return how many connections a second may be closed where ``wanted`` are asked for; 0 is unlimited.
 
-        One a second at least: a run has to end.
+        The result is at least one a second, because a run has to end.
         """
         if self.bandwidth is None:
             return wanted
@@ -129,9 +130,9 @@ class Quotas:
 
 
 def bits_of(following: NodeSchedule, like: ShardAssignment, push_rate: float) -> float:
-    """That the node sends a second at its worst moment; infinite where nobody can say.
+    """Return how many bits a second the node sends at most; infinite where that is unknown.
 
-    ``push_rate``: messages a second that the run's target sends to each connection.
+    ``push_rate``: messages a second that the target of the run sends to each connection.
     """
     if following.arrival is Arrival.RUSH:
         return math.inf

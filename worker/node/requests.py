@@ -1,6 +1,7 @@
-"""What is asked of a worker: messages into values. Whoever sends them may be anybody, so nothing in them is taken for granted.
+"""Requests to a worker: protobuf messages to values. Any client may send them, so every field is checked.
 
-All raise UsageError for a request that makes no sense, and RefusedError for one that is too large for this machine.
+All functions raise UsageError for a request that makes no sense, and RefusedError for one that is too large for this
+machine.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from c1m.worker.shard.assignment import ShardAssignment
 from .worker_node import WorkerOrders
 
 # An open loop's shard does what is due in ticks: short ones, for smoothness, and longer ones where many shards share the
-# processors, lest they spend their time waking. Below 2 ms epoll_wait, which counts whole ones, would blur them anyway.
+# processors, so that they do not spend their time waking. epoll_wait counts whole milliseconds, so less than 2 ms is useless.
 SHORTEST_TICK_SECONDS = 0.002
 LONGEST_TICK_SECONDS = 0.01
 WAKES_A_SECOND = 5000  # of all shards of a node together
 
-POINT_BITS = 64  # of a shard's seed: below the run's is where its arc begins
+POINT_BITS = 64  # bits of a shard's seed: below the run's seed stands where its arc begins
 
 SLOWEST_CLOSE = 1e-6  # connections a second; a run that closes takes no other order
 
@@ -47,20 +48,20 @@ def destinations_of(request: pb.DescribeRequest) -> Sequence[str]:
 
 
 def turn_of(request: pb.RetargetRequest) -> tuple[int, Sequence[Stage]]:
-    """When other stages begin, in nanoseconds, and the stages."""
+    """Return when the new stages begin, in nanoseconds into the run, and the stages."""
     bounds.within("a moment in seconds", request.at_ns / NANOSECONDS, 0, bounds.LONGEST_SECONDS)
     return request.at_ns, stages_from_wire(request.stages)
 
 
 def closing_of(request: pb.StopRequest) -> tuple[Close, float]:
-    """How, and how many a second; 0: as fast as it goes."""
+    """Return how connections are closed, and how many a second; 0: unlimited."""
     if request.rate:
         bounds.within("a rate of closing", request.rate, SLOWEST_CLOSE, bounds.FASTEST_CLOSE)
     return bounds.member(Close, request.close or Close.RESET), request.rate
 
 
 def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
-    """``operator``: whose run it is; empty: unknown."""
+    """Return what the node is to do. ``operator`` is the caller's name; empty: unknown."""
     check_sizes(request)
     space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
     version = version_in(space)
@@ -101,7 +102,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
 
 
 def reinforcement(request: pb.ReinforceRequest, run: WorkerOrders) -> list[ShardAssignment]:
-    """More shards like those that the run has; which numbers they get, and what schedule they follow, is the node's to say."""
+    """Return additional shards, like those that the run has. The node chooses their numbers and their schedule."""
     check_sizes(request)
     like = run.shards[0]
     version = version_in(like.space)
@@ -117,7 +118,7 @@ def reinforcement(request: pb.ReinforceRequest, run: WorkerOrders) -> list[Shard
 
 
 def check_sizes(request: pb.PrepareRequest | pb.ReinforceRequest) -> None:
-    """Before anything is made of what is repeated. The number of shards is the node's to refuse."""
+    """Check the lengths of repeated fields before anything is made of them. The node checks the number of shards."""
     if not request.shards:
         raise UsageError("a run without shards opens nothing; give at least one")
     for shard in request.shards:
@@ -125,7 +126,7 @@ def check_sizes(request: pb.PrepareRequest | pb.ReinforceRequest) -> None:
 
 
 def version_of(address: str) -> int:
-    """4 or 6. A name would have to be looked up, a scope is known to nobody."""
+    """Return the IP version of an address, 4 or 6. Names are refused, since they would need a look-up, and so are scopes."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -153,7 +154,7 @@ def route_within(space: TupleSpace, version: int | None, route: Route) -> Route:
 
 
 def following_of(request: pb.PrepareRequest) -> NodeSchedule:
-    """The arcs of a node's shards lie side by side, and so the node's is one."""
+    """Return the node's schedule. The arcs of a node's shards are adjacent, so together they are one arc."""
     schedule = Schedule(stages_from_wire(request.schedule.stages))
     bounds.within("a peak of connections", request.peak, 1, bounds.MOST_CONNECTIONS)
     if schedule.peak > request.peak:
@@ -163,7 +164,7 @@ def following_of(request: pb.PrepareRequest) -> NodeSchedule:
 
 
 def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> RingShare:
-    """Of a process that may have so many descriptors."""
+    """Return the shard's part, for a process that may have ``most`` descriptors."""
     share = share_of(peak, shard)
     if share.size > descriptors - RESERVE:
         raise RefusedError(
@@ -174,7 +175,7 @@ def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Ring
 
 
 def share_of(peak: int, shard: pb.ShardAssignment) -> RingShare:
-    """The shard's arc, which must be on the ring."""
+    """Return the shard's arc, which must lie on the ring."""
     share = RingShare(peak, shard.first_point, sum(route.count for route in shard.routes))
     if share.first + share.size > peak:
         raise UsageError(f"{share} does not lie on the ring")
@@ -182,5 +183,5 @@ def share_of(peak: int, shard: pb.ShardAssignment) -> RingShare:
 
 
 def tick(shards: int) -> float:
-    """Seconds between two wakes of one of so many shards."""
+    """Return the seconds between two wakeups of one of ``shards`` shards."""
     return min(max(shards / WAKES_A_SECOND, SHORTEST_TICK_SECONDS), LONGEST_TICK_SECONDS)

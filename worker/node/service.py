@@ -1,4 +1,4 @@
-"""WorkerService over a WorkerNode: messages in, values to the node, values back, messages out."""
+"""WorkerService: converts messages to values, calls the WorkerNode, and converts the results back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source addresses of a worker: what --source names on this machine, and what it means when nothing was named."""
+"""The source addresses of a worker: what --source names on this machine, and the default where nothing was named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ DISCARD_PORT = 9  # a UDP socket connects to it without sending anything
 
 
 def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
-    """Blocks as they are, interfaces as the addresses that they have now. Raises UsageError for an unknown interface."""
+    """Return the pool of addresses: blocks as they are, interfaces as the addresses that they have now. Raises UsageError for
+    an unknown interface.
+    """
     blocks: list[AddressBlock] = []
     for item in items:
         blocks += [item] if isinstance(item, AddressBlock) else addresses_of(item.name)
@@ -26,7 +28,7 @@ def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
 
 
 def addresses_of(interface: str) -> list[AddressBlock]:
-    """An interface's own addresses, less link-local ones, which need a scope."""
+    """Return an interface's addresses without link-local ones, which need a scope."""
     interfaces = psutil.net_if_addrs()
     if interface not in interfaces:
         known = ", ".join(sorted(interfaces))
@@ -41,7 +43,7 @@ def addresses_of(interface: str) -> list[AddressBlock]:
 
 
 def toward(destination: str) -> AddressPool:
-    """The addresses of the interface that routes to a destination; all of 127.0.0.0/8 toward loopback.
+    """Return the addresses of the interface that routes to a destination; all of 127.0.0.0/8 for loopback.
 
     Raises UsageError when there is no route.
     """
@@ -56,16 +58,19 @@ def toward(destination: str) -> AddressPool:
 
 
 def on_link(pool: AddressPool, destinations: Iterable[str]) -> int:
-    """How many of the addresses are on one network with a destination, whose host has to know the way to each of them.
+    """Return how many of the addresses share a network with a destination. The destination's host needs a neighbour entry for
+    each of them.
 
-    A prefix that was made local is on none: it is routed, by one address of this machine.
+    Addresses of a prefix that was made local share none: they are routed, through one address of this machine.
     """
     found = AddressPool(tuple(piece for network in networks_of(destinations) for piece in shared(pool, network)))
     return found.size
 
 
 def networks_of(destinations: Iterable[str]) -> list[Network]:
-    """Those of this machine's interfaces that hold a destination; loopback, where nobody is a neighbour, is none."""
+    """Return the networks of this machine's interfaces that contain a destination. Loopback has no neighbours and does not
+    count.
+    """
     wanted = [ipaddress.ip_address(destination) for destination in destinations]
     own = [
         ipaddress.ip_interface(f"{entry.address.partition('%')[0]}/{prefix_length(entry.netmask)}").network
@@ -77,12 +82,12 @@ def networks_of(destinations: Iterable[str]) -> list[Network]:
 
 
 def prefix_length(mask: str) -> int:
-    """Of a mask as psutil writes it, for either family."""
+    """Return the prefix length of a netmask as psutil writes it, for either family."""
     return int(ipaddress.ip_address(mask)).bit_count()
 
 
 def shared(pool: AddressPool, network: Network) -> Iterable[AddressBlock]:
-    """The parts of a pool that are in a network."""
+    """Return the parts of a pool that lie in a network."""
     first, end = int(network.network_address), int(network.network_address) + network.num_addresses
     for block in pool.blocks:
         low, high = max(first, block.first), min(end, block.end)
@@ -91,7 +96,7 @@ def shared(pool: AddressPool, network: Network) -> Iterable[AddressBlock]:
 
 
 def source_toward(destination: str) -> str:
-    """The address that the kernel would choose."""
+    """Return the source address that the kernel would choose toward a destination."""
     family = socket.AF_INET6 if ":" in destination else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -102,7 +107,7 @@ def source_toward(destination: str) -> str:
 
 
 def check_local(pool: AddressPool) -> None:
-    """Raises RefusedError, naming the first address found that is not this machine's. Looks at the ends of each block."""
+    """Raise RefusedError with the first address that is not this machine's. Only the ends of each block are checked."""
     for block in pool.blocks:
         alone = AddressPool((block,))
         for address in {alone.at(0), alone.at(alone.size - 1)}:
@@ -114,7 +119,9 @@ def check_local(pool: AddressPool) -> None:
 
 
 def is_local(address: str) -> bool:
-    """Whether the kernel lets us bind it. For IPv6 a local prefix counts as well: sources are bound with IPV6_FREEBIND."""
+    """Return whether the kernel lets this process bind the address. Sources are bound with IPV6_FREEBIND, so for IPv6 a local
+    prefix counts as well.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:

@@ -1,4 +1,6 @@
-"""Asks every destination of a run, before anything is opened toward it, whether it knows the run: see ``c1m.traffic.proof``."""
+"""Asks every destination of a run, before connections are opened to it, for a proof that it belongs to the run
+(``c1m.traffic.proof``).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ MOST_HEARD = 4096  # bytes
 
 
 async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -> Mapping[Address, str]:
-    """Those that did not prove it, and what they did instead. Asked from ``source``, since a target may take no other's."""
+    """Return the destinations that did not prove it, each with what it did instead. Questions are sent from ``source``, since
+    a target may take connections from no other address.
+    """
     found: dict[Address, str] = {}
     room = trio.CapacityLimiter(AT_ONCE)
 
@@ -36,7 +40,7 @@ async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -
 
 
 async def what_instead(destination: Address, source: str, nonce: bytes) -> str:
-    """Empty where it proved it."""
+    """Return what a destination did instead of proving it; empty if it did prove it."""
     asked = challenge(secrets.token_bytes(16))
     wanted, heard = answer(nonce, asked), bytearray()
     with trio.move_on_after(PATIENCE_SECONDS):
@@ -50,7 +54,9 @@ async def what_instead(destination: Address, source: str, nonce: bytes) -> str:
 
 
 async def exchange(destination: Address, source: str, asked: bytes, wanted: bytes, heard: bytearray) -> None:
-    """Ask, and hear what is said until the answer is among it: a target that pushes may say more. Raises OSError."""
+    """Send the question and read until the answer is complete; a target that pushes may send other bytes before it. Raises
+    OSError.
+    """
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with trio.socket.socket(family, socket.SOCK_STREAM) as connection:
         # No TIME_WAIT stays on a 4-tuple that the run may need.

@@ -1,4 +1,4 @@
-"""A worker's control process: what it can do, and the run that its shards are on."""
+"""A worker's control process: what it can do, and the run that its shards work on."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from .preconditions import check_goes_on, check_retarget, check_start
 from .quotas import Quotas, bits_of
 from .target_proof import unproved
 
-START_DELAY_SECONDS = 0.05  # long enough for every shard to have been told when the start is
+START_DELAY_SECONDS = 0.05  # long enough for every shard to have received the start time
 DEFAULT_EPHEMERAL = (32768, 60999)  # the kernel's own, where /proc does not show the range
 PROBE_SECONDS = 20.0  # for all shards to have probed
 QUIET_SECONDS = 5.0  # for all shards to have had their last answers
 FREE_SECONDS = 2.0  # for peers to answer the FINs of a shard that died ...
-LOOK_SECONDS = 0.02  # ... between two looks whether they have
+LOOK_SECONDS = 0.02  # ... between two checks
 DESCRIPTORS_EACH = 1  # of a shard: the link to it
 
 
@@ -59,21 +59,21 @@ class WorkerDescription:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOrders:
-    """A run as this node is to do it."""
+    """A run as this node is asked to do it."""
 
     run_id: str
     following: NodeSchedule
     shards: Sequence[ShardAssignment]
     lease_seconds: float
-    nonce: bytes  # that the run's c1m-target knows, too; empty: there is none
-    operator: str = ""  # whose run it is; empty: unknown
+    nonce: bytes  # that the run's c1m-target knows as well; empty: there is no target
+    operator: str = ""  # the operator of the run; empty: unknown
     push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
 class WorkerNode(Node):
-    """``wanted_sources`` and ``wanted_ports`` are what the operator named; nothing means what suits the destination.
+    """``wanted_sources`` and ``wanted_ports`` are what the operator named; empty: what suits the destination.
 
-    ``allow_list``: servers that the operator lets it load; ``ceilings``: how far.
+    ``allow_list``: servers that the operator lets it load. ``ceilings``: the quotas.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class WorkerNode(Node):
         self.allow_list = allow_list
         self.ceilings = ceilings
         self.preparation: WorkerOrders | None = None  # of the newest run
-        self.shards: Sequence[ShardAssignment] = ()  # of that run, those that joined it included
+        self.shards: Sequence[ShardAssignment] = ()  # shards of that run, including those that joined it
 
     async def describe(self, destinations: Iterable[str]) -> WorkerDescription:
         run = self.node_run if self.node_run and not self.node_run.stopping else None
@@ -111,7 +111,7 @@ class WorkerNode(Node):
         )
 
     def sources(self, destinations: Sequence[str]) -> AddressPool:
-        """Of the destinations' family. Raises C1mError for an address that is not this machine's."""
+        """Return the addresses of the destinations' family. Raises C1mError for an address that is not this machine's."""
         version = 6 if any(":" in destination for destination in destinations) else 4
         if not self.wanted_sources:
             return sources.toward(destinations[0]) if destinations else AddressPool()
@@ -128,7 +128,7 @@ class WorkerNode(Node):
         return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, facts.reserved_ports or PortRanges())
 
     async def prepare(self, preparation: WorkerOrders) -> None:
-        """Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        """Prepare a run. Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
         if self.preparation == preparation and (run := self.on(preparation.run_id)):
             await run.prepared()
             return
@@ -154,13 +154,13 @@ class WorkerNode(Node):
         async with node_run.turning:
             check_start(node_run)
             if node_run.start:
-                return  # whoever did not hear the answer asks again
+                return  # a coordinator that missed the answer asks again
             node_run.start = time.monotonic() + START_DELAY_SECONDS
             await node_run.supervisor.order({"start": node_run.start})
         self.nursery.start_soon(guard, node_run)
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
-        """Follow other stages from ``at_ns`` on; the version of the schedule that they make.
+        """Follow other stages from ``at_ns`` on. Return the version of the new schedule.
 
         Raises RefusedError where the run was not planned for that.
         """
@@ -181,7 +181,7 @@ class WorkerNode(Node):
         return following.revision.version
 
     async def preparation_of(self, run_id: str) -> WorkerOrders:
-        """Raises RefusedError when the node knows no such run, or does not know yet whether it can do it."""
+        """Return the orders of a run. Raises RefusedError when the node does not know the run, or is still preparing it."""
         await self.find(run_id)
         if self.preparation is None or self.preparation.run_id != run_id:
             raise RefusedError(f"run {run_id} is still being prepared; try again once it has started")
@@ -212,7 +212,9 @@ class WorkerNode(Node):
         node_run.touch()
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """With the 4-tuples of the dead, as soon as the kernel has them back: one wait for all whom one process carried."""
+        """Return specifications of the replacements, with the 4-tuples of the dead shards, once the kernel has freed them.
+        Shards of one process wait together.
+        """
         with trio.move_on_after(FREE_SECONDS):
             while await in_thread(are_closing, self.shards):
                 await trio.sleep(LOOK_SECONDS)
@@ -222,7 +224,7 @@ class WorkerNode(Node):
         return [child_spec(as_of_now(self.shards[child.index], following)) for child in dead]
 
     def give_up(self, child: Child) -> None:
-        """Its share stays lost; there is nothing else to give up."""
+        """Do nothing: the share of a shard stays lost, and holds nothing else."""
 
     def count(self) -> Inspection:
         return Inspection(established=established(self.shards))
@@ -237,7 +239,7 @@ class WorkerNode(Node):
                 await node_run.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Ask about up to ``most`` connections: how many peers answered, and how many of those are ghosts."""
+        """Probe up to ``most`` connections. Return how many peers answered, and how many of those connections are ghosts."""
         node_run = await self.find(run_id)
         children = node_run.supervisor.alive
         if not children:
@@ -254,9 +256,9 @@ class WorkerNode(Node):
     async def check_allowed(
         self, shards: Sequence[ShardAssignment], nonce: bytes, allowed: Sequence[ShardAssignment] = ()
     ) -> None:
-        """Raises RefusedError for a server that may not be loaded from here, and is no c1m-target of the run.
+        """Raise RefusedError for a server that is not on the allow list and is no c1m-target of the run.
 
-        What the shards of ``allowed`` connect to has been asked already.
+        The destinations of the shards in ``allowed`` have been checked already.
         """
         destinations = sorted(destinations_of(shards) - destinations_of(allowed))
         slow = any(shard.slow for shard in shards)
@@ -288,11 +290,11 @@ def child_spec(shard: ShardAssignment) -> ChildSpec:
 
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
-    """By the schedule that is followed now."""
+    """Return the orders with the schedule that is followed now."""
     return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
 
 
 def closing_order(close: Close, rate: float, shards: int) -> link.Message:
-    """``rate`` is the node's, in connections a second; 0 is as fast as it goes."""
+    """Return the order to close. ``rate`` is the node's, in connections a second; 0: unlimited."""
     seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
     return {"close": "rst" if close is Close.RESET else "fin", "seconds_a_chunk": seconds}

@@ -1,4 +1,4 @@
-"""What one shard is to do, as a value and as a message over its link."""
+"""What one shard is asked to do, as a value and as a message over its link."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ShardAssignment:
     descriptors: int  # size of the shard's descriptor table
     most_in_flight: int
     connect_timeout: float
-    tick: float  # between two openings that are due in a row, lest all shards of the host spend their time waking
+    tick: float  # between two openings in a row, so that the shards of the host do not spend their time waking
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
     slow: SlowClients | None = None

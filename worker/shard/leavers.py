@@ -1,4 +1,4 @@
-"""Which connections leave first when the schedule falls: the oldest, or any."""
+"""Which connections leave first when the schedule falls: the oldest, or random ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 class Leavers(Protocol):
     def choose(self, connections: ClientConnections, count: int) -> list[int]:
-        """Descriptors of up to ``count`` established connections; at least one while there is any."""
+        """Return the descriptors of up to ``count`` established connections; at least one while there is any."""
 
 
 class Oldest:
-    """In the order in which they were called.
+    """The order in which connections were called.
 
-    Sorted anew when all of the last sorting are gone, instead of kept in order through every opening and ending: a shard with
-    20,000 takes some ten milliseconds for it.
+    It is sorted anew when all of the last sorting have left, instead of being kept in order through every opening and
+    closing. A shard with 20,000 connections needs about ten milliseconds for it.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,9 @@ class AnyOf:
         self.chance = chance
 
     def choose(self, connections: ClientConnections, count: int) -> list[int]:
-        """By drawing descriptors until one is established: of a full table the first, of n in a table of N after N / n."""
+        """Draw descriptors until one is established. A full table takes one draw; n connections in a table of N take N / n on
+        average.
+        """
         state = connections.state
         size = state.rfind(ESTABLISHED) + 1
         chosen: set[int] = set()

@@ -1,7 +1,7 @@
-"""The driver: the loop of a shard, from the start of the run to the last close.
+"""The event loop of a shard, from the start of the run to the last close.
 
-It goes in steps that no await interrupts. A step opens what is due, takes in what happened, closes what is too much, gives
-up on what took too long, and says how long the shard can sleep.
+It runs in steps that no await interrupts. A step opens what is due, takes the kernel's events, closes the surplus, gives up
+connects that took too long, and says how long the shard can sleep.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .assignment import ShardAssignment
 from .pacer import NEVER
 from .regulator import CLOSE_CHUNK, Regulator
 
-CHUNK = 64  # openings between two looks at the epoll: bounds how much a busy shard adds to the latency it measures, 1 ms
+CHUNK = 64  # openings between two polls of the epoll: bounds what a busy shard adds to the latency it measures, 1 ms
 STEP_CHUNKS = 4  # chunks before the other tasks get a turn: about 5 ms
-OFTEN_SECONDS = 0.02  # with less than this between two openings, they follow one another
-DRAIN_SECONDS = 0.01  # for which a shard then waits for its connections alone, and orders wait
+OFTEN_SECONDS = 0.02  # with less than this between two openings, opening counts as continuous
+DRAIN_SECONDS = 0.01  # for which a shard then waits only for its connections, while orders wait
 EXPIRY_SECONDS = 0.25  # between two looks for connects that took too long
 ANSWERS_SECONDS = 0.01  # for which a shard stays awake after a burst
 ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio takes some 100 us for each wakeup
@@ -31,17 +31,17 @@ ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio take
 class EventLoop:
     """Owns the phase and the shard's time: gives openings, events and behaviours their turns, and sleeps between them.
 
-    Times are seconds on the monotonic clock, ``elapsed`` those since the start of the run.
+    Times are seconds on the monotonic clock; ``elapsed`` are seconds since the start of the run.
     """
 
     def __init__(self, assignment: ShardAssignment, regulator: Regulator, reactor: Reactor, notifier: Notifier) -> None:
-        """``notifier`` is rung when the phase has changed."""
+        """``notifier`` is notified when the phase changes."""
         self.assignment = assignment
         self.regulator = regulator
         self.reactor = reactor
         self.connections = reactor.connections
         self.notifier = notifier
-        # Where in a tick the shard does what is due: each somewhere else, spread evenly, so that they take turns.
+        # Where in a tick this shard does what is due. Shards are spread evenly over a tick, so that they take turns.
         self.offset = assignment.tick * assignment.share.first / assignment.share.peak
         self.phase = Phase.PREPARED
         self.start = 0.0
@@ -59,19 +59,19 @@ class EventLoop:
         self.started.set()
 
     def halt(self) -> None:
-        """Open and close nothing more for the schedule's sake."""
+        """Open and close nothing more for the schedule."""
         self.regulator.halt()
         self.wake()
 
     def retarget(self, schedule: Schedule, kept: int) -> None:
-        """Follow another schedule, of which the first ``kept`` stages are those of the one before."""
+        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
         self.regulator.retarget(schedule, kept, int((time.monotonic() - self.start) * NANOSECONDS))
         if self.phase is Phase.HOLDING:
             self.enter(Phase.OPENING)
         self.wake()
 
     async def close(self, reset: bool, seconds_a_chunk: float) -> None:
-        """Close everything, a chunk at a time, never faster than the node asked."""
+        """Close everything, a chunk at a time, not faster than the node asked."""
         self.regulator.course.halt()
         self.enter(Phase.CLOSING)
         position = 0
@@ -86,7 +86,7 @@ class EventLoop:
         self.notifier.ring()
 
     def wake(self) -> None:
-        """There is something to do that was not to be foreseen."""
+        """End the sleep: something has to be done that could not be foreseen."""
         self.nap.cancel()
 
     # -- the loop
@@ -98,8 +98,8 @@ class EventLoop:
         while True:
             sleep = self.step(time.monotonic())
             if self.is_opening(sleep):
-                # Not by trio while descriptors are added: an epoll inside of another one takes a mutex of the whole host for
-                # each of them (fs/eventpoll.c: epnested_mutex), and to put it there walks all that it has already.
+                # Not through trio while descriptors are added: an epoll inside another one takes a mutex of the whole host for
+                # each of them (fs/eventpoll.c: epnested_mutex), and nesting it walks all descriptors that it has already.
                 if nested:
                     trio.lowlevel.notify_closing(connections.epoll)
                     nested = False
@@ -118,14 +118,14 @@ class EventLoop:
                     await trio.lowlevel.wait_readable(connections.epoll)
 
     def is_opening(self, sleep: float) -> bool:
-        """Whether connections are opened one after another, and not one now and then."""
+        """Whether connections are opened continuously, and not one now and then."""
         regulator, often = self.regulator, sleep < OFTEN_SECONDS
         return bool(regulator.course.waiting) or (
             often and (regulator.course.next_ns != NEVER or regulator.seat_turnover is not None)
         )
 
     def step(self, now: float) -> float:
-        """Do what is due; the seconds until there is more, unless a connection has something to say before."""
+        """Do what is due. Return the seconds until the next thing is due, if no connection has an event before."""
         regulator, reactor = self.regulator, self.reactor
         elapsed = now - self.start
         elapsed_ns = int(elapsed * NANOSECONDS)
@@ -153,14 +153,14 @@ class EventLoop:
             self.reactor.drain()
 
     def live(self, now: float, seconds: float) -> None:
-        """Nothing but what behaviours do, for so long: a step in between is half of what a burst of heartbeats costs."""
+        """Run only the behaviours for a while: a full step in between costs half as much as a burst of heartbeats."""
         end = now + seconds
         while now < end:
             self.reactor.attend(min(now + self.act(now), end))
             now = time.monotonic()
 
     def act(self, now: float) -> float:
-        """Let behaviours do what is due, until closing begins; the seconds until there is more."""
+        """Let behaviours do what is due, until closing begins. Return the seconds until more is due."""
         behaviours = self.connections.behaviours
         if not behaviours or self.quiet or self.phase >= Phase.CLOSING:
             return math.inf
@@ -174,7 +174,7 @@ class EventLoop:
     # -- sleep
 
     def sleep(self, elapsed: float) -> float:
-        """Seconds until the schedule wants something, or connects may have taken too long."""
+        """Return the seconds until the schedule wants something, or until connects time out."""
         connections, regulator = self.connections, self.regulator
         if regulator.openable > 0:
             return 0
@@ -190,7 +190,9 @@ class EventLoop:
         return min(waits)
 
     def until(self, due: float, elapsed: float) -> float:
-        """Seconds to sleep: to the moment itself when it is further away than a tick, otherwise to the tick it falls in."""
+        """Return the seconds to sleep: to the moment itself if it is more than a tick away, otherwise to the end of its
+        tick.
+        """
         tick = self.assignment.tick
         if due - elapsed > tick:
             return due - elapsed
@@ -198,7 +200,7 @@ class EventLoop:
 
 
 class Notifier:
-    """Rung while nobody listens, it is heard by who listens next."""
+    """Wakes one waiter. A notification without a waiter wakes the next one that waits."""
 
     def __init__(self) -> None:
         self.rung = trio.Event()
@@ -207,7 +209,7 @@ class Notifier:
         self.rung.set()
 
     async def wait(self, seconds: float) -> None:
-        """Until it rings, and so long at most."""
+        """Wait for a notification, at most ``seconds``."""
         with trio.move_on_after(seconds):
             await self.rung.wait()
         self.rung = trio.Event()

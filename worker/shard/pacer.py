@@ -1,8 +1,8 @@
-"""What a shard should have open as time goes on: its part of the run's schedule, connection by connection. Pure.
+"""The pacer: how many connections a shard should have open as time passes, connection by connection. Pure.
 
-A course holds what is due: openings that wait for their turn, each with the time at which it was due. It does not know
-what became of them: a connection that failed or was dropped is not opened again for the schedule's sake, and when the
-schedule falls, it is not there to be closed.
+A pacer holds the openings that are due, each with the time at which it became due. It does not know what became of them: a
+connection that failed or was dropped is not opened again for the schedule, and is not there to be closed when the schedule
+falls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Edge = tuple[int, bool]  # when, in nanoseconds into the run, and whether one op
 
 
 class ClosedLoop:
-    """A closed loop: all are due at once, and only connects in flight hold them back."""
+    """A closed loop: everything is due at once, and only connects in flight hold it back."""
 
     paced = False
     next_ns = NEVER
@@ -29,31 +29,31 @@ class ClosedLoop:
         self.scheduled = self.waiting = count
 
     def advance(self, elapsed_ns: int) -> None:
-        """Nothing becomes due with time."""
+        """Do nothing: nothing becomes due with time."""
 
     def take(self, count: int) -> Iterator[int]:
-        """Begin so many of those that wait; when each was due, in nanoseconds into the run."""
+        """Begin up to ``count`` openings. Return when each was due, in nanoseconds into the run."""
         self.waiting -= count
         return repeat(0)
 
     def halt(self) -> None:
-        """Nothing more is opened or closed for the schedule's sake."""
+        """Open and close nothing more for the schedule."""
         self.waiting = 0
         self.scheduled = NEVER  # no number is too much
 
     def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> OpenLoop:
-        """Go on by another schedule, of which ``scheduled`` should be open now."""
+        """Follow another schedule, which has ``scheduled`` connections open now."""
         return turned(self.scheduled, [elapsed_ns] * self.waiting, OpenLoop(edges, scheduled), elapsed_ns)
 
 
 class OpenLoop:
-    """An open loop: what is due is due on the clock, whatever the server does."""
+    """An open loop: connections become due on the clock, whatever the server does."""
 
     paced = True
 
     def __init__(self, edges: Iterator[Edge], scheduled: int = 0) -> None:
         self.edges = edges
-        self.scheduled = scheduled  # of this shard's, as far as it has come
+        self.scheduled = scheduled  # numbers of this shard that the schedule has passed
         self.due: deque[int] = deque()  # when openings that wait were due
         self.next_ns, self.opens = next(edges, (NEVER, False))
 
@@ -62,7 +62,7 @@ class OpenLoop:
         return len(self.due)
 
     def advance(self, elapsed_ns: int) -> None:
-        """Pass everything that is due by then. Where the line falls, whoever still waits from before has waited in vain."""
+        """Pass everything that is due by then. Where the line falls, openings that still wait are cancelled."""
         late = len(self.due)
         while self.next_ns <= elapsed_ns:
             if self.opens:
@@ -88,9 +88,10 @@ class OpenLoop:
 
 
 def turned(before: int, waiting: Iterable[int], course: OpenLoop, elapsed_ns: int) -> OpenLoop:
-    """Where the new schedule is ahead of the old one, so many are due now; where it is behind, so many wait no more.
+    """Return an open loop for another schedule. If the new schedule is ahead of the old one, the difference is due now; if it
+    is behind, the difference stops waiting.
 
-    To close what is too much then is the shard's, as always.
+    The shard then closes the surplus, as always.
     """
     more = course.scheduled - before
     course.due.extend(waiting)
@@ -101,7 +102,7 @@ def turned(before: int, waiting: Iterable[int], course: OpenLoop, elapsed_ns: in
 
 
 def steady(share: RingShare, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
-    """Each of the share's numbers when the schedule's line passes it, after ``since_ns``."""
+    """Yield when the schedule's line passes each of the share's numbers, after ``since_ns``."""
     walk = share.walk(share.count(schedule.at(since_ns)))
     for line in schedule.lines[schedule.kept(since_ns) :]:
         goal = share.count(line.total)
@@ -112,11 +113,12 @@ def steady(share: RingShare, schedule: Schedule, since_ns: int = -1) -> Iterator
 
 
 def scattered(share: RingShare, schedule: Schedule, chance: Random, since_ns: int = -1) -> Iterator[Edge]:
-    """Arrivals of a Poisson process: at the end of each line that rises as many as in ``steady``, and until then at random.
+    """Yield arrivals of a Poisson process: at the end of each rising line as many as ``steady`` yields, and at random moments
+    until then.
 
-    Given how many there are, the arrivals of such a process lie independently of one another, each anywhere. They are
-    drawn in order: the first of n lies beyond a part x of what is left with the probability (1 - x) ** n. While many
-    are left, the gaps are exponential. Closings are not scattered.
+    Given their number, the arrivals of a Poisson process are independent and uniform. They are drawn in order: the first of
+    n lies beyond a fraction x of the rest with probability (1 - x) ** n. While many are left, the gaps are exponential.
+    Closings are not scattered.
     """
     reached = schedule.at(since_ns)
     for line in schedule.lines[schedule.kept(since_ns) :]:

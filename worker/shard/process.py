@@ -1,4 +1,4 @@
-"""A shard's whole life, and its rehearsal in the zygote that forks the process which carries it."""
+"""The main function of a shard, and its warm-up in the zygote that forks the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PORTS = PortRanges(((1024, 65535),))
 
 
 def main(control: socket, _: list[int]) -> None:
-    """The whole life of a shard."""
+    """Run a shard until its link closes."""
     message = link.receive(control)
     if message is None:
         return
@@ -37,15 +37,15 @@ def main(control: socket, _: list[int]) -> None:
 
 
 def warm_up() -> None:
-    """What every shard does, done by the zygote before it forks any: open, tell, hold and close.
+    """Do once in the zygote what every shard does: open, report, hold and close.
 
-    What is written to pages meanwhile, no shard has to write to a copy of its own: 420 kB less for each.
+    Memory pages that this writes need not be copied by each shard: 420 kB less for each.
     """
     specialise(partial(trio.run, perform))
 
 
 async def perform() -> None:
-    """Where loopback is down the connections fail, which is a value, too."""
+    """Run a small shard. Where loopback is down its connections fail, which is fine here."""
     ours, theirs = link.pair()
     listener = socket(AF_INET, SOCK_STREAM)
     listener.bind(("127.0.0.1", 0))
@@ -67,7 +67,7 @@ async def reached(shard: Shard, phase: Phase) -> None:
 
 
 def rehearsal_of(destination: tuple[str, int]) -> ShardAssignment:
-    """As it comes over a link, but small."""
+    """Return a small assignment, as it comes over a link."""
     made = ShardAssignment(
         index=0,
         space=TupleSpace(LOOPBACK, PORTS),

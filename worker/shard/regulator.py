@@ -1,4 +1,4 @@
-"""The regulator: what a shard has open, kept at what its schedule wants, and each connection at its place in the plan."""
+"""The regulator: keeps a shard's open connections at what its schedule wants, each at its place in the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clo
 
 
 class Regulator:
-    """Owns the course and the places; opens and closes when it is told to, a chunk at a time.
+    """Owns the pacer and the places; opens and closes when it is called, a chunk at a time.
 
     ``elapsed_ns`` are nanoseconds since the start of the run.
     """
@@ -42,7 +42,9 @@ class Regulator:
         self.seat_turnover: SeatTurnover | None = None
 
     def begin(self, start: float, seat_turnover: SeatTurnover | None) -> None:
-        """``start`` is the run's, on the monotonic clock; ``seat_turnover``, if any, has seats that are the schedule's."""
+        """``start`` is the start of the run on the monotonic clock. ``seat_turnover`` owns the seats whose connections are
+        replaced; None: there are none.
+        """
         self.start = start
         self.seat_turnover = seat_turnover
 
@@ -58,23 +60,23 @@ class Regulator:
 
     @property
     def empty(self) -> int:
-        """Seats that are the schedule's, and whose connection is away or waits for another try."""
+        """The number of seats whose connection is away or waits for another try."""
         return self.seat_turnover.seats.empty if self.seat_turnover else 0
 
     @property
     def surplus(self) -> int:
-        """Connections that are open, on the way or away beyond what the schedule wants."""
+        """How many connections are open, in flight or away beyond what the schedule wants."""
         connections, course = self.connections, self.course
         return connections.established + connections.in_flight + self.empty + course.waiting - course.scheduled
 
     @property
     def openable(self) -> int:
-        """Connections that are due, and for which there is room: in flight, and where others have to be closed before."""
+        """How many connections are due and have room: in flight, and where others have to be closed first."""
         room = self.assignment.most_in_flight - self.connections.in_flight
         return min(self.course.waiting - max(self.surplus, 0), room)
 
     def is_done(self, elapsed_ns: int) -> bool:
-        """Whether everything that the schedule asked for is."""
+        """Whether everything that the schedule asked for is done."""
         if elapsed_ns < self.end_ns or self.course.waiting or self.surplus > 0:
             return False
         return not self.connections.in_flight or (
@@ -82,12 +84,12 @@ class Regulator:
         )
 
     def note(self, elapsed_ns: int) -> None:
-        """The milestones that have been reached."""
+        """Note which stages have been reached."""
         if elapsed_ns >= self.stage_times.next_ns:
             self.stage_times.look(elapsed_ns, *self.turns(), self.connections.established + self.empty)
 
     def turns(self) -> tuple[int, int]:
-        """Openings and closings for the schedule's sake."""
+        """Openings and closings for the schedule."""
         connections = self.connections
         if not self.seat_turnover:
             return connections.opened, connections.closed
@@ -101,11 +103,11 @@ class Regulator:
         wanted = min(chunk, leg.wanted)
         leg.wanted -= wanted
         opened = self.opener.open(leg, wanted, self.due_times(wanted))
-        if opened < wanted:  # the tuples ran out: every other port of the route is somebody else's
+        if opened < wanted:  # the tuples ran out: every other port of the route is in use elsewhere
             self.opener.unplaced(leg, wanted - opened)
 
     def due_times(self, count: int) -> Iterator[float]:
-        """Begin so many of those that wait; when each was due, on the monotonic clock."""
+        """Begin up to ``count`` openings. Return when each was due, on the monotonic clock."""
         times = self.course.take(count)
         if not self.course.paced:
             return repeat(time.monotonic())
@@ -114,7 +116,7 @@ class Regulator:
     # -- down
 
     def advance(self, elapsed_ns: int) -> None:
-        """Let the course go on to then, and close what has become too much."""
+        """Advance the pacer to ``elapsed_ns``, and close the surplus."""
         self.course.advance(elapsed_ns)
         if self.surplus > 0:
             self.close_surplus()
@@ -122,7 +124,7 @@ class Regulator:
             self.reclaim()
 
     def close_surplus(self) -> None:
-        """What is in flight is closed when it has arrived."""
+        """Close the surplus. A connection in flight is closed when it is established."""
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
         for place in self.connections.close(chosen, reset=self.assignment.reset):
             self.rotation.give_back(place)
@@ -130,9 +132,10 @@ class Regulator:
             self.seat_turnover.forgo(max(self.surplus, 0))
 
     def reclaim(self) -> None:
-        """Places of connections that were lost, as far as the schedule does not count on them any more.
+        """Free the places of lost connections, as far as the schedule does not count on them any more.
 
-        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another one.
+        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another
+        one.
         """
         lost = self.connections.lost
         for _ in range(len(lost) + min(self.surplus, 0)):
@@ -155,7 +158,7 @@ class Regulator:
         self.end_ns = 0
 
     def retarget(self, schedule: Schedule, kept: int, elapsed_ns: int) -> None:
-        """Follow another schedule, of which the first ``kept`` stages are those of the one before."""
+        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
         self.course.advance(elapsed_ns)
         if not self.connections.paced:
             self.begin_to_pace()
@@ -165,7 +168,7 @@ class Regulator:
         self.end_ns = schedule.end_ns
 
     def begin_to_pace(self) -> None:
-        """Which connection is of which leg was of no interest until now; the kernel knows where each one leads."""
+        """Assign connections to routes, which did not matter until now. The kernel knows where each one leads."""
         numbers = self.rotation.by_destination()
         legs = ((descriptor, numbers[destination]) for descriptor, destination in self.reactor.destinations())
         self.rotation.recount(self.connections.begin_to_pace(legs))

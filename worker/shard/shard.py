@@ -1,6 +1,6 @@
-"""A shard: one descriptor table, and the loop that opens and keeps open its part of a node's assignment. trio, never gRPC.
+"""A shard: one descriptor table, and the loop that keeps its part of a node's assignment open. It uses trio and never gRPC.
 
-Three tasks: the driver's does everything that has to do with connections, the other two listen to the link and report.
+Three tasks: the event loop's does everything that concerns connections, the other two read the link and report.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from .regulator import Regulator
 REPORT_SECONDS = 0.5
 SOURCES_SECONDS = 2.0  # between two reports of latencies by source, which may be 112 KiB of each kind
 LAST_ANSWERS_SECONDS = 2.0  # for which they are waited for,
-LOOK_SECONDS = 0.01  # ... between two looks whether they have come
+LOOK_SECONDS = 0.01  # ... between two checks come
 
 
 class Shard:
-    """Does what its link says, and tells how far it has come; dies, closing everything, when the link does."""
+    """Obeys the orders of its link and reports its progress; closes everything and ends when the link closes."""
 
     def __init__(self, control: socket, assignment: ShardAssignment) -> None:
         control.setblocking(False)
@@ -53,14 +53,17 @@ class Shard:
         self.opener = Opener(self.connections)
         reactor = Reactor(self.connections)
         self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
-        self.notifier = Notifier()  # there is something to tell at once
+        self.notifier = Notifier()  # something has to be reported at once
         self.driver = EventLoop(assignment, self.regulator, reactor, self.notifier)
         self.heartbeats: Heartbeats | None = None
         self.seat_turnover: SeatTurnover | None = None
         self.pushes: PushCheck | None = None
-        self.answered = False  # quiet, and what behaviours had begun is over
-        self.told_sources: tuple[Phase, float] = (Phase.PREPARED, 0.0)  # in which phase latencies by source were told, and when
-        self.probed: tuple[int, int] | None = None  # connections that were asked about, and that were ghosts
+        self.answered = False  # traffic has stopped, and what behaviours had begun is over
+        self.told_sources: tuple[Phase, float] = (
+            Phase.PREPARED,
+            0.0,
+        )  # in which phase latencies by source were sent last, and when
+        self.probed: tuple[int, int] | None = None  # connections that were probed, and those of them that were ghosts
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -73,7 +76,7 @@ class Shard:
     # -- obeying
 
     async def obey(self, nursery: trio.Nursery) -> None:
-        """Until the control process is gone, also while everything is being closed, and that slowly."""
+        """Read orders until the control process is gone, also during a slow close."""
         while True:
             await trio.lowlevel.wait_readable(self.control)
             order = link.receive(self.control)
@@ -98,9 +101,9 @@ class Shard:
                 nursery.start_soon(self.driver.close, order["close"] == "rst", order["seconds_a_chunk"])
 
     def begin(self, start: float, joined: float | None = None, reached: dict[int, int] | None = None) -> None:
-        """Make what connections do besides being open, and let the driver go.
+        """Create the behaviours and start the event loop.
 
-        ``joined``: when the shard was told of a run that had started long before, and had ``reached`` those stages.
+        ``joined``: when the shard learned of a run that had started long before, and had ``reached`` those stages.
         """
         assignment, connections = self.assignment, self.connections
         since = start if joined is None else joined
@@ -147,13 +150,13 @@ class Shard:
         self.notifier.ring()
 
     def close_everything(self) -> None:
-        """The control process is gone: leave nothing behind, TIME_WAIT included."""
+        """Close everything, because the control process is gone. Nothing stays behind, TIME_WAIT included."""
         self.connections.close_some(0, len(self.connections.state), reset=True)
 
     # -- telling
 
     async def report(self) -> None:
-        """A tally now and then while there is something new, and at once when the phase changes."""
+        """Send a tally periodically while there is something new, and at once when the phase changes."""
         told: object = None
         while True:
             news = (
@@ -185,12 +188,12 @@ class Shard:
             "waves": [astuple(wave) for wave in self.seat_turnover.storms.waves] if self.seat_turnover else [],
             "calm": self.calm,
         }
-        if self.sources_due():  # before the message: whoever reads of a phase has them
+        if self.sources_due():  # before the message, so that they are there when the phase is reported
             await self.tell_sources()
         await self.send(message)
 
     async def tell_sources(self) -> None:
-        """Each kind in a message of its own, or they would not fit."""
+        """Send latencies by source, each kind in a message of its own, since they would not fit into one."""
         self.told_sources = self.driver.phase, time.monotonic()
         for kind, latencies in self.source_latencies().items():
             if latencies.has_rows_news:
@@ -209,7 +212,9 @@ class Shard:
                 return
 
     def sources_due(self) -> bool:
-        """Whether latencies by source are told again: where there are news, in a new phase at once, and else now and then."""
+        """Return whether latencies by source are to be sent: when there is something new, at once in a new phase, otherwise
+        periodically.
+        """
         phase, at = self.told_sources
         late = phase is not self.driver.phase or time.monotonic() - at >= SOURCES_SECONDS
         return late and any(latencies.has_rows_news for latencies in self.source_latencies().values())

@@ -1,4 +1,4 @@
-"""When a shard reached each stage of its schedule: had open what it should at the stage's end, going up or down. Pure."""
+"""When a shard reached each stage of its schedule: when it had open what it should at the stage's end. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class StageGoal:
     until_ns: int  # when more of these begin
 
     def is_reached(self, elapsed_ns: int, opened: int, closed: int, held: int) -> bool:
-        """When its number is held. Where the line turns at once that may never be: then, when everybody had their turn."""
+        """Return whether the goal's number is held. Where the line turns at once that may never be so; there, whether every
+        connection has had its turn.
+        """
         in_time = elapsed_ns <= self.until_ns
         if self.falls:
             return held <= self.number or (in_time and closed >= self.turns)
@@ -31,25 +33,25 @@ class StageGoal:
 
 
 class StageTimes:
-    """``reached``: stage, by its place in the schedule -> nanoseconds into the run."""
+    """``reached``: index of the stage in the schedule -> nanoseconds into the run."""
 
     def __init__(self, share: RingShare, schedule: Schedule) -> None:
         self.share = share
         self.reached: dict[int, int] = {}
         self.ahead: list[StageGoal] = []
         self.next_ns = NEVER  # looking before then finds nothing
-        self.missed = 0  # connections that the schedule opened and closed before the shard came
+        self.missed = 0  # connections that the schedule opened and closed before the shard joined
         self.follow(schedule, 0)
 
     def follow(self, schedule: Schedule, kept: int) -> None:
-        """Another schedule, of which the first ``kept`` stages are those of the one before."""
+        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
         self.reached = {index: when for index, when in self.reached.items() if index < kept}
         self.ahead = [goal for goal in self.ahead if goal.index < kept]
         self.ahead += [goal for goal in goals(self.share, schedule) if goal.index >= kept]
         self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
 
     def join(self, schedule: Schedule, elapsed_ns: int, reached: Mapping[int, int]) -> None:
-        """Of a run that goes on, and had reached those stages."""
+        """Join a running run that had reached the given stages."""
         self.reached = dict(reached)
         self.ahead = [goal for goal in self.ahead if goal.index not in reached]
         self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
@@ -59,7 +61,9 @@ class StageTimes:
         self.missed = sum(fall for fall in falls if fall > 0)
 
     def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
-        """So many were ever opened and closed for the schedule, and are established now."""
+        """Note the stages that are reached, given how many connections were opened and closed for the schedule and how many
+        are established.
+        """
         begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
         opened, closed = opened + self.missed, closed + self.missed
         done = [goal for goal in begun if goal.is_reached(elapsed_ns, opened, closed, held)]
@@ -70,7 +74,7 @@ class StageTimes:
 
 
 def goals(share: RingShare, schedule: Schedule) -> Iterator[StageGoal]:
-    """Of the stages that a person named."""
+    """Return the goals of the stages that a user named."""
     opened = closed = before = 0
     falls = False  # on a plateau, as on the way to it
     for index, line in enumerate(schedule.lines):

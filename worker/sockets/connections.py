@@ -1,6 +1,6 @@
 """The connections of one shard: bare descriptors in one epoll, their state in arrays.
 
-Some facts about connections that shaped this code (measured; sources in docs/internals.md):
+Facts about connections that shaped this code (measured; sources in docs/internals.md):
 
 * No task, object or timer per connection: a byte of state and two timestamps in arrays indexed by descriptor.
 * A close with SO_LINGER 0 sends a RST and leaves no TIME_WAIT, so the next run can use the same 4-tuples at once.
@@ -29,19 +29,20 @@ from .source_latencies import SourceErrors, SourceLatencies, SourceNumbers, sour
 
 RESET_ON_CLOSE = pack("ii", 1, 0)
 
-NOT_OURS, CONNECTING, ESTABLISHED, HALF_CLOSED = 0, 1, 2, 3  # the last: by the server, and we stay
+NOT_OURS, CONNECTING, ESTABLISHED, HALF_CLOSED = 0, 1, 2, 3  # the last one: closed by the server, and we stay
 
 
 class ClientConnections:
-    """The table of those that are there, and the counts of all that were: the opener's and the reactor's common ground.
+    """The table of open connections and the counts of all that were opened; opener and reactor share it.
 
-    Raises for nothing that a network can do. Times are seconds on the monotonic clock, as floats: the interpreter subtracts
-    them without making integers.
+    Nothing that a network can do raises here. Times are seconds on the monotonic clock, as floats: the interpreter
+    subtracts them without making integers.
     """
 
     def __init__(self, family: int, most: int, *, paced: bool, sources: int = 1) -> None:
-        """``most`` is the size of the descriptor table, ``sources`` how many addresses there are to connect from; in a paced
-        shard connections are due, and have successors."""
+        """``most`` is the size of the descriptor table, ``sources`` the number of source addresses. In a paced shard
+        connections are due at a time, and have successors.
+        """
         self.family = family
         self.paced = paced
         self.epoll = epoll()
@@ -54,7 +55,7 @@ class ClientConnections:
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
         self.errand = bytearray(most if paced else 0)  # of whoever opened it
-        self.lost: deque[TuplePlace] = deque()  # where those were that failed or were dropped, of a paced shard
+        self.lost: deque[TuplePlace] = deque()  # places of connections that failed or were dropped, in a paced shard
         self.half_open = False  # whether to stay when the server has closed its side
         self.half_closed_after = Latencies()  # how old connections were when it did
         self.behaviours: tuple[Behaviour, ...] = ()
@@ -77,25 +78,27 @@ class ClientConnections:
         return self.state.count(HALF_CLOSED) if self.half_open else 0
 
     def behave(self, behaviours: tuple[Behaviour, ...]) -> None:
-        """From here on; once, before anything is opened."""
+        """Add a behaviour. Call it once, before anything is opened."""
         self.behaviours = behaviours
         self.reader.hand_to(behaviours)
 
     def send(self, descriptor: int, data: bytes, now: float) -> None:
-        """Over an established connection, which may turn out to be none any more."""
+        """Send over an established connection, which may turn out to be closed by its peer."""
         if cause := self.send_buffer.send(descriptor, data):
             self.drop(descriptor, cause, now)
 
     # -- places
 
     def place(self, descriptor: int) -> TuplePlace:
-        """What another connection may use when this one is gone. The kernel knows the source until it is closed."""
+        """Return the 4-tuple that another connection may use when this one is gone. The kernel knows the source until it is
+        closed.
+        """
         return self.leg[descriptor], source_of(self.family, descriptor), self.errand[descriptor]
 
     def begin_to_pace(self, legs: Iterable[tuple[int, int]]) -> list[int]:
-        """From here on connections are due; none may be in flight. The legs of those that are established.
+        """Let connections be due from here on; none may be in flight.
 
-        ``legs``: descriptor and leg of each of those. They were due when they were called.
+        ``legs``: descriptor and route of each established connection. They count as due when they were called.
         """
         self.due = array("d", self.called)
         self.connect_latency_from_due = self.connect_latency.copy()
@@ -111,7 +114,7 @@ class ClientConnections:
     # -- lost
 
     def give_up(self, descriptor: int, error: int) -> None:
-        """A connect that failed."""
+        """Count a connect that failed, and close its descriptor."""
         if self.paced:
             self.lost.append(self.place(descriptor))
         self.troubles.has_failed(descriptor)
@@ -121,7 +124,7 @@ class ClientConnections:
         self.fail("handshake", error)
 
     def drop(self, descriptor: int, cause: str, now: float) -> None:
-        """An established connection that ended, and not by our wish. ``cause`` as in ``c1m.measure.tally``."""
+        """Count an established connection that its peer or the network ended. ``cause`` as in ``c1m.measure.tally``."""
         self.forget(descriptor, now)
         if self.paced:
             self.lost.append(self.place(descriptor))
@@ -136,7 +139,7 @@ class ClientConnections:
         self.errors[f"{call} {name}"] += 1
 
     def forget(self, descriptor: int, now: float) -> None:
-        """One that is closed, by us or not."""
+        """Forget a closed connection, whichever side closed it."""
         self.reader.forget(descriptor)
         self.send_buffer.forget(descriptor)
         for behaviour in self.behaviours:
@@ -145,7 +148,7 @@ class ClientConnections:
     # -- closing
 
     def close(self, descriptors: Iterable[int], *, reset: bool) -> list[TuplePlace]:
-        """Established ones of a paced shard; where they were."""
+        """Close established connections of a paced shard. Return their places."""
         freed = []
         for descriptor in descriptors:
             freed.append(self.place(descriptor))
@@ -162,7 +165,7 @@ class ClientConnections:
         self.forget(descriptor, time.monotonic())
 
     def close_some(self, first: int, count: int, *, reset: bool) -> int:
-        """Close up to ``count`` connections at or above descriptor ``first``; where to go on, or -1 when none is left."""
+        """Close up to ``count`` connections at or above descriptor ``first``. Return where to go on, -1 when none is left."""
         state, family = self.state, self.family
         silent = not (self.behaviours or self.reader.bytes_received or self.send_buffer.bytes_sent)  # nothing else to forget
         ours = itertools.compress(range(first, len(state)), memoryview(state)[first:])
@@ -185,7 +188,7 @@ class ClientConnections:
     # -- telling
 
     def counts(self) -> tuple[int, ...]:
-        """Changes whenever there is something new to tell."""
+        """Counters that change whenever there is something new to report."""
         return (
             self.attempted,
             self.opened,
@@ -200,7 +203,7 @@ class ClientConnections:
         )
 
     def histograms(self) -> dict[str, dict[int, int]]:
-        """Name -> bucket -> how many: what has come since the last call."""
+        """Return name -> bucket -> count, of what has come since the last call."""
         latency = self.connect_latency.news()
         from_due = self.connect_latency_from_due.news() if self.paced else latency
         half_closed = {"half_closed_after_us": self.half_closed_after.news()} if self.half_open else {}
@@ -212,7 +215,7 @@ class ClientConnections:
         }
 
     def source_latencies(self) -> dict[str, SourceLatencies]:
-        """By the names of their histograms: those that are counted by source, too."""
+        """Return the latencies that are counted by source as well, by the names of their histograms."""
         return {"connect_latency_us": self.connect_latency, "first_byte_us": self.reader.first_byte}
 
     def tally(self) -> Tally:

@@ -41,13 +41,13 @@ IN_PROGRESS = errno.EINPROGRESS
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
 
-# A planned 4-tuple that somebody else holds: not a failure.
+# A planned 4-tuple that is in use elsewhere is not a failure.
 TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 MOST_BUSY = 256  # of those that were ours before are tried in one opening, which takes a millisecond or two
 
 
 class Opener:
-    """Opens into the table of ``connections``; what becomes of them from then on is the reactor's to find out."""
+    """Opens connections into the table ``connections``. What becomes of them is found out by the reactor."""
 
     def __init__(self, connections: ClientConnections) -> None:
         self.connections = connections
@@ -55,14 +55,14 @@ class Opener:
         self.options = [(SOL_SOCKET, SO_REUSEADDR, 1)]
         if self.family == AF_INET6:
             self.options.append((IPPROTO_IPV6, IPV6_FREEBIND, 1))
-        self.busy: list[TuplePlace] = []  # 4-tuples that turned out to be somebody else's, of one opening
+        self.busy: list[TuplePlace] = []  # 4-tuples that turned out to be in use elsewhere, of one opening
 
     def open(self, leg: RouteTuples, count: int, due: Iterator[float], errand: int = 0) -> int:
-        """Start ``count`` connections; fewer only when the tuples run out. How many were.
+        """Start ``count`` connections, fewer only if the tuples run out. Return how many were started.
 
-        Call by call, not connection by connection: so many socket(), then so many bind(), then so many connect(), so that
-        what each runs in the kernel stays in the processor's cache. Worth a few percent at most: three series of 6 to 10
-        rounds in turn with the other way gave +5, -6 and +7 % connections a second.
+        It goes call by call and not connection by connection: all socket(), then all bind(), then all connect(), so that
+        what each runs in the kernel stays in the processor's cache. That is worth a few percent at most: three series of 6
+        to 10 rounds in turn with the other way gave +5, -6 and +7 % connections a second.
         """
         connections = self.connections
         before = connections.attempted
@@ -76,7 +76,7 @@ class Opener:
         return connections.attempted - before
 
     def bound(self, sources: Sequence[Address], leg: RouteTuples, errand: int) -> list[tuple[socket, int]]:
-        """A socket at each source that is free, and the number of its address."""
+        """Yield a socket bound to each free source, and the number of its address."""
         made: list[socket] = []
         error = None
         for _ in sources:
@@ -125,7 +125,9 @@ class Opener:
         connections.attempted += len(started)
 
     def refused(self, call: str, number: int | None, place: TuplePlace) -> None:
-        """A call failed at once. An attempt, unless the 4-tuple was somebody else's: then the next one is tried."""
+        """Count a call that failed at once as an attempt, unless the 4-tuple was in use by somebody else: then the next one is
+        tried.
+        """
         connections = self.connections
         if number in TAKEN:
             connections.skipped_ports += 1
@@ -134,7 +136,7 @@ class Opener:
             return
         connections.attempted += 1
         connections.fail(call, number)
-        if place[1] and call != "socket":  # which is nobody's address's fault
+        if place[1] and call != "socket":  # which is no fault of the address
             connections.troubles.count(place[1][0], FAILED)
         if connections.paced:
             connections.lost.append(place)
@@ -145,7 +147,7 @@ class Opener:
         self.busy.clear()
 
     def unplaced(self, leg: RouteTuples, count: int) -> None:
-        """Connections for which no free port was left in the plan."""
+        """The number of connections for which the plan had no free port left."""
         connections = self.connections
         if connections.paced:
             connections.lost.extend([(leg.number, None, 0)] * count)

@@ -1,6 +1,6 @@
-"""The reactor: what the kernel says of a shard's connections, and what follows from it.
+"""The reactor: takes the kernel's events of a shard's connections and acts on them.
 
-An event is an edge: it comes once, and everything that it stands for is dealt with at once.
+Events are edge-triggered: each comes once, and everything that it stands for is handled at once.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from c1m.net.tuples import Address
 from .connections import CONNECTING, ESTABLISHED, HALF_CLOSED, ClientConnections
 from .source_latencies import SLOW_SECONDS
 
-WRITABLE = EPOLLOUT  # and nothing else: what a connect that succeeded gives, on a server that does not speak first
-TALKING = EPOLLIN | EPOLLOUT  # ... and what one gives that has something to say and is not ending
+WRITABLE = EPOLLOUT  # and nothing else: the event of a successful connect to a server that does not speak first
+TALKING = EPOLLIN | EPOLLOUT  # ... and the event of a connection with data that is not ending
 BROKEN = EPOLLERR | EPOLLHUP
 READABLE = EPOLLIN | EPOLLRDHUP | BROKEN
 EVENTS = 256  # taken from the kernel at a time
 
 
 class Reactor:
-    """Takes connections from the handshake to the end that a peer or the network makes of them; nothing here is by our wish.
+    """Follows connections from the handshake to an end that a peer or the network makes.
 
     Times are seconds on the monotonic clock.
     """
@@ -36,7 +36,7 @@ class Reactor:
         self.send_buffer = connections.send_buffer
 
     def drain(self, seconds: float = 0.0) -> None:
-        """Take what the kernel has to say about any of the connections; wait so long for the first of it."""
+        """Handle all events that the kernel has; wait up to ``seconds`` for the first one."""
         connections = self.connections
         state, called, latency = connections.state, connections.called, connections.connect_latency
         took, whose, number_of = latency.raw.append, latency.whose.append, connections.sources.of
@@ -71,20 +71,20 @@ class Reactor:
             events = poll(0, EVENTS) if len(events) == EVENTS else []
 
     def attend(self, until: float) -> None:
-        """Drain until then."""
+        """Drain until the given time."""
         while (left := until - time.monotonic()) > 0:
             self.drain(left)
 
     # -- the handshake
 
     def look(self, descriptor: int, what: int, now: float) -> int:
-        """A connect that did not simply succeed. How many were established: 0 or 1."""
+        """Check a connect that did not simply succeed. Return how many were established: 0 or 1."""
         connections = self.connections
         error = self.error_of(descriptor) if what & BROKEN else 0
         if error not in (0, errno.ECONNRESET):
             connections.give_up(descriptor, error)
             return 0
-        # Established, and possibly more since: a reset during the handshake would have been ECONNREFUSED.
+        # It was established, and possibly reset since: a reset during the handshake would have been ECONNREFUSED.
         connections.state[descriptor] = ESTABLISHED
         connections.connect_latency.took(descriptor, now - connections.called[descriptor])
         if connections.paced:
@@ -98,7 +98,7 @@ class Reactor:
         return 1
 
     def error_of(self, descriptor: int) -> int:
-        """Reading SO_ERROR also clears it."""
+        """Return SO_ERROR, which reading also clears."""
         connection = socket(self.connections.family, SOCK_STREAM, 0, descriptor)
         error = connection.getsockopt(SOL_SOCKET, SO_ERROR)
         connection.detach()
@@ -109,7 +109,9 @@ class Reactor:
             behaviour.opened(descriptor, now)
 
     def expire(self, called_before: float, now: float) -> None:
-        """Give up on connects called before then. Finding them is a memchr over the state bytes, not a timer each."""
+        """Give up connects that were called before the given time. They are found by a memchr over the state bytes, without a
+        timer each.
+        """
         connections = self.connections
         descriptor = connections.state.find(CONNECTING)
         while descriptor >= 0:
@@ -129,7 +131,7 @@ class Reactor:
                 self.serve(descriptor, WRITABLE, now)
 
     def serve(self, descriptor: int, what: int, now: float) -> None:
-        """Something came over an established connection, or there is room again for what waits to be sent."""
+        """Handle bytes that arrived on an established connection, or room to send what waits."""
         cause = ""
         if what & WRITABLE and self.send_buffer.unsent:
             cause = self.send_buffer.flush(descriptor)
@@ -141,7 +143,9 @@ class Reactor:
             self.connections.drop(descriptor, cause, now)
 
     def stay(self, descriptor: int, what: int, now: float) -> None:
-        """The server has closed its side; until it resets what we keep open. A read says only the former, ever after."""
+        """Keep a connection whose server has closed its side, until the server resets it. A read reports only the former from
+        then on.
+        """
         connections = self.connections
         error = self.error_of(descriptor) if what & BROKEN else 0
         if error:
@@ -152,13 +156,15 @@ class Reactor:
             connections.half_closed_after.raw.append(now - connections.called[descriptor])
 
     def destinations(self) -> Iterator[tuple[int, Address]]:
-        """Descriptor and destination of each that is established."""
+        """Return the descriptor and destination of each established connection."""
         for descriptor, state in enumerate(self.connections.state):
             if state == ESTABLISHED and (destination := self.destination(descriptor)):
                 yield descriptor, destination
 
     def destination(self, descriptor: int) -> Address | None:
-        """Of one that is established, or was until now: then it is dropped."""
+        """Return the destination of a connection that is established or was until now; in that case the connection is
+        dropped.
+        """
         connection = socket(self.connections.family, SOCK_STREAM, 0, descriptor)
         try:
             destination: Address = connection.getpeername()[:2]

@@ -1,4 +1,6 @@
-"""What servers say: read to the end, counted, the first words kept, and handed on to whoever waits for it."""
+"""Receiving: reads what servers send to the end, counts it, keeps the first bytes, and hands it to the behaviour that waits
+for it.
+"""
 
 from __future__ import annotations
 
@@ -24,27 +26,27 @@ Hearing = Callable[[Sequence[int], Sequence[bytes], float], None]
 
 
 class Receiver:
-    """``called`` is when each descriptor's connect was called."""
+    """``called`` is when each descriptor's connect was called, in monotonic seconds."""
 
     def __init__(self, called: array[float], sources: SourceNumbers) -> None:
         self.called = called
         self.hearing: Sequence[Hearing] = ()
-        self.spoken = bytearray(len(called))  # by descriptor; no memory before somebody speaks: the kernel's zero page
+        self.spoken = bytearray(len(called))  # by descriptor; takes no memory until a server sends: the kernel's zero page
         self.first_byte = SourceLatencies(sources)  # from the call of connect() to the first byte
         self.bytes_received = 0
-        self.heard = b""  # the first that any server said: one that drops everybody often says why
+        self.heard = b""  # the first bytes that any server sent: a server that drops connections often says why
 
     def hand_to(self, behaviours: Sequence[Behaviour]) -> None:
         self.hearing = [getattr(behaviour, "heard_all", None) or one_by_one(behaviour) for behaviour in behaviours]
 
     def read_all(self, descriptors: Sequence[int], now: float) -> Iterator[tuple[int, str]]:
-        """Take what came over all of these; those of them that have ended, with why.
+        """Read all of these descriptors. Return those whose connection has ended, with the cause.
 
-        All are read first, and looked at then, and both by loops of the interpreter's own C: between two system calls there
-        is next to nothing that has to find its way into the processor's cache again.
+        All are read first and examined then, both in loops of the interpreter's own C code: between two system calls almost
+        nothing has to be fetched into the processor's cache again.
         """
         said: list[bytes] = []
-        with suppress(OSError):  # then those before it are in the list
+        with suppress(OSError):  # the descriptors before it are in the list already
             said.extend(map(read, descriptors, repeat(SHORT)))
         if len(said) == len(descriptors) and max(map(len, said)) < SHORT and all(said):
             self.take(descriptors, said, now)
@@ -54,10 +56,11 @@ class Receiver:
                 yield descriptor, cause
 
     def read(self, descriptor: int, events: int, now: float, data: bytes | None = None) -> str:
-        """Take what came, of which ``data`` has been read. Why the connection has ended; empty when it has not.
+        """Read the rest of what arrived; ``data`` has been read already. Return the cause if the connection has ended,
+        otherwise an empty string.
 
-        An edge is reported once, so everything must be read; but a read that is short was the last, as long as the
-        peer's end has not come: that spares a second call, and an exception, for each answer (epoll(7)).
+        An edge is reported once, so everything must be read. A short read was the last one, as long as the peer's FIN has
+        not come: that saves a second call, and an exception, for each answer (epoll(7)).
         """
         size = SHORT
         try:

@@ -1,4 +1,4 @@
-"""The routes of a shard, walked in turns, with what is left of each, and what comes back."""
+"""The routes of a shard, used in turn, with the 4-tuples that are left of each and those that were given back."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import chain
 
 from c1m.net.tuples import Address, Route, TupleSpace
 
-# Where a connection was that is gone: the number of its leg, its source, which is free again (None: it had none), and its
-# errand, which is a byte of whoever opened it.
+# The place of a connection that is gone: the number of its route, its source, which is free again (None: it had none), and its
+# errand, a byte of its opener.
 TuplePlace = tuple[int, Address | None, int]
 
 
 class RouteTuples:
-    """A route on the way: its tuples, and how many connections it still wants."""
+    """One route: its free 4-tuples, and how many connections it still wants."""
 
     def __init__(self, number: int, space: TupleSpace, route: Route) -> None:
         self.number = number
@@ -29,7 +29,7 @@ class RouteTuples:
         self.tuples = self.free_ones()
 
     def free_ones(self) -> Iterator[Address]:
-        """First those that never were, then those that came back, the oldest first."""
+        """Yield free tuples: first those that were never used, then those given back, the oldest first."""
         return chain(self.fresh, map(self.recycle, iter(self.freed.pop, None)))
 
     def recycle(self, index: int) -> Address:
@@ -37,15 +37,17 @@ class RouteTuples:
         return self.space.at(index)
 
     def free(self, source: Address | None) -> None:
-        """A connection that was there is gone; its successor has a place on this leg already."""
+        """Give a tuple back whose connection is gone; its successor has a place on this route already."""
         if source is None:
             return
         self.freed.push(self.space.index(source))
-        if len(self.freed) == 1:  # an iterator that came to its end stays there
+        if len(self.freed) == 1:  # an exhausted iterator stays exhausted
             self.tuples = self.free_ones()
 
     def skip(self, source: Address | None) -> None:
-        """Somebody else has it. If it was ours before, that may be its own TIME_WAIT, which ends: it comes after the others."""
+        """Skip a tuple that is in use. If it was ours before, that may be its own TIME_WAIT, which ends, so it is tried again
+        after the others.
+        """
         if self.recycling:
             self.free(source)
 
@@ -62,27 +64,27 @@ class RouteRotation:
         return sum(leg.wanted for leg in self.legs)
 
     def next_leg(self) -> RouteTuples | None:
-        """The route whose turn it is; None when all are done."""
+        """Return the route whose turn it is; None when all are done."""
         while self.turns and not self.turns[0].wanted:
             self.turns.popleft()
         self.turns.rotate(-1)
         return self.turns[-1] if self.turns else None
 
     def give_back(self, place: TuplePlace) -> None:
-        """A connection that was there is gone, and another one may come."""
+        """Give back the place of a connection that is gone; another one may use it."""
         number, source, _ = place
         self.legs[number].free(source)
         self.vacate(number)
 
     def vacate(self, number: int) -> None:
-        """One more place is to be had on a leg."""
+        """Let a route want one more connection."""
         leg = self.legs[number]
         leg.wanted += 1
         if leg.wanted == 1 and leg not in self.turns:
             self.turns.append(leg)
 
     def recount(self, in_use: Iterable[int]) -> None:
-        """What each leg wants follows from the legs that connections are on now, by their numbers."""
+        """Recompute what each route wants from the routes of the open connections, by their numbers."""
         for leg in self.legs:
             leg.wanted = leg.route.count
         for number in in_use:
@@ -93,11 +95,16 @@ class RouteRotation:
         return {leg.destination: leg.number for leg in self.legs}
 
 
-COMPACTED_FROM = 1024  # numbers taken from the front of the queue before they are cut off it
+COMPACTED_FROM = 1024  # numbers taken from the front of the queue before the array is compacted
 
 
 class FreedTuples:
-    """Numbers in the order in which they were given back, 4 bytes each."""
+    """Numbers of 4-tuples in the order in which they were given back, 4 bytes each. The one given back longest ago is used
+    first.
+
+    Going through all of a route's tuples, spare ones included, lets each rest as long as possible: a RST that the network
+    lost, the memory of a NAT or a firewall, and TIME_WAIT are mostly over by then.
+    """
 
     def __init__(self) -> None:
         self.numbers = array("I")
@@ -110,7 +117,7 @@ class FreedTuples:
         self.numbers.append(number)
 
     def pop(self) -> int | None:
-        """The one that was given back longest ago; None when there is none."""
+        """Return the number that was given back longest ago; None when there is none."""
         if self.head == len(self.numbers):
             return None
         number = self.numbers[self.head]

@@ -1,4 +1,4 @@
-"""What is sent over connections, and what a peer has had no room for yet."""
+"""Bytes to be sent over connections for which the peer's window has had no room yet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from c1m.measure.tally import cause_of
 
 
 class SendBuffer:
-    """Keeps order: while something of a connection waits, what is sent after it waits behind it."""
+    """Keeps order: while bytes of a connection wait, what is sent later waits behind them."""
 
     def __init__(self) -> None:
-        self.unsent: dict[int, bytes] = {}  # descriptor -> bytes; empty but for peers that do not read
+        self.unsent: dict[int, bytes] = {}  # descriptor -> bytes that wait because the peer does not read
         self.bytes_sent = 0
 
     def send(self, descriptor: int, data: bytes) -> str:
-        """Why the connection has ended; empty when it has not."""
+        """Send bytes. Return the cause if the connection has ended, otherwise an empty string."""
         if self.unsent:
             data = self.unsent.pop(descriptor, b"") + data
         try:
@@ -30,7 +30,7 @@ class SendBuffer:
         return ""
 
     def flush(self, descriptor: int) -> str:
-        """The peer has room again. Answers as ``send`` does."""
+        """Send what waits, because the peer has room again. Returns as ``send`` does."""
         return self.send(descriptor, b"") if descriptor in self.unsent else ""
 
     def forget(self, descriptor: int) -> None:

@@ -1,7 +1,7 @@
-"""Latencies of one kind of a shard, all together and by source address: which one has a bad queue, route or NAT binding.
+"""Latencies of one kind in a shard, in total and by source address: which address has a bad queue, route or NAT binding.
 
-What it takes in the hot path is a look at where a descriptor is from, and a number beside each latency; they are counted in
-batches, where latencies are.
+In the hot path this costs a look-up of a descriptor's source and one number beside each latency; counting happens in
+batches.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEPT = (1 << KEPT_BITS) - 1
 
 
 class SourceLatencies(Latencies):
-    """Whoever appends to ``raw`` appends to ``whose`` the number of its source: ``sources.of`` has it by descriptor."""
+    """A caller that appends to ``raw`` appends the number of the source to ``whose``: ``sources.of`` has it by descriptor."""
 
     def __init__(self, sources: SourceNumbers) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class SourceLatencies(Latencies):
         self.whose.append(self.sources.of[descriptor])
 
     def all_took(self, descriptors: Iterable[int], seconds: Iterable[float]) -> None:
-        """One each."""
+        """Record one latency for each descriptor."""
         of = self.sources.of
         self.raw.extend(seconds)
         self.whose.extend([of[descriptor] for descriptor in descriptors])
@@ -50,9 +50,9 @@ class SourceLatencies(Latencies):
         super().fold()
 
     def keys(self) -> Iterable[int]:
-        """Of each latency, the number of its source above what is kept of its bits.
+        """Return for each latency the number of its source, above the bits that are kept of the latency.
 
-        Made of all in one go, as long numbers: one by one they cost as much again as to count them does.
+        All are made at once, as long integers: one by one they cost as much again as counting them.
         """
         lanes = int.from_bytes(array("I", (KEPT,)) * len(self.raw), byteorder)
         bits = int.from_bytes(self.raw, byteorder) >> DROPPED_BITS & lanes
@@ -64,36 +64,38 @@ class SourceLatencies(Latencies):
         return self.untold_rows or bool(self.raw)
 
     def rows_news(self) -> tuple[Sequence[str], bytes]:
-        """Names and rows, from the beginning."""
+        """Return names and rows, from the beginning."""
         self.fold()
         self.untold_rows = False
         return self.sources.names, self.rows.tobytes()
 
 
 MOST_SOURCES = 256  # numbers, hence rows of 448 bytes of each kind: a /24, and what fits a message of a link
-OVERFLOW = MOST_SOURCES - 1  # the number of what has none of its own
-REMEMBERED = 4096  # addresses whose number is kept, 36 bytes each and their text; beyond, few come twice in one shard
+OVERFLOW = MOST_SOURCES - 1  # the number that sources without one of their own share
+REMEMBERED = 4096  # addresses whose number is kept, 36 bytes each and their text; with more, few come twice in one shard
 
 
 class SourceNumbers(dict[str, int]):
-    """Source -> its number. ``__missing__`` finds it once for each source, up to ``REMEMBERED`` of them."""
+    """Source address -> its number. ``__missing__`` computes it once for each source, for up to ``REMEMBERED`` of them."""
 
     def __init__(self, slots: int, sources: int) -> None:
-        """``sources``: how many addresses there are to connect from. Where there are more than numbers, blocks have them."""
+        """``sources``: the number of source addresses. If there are more addresses than numbers, blocks of addresses share
+        one.
+        """
         super().__init__()
         self.apart = sources <= OVERFLOW
         self.numbers: dict[str, int] = {}  # of an address, or of a block
         self.names: list[str] = []  # by number
-        self.of = array("H", (0,)) * slots  # by descriptor; whoever opens one says so here
+        self.of = array("H", (0,)) * slots  # by descriptor; the opener writes it
 
     def __missing__(self, source: str) -> int:
         number = self.number_of(source if self.apart else block_of(source))
-        if len(self) < REMEMBERED:  # whoever came first stays: sources take turns, and the oldest is the next
+        if len(self) < REMEMBERED:  # the first ones stay: sources take turns, and the oldest is the next
             self[source] = number
         return number
 
     def number_of(self, name: str) -> int:
-        """A new one for a name that has none yet; OVERFLOW where none is left."""
+        """Return the number of a name, a new one for a new name; OVERFLOW when none is left."""
         if name in self.numbers:
             return self.numbers[name]
         if len(self.names) < OVERFLOW:
@@ -106,7 +108,7 @@ class SourceNumbers(dict[str, int]):
 
 
 SLOW_SECONDS = 1.0  # the first SYN is sent again after that (RFC 6298)
-MOST_SOURCES = 256  # that a shard tells apart; further ones are "others"
+MOST_SOURCES = 256  # that a shard counts apart; further ones are "others"
 SLOW, FAILED = "slow", "failed"
 
 
@@ -118,13 +120,13 @@ class SourceErrors:
         self.slow: dict[int, float] = {}  # descriptor -> when the connection was called that is counted as slow
 
     def is_slow(self, descriptor: int, called: float) -> None:
-        """Its SYN has gone unanswered for a second; said again of the same connection, it changes nothing."""
+        """Count a source whose SYN was unanswered for a second, once for each connection."""
         if self.slow.get(descriptor) != called:
             self.slow[descriptor] = called
             self.count(source_of(self.family, descriptor)[0], SLOW)
 
     def has_failed(self, descriptor: int) -> None:
-        """Before it is closed: the kernel knows its source until then."""
+        """Count the source of a failed connection. Call it before the close: the kernel knows the source until then."""
         self.count(source_of(self.family, descriptor)[0], FAILED)
 
     def count(self, source: str, what: str) -> None:
@@ -134,7 +136,7 @@ class SourceErrors:
 
 
 def source_of(family: int, descriptor: int) -> Address:
-    """Its own end. The kernel knows it until it is closed."""
+    """Return the local address of a descriptor. The kernel knows it until it is closed."""
     connection = socket(family, SOCK_STREAM, 0, descriptor)
     source: Address = connection.getsockname()[:2]
     connection.detach()
