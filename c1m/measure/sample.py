@@ -82,7 +82,7 @@ class Sample:
     revision: Revision | None = None  # of the schedule; told once to each watcher, and of the first one nothing
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it
     waves: tuple[Wave, ...] = ()  # of each storm, as far as they have come
-    calm: bool = False  # nothing is replaced any more, and nothing is in flight
+    turnover_stopped: bool = False  # nothing is replaced any more, and nothing is in flight
     taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not told
     closing_because: str = ""  # why the node closes what it opened, or accepted; empty while it does not
 

@@ -312,7 +312,7 @@ class NodeRun:
             full=sum(child.full for child in self.supervisor.alive),
             reading=reading,
             waves=self.supervisor.waves(),
-            calm=all(child.calm for child in self.supervisor.alive),
+            turnover_stopped=all(child.turnover_stopped for child in self.supervisor.alive),
             heard=next((child.heard for child in self.supervisor.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
             scheduled=self.scheduled(),

@@ -49,8 +49,8 @@ class Child:
     heard: bytes = b""  # the first that a server said to it
     probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
     waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
-    calm: bool = False  # nothing changes hands any more
-    quiet: bool = False  # it was told to send nothing more, and nothing is under way
+    turnover_stopped: bool = False  # nothing changes hands any more
+    traffic_stopped: bool = False  # it was told to send nothing more, and nothing is under way
     # Kind -> names and rows of ``c1m.source_latency``
     sources: dict[str, tuple[Sequence[str], bytes]] = field(default_factory=dict)
     last_words: str = ""
@@ -96,8 +96,8 @@ class Child:
         self.reached_ns = message.get("reached", {})
         self.probed = message.get("probed")
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
-        self.calm = message.get("calm", False)
-        self.quiet = message.get("quiet", False)
+        self.turnover_stopped = message.get("turnover_stopped", False)
+        self.traffic_stopped = message.get("traffic_stopped", False)
 
     def count_losses(self) -> None:
         """The kernel has closed what a dead child held; count it as that."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from c1m.v1 import node_pb2 as c1m_dot_v1_dot_node__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/target.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\"\x1e\n\x1cTargetServiceDescribeRequest\"\xbf\x01\n\x1dTargetServiceDescribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12\x0c\n\x04\x62ind\x18\x02 \x01(\t\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x13\n\x0bsingle_port\x18\x04 \x01(\x08\x12\x11\n\tbusy_with\x18\x05 \x01(\t\x12\x10\n\x08observes\x18\x06 \x01(\x08\x12\x18\n\x10only_run_sources\x18\x14 \x01(\x08\"\xbe\x01\n\x1bTargetServicePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tacceptors\x18\x02 \x01(\r\x12\x1c\n\x05\x63lose\x18\x03 \x01(\x0e\x32\r.c1m.v1.Close\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\x12\x11\n\tpush_rate\x18\x0f \x01(\x01\x12\r\n\x05nonce\x18\x14 \x01(\x0c\x12%\n\x07sources\x18\x15 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\"-\n\x1cTargetServicePrepareResponse\x12\r\n\x05ports\x18\x01 \x03(\r\"Z\n\x19TargetServiceWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0esample_seconds\x18\x02 \x01(\x01\x12\x15\n\rreading_every\x18\x03 \x01(\r\"<\n\x1aTargetServiceWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\"-\n\x1bTargetServiceInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"F\n\x1cTargetServiceInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"*\n\x18TargetServiceRestRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1b\n\x19TargetServiceRestResponse\":\n\x19TargetServiceStormRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"\x1c\n\x1aTargetServiceStormResponse\"*\n\x18TargetServiceStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"O\n\x19TargetServiceStopResponse\x12\x1d\n\x10left_established\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_left_established\"\x9b\x01\n\x18TargetServiceTuneRequest\x12@\n\x08settings\x18\x01 \x03(\x0b\x32..c1m.v1.TargetServiceTuneRequest.SettingsEntry\x12\x0c\n\x04undo\x18\x02 \x01(\x08\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x19TargetServiceTuneResponse\x12\x1f\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x0e.c1m.v1.Change2\x9d\x05\n\rTargetService\x12W\n\x08\x44\x65scribe\x12$.c1m.v1.TargetServiceDescribeRequest\x1a%.c1m.v1.TargetServiceDescribeResponse\x12T\n\x07Prepare\x12#.c1m.v1.TargetServicePrepareRequest\x1a$.c1m.v1.TargetServicePrepareResponse\x12P\n\x05Watch\x12!.c1m.v1.TargetServiceWatchRequest\x1a\".c1m.v1.TargetServiceWatchResponse0\x01\x12T\n\x07Inspect\x12#.c1m.v1.TargetServiceInspectRequest\x1a$.c1m.v1.TargetServiceInspectResponse\x12K\n\x04Rest\x12 .c1m.v1.TargetServiceRestRequest\x1a!.c1m.v1.TargetServiceRestResponse\x12N\n\x05Storm\x12!.c1m.v1.TargetServiceStormRequest\x1a\".c1m.v1.TargetServiceStormResponse\x12K\n\x04Stop\x12 .c1m.v1.TargetServiceStopRequest\x1a!.c1m.v1.TargetServiceStopResponse\x12K\n\x04Tune\x12 .c1m.v1.TargetServiceTuneRequest\x1a!.c1m.v1.TargetServiceTuneResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63\x31m/v1/target.proto\x12\x06\x63\x31m.v1\x1a\x11\x63\x31m/v1/node.proto\"\x1e\n\x1cTargetServiceDescribeRequest\"\xbf\x01\n\x1dTargetServiceDescribeResponse\x12\x1a\n\x04host\x18\x01 \x01(\x0b\x32\x0c.c1m.v1.Host\x12\x0c\n\x04\x62ind\x18\x02 \x01(\t\x12 \n\x05ports\x18\x03 \x03(\x0b\x32\x11.c1m.v1.PortRange\x12\x13\n\x0bsingle_port\x18\x04 \x01(\x08\x12\x11\n\tbusy_with\x18\x05 \x01(\t\x12\x10\n\x08observes\x18\x06 \x01(\x08\x12\x18\n\x10only_run_sources\x18\x14 \x01(\x08\"\xbe\x01\n\x1bTargetServicePrepareRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tacceptors\x18\x02 \x01(\r\x12\x1c\n\x05\x63lose\x18\x03 \x01(\x0e\x32\r.c1m.v1.Close\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\x12\x11\n\tpush_rate\x18\x0f \x01(\x01\x12\r\n\x05nonce\x18\x14 \x01(\x0c\x12%\n\x07sources\x18\x15 \x03(\x0b\x32\x14.c1m.v1.AddressBlock\"-\n\x1cTargetServicePrepareResponse\x12\r\n\x05ports\x18\x01 \x03(\r\"Z\n\x19TargetServiceWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0esample_seconds\x18\x02 \x01(\x01\x12\x15\n\rreading_every\x18\x03 \x01(\r\"<\n\x1aTargetServiceWatchResponse\x12\x1e\n\x06sample\x18\x01 \x01(\x0b\x32\x0e.c1m.v1.Sample\"-\n\x1bTargetServiceInspectRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"F\n\x1cTargetServiceInspectResponse\x12&\n\ninspection\x18\x01 \x01(\x0b\x32\x12.c1m.v1.Inspection\"3\n!TargetServiceStopAcceptingRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"$\n\"TargetServiceStopAcceptingResponse\":\n\x19TargetServiceStormRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"\x1c\n\x1aTargetServiceStormResponse\"*\n\x18TargetServiceStopRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"O\n\x19TargetServiceStopResponse\x12\x1d\n\x10left_established\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\x13\n\x11_left_established\"\x9b\x01\n\x18TargetServiceTuneRequest\x12@\n\x08settings\x18\x01 \x03(\x0b\x32..c1m.v1.TargetServiceTuneRequest.SettingsEntry\x12\x0c\n\x04undo\x18\x02 \x01(\x08\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x19TargetServiceTuneResponse\x12\x1f\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x0e.c1m.v1.Change2\xb8\x05\n\rTargetService\x12W\n\x08\x44\x65scribe\x12$.c1m.v1.TargetServiceDescribeRequest\x1a%.c1m.v1.TargetServiceDescribeResponse\x12T\n\x07Prepare\x12#.c1m.v1.TargetServicePrepareRequest\x1a$.c1m.v1.TargetServicePrepareResponse\x12P\n\x05Watch\x12!.c1m.v1.TargetServiceWatchRequest\x1a\".c1m.v1.TargetServiceWatchResponse0\x01\x12T\n\x07Inspect\x12#.c1m.v1.TargetServiceInspectRequest\x1a$.c1m.v1.TargetServiceInspectResponse\x12\x66\n\rStopAccepting\x12).c1m.v1.TargetServiceStopAcceptingRequest\x1a*.c1m.v1.TargetServiceStopAcceptingResponse\x12N\n\x05Storm\x12!.c1m.v1.TargetServiceStormRequest\x1a\".c1m.v1.TargetServiceStormResponse\x12K\n\x04Stop\x12 .c1m.v1.TargetServiceStopRequest\x1a!.c1m.v1.TargetServiceStopResponse\x12K\n\x04Tune\x12 .c1m.v1.TargetServiceTuneRequest\x1a!.c1m.v1.TargetServiceTuneResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,24 +50,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TARGETSERVICEINSPECTREQUEST']._serialized_end=715
   _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_start=717
   _globals['_TARGETSERVICEINSPECTRESPONSE']._serialized_end=787
-  _globals['_TARGETSERVICERESTREQUEST']._serialized_start=789
-  _globals['_TARGETSERVICERESTREQUEST']._serialized_end=831
-  _globals['_TARGETSERVICERESTRESPONSE']._serialized_start=833
-  _globals['_TARGETSERVICERESTRESPONSE']._serialized_end=860
-  _globals['_TARGETSERVICESTORMREQUEST']._serialized_start=862
-  _globals['_TARGETSERVICESTORMREQUEST']._serialized_end=920
-  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_start=922
-  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_end=950
-  _globals['_TARGETSERVICESTOPREQUEST']._serialized_start=952
-  _globals['_TARGETSERVICESTOPREQUEST']._serialized_end=994
-  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_start=996
-  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_end=1075
-  _globals['_TARGETSERVICETUNEREQUEST']._serialized_start=1078
-  _globals['_TARGETSERVICETUNEREQUEST']._serialized_end=1233
-  _globals['_TARGETSERVICETUNEREQUEST_SETTINGSENTRY']._serialized_start=1186
-  _globals['_TARGETSERVICETUNEREQUEST_SETTINGSENTRY']._serialized_end=1233
-  _globals['_TARGETSERVICETUNERESPONSE']._serialized_start=1235
-  _globals['_TARGETSERVICETUNERESPONSE']._serialized_end=1295
-  _globals['_TARGETSERVICE']._serialized_start=1298
-  _globals['_TARGETSERVICE']._serialized_end=1967
+  _globals['_TARGETSERVICESTOPACCEPTINGREQUEST']._serialized_start=789
+  _globals['_TARGETSERVICESTOPACCEPTINGREQUEST']._serialized_end=840
+  _globals['_TARGETSERVICESTOPACCEPTINGRESPONSE']._serialized_start=842
+  _globals['_TARGETSERVICESTOPACCEPTINGRESPONSE']._serialized_end=878
+  _globals['_TARGETSERVICESTORMREQUEST']._serialized_start=880
+  _globals['_TARGETSERVICESTORMREQUEST']._serialized_end=938
+  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_start=940
+  _globals['_TARGETSERVICESTORMRESPONSE']._serialized_end=968
+  _globals['_TARGETSERVICESTOPREQUEST']._serialized_start=970
+  _globals['_TARGETSERVICESTOPREQUEST']._serialized_end=1012
+  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_start=1014
+  _globals['_TARGETSERVICESTOPRESPONSE']._serialized_end=1093
+  _globals['_TARGETSERVICETUNEREQUEST']._serialized_start=1096
+  _globals['_TARGETSERVICETUNEREQUEST']._serialized_end=1251
+  _globals['_TARGETSERVICETUNEREQUEST_SETTINGSENTRY']._serialized_start=1204
+  _globals['_TARGETSERVICETUNEREQUEST_SETTINGSENTRY']._serialized_end=1251
+  _globals['_TARGETSERVICETUNERESPONSE']._serialized_start=1253
+  _globals['_TARGETSERVICETUNERESPONSE']._serialized_end=1313
+  _globals['_TARGETSERVICE']._serialized_start=1316
+  _globals['_TARGETSERVICE']._serialized_end=2012
 # @@protoc_insertion_point(module_scope)

@@ -81,13 +81,13 @@ class TargetServiceInspectResponse(_message.Message):
     inspection: _node_pb2.Inspection
     def __init__(self, inspection: _Optional[_Union[_node_pb2.Inspection, _Mapping]] = ...) -> None: ...
 
-class TargetServiceRestRequest(_message.Message):
+class TargetServiceStopAcceptingRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
-class TargetServiceRestResponse(_message.Message):
+class TargetServiceStopAcceptingResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

@@ -55,10 +55,10 @@ class TargetServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceInspectRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceInspectResponse.FromString,
                 _registered_method=True)
-        self.Rest = channel.unary_unary(
-                '/c1m.v1.TargetService/Rest',
-                request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.SerializeToString,
-                response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.FromString,
+        self.StopAccepting = channel.unary_unary(
+                '/c1m.v1.TargetService/StopAccepting',
+                request_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingResponse.FromString,
                 _registered_method=True)
         self.Storm = channel.unary_unary(
                 '/c1m.v1.TargetService/Storm',
@@ -109,7 +109,7 @@ class TargetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Rest(self, request, context):
+    def StopAccepting(self, request, context):
         """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
         at. Spares the node a wakeup and a read for every RST.
         """
@@ -161,10 +161,10 @@ def add_TargetServiceServicer_to_server(servicer, server):
                     request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceInspectRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceInspectResponse.SerializeToString,
             ),
-            'Rest': grpc.unary_unary_rpc_method_handler(
-                    servicer.Rest,
-                    request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.FromString,
-                    response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.SerializeToString,
+            'StopAccepting': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopAccepting,
+                    request_deserializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingResponse.SerializeToString,
             ),
             'Storm': grpc.unary_unary_rpc_method_handler(
                     servicer.Storm,
@@ -302,7 +302,7 @@ class TargetService(object):
             _registered_method=True)
 
     @staticmethod
-    def Rest(request,
+    def StopAccepting(request,
             target,
             options=(),
             channel_credentials=None,
@@ -315,9 +315,9 @@ class TargetService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/c1m.v1.TargetService/Rest',
-            c1m_dot_v1_dot_target__pb2.TargetServiceRestRequest.SerializeToString,
-            c1m_dot_v1_dot_target__pb2.TargetServiceRestResponse.FromString,
+            '/c1m.v1.TargetService/StopAccepting',
+            c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingRequest.SerializeToString,
+            c1m_dot_v1_dot_target__pb2.TargetServiceStopAcceptingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,7 +41,7 @@ class TargetServiceStub:
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
     Inspect: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
-    Rest: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceRestRequest, _target_pb2.TargetServiceRestResponse]
+    StopAccepting: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopAcceptingRequest, _target_pb2.TargetServiceStopAcceptingResponse]
     """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
     at. Spares the node a wakeup and a read for every RST.
     """
@@ -65,7 +65,7 @@ class TargetServiceAsyncStub(TargetServiceStub):
     """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
     Inspect: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]  # type: ignore[assignment]
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
-    Rest: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceRestRequest, _target_pb2.TargetServiceRestResponse]  # type: ignore[assignment]
+    StopAccepting: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopAcceptingRequest, _target_pb2.TargetServiceStopAcceptingResponse]  # type: ignore[assignment]
     """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
     at. Spares the node a wakeup and a read for every RST.
     """
@@ -112,11 +112,11 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ask the node's kernel, at a cost of about a microsecond a connection."""
 
     @_abc_1.abstractmethod
-    def Rest(
+    def StopAccepting(
         self,
-        request: _target_pb2.TargetServiceRestRequest,
+        request: _target_pb2.TargetServiceStopAcceptingRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_target_pb2.TargetServiceRestResponse, _abc.Awaitable[_target_pb2.TargetServiceRestResponse]]:
+    ) -> _typing.Union[_target_pb2.TargetServiceStopAcceptingResponse, _abc.Awaitable[_target_pb2.TargetServiceStopAcceptingResponse]]:
         """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
         at. Spares the node a wakeup and a read for every RST.
         """

@@ -219,7 +219,7 @@ class RetargetResponse(_message.Message):
     version: int
     def __init__(self, version: _Optional[int] = ...) -> None: ...
 
-class ReinforceRequest(_message.Message):
+class AddShardsRequest(_message.Message):
     __slots__ = ("run_id", "shards")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
@@ -227,7 +227,7 @@ class ReinforceRequest(_message.Message):
     shards: _containers.RepeatedCompositeFieldContainer[ShardAssignment]
     def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ...) -> None: ...
 
-class ReinforceResponse(_message.Message):
+class AddShardsResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
@@ -275,23 +275,23 @@ class ProbeResponse(_message.Message):
     ghosts: int
     def __init__(self, probed: _Optional[int] = ..., ghosts: _Optional[int] = ...) -> None: ...
 
-class CalmRequest(_message.Message):
+class StopTurnoverRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
-class CalmResponse(_message.Message):
+class StopTurnoverResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class QuietRequest(_message.Message):
+class StopTrafficRequest(_message.Message):
     __slots__ = ("run_id",)
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
-class QuietResponse(_message.Message):
+class StopTrafficResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

@@ -55,10 +55,10 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.FromString,
                 _registered_method=True)
-        self.Reinforce = channel.unary_unary(
-                '/c1m.v1.WorkerService/Reinforce',
-                request_serializer=c1m_dot_v1_dot_worker__pb2.ReinforceRequest.SerializeToString,
-                response_deserializer=c1m_dot_v1_dot_worker__pb2.ReinforceResponse.FromString,
+        self.AddShards = channel.unary_unary(
+                '/c1m.v1.WorkerService/AddShards',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.AddShardsRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.AddShardsResponse.FromString,
                 _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/c1m.v1.WorkerService/Watch',
@@ -75,15 +75,15 @@ class WorkerServiceStub(object):
                 request_serializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.SerializeToString,
                 response_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.FromString,
                 _registered_method=True)
-        self.Calm = channel.unary_unary(
-                '/c1m.v1.WorkerService/Calm',
-                request_serializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
-                response_deserializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
+        self.StopTurnover = channel.unary_unary(
+                '/c1m.v1.WorkerService/StopTurnover',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.StopTurnoverRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.StopTurnoverResponse.FromString,
                 _registered_method=True)
-        self.Quiet = channel.unary_unary(
-                '/c1m.v1.WorkerService/Quiet',
-                request_serializer=c1m_dot_v1_dot_worker__pb2.QuietRequest.SerializeToString,
-                response_deserializer=c1m_dot_v1_dot_worker__pb2.QuietResponse.FromString,
+        self.StopTraffic = channel.unary_unary(
+                '/c1m.v1.WorkerService/StopTraffic',
+                request_serializer=c1m_dot_v1_dot_worker__pb2.StopTrafficRequest.SerializeToString,
+                response_deserializer=c1m_dot_v1_dot_worker__pb2.StopTrafficResponse.FromString,
                 _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/c1m.v1.WorkerService/Stop',
@@ -130,7 +130,7 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Reinforce(self, request, context):
+    def AddShards(self, request, context):
         """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
         what is past is made up for at once. Refused before Start, and once the run comes to its end.
         """
@@ -160,14 +160,14 @@ class WorkerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Calm(self, request, context):
-        """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more.
+    def StopTurnover(self, request, context):
+        """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Quiet(self, request, context):
+    def StopTraffic(self, request, context):
         """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -211,10 +211,10 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.RetargetRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.RetargetResponse.SerializeToString,
             ),
-            'Reinforce': grpc.unary_unary_rpc_method_handler(
-                    servicer.Reinforce,
-                    request_deserializer=c1m_dot_v1_dot_worker__pb2.ReinforceRequest.FromString,
-                    response_serializer=c1m_dot_v1_dot_worker__pb2.ReinforceResponse.SerializeToString,
+            'AddShards': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddShards,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.AddShardsRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.AddShardsResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -231,15 +231,15 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     request_deserializer=c1m_dot_v1_dot_worker__pb2.ProbeRequest.FromString,
                     response_serializer=c1m_dot_v1_dot_worker__pb2.ProbeResponse.SerializeToString,
             ),
-            'Calm': grpc.unary_unary_rpc_method_handler(
-                    servicer.Calm,
-                    request_deserializer=c1m_dot_v1_dot_worker__pb2.CalmRequest.FromString,
-                    response_serializer=c1m_dot_v1_dot_worker__pb2.CalmResponse.SerializeToString,
+            'StopTurnover': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopTurnover,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.StopTurnoverRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.StopTurnoverResponse.SerializeToString,
             ),
-            'Quiet': grpc.unary_unary_rpc_method_handler(
-                    servicer.Quiet,
-                    request_deserializer=c1m_dot_v1_dot_worker__pb2.QuietRequest.FromString,
-                    response_serializer=c1m_dot_v1_dot_worker__pb2.QuietResponse.SerializeToString,
+            'StopTraffic': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopTraffic,
+                    request_deserializer=c1m_dot_v1_dot_worker__pb2.StopTrafficRequest.FromString,
+                    response_serializer=c1m_dot_v1_dot_worker__pb2.StopTrafficResponse.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -372,7 +372,7 @@ class WorkerService(object):
             _registered_method=True)
 
     @staticmethod
-    def Reinforce(request,
+    def AddShards(request,
             target,
             options=(),
             channel_credentials=None,
@@ -385,9 +385,9 @@ class WorkerService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/c1m.v1.WorkerService/Reinforce',
-            c1m_dot_v1_dot_worker__pb2.ReinforceRequest.SerializeToString,
-            c1m_dot_v1_dot_worker__pb2.ReinforceResponse.FromString,
+            '/c1m.v1.WorkerService/AddShards',
+            c1m_dot_v1_dot_worker__pb2.AddShardsRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.AddShardsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -480,7 +480,7 @@ class WorkerService(object):
             _registered_method=True)
 
     @staticmethod
-    def Calm(request,
+    def StopTurnover(request,
             target,
             options=(),
             channel_credentials=None,
@@ -493,9 +493,9 @@ class WorkerService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/c1m.v1.WorkerService/Calm',
-            c1m_dot_v1_dot_worker__pb2.CalmRequest.SerializeToString,
-            c1m_dot_v1_dot_worker__pb2.CalmResponse.FromString,
+            '/c1m.v1.WorkerService/StopTurnover',
+            c1m_dot_v1_dot_worker__pb2.StopTurnoverRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.StopTurnoverResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -507,7 +507,7 @@ class WorkerService(object):
             _registered_method=True)
 
     @staticmethod
-    def Quiet(request,
+    def StopTraffic(request,
             target,
             options=(),
             channel_credentials=None,
@@ -520,9 +520,9 @@ class WorkerService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/c1m.v1.WorkerService/Quiet',
-            c1m_dot_v1_dot_worker__pb2.QuietRequest.SerializeToString,
-            c1m_dot_v1_dot_worker__pb2.QuietResponse.FromString,
+            '/c1m.v1.WorkerService/StopTraffic',
+            c1m_dot_v1_dot_worker__pb2.StopTrafficRequest.SerializeToString,
+            c1m_dot_v1_dot_worker__pb2.StopTrafficResponse.FromString,
             options,
             channel_credentials,
             insecure,

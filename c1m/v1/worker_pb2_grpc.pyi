@@ -43,7 +43,7 @@ class WorkerServiceStub:
     """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
     run comes to its end.
     """
-    Reinforce: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]
+    AddShards: _grpc.UnaryUnaryMultiCallable[_worker_pb2.AddShardsRequest, _worker_pb2.AddShardsResponse]
     """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
     what is past is made up for at once. Refused before Start, and once the run comes to its end.
     """
@@ -55,9 +55,9 @@ class WorkerServiceStub:
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
     Probe: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
-    Calm: _grpc.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]
-    """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
-    Quiet: _grpc.UnaryUnaryMultiCallable[_worker_pb2.QuietRequest, _worker_pb2.QuietResponse]
+    StopTurnover: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopTurnoverRequest, _worker_pb2.StopTurnoverResponse]
+    """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
+    StopTraffic: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopTrafficRequest, _worker_pb2.StopTrafficResponse]
     """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
     """Begin to close; Watch tells when it is done."""
@@ -79,7 +79,7 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
     run comes to its end.
     """
-    Reinforce: _aio.UnaryUnaryMultiCallable[_worker_pb2.ReinforceRequest, _worker_pb2.ReinforceResponse]  # type: ignore[assignment]
+    AddShards: _aio.UnaryUnaryMultiCallable[_worker_pb2.AddShardsRequest, _worker_pb2.AddShardsResponse]  # type: ignore[assignment]
     """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
     what is past is made up for at once. Refused before Start, and once the run comes to its end.
     """
@@ -91,9 +91,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Ask the node's kernel, at a cost of about a microsecond a connection."""
     Probe: _aio.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]  # type: ignore[assignment]
     """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
-    Calm: _aio.UnaryUnaryMultiCallable[_worker_pb2.CalmRequest, _worker_pb2.CalmResponse]  # type: ignore[assignment]
-    """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
-    Quiet: _aio.UnaryUnaryMultiCallable[_worker_pb2.QuietRequest, _worker_pb2.QuietResponse]  # type: ignore[assignment]
+    StopTurnover: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopTurnoverRequest, _worker_pb2.StopTurnoverResponse]  # type: ignore[assignment]
+    """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
+    StopTraffic: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopTrafficRequest, _worker_pb2.StopTrafficResponse]  # type: ignore[assignment]
     """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
     """Begin to close; Watch tells when it is done."""
@@ -138,11 +138,11 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def Reinforce(
+    def AddShards(
         self,
-        request: _worker_pb2.ReinforceRequest,
+        request: _worker_pb2.AddShardsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_worker_pb2.ReinforceResponse, _abc.Awaitable[_worker_pb2.ReinforceResponse]]:
+    ) -> _typing.Union[_worker_pb2.AddShardsResponse, _abc.Awaitable[_worker_pb2.AddShardsResponse]]:
         """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
         what is past is made up for at once. Refused before Start, and once the run comes to its end.
         """
@@ -174,19 +174,19 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
 
     @_abc_1.abstractmethod
-    def Calm(
+    def StopTurnover(
         self,
-        request: _worker_pb2.CalmRequest,
+        request: _worker_pb2.StopTurnoverRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_worker_pb2.CalmResponse, _abc.Awaitable[_worker_pb2.CalmResponse]]:
-        """From here on no connection is replaced: what is away stays away. A sample is calm when nothing is in flight any more."""
+    ) -> _typing.Union[_worker_pb2.StopTurnoverResponse, _abc.Awaitable[_worker_pb2.StopTurnoverResponse]]:
+        """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
 
     @_abc_1.abstractmethod
-    def Quiet(
+    def StopTraffic(
         self,
-        request: _worker_pb2.QuietRequest,
+        request: _worker_pb2.StopTrafficRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_worker_pb2.QuietResponse, _abc.Awaitable[_worker_pb2.QuietResponse]]:
+    ) -> _typing.Union[_worker_pb2.StopTrafficResponse, _abc.Awaitable[_worker_pb2.StopTrafficResponse]]:
         """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
 
     @_abc_1.abstractmethod

@@ -6,7 +6,7 @@ a proxy from the environment is used, and a stopped or cut-off peer goes unnotic
 
 from __future__ import annotations
 
-PROTOCOL = 1  # raised when nodes and coordinators of different versions would misunderstand each other
+PROTOCOL = 2  # raised when nodes and coordinators of different versions would misunderstand each other
 
 READY = "listening on "  # what a node program prints on stdout once it can be called, followed by its address
 

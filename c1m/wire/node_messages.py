@@ -127,7 +127,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         schedule=revision_to_wire(sample.revision) if sample.revision else None,
         reached_ns=sample.reached_ns,
         waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
-        calm=sample.calm,
+        turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
         closing_because=sample.closing_because,
     )
@@ -176,7 +176,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         revision=revision_from_wire(sample.schedule) if sample.HasField("schedule") else None,
         reached_ns=dict(sample.reached_ns),
         waves=tuple(map(wave_from_wire, sample.waves)),
-        calm=sample.calm,
+        turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
         closing_because=sample.closing_because,
     )

@@ -88,12 +88,12 @@ class WorkerClient(NodeClient):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
-    async def reinforce(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
+    async def add_shards(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
         """More shards for a run that goes on: of each the first point of its arc, and its plan in this worker's tuple space."""
-        request = worker_pb2.ReinforceRequest(
+        request = worker_pb2.AddShardsRequest(
             run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
         )
-        await patiently(self, lambda node: node.stub.Reinforce(request, timeout=PREPARE_SECONDS))
+        await patiently(self, lambda node: node.stub.AddShards(request, timeout=PREPARE_SECONDS))
 
     async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
         with sentences(self.name):
@@ -112,14 +112,14 @@ class WorkerClient(NodeClient):
         answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts
 
-    async def calm(self, run_id: str) -> None:
+    async def stop_turnover(self, run_id: str) -> None:
         """Replace nothing from here on."""
-        request = worker_pb2.CalmRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.Calm(request, timeout=CALL_SECONDS))
+        request = worker_pb2.StopTurnoverRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.StopTurnover(request, timeout=CALL_SECONDS))
 
-    async def quiet(self, run_id: str) -> None:
-        request = worker_pb2.QuietRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.Quiet(request, timeout=CALL_SECONDS))
+    async def stop_traffic(self, run_id: str) -> None:
+        request = worker_pb2.StopTrafficRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.StopTraffic(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
@@ -176,9 +176,9 @@ class TargetClient(NodeClient):
             request = target_pb2.TargetServiceStormRequest(run_id=run_id, share=share)
             await self.stub.Storm(request, timeout=CALL_SECONDS)
 
-    async def rest(self, run_id: str) -> None:
-        request = target_pb2.TargetServiceRestRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.Rest(request, timeout=CALL_SECONDS))
+    async def stop_accepting(self, run_id: str) -> None:
+        request = target_pb2.TargetServiceStopAcceptingRequest(run_id=run_id)
+        await patiently(self, lambda node: node.stub.StopAccepting(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str) -> int | None:
         """How many connections its kernel still had; None: unknown."""

@@ -34,7 +34,7 @@ class Arc(NamedTuple):
     size: int
 
 
-class Reinforcement(NamedTuple):
+class AddedShard(NamedTuple):
     """One more shard, which owns the arc that begins there and is as long as its plan has connections."""
 
     first_point: int
@@ -47,7 +47,7 @@ class Move:
 
     lost: str
     taker: str
-    more: tuple[Reinforcement, ...]
+    more: tuple[AddedShard, ...]
     taken: bool | None = None  # None: no answer has come
 
     @property
@@ -65,7 +65,7 @@ class Holding(NamedTuple):
     plan: WorkerPlan
     arcs: tuple[Arc, ...]
 
-    def and_also(self, more: Sequence[Reinforcement]) -> Holding:
+    def and_also(self, more: Sequence[AddedShard]) -> Holding:
         plan = replace(self.plan, shards=(*self.plan.shards, *(each.shard for each in more)))
         return Holding(plan, (*self.arcs, *(Arc(each.first_point, each.shard.planned) for each in more)))
 
@@ -122,7 +122,7 @@ def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
 
 def redistribute(
     arcs: Sequence[Arc], scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts
-) -> dict[str, list[Reinforcement]]:
+) -> dict[str, list[AddedShard]]:
     """By worker, of those that are ``left``. Raises RefusedError, with what is missing, when the arcs cannot be placed."""
     total, names = sum(arc.size for arc in arcs), list(scene.left)
     if not names:
@@ -148,7 +148,7 @@ def redistribute(
         )
     pieces = cut(arcs, [sum(each.values()) for each in cells], [facts[name].connections_per_process for name in names])
     return {
-        name: reinforcements(pieces[row], cells[row], free[name], facts[name].resting)
+        name: shards_to_add(pieces[row], cells[row], free[name], facts[name].resting)
         for row, name in enumerate(names)
         if pieces[row]
     }
@@ -277,7 +277,7 @@ def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list
     return pieces
 
 
-def reinforcements(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, resting: float) -> list[Reinforcement]:
+def shards_to_add(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, resting: float) -> list[AddedShard]:
     """A shard for each arc."""
     routes: list[list[PlannedRoute]] = [[] for _ in arcs]
     destinations, before = list(cells), {index: free.room(index) for index in cells}
@@ -285,4 +285,4 @@ def reinforcements(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, re
         destination = destinations[column]
         wanted = min(before[destination] * count // cells[destination], with_spare(count, resting))
         routes[row] += free.take(destination, count, wanted)
-    return [Reinforcement(arc.first, ShardPlan(tuple(each))) for arc, each in zip(arcs, routes, strict=True)]
+    return [AddedShard(arc.first, ShardPlan(tuple(each))) for arc, each in zip(arcs, routes, strict=True)]

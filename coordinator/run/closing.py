@@ -37,13 +37,13 @@ class Closing:
         """
         workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
-            await self.tell(workers, lambda entry: self.nodes.workers[entry.name].quiet(self.nodes.run_id))
+            await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop_traffic(self.nodes.run_id))
         began = time.monotonic() if began is None else began
         rate = self.spec.close_rate / max(len(workers), 1)
         target, node = self.ledger.target, self.nodes.target
         resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
         if resting and target and node:
-            await self.tell([target], lambda _: node.rest(self.nodes.run_id))
+            await self.tell([target], lambda _: node.stop_accepting(self.nodes.run_id))
             await self.last_pushes(target)
         await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
         told = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]

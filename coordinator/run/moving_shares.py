@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from c1m.coordinator.fleet.clients import Nodes
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.planning.redistribution import (
+    AddedShard,
     Arc,
     Holding,
     Move,
-    Reinforcement,
     Survivors,
     can_be_of,
     holdings_after,
@@ -102,7 +102,7 @@ class ShareMover:
         taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
         return left_over(self.holdings[entry.name].arcs, taken)
 
-    def plan_move(self, arcs: Sequence[Arc], unwilling: set[str], still_open: int) -> dict[str, list[Reinforcement]]:
+    def plan_move(self, arcs: Sequence[Arc], unwilling: set[str], still_open: int) -> dict[str, list[AddedShard]]:
         plan, preflight = self.outcome.plan, self.outcome.preflight
         assert plan is not None
         assert preflight is not None
@@ -135,7 +135,7 @@ class ShareMover:
                 return beyond
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[Reinforcement]]) -> dict[str, C1mError | None]:
+    async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[AddedShard]]) -> dict[str, C1mError | None]:
         """What each worker answered. One that did not answer may have taken its part, and so must be lost itself.
 
         It is in the journal before anybody is asked: whoever takes the run over asks the same again, which changes nothing
@@ -143,7 +143,7 @@ class ShareMover:
         """
         self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
         await self.watch.recorder.written()
-        calls = (self.reinforce(name, more) for name, more in moves.items())
+        calls = (self.add_shards(name, more) for name, more in moves.items())
         answers = await asyncio.gather(*calls, return_exceptions=True)
         told: dict[str, C1mError | None] = {}
         for (name, more), answer in zip(moves.items(), answers, strict=True):
@@ -155,9 +155,9 @@ class ShareMover:
             self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
         return told
 
-    async def reinforce(self, name: str, more: Sequence[Reinforcement]) -> None:
+    async def add_shards(self, name: str, more: Sequence[AddedShard]) -> None:
         assert self.outcome.destinations is not None
-        await self.nodes.workers[name].reinforce(self.nodes.run_id, more, self.outcome.destinations)
+        await self.nodes.workers[name].add_shards(self.nodes.run_id, more, self.outcome.destinations)
 
     def note(self, moves: Iterable[Move]) -> None:
         """In the place of what was known of them."""

@@ -108,7 +108,7 @@ class Run:
                 since = self.elapsed
             step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
         await self.made_good()
-        await self.calm()
+        await self.stop_turnover()
         self.outcome.hold_end = await self.comparer.compare()
         if self.spec.probe_ghosts:
             self.outcome.probed = await self.comparer.probe()
@@ -247,17 +247,17 @@ class Run:
             await self.watch.wait("holding", done, lambda: 1.0)
         self.losses.settled = True
 
-    async def calm(self) -> None:
+    async def stop_turnover(self) -> None:
         """Let nothing be replaced from here on, and wait for what is in flight: only what stands still can be compared."""
         if not self.spec.turnover:
             return
         self.outcome.troubles += await self.storms.end()
         entries = [entry for entry in self.ledger.workers if not entry.lost]
-        calming = (self.nodes.workers[entry.name].calm(self.nodes.run_id) for entry in entries)
-        self.lose_silent(entries, await asyncio.gather(*calming, return_exceptions=True))
+        stopping = (self.nodes.workers[entry.name].stop_turnover(self.nodes.run_id) for entry in entries)
+        self.lose_silent(entries, await asyncio.gather(*stopping, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
-            "calming", lambda: all(entry.lost or entry.sample.calm for entry in entries), lambda: None, patience
+            "stopping", lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries), lambda: None, patience
         )
 
     def lose_silent(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:

@@ -29,7 +29,7 @@ from c1m.coordinator.journal.journal import TABLES
 from c1m.coordinator.journal.recorder import header, snapshot
 from c1m.coordinator.journal.replay import PACKED, Replay, UnpackedRecord, broken_told, replay
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan
-from c1m.coordinator.planning.redistribution import Move, Reinforcement
+from c1m.coordinator.planning.redistribution import AddedShard, Move
 from c1m.coordinator.report.summary_tables import print_report
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
@@ -100,7 +100,7 @@ def told(rows: Iterable[UnpackedRecord]) -> bytes:
     )
 
 
-TAKEN = Move(WORKER, WORKER, (Reinforcement(0, ShardPlan((PlannedRoute(0, 0, 5, 5),))),), taken=False)
+TAKEN = Move(WORKER, WORKER, (AddedShard(0, ShardPlan((PlannedRoute(0, 0, 5, 5),))),), taken=False)
 ASKED = UnpackedRecord(108.5, "state", "", to_json({"destinations": [("127.0.0.1", 4000)], "moves": [TAKEN]}))
 LOST = UnpackedRecord(108.5, "lost", WORKER, b'"worker a:1 did not answer"')
 MOVED = UnpackedRecord(108.6, "moved", WORKER, b'{"taken_by": {}, "not_taken": "there is no room"}')

@@ -17,7 +17,7 @@ from c1m.processes import link
 from c1m.target.node.service import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
 from c1m.wire.node_messages import pace_from_wire
-from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
+from c1m.worker.node.requests import closing_of, destinations_of, preparation, shards_to_add, turn_of
 from c1m.worker.shard.assignment import ShardAssignment
 from c1m.worker.shard.shard import Shard
 from chance import fill
@@ -87,7 +87,7 @@ def prepared(data: bytes) -> object:
 
 def joined(data: bytes) -> object:
     """To the smallest run that there is."""
-    shards = reinforcement(worker_pb2.ReinforceRequest.FromString(data), preparation(SMALLEST, ""))
+    shards = shards_to_add(worker_pb2.AddShardsRequest.FromString(data), preparation(SMALLEST, ""))
     for shard in shards[:3]:
         begin(shard)
     return len(shards)
@@ -117,7 +117,7 @@ def begin(assignment: ShardAssignment) -> None:
 ASKED: dict[type[Message], Callable[[bytes], object]] = {
     worker_pb2.DescribeRequest: lambda data: destinations_of(worker_pb2.DescribeRequest.FromString(data)),
     worker_pb2.RetargetRequest: lambda data: turn_of(worker_pb2.RetargetRequest.FromString(data)),
-    worker_pb2.ReinforceRequest: joined,
+    worker_pb2.AddShardsRequest: joined,
     worker_pb2.WatchRequest: lambda data: pace_from_wire(worker_pb2.WatchRequest.FromString(data)),
     worker_pb2.TuneRequest: lambda data: check(worker_pb2.TuneRequest.FromString(data).settings),
     worker_pb2.StopRequest: lambda data: closing_of(worker_pb2.StopRequest.FromString(data)),

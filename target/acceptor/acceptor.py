@@ -104,8 +104,8 @@ class Acceptor:
     def obey(self, order: link.Message | None) -> None:
         if order is None:
             self.alive = False
-        elif "rest" in order:
-            self.rest()
+        elif "stop_accepting" in order:
+            self.stop_accepting()
         elif "close" in order:
             self.close_all()
             self.report()
@@ -113,7 +113,7 @@ class Acceptor:
             self.connections.drop_share(order["storm"])
             self.listen()
 
-    def rest(self) -> None:
+    def stop_accepting(self) -> None:
         """Sleep until the next order, whatever the connections do: all clients are about to reset theirs.
 
         In a million of those, a wakeup, a read that fails and a close each took the two ends a third longer than to close

@@ -52,7 +52,7 @@ def perform() -> None:
     listener.setblocking(False)
     guests = [guest(listener) for _ in range(GUESTS)]
     acceptor = Acceptor(theirs, listener, descriptors=256, capacity=GUESTS, shared=False)
-    for order in ({"rest": True}, {"close": True}):
+    for order in ({"stop_accepting": True}, {"close": True}):
         ours.send(link.encode(order))
     ours.shutdown(1)
     acceptor.run()

@@ -119,7 +119,7 @@ class Observer(Node):
         self.next_count = 0.0  # the reading that goes with an inspection is up to date
         return count_local(self.ports.ranges, FAMILIES)
 
-    async def rest(self, run_id: str) -> None:
+    async def stop_accepting(self, run_id: str) -> None:
         """The server serves on."""
         await self.find(run_id)
 

@@ -60,9 +60,11 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
         inspection = self.rpc_server.call(context, self.node.inspect_run, request.run_id)
         return pb.TargetServiceInspectResponse(inspection=wire.inspection_to_wire(inspection))
 
-    def Rest(self, request: pb.TargetServiceRestRequest, context: grpc.ServicerContext) -> pb.TargetServiceRestResponse:
-        self.rpc_server.call(context, self.node.rest, request.run_id)
-        return pb.TargetServiceRestResponse()
+    def StopAccepting(
+        self, request: pb.TargetServiceStopAcceptingRequest, context: grpc.ServicerContext
+    ) -> pb.TargetServiceStopAcceptingResponse:
+        self.rpc_server.call(context, self.node.stop_accepting, request.run_id)
+        return pb.TargetServiceStopAcceptingResponse()
 
     def Storm(self, request: pb.TargetServiceStormRequest, context: grpc.ServicerContext) -> pb.TargetServiceStormResponse:
         self.rpc_server.call(context, self.node.storm, request.run_id, request.share)

@@ -25,7 +25,7 @@ from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind, open_listeners
 
-RESTING = {"rest": True}
+STOP_ACCEPTING = {"stop_accepting": True}
 CLOSING = {"close": True}
 DESCRIPTORS_EACH = 2  # of an acceptor: its listener, and the link to it
 STATES = frozenset({sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT, sockdiag.SYN_RECV})  # of what the kernel has of connections
@@ -140,11 +140,11 @@ class TargetNode(Node):
     def levels(self) -> Mapping[str, int]:
         return listening(sockdiag.accept_queues(self.ports, self.family))
 
-    async def rest(self, run_id: str) -> None:
+    async def stop_accepting(self, run_id: str) -> None:
         """Look at nothing any more until the end; see ``Acceptor.rest``."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order(RESTING)
+        await node_run.supervisor.order(STOP_ACCEPTING)
 
     async def stop(self, run_id: str) -> int | None:
         """Close everything. Return how many connections the kernel still had; None where it does not say, or where the run is

@@ -235,9 +235,9 @@ def foreign(answer: worker_pb2.DescribeResponse | target_pb2.TargetServiceDescri
 
 
 @contextmanager
-def foreign_node() -> Iterator[str]:
-    """A worker and a target that speak another protocol, at one address."""
-    host = node_pb2.Host(protocol=PROTOCOL + 1, version="99.0")
+def foreign_node(protocol: int) -> Iterator[str]:
+    """A worker and a target that speak this protocol, at one address."""
+    host = node_pb2.Host(protocol=protocol, version="99.0")
     worker = {"Describe": foreign(worker_pb2.DescribeResponse(host=host))}
     target = {"Describe": foreign(target_pb2.TargetServiceDescribeResponse(host=host, bind="127.0.0.1"))}
     server = grpc.server(ThreadPoolExecutor(2))
@@ -255,13 +255,14 @@ def foreign_node() -> Iterator[str]:
         server.stop(grace=None).wait()
 
 
+@pytest.mark.parametrize("protocol", [PROTOCOL - 1, PROTOCOL + 1], ids=["older", "newer"])
 @pytest.mark.parametrize("role", ["worker", "target"])
-def test_a_node_that_speaks_another_protocol_is_refused(role: str, tmp_path: Path) -> None:
-    with foreign_node() as address:
+def test_a_node_that_speaks_another_protocol_is_refused(role: str, protocol: int, tmp_path: Path) -> None:
+    with foreign_node(protocol) as address:
         other = ("--endpoint", NOBODY) if role == "worker" else ("--worker", address)
         ended = ask("coordinator", *RUN, f"--{role}", address, *other, here=tmp_path)
 
-    assert_told_once(ended, 2, f"{role} {address} speaks protocol {PROTOCOL + 1} (c1m 99.0)")
+    assert_told_once(ended, 2, f"{role} {address} speaks protocol {protocol} (c1m 99.0)")
 
 
 def test_a_worker_in_the_place_of_a_target_is_refused(tmp_path: Path) -> None:

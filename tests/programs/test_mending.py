@@ -86,8 +86,8 @@ class Played:
         plan = WorkerPlan("w", TupleSpace(described.sources, described.ports), shards)
         await self.worker.prepare("r", plan, self.destinations, self.wanted, 0)
 
-    async def reinforce(self, plan: ShardPlan, first_point: int = FIRST) -> None:
-        await self.worker.reinforce("r", [(first_point, plan)], self.destinations)
+    async def add_shards(self, plan: ShardPlan, first_point: int = FIRST) -> None:
+        await self.worker.add_shards("r", [(first_point, plan)], self.destinations)
 
     async def watch(self) -> None:
         async for self.sample, _ in self.worker.watch("r"):
@@ -155,7 +155,7 @@ def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival, p
         await run.worker.start("r")
         await run.holding(FIRST)
         reached = run.sample.reached_ns
-        await run.reinforce(LAST)
+        await run.add_shards(LAST)
         await run.holding(PEAK)
 
         assert (run.sample.scheduled, run.sample.processes, run.sample.reached_ns) == (PEAK, 3, reached)
@@ -180,13 +180,13 @@ def test_what_is_asked_twice_is_done_once(pids: tuple[int, int]) -> None:
             await run.worker.start("r")
         await run.holding(FIRST)
         for _ in range(2):
-            await run.reinforce(LAST)
+            await run.add_shards(LAST)
         await run.holding(PEAK)
         assert (run.sample.tally.attempted, run.sample.processes, run.accepted.processes) == (PEAK, 3, 2)
         for _ in range(2):
-            await run.worker.calm("r")
-            await run.worker.quiet("r")
-            await run.target.rest("r")
+            await run.worker.stop_turnover("r")
+            await run.worker.stop_traffic("r")
+            await run.target.stop_accepting("r")
         for _ in range(2):
             await run.worker.stop("r", Close.RESET, 0.0)
         assert [await run.target.stop("r"), await run.target.stop("r")] == [0, None]
@@ -205,7 +205,7 @@ def test_who_joins_follows_what_the_schedule_has_become_and_is_measured_from_the
         await run.worker.retarget("r", run.sample.elapsed_ns, (Stage(150, NANOSECONDS // 10),))
         await run.holding(high)
         waited_from = run.sample.elapsed_ns
-        await run.reinforce(LAST)
+        await run.add_shards(LAST)
         await run.holding(150)
 
         assert run.sample.scheduled == 150
@@ -228,7 +228,7 @@ def test_what_makes_no_sense_or_is_not_allowed_does_not_join(pids: tuple[int, in
     async def steps(run: Played) -> None:
         async def refused(sentence: str, plan: ShardPlan = LAST, first_point: int = FIRST) -> None:
             with pytest.raises(C1mError, match=sentence):
-                await run.reinforce(plan, first_point)
+                await run.add_shards(plan, first_point)
 
         await refused("has not started")
         await run.worker.start("r")
@@ -236,8 +236,8 @@ def test_what_makes_no_sense_or_is_not_allowed_does_not_join(pids: tuple[int, in
         for plan, first_point, sentence in refusals:
             await refused(sentence, plan, first_point)
         with pytest.raises(C1mError, match="knows no run 'another'"):
-            await run.worker.reinforce("another", [(FIRST, LAST)], run.destinations)
-        await run.worker.quiet("r")
+            await run.worker.add_shards("another", [(FIRST, LAST)], run.destinations)
+        await run.worker.stop_traffic("r")
         await refused("comes to its end")
         assert (run.sample.tally.open, run.sample.processes) == (FIRST, 2)
 

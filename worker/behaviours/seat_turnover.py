@@ -45,7 +45,7 @@ class SeatTurnover:
             share = sum(leg.route.count for leg in rotation.legs)
             self.lifetimes = Lifetimes(self.seats, wanted.lifetime, wanted.downtime, share, chance)
         self.storms = Storms(self.seats, wanted.storms, start, chance)
-        self.calm = False  # no connection is replaced any more
+        self.turnover_stopped = False  # no connection is replaced any more
 
     def opened(self, descriptor: int, now: float) -> None:
         elapsed = now - self.start
@@ -69,7 +69,7 @@ class SeatTurnover:
         lost = self.connections.lost
         while lost and self.backoff:
             place = lost.popleft()
-            dropped = place[2] & ARRIVED and not self.calm
+            dropped = place[2] & ARRIVED and not self.turnover_stopped
             self.seats.lose(place, elapsed, self.storms.dropped(elapsed) if dropped else 0)
 
     def forgo(self, count: int) -> None:
@@ -94,7 +94,7 @@ class SeatTurnover:
         """
         elapsed = now - self.start
         self.take_lost(elapsed)
-        if self.calm:
+        if self.turnover_stopped:
             return math.inf
         following = [self.storms.act(elapsed)]
         if self.lifetimes:

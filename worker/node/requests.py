@@ -101,7 +101,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
     return WorkerOrders(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
 
 
-def reinforcement(request: pb.ReinforceRequest, run: WorkerOrders) -> list[ShardAssignment]:
+def shards_to_add(request: pb.AddShardsRequest, run: WorkerOrders) -> list[ShardAssignment]:
     """Return additional shards, like those that the run has. The node chooses their numbers and their schedule."""
     check_sizes(request)
     like = run.shards[0]
@@ -117,7 +117,7 @@ def reinforcement(request: pb.ReinforceRequest, run: WorkerOrders) -> list[Shard
     ]
 
 
-def check_sizes(request: pb.PrepareRequest | pb.ReinforceRequest) -> None:
+def check_sizes(request: pb.PrepareRequest | pb.AddShardsRequest) -> None:
     """Check the lengths of repeated fields before anything is made of them. The node checks the number of shards."""
     if not request.shards:
         raise UsageError("a run without shards opens nothing; give at least one")

@@ -15,7 +15,7 @@ from c1m.wire import node_messages as wire
 from c1m.wire.route_messages import pool_to_wire, ports_to_wire
 from c1m.wire.schedule_messages import revision_to_wire
 
-from .requests import closing_of, destinations_of, preparation, reinforcement, turn_of
+from .requests import closing_of, destinations_of, preparation, shards_to_add, turn_of
 from .worker_node import WorkerNode
 
 
@@ -55,12 +55,12 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             at_ns, stages = turn_of(request)
         return pb.RetargetResponse(version=self.rpc_server.call(context, self.node.retarget, request.run_id, at_ns, stages))
 
-    def Reinforce(self, request: pb.ReinforceRequest, context: grpc.ServicerContext) -> pb.ReinforceResponse:
+    def AddShards(self, request: pb.AddShardsRequest, context: grpc.ServicerContext) -> pb.AddShardsResponse:
         run = self.rpc_server.call(context, self.node.preparation_of, request.run_id)
         with refusals(context):
-            shards = reinforcement(request, run)
-        self.rpc_server.call(context, self.node.reinforce, request.run_id, shards)
-        return pb.ReinforceResponse()
+            shards = shards_to_add(request, run)
+        self.rpc_server.call(context, self.node.add_shards, request.run_id, shards)
+        return pb.AddShardsResponse()
 
     def Watch(self, request: pb.WatchRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchResponse]:
         with refusals(context):
@@ -76,13 +76,13 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         probed, ghosts = self.rpc_server.call(context, self.node.probe, request.run_id, request.connections)
         return pb.ProbeResponse(probed=probed, ghosts=ghosts)
 
-    def Calm(self, request: pb.CalmRequest, context: grpc.ServicerContext) -> pb.CalmResponse:
-        self.rpc_server.call(context, self.node.calm, request.run_id)
-        return pb.CalmResponse()
+    def StopTurnover(self, request: pb.StopTurnoverRequest, context: grpc.ServicerContext) -> pb.StopTurnoverResponse:
+        self.rpc_server.call(context, self.node.stop_turnover, request.run_id)
+        return pb.StopTurnoverResponse()
 
-    def Quiet(self, request: pb.QuietRequest, context: grpc.ServicerContext) -> pb.QuietResponse:
-        self.rpc_server.call(context, self.node.quiet, request.run_id)
-        return pb.QuietResponse()
+    def StopTraffic(self, request: pb.StopTrafficRequest, context: grpc.ServicerContext) -> pb.StopTrafficResponse:
+        self.rpc_server.call(context, self.node.stop_traffic, request.run_id)
+        return pb.StopTrafficResponse()
 
     def Stop(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
         with refusals(context):

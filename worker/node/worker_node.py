@@ -187,7 +187,7 @@ class WorkerNode(Node):
             raise RefusedError(f"run {run_id} is still being prepared; try again once it has started")
         return self.preparation
 
-    async def reinforce(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
+    async def add_shards(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
         """More shards for a run that goes on, with arcs that none of its shards has; as if they had been there from the start.
         Those that it has been given already it has: whoever did not hear the answer asks again.
 
@@ -229,13 +229,13 @@ class WorkerNode(Node):
     def count(self) -> Inspection:
         return Inspection(established=established(self.shards))
 
-    async def quiet(self, run_id: str) -> None:
+    async def stop_traffic(self, run_id: str) -> None:
         """Connections are held, and send nothing more; wait for what is under way, not for ever."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order({"quiet": True})
+        await node_run.supervisor.order({"stop_traffic": True})
         with trio.move_on_after(QUIET_SECONDS):
-            while not all(child.quiet for child in node_run.supervisor.alive):
+            while not all(child.traffic_stopped for child in node_run.supervisor.alive):
                 await node_run.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
@@ -269,11 +269,11 @@ class WorkerNode(Node):
         for destination, what in instead.items():
             raise RefusedError(refusal(destination, what, slow=slow))
 
-    async def calm(self, run_id: str) -> None:
+    async def stop_turnover(self, run_id: str) -> None:
         """Replace nothing from here on; samples tell when nothing is in flight any more."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order({"calm": True})
+        await node_run.supervisor.order({"stop_turnover": True})
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         node_run = await self.find(run_id)

@@ -47,7 +47,7 @@ class EventLoop:
         self.start = 0.0
         self.started = trio.Event()
         self.next_expiry = 0.0
-        self.quiet = False  # behaviours do nothing more
+        self.traffic_stopped = False  # behaviours do nothing more
         self.idle = math.inf  # seconds until the schedule wants something
         self.nap = trio.CancelScope()  # while there is nothing to do
 
@@ -162,7 +162,7 @@ class EventLoop:
     def act(self, now: float) -> float:
         """Let behaviours do what is due, until closing begins. Return the seconds until more is due."""
         behaviours = self.connections.behaviours
-        if not behaviours or self.quiet or self.phase >= Phase.CLOSING:
+        if not behaviours or self.traffic_stopped or self.phase >= Phase.CLOSING:
             return math.inf
         for _ in range(STEP_CHUNKS):
             sleep = min(behaviour.act(now) for behaviour in behaviours) - now

@@ -88,12 +88,12 @@ class Shard:
                 self.driver.halt()
             elif "retarget" in order:
                 self.driver.retarget(schedule_from_message(order["retarget"]), order["kept"])
-            elif "calm" in order:
+            elif "stop_turnover" in order:
                 if self.seat_turnover:
-                    self.seat_turnover.calm = True
+                    self.seat_turnover.turnover_stopped = True
                 self.driver.wake()
-            elif "quiet" in order:
-                await self.quieten()
+            elif "stop_traffic" in order:
+                await self.stop_traffic()
             elif "probe" in order:
                 self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
                 self.notifier.ring()
@@ -140,9 +140,9 @@ class Shard:
                 self.seat_turnover.storms.miss(joined - start)
         self.driver.begin(start)
 
-    async def quieten(self) -> None:
+    async def stop_traffic(self) -> None:
         """Send nothing more, and give answers that are still on their way some time to come."""
-        self.driver.quiet = True
+        self.driver.traffic_stopped = True
         with trio.move_on_after(LAST_ANSWERS_SECONDS):
             while self.heartbeats and self.heartbeats.under_way:
                 await trio.sleep(LOOK_SECONDS)
@@ -166,7 +166,7 @@ class Shard:
                 len(self.regulator.stage_times.reached),
                 self.regulator.course.scheduled,
                 self.regulator.empty,
-                self.calm,
+                self.turnover_stopped,
                 self.answered,
             )
             if news != told or self.sources_due():
@@ -183,10 +183,10 @@ class Shard:
             "cpu_seconds": time.thread_time(),
             "probed": self.probed,
             "reached": self.regulator.stage_times.reached,
-            "quiet": self.answered,
+            "traffic_stopped": self.answered,
             "histograms": self.histograms(),
             "waves": [astuple(wave) for wave in self.seat_turnover.storms.waves] if self.seat_turnover else [],
-            "calm": self.calm,
+            "turnover_stopped": self.turnover_stopped,
         }
         if self.sources_due():  # before the message, so that they are there when the phase is reported
             await self.tell_sources()
@@ -228,9 +228,9 @@ class Shard:
         return self.seat_turnover.add_to(tally) if self.seat_turnover else tally
 
     @property
-    def calm(self) -> bool:
+    def turnover_stopped(self) -> bool:
         """Nothing is replaced any more, and nothing is in flight."""
-        return bool(self.seat_turnover and self.seat_turnover.calm and not self.connections.in_flight)
+        return bool(self.seat_turnover and self.seat_turnover.turnover_stopped and not self.connections.in_flight)
 
     def histograms(self) -> dict[str, dict[int, int]]:
         found = self.connections.histograms()

@@ -12,9 +12,9 @@ from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts
 from c1m.coordinator.planning.plan import make_plan
 from c1m.coordinator.planning.redistribution import (
     COUNTED_NS,
+    AddedShard,
     Arc,
     Holding,
-    Reinforcement,
     Survivors,
     can_be_of,
     gaps,
@@ -51,7 +51,7 @@ class State:
         self.there = holdings(plan)
         self.lost: dict[str, Holding] = {}
 
-    def lose(self, name: str, still_open: int = 0) -> dict[str, list[Reinforcement]]:
+    def lose(self, name: str, still_open: int = 0) -> dict[str, list[AddedShard]]:
         gone = self.lost[name] = self.there.pop(name)
         scene = Survivors(self.there, {}, self.lost, still_open, self.acceptors, self.destinations)
         moved = redistribute(gone.arcs, scene, self.facts, self.goal)

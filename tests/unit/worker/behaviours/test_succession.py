@@ -162,7 +162,7 @@ def test_the_dropped_come_back_ever_more_seldom() -> None:
         assert it.connections.failed == {"ECONNREFUSED": tries[-1]}
         assert tries[3] > TOTAL
         assert (tries[99] - tries[49]) / 50 < (tries[13] - tries[3]) / 10 / 2  # the bound is 16 s then, after 1 s and 2 s
-        it.seat_turnover.calm = True
+        it.seat_turnover.turnover_stopped = True
         assert it.act(1000.0) == math.inf
 
 

@@ -15,7 +15,7 @@ from c1m.target.node.service import preparation as of_target
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.wire import bounds
 from c1m.wire import node_messages as wire
-from c1m.worker.node.requests import closing_of, destinations_of, preparation, reinforcement, turn_of
+from c1m.worker.node.requests import closing_of, destinations_of, preparation, shards_to_add, turn_of
 
 NAN, INFINITE = math.nan, math.inf
 
@@ -116,9 +116,9 @@ def test_a_shard_that_fits_no_process_is_refused_whatever_room_there_is_for_its_
         preparation(request, "")
 
 
-def more(**values: object) -> worker_pb2.ReinforceRequest:
+def more(**values: object) -> worker_pb2.AddShardsRequest:
     """A shard more, with a route of these values, for a run of two connections of which one is there."""
-    request = worker_pb2.ReinforceRequest(run_id="r")
+    request = worker_pb2.AddShardsRequest(run_id="r")
     shard = request.shards.add(first_point=1)
     shard.routes.add(span=1, count=1, first=1, destination=node_pb2.Address(host="127.0.0.1", port=9))
     shard.routes[0].MergeFrom(worker_pb2.Route(**values))  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def of_two() -> worker_pb2.PrepareRequest:
 def test_what_joins_a_run_is_like_what_it_has() -> None:
     run = preparation(of_two(), "")
 
-    (joined,) = reinforcement(more(), run)
+    (joined,) = shards_to_add(more(), run)
 
     assert (joined.share.peak, joined.share.first, joined.share.size) == (2, 1, 1)
     assert [route.first for route in joined.routes] == [1]
@@ -144,7 +144,7 @@ def test_what_joins_a_run_is_like_what_it_has() -> None:
 @pytest.mark.parametrize(
     ("request_", "named"),
     [
-        (worker_pb2.ReinforceRequest(run_id="r"), "a run without shards"),
+        (worker_pb2.AddShardsRequest(run_id="r"), "a run without shards"),
         (more(first=2**64 - 1), "does not lie within"),
         (more(count=2**40, span=2**40), "does not lie within"),
         (more(destination=node_pb2.Address(host="::1", port=9)), "not of the family"),
@@ -153,9 +153,9 @@ def test_what_joins_a_run_is_like_what_it_has() -> None:
         (more(count=2, span=2), "does not lie on the ring"),
     ],
 )
-def test_what_cannot_join_a_run_is_named(request_: worker_pb2.ReinforceRequest, named: str) -> None:
+def test_what_cannot_join_a_run_is_named(request_: worker_pb2.AddShardsRequest, named: str) -> None:
     with pytest.raises(UsageError, match=named):
-        reinforcement(request_, preparation(of_two(), ""))
+        shards_to_add(request_, preparation(of_two(), ""))
 
 
 @pytest.mark.parametrize("rate", [NAN, -1.0, 1e-300, INFINITE])
