@@ -19,11 +19,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from commands import BenchError, output_of
 from namespace import enter_namespace
-from run import BenchError, output_of
 
 from c1m.app.interpreter import module_command
 
@@ -166,7 +167,7 @@ def measure_all(shape: Shape, rounds: int, directory: Path) -> list[Measured]:
     with running(serving, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         until_it_says(server.stdout, "serving")
         for number in range(1, rounds + 1):
-            for way in (lambda: in_c(binary, shape), lambda: in_c1m(directory, shape)):
+            for way in (partial(in_c, binary, shape), partial(in_c1m, directory, shape)):
                 results.append(way())
                 print(f"round {number}: {line(results[-1])}", file=sys.stderr)
     return results

@@ -11,8 +11,9 @@
  *          SO_REUSEPORT picks an acceptor by a hash of the 4-tuple, so the spread is binomial: PER_PAIR must leave
  *          about 5 % of the descriptor limit free, or the fullest acceptor ends the run with EMFILE.
  *
- * Times are CLOCK_MONOTONIC. cpu_seconds is what clients and acceptors used up to the end of the ramp. On loopback the
- * handshake runs in the softirq of the sender and is in it, unless the kernel has CONFIG_IRQ_TIME_ACCOUNTING. */
+ * Times are CLOCK_MONOTONIC. cpu_seconds is what clients and acceptors used up to the end of the ramp, client_cpu_seconds is
+ * the clients' part. On loopback the handshake runs in the softirq of the sender, the client, and is in both, unless the
+ * kernel has CONFIG_IRQ_TIME_ACCOUNTING. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -249,9 +250,10 @@ static long long last_ns(const struct slot *slots) {
     return last;
 }
 
-static double children_cpu_seconds(void) {
+/* Acceptors are the first half of the children, clients the second. */
+static double cpu_seconds_from(int first) {
     double seconds = 0;
-    for (int i = 0; i < child_count; i++) {
+    for (int i = first; i < child_count; i++) {
         clockid_t clock;
         struct timespec used = {0};
         if (clock_getcpuclockid(children[i], &clock) == 0) clock_gettime(clock, &used);
@@ -293,11 +295,11 @@ static void run(void) {
     for (int i = 0; i < options.pairs; i++) fork_child(run_acceptor, i);
     for (int i = 0; i < options.pairs; i++) fork_child(run_client, i);
     wait_until(all_ready, 0);
-    double cpu_at_start = children_cpu_seconds();
+    double cpu_at_start = cpu_seconds_from(0), client_cpu_at_start = cpu_seconds_from(options.pairs);
     long long start = now_ns();
     atomic_store(&shared->started, true);
     wait_until(all_connected, 0);
-    double cpu = children_cpu_seconds() - cpu_at_start;
+    double cpu = cpu_seconds_from(0) - cpu_at_start, client_cpu = cpu_seconds_from(options.pairs) - client_cpu_at_start;
     long long established = last_ns(shared->clients), accepted = last_ns(shared->acceptors);
     double ramp = ((established > accepted ? established : accepted) - start) / 1e9;
     wait_until(all_connected, now_ns() + options.hold_seconds * 1000000000LL);
@@ -305,10 +307,10 @@ static void run(void) {
     end_children();
     printf("{\"mode\":\"%s\",\"client\":\"%s\",\"pairs\":%ld,\"per_pair\":%ld,\"connections\":%ld,"
            "\"ramp_seconds\":%.3f,\"connections_per_second\":%.0f,\"accepted\":%ld,\"established\":%ld,"
-           "\"close_seconds\":%.3f,\"cpu_seconds\":%.3f,\"mem_available_low_kb\":%ld}\n",
+           "\"close_seconds\":%.3f,\"cpu_seconds\":%.3f,\"client_cpu_seconds\":%.3f,\"mem_available_low_kb\":%ld}\n",
            options.mode, options.client, options.pairs, options.per_pair, options.connections, ramp,
            options.connections / ramp, total(shared->acceptors), total(shared->clients),
-           (now_ns() - close_start) / 1e9, cpu, mem_available_low_kb);
+           (now_ns() - close_start) / 1e9, cpu, client_cpu, mem_available_low_kb);
 }
 
 static long whole_number(const char *text, const char *name, long low, long high) {
