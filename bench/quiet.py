@@ -54,7 +54,9 @@ def conditions() -> Iterator[tuple[Condition, ...]]:
 @contextmanager
 def ending_signals_raised() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise SystemExit, as SIGINT raises KeyboardInterrupt, so that the blocks around are left."""
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # nohup ignores SIGHUP, and it stays ignored.
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:

@@ -26,6 +26,7 @@ from ways import c1m, references
 
 HISTORY = Path(__file__).with_name("history.jsonl")
 NOT_CALLED, INTERRUPTED = 3, 130  # exit codes
+PATIENCE = "wait for a quiet machine before each turn, at most this long; default: 90, since a TIME_WAIT lasts 60"
 UNITS = {"per_second": "connections/s", "cpu_us": "CPU a connection", "pss": "PSS a connection"}
 
 
@@ -35,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--million", action="store_true", help="the same as --total 1000000 --rounds 1")
     parser.add_argument("--rounds", type=int, metavar="N", help="turns of each way; default: 15; an interval takes 6")
     parser.add_argument("--against", metavar="REV", help="compare with this commit, and with planned C alone of the references")
+    parser.add_argument("--patience", type=float, metavar="SECONDS", default=90.0, help=PATIENCE)
     parser.add_argument("--anyway", action="store_true", help="measure on a machine that is not quiet; still calls no figure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every turn and the result to this file")
     parser.add_argument("--history", type=Path, metavar="FILE", default=HISTORY, help="append the result; default: %(default)s")
@@ -66,7 +68,8 @@ def measure(given: argparse.Namespace, directory: Path) -> tuple[Result, Sitting
         print("\n".join(condition_line(condition) for condition in found), file=sys.stderr)
         sitting = Sitting()
         if given.anyway or not any(condition.problem for condition in found):
-            sitting = sit(ways, given.total, given.rounds, given.anyway, lambda turn: print(turn_line(turn), file=sys.stderr))
+            patience = None if given.anyway else given.patience
+            sitting = sit(ways, given.total, given.rounds, patience, lambda turn: print(turn_line(turn), file=sys.stderr))
     return result_of(sitting, found, given.total, tree.name), sitting, tree, other
 
 

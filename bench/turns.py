@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from noise import Before, Use, await_quiet, processors_watched
 from quiet import memory_to_touch, touch_memory
 from ways import Measured, Way
 
-REPEATS = 2  # of a turn during which the machine was not quiet
-PATIENCE_SECONDS = 90.0  # for the machine to become quiet before a turn; a TIME_WAIT lasts 60 s
+ATTEMPTS = 3  # at a turn during which the machine was not quiet
 
 
 class Noise(Enum):
@@ -58,38 +58,44 @@ class Sitting:
         return [turn for turn in self.turns if taken.count(turn.round) == len(ways)]
 
 
-def sit(ways: Sequence[Way], total: int, rounds: int, anyway: bool, report: Callable[[Turn], None]) -> Sitting:
-    """Let every way have its turn in every round, forwards and backwards by turns, so that neither order favours one.
-
-    The sitting ends with the first turn for which the machine did not become quiet. With ``anyway`` it goes on to the end,
-    and nothing waits or is repeated.
-    """
-    sitting = Sitting()
+def schedule(ways: Sequence[Way], rounds: int) -> Iterator[tuple[int, Way]]:
+    """Every way once in every round, forwards and backwards by turns, so that neither order favours one of them."""
     for number in range(1, rounds + 1):
         for way in ways if number % 2 else reversed(ways):
-            turn = None
-            for turn in attempts(number, way, total, anyway):
-                report(turn)
-            assert turn is not None  # there is one attempt at least
-            sitting.turns.append(turn)
-            sitting.noisy = sitting.noisy or (turn if turn.noise else None)
-            if turn.noise and not anyway:
-                return sitting
+            yield number, way
+
+
+def sit(
+    ways: Sequence[Way], total: int, rounds: int, patience_seconds: float | None, report: Callable[[Turn], None]
+) -> Sitting:
+    """Let all ways take their turns. The first turn for which the machine did not become quiet ends the sitting.
+
+    ``patience_seconds`` is how long to wait for a quiet machine before a turn. None measures on any machine, to the end:
+    nothing waits or is repeated.
+    """
+    sitting = Sitting()
+    for number, way in schedule(ways, rounds):
+        for turn in attempts(partial(take, number, way, total, patience_seconds), 1 if patience_seconds is None else ATTEMPTS):
+            report(turn)
+        sitting.turns.append(turn)
+        sitting.noisy = sitting.noisy or (turn if turn.noise else None)
+        if turn.noise and patience_seconds is not None:
+            break
     return sitting
 
 
-def attempts(number: int, way: Way, total: int, anyway: bool) -> Iterator[Turn]:
-    """Take a turn until the machine was quiet during it, or REPEATS times more. No attempt follows a loud wait."""
-    for _ in range(1 if anyway else 1 + REPEATS):
-        turn = take(number, way, total, anyway)
+def attempts(once: Callable[[], Turn], most: int) -> Iterator[Turn]:
+    """Take a turn until the machine was quiet during it, at least once. A turn that did not run is not repeated."""
+    for _ in range(most):
+        turn = once()
         yield turn
         if turn.noise is not Noise.DURING:
             return
 
 
-def take(number: int, way: Way, total: int, anyway: bool) -> Turn:
-    before = await_quiet(0.0 if anyway else PATIENCE_SECONDS)
-    if not before.quiet and not anyway:
+def take(number: int, way: Way, total: int, patience_seconds: float | None) -> Turn:
+    before = await_quiet(patience_seconds or 0.0)
+    if not before.quiet and patience_seconds is not None:
         return Turn(number, way.name, before, Use(), None)
     touch_memory(memory_to_touch(total))  # right before the run: the host takes it back within seconds
     with processors_watched() as use:
