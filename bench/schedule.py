@@ -14,6 +14,7 @@ import json
 import subprocess
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from namespace import enter_namespace
 
@@ -61,7 +62,7 @@ async def look(found: list[tuple[float, int]], over: asyncio.Event) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def measure() -> tuple[list[list[tuple[int, int]]], list[tuple[float, int]], float, dict[str, object]]:
+async def measure() -> tuple[list[list[tuple[int, int]]], list[tuple[float, int]], float, dict[str, Any]]:
     told: list[list[tuple[int, int]]] = [[] for _ in WORKERS]
     counted: list[tuple[float, int]] = []
     starts: list[float] = []
