@@ -47,7 +47,7 @@ process may have.
 """
 OBSERVE_EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-target observe --port 80                        # whoever listens on port 80
+  c1m-target observe --port 80                        # the server that listens on port 80
   c1m-target observe --port 6379 --pid 4711           # that process and its children
   c1m-coord run --total 15k --endpoint 10.0.0.5:80 --target 10.0.0.5:7200   # the run that it observes
 """
@@ -103,7 +103,9 @@ def check_order(context: typer.Context) -> None:
 @app.command(epilog=OBSERVE_EXAMPLES)
 def observe(
     port: Annotated[str, typer.Option(help="The server's port, or ports: 80, 9000-9010.")],
-    pid: Annotated[int | None, typer.Option(help="The server's first process. Default: whoever listens there.", min=1)] = None,
+    pid: Annotated[
+        int | None, typer.Option(help="The server's first process. Default: the process that listens there.", min=1)
+    ] = None,
     listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
     tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,

@@ -24,7 +24,7 @@ class HostFacts:
     ``cores``: the CPUs this process may run on. A cgroup's CPU quota does not lower it.
     ``netns``: the inode number of the network namespace. Nodes of one host with the same share ports and
     counters.
-    ``ephemeral_range`` (both ends included), ``reserved_ports`` and ``somaxconn`` are of that namespace.
+    ``ephemeral_range`` (both ends included) and ``reserved_ports`` are of that namespace.
     """
 
     boot_id: str | None
@@ -34,7 +34,6 @@ class HostFacts:
     netns: int | None
     ephemeral_range: Range | None
     reserved_ports: PortRanges | None
-    somaxconn: int | None
 
 
 def read_host() -> HostFacts:
@@ -50,7 +49,6 @@ def read_host() -> HostFacts:
         netns=network_namespace("self"),
         ephemeral_range=None if ephemeral is None else parse_port_range(ephemeral),
         reserved_ports=None if reserved is None else parse_kernel_ports(reserved),
-        somaxconn=read_int("/proc/sys/net/core/somaxconn"),
     )
 
 

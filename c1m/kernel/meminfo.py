@@ -84,7 +84,7 @@ class CgroupMemory:
     """A memory cgroup with a limit, in bytes; usage and page cache are those of its children too.
 
     What connections cost is charged here only in part: on cgroup v1 the kernel allocates the socket of an
-    accepted connection in softirq, and charges it to nobody (KERNEL.md, 2).
+    accepted connection in softirq, and charges it to nobody.
     """
 
     limit_bytes: int

@@ -1,6 +1,6 @@
 """gRPC settings that every channel and server of c1m shares.
 
-Each option answers a trap that was met (TESTBED section 1, STYLE 4.3): without them two servers bind one port silently,
+Each option avoids a trap that was met in tests: without them two servers bind one port silently,
 a proxy from the environment is used, and a stopped or cut-off peer goes unnoticed for more than 15 seconds.
 """
 

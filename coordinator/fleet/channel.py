@@ -31,7 +31,7 @@ NOBODY = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC
 
 
 class DescribesHost(Protocol):
-    """Whatever a node answers that tells of its host."""
+    """Any answer of a node that describes its host."""
 
     @property
     def host(self) -> node_pb2.Host: ...
@@ -42,7 +42,7 @@ D = TypeVar("D", bound=DescribesHost)
 
 @contextmanager
 def sentences(name: str) -> Iterator[None]:
-    """gRPC's errors as ours: what it says, of which node, and what to do."""
+    """Convert gRPC's errors to C1mErrors, with the node's name, the reason and the cure."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -80,8 +80,9 @@ class NodeClient:
     """A channel to one node."""
 
     def __init__(self, role: str, address: ControlAddress, operator: Renewals | None) -> None:
-        """``operator``: whose certificate it is called with, as it is by now; None is without TLS, as is a Unix socket
-        whoever calls."""
+        """``operator``: the certificate to call with, renewed as its files change; None: without TLS. A Unix socket is always
+        without TLS.
+        """
         self.name = f"{role} {address}"
         self.address = address
         self.operator = operator
@@ -94,7 +95,7 @@ class NodeClient:
         return grpc.aio.secure_channel(self.address.uri, channel_credentials(self.identity), options=CHANNEL_OPTIONS)
 
     async def first(self, call: Awaitable[T]) -> T:
-        """The answer to the first call, or why there can be none."""
+        """Return the answer to the first call. Raises the reason why there is none."""
         try:
             with sentences(self.name):
                 return await call
@@ -104,7 +105,9 @@ class NodeClient:
             raise
 
     async def clocked(self, ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
-        """The answer to the first call, and the node's clock by the quickest of a few: the first has to connect."""
+        """Return the answer to the first call, and the node's clock, taken from the fastest of several calls, since the first
+        one has to connect.
+        """
         answer, clock = await timed(lambda: self.first(ask()))
         for _ in range(CLOCK_CALLS - 1):
             if clock is None or clock.uncertainty_seconds <= NEAR_SECONDS:

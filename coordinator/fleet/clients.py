@@ -1,4 +1,4 @@
-"""The nodes as the coordinator calls them, in values."""
+"""Clients of the nodes: calls in values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INSPECT_SECONDS = 60.0  # a million connections take about two
 
 
 class ReceivedSample(NamedTuple):
-    """A sample, and as it came."""
+    """A sample, and the message that it came in."""
 
     sample: Sample
     message: node_pb2.Sample
@@ -53,7 +53,7 @@ class WorkerClient(NodeClient):
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
     def anew(self) -> WorkerClient:
-        """The same node, over a connection of its own."""
+        """Return a client of the same node with a connection of its own."""
         return WorkerClient(self.address, self.operator)
 
     async def ping(self) -> None:
@@ -73,7 +73,7 @@ class WorkerClient(NodeClient):
         settings: ShardSettings,
         first_point: int,
     ) -> None:
-        """``first_point``: of the ring, where this worker's arc begins; see ``c1m.schedule.ring``."""
+        """``first_point``: where this worker's arc of the ring begins; see ``c1m.schedule.ring``."""
         request = prepare_request(run_id, plan, destinations, settings, first_point)
         await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
 
@@ -82,14 +82,16 @@ class WorkerClient(NodeClient):
         await patiently(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
-        """The version of the schedule that the worker follows then."""
+        """Return the version of the schedule that the worker follows then."""
         request = worker_pb2.RetargetRequest(run_id=run_id, at_ns=at_ns, stages=stages_to_wire(stages))
         with sentences(self.name):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
     async def add_shards(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
-        """More shards for a run that goes on: of each the first point of its arc, and its plan in this worker's tuple space."""
+        """Add shards to a running run. ``shards``: of each the first point of its arc, and its plan in this worker's tuple
+        space.
+        """
         request = worker_pb2.AddShardsRequest(
             run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
         )
@@ -107,13 +109,13 @@ class WorkerClient(NodeClient):
         return wire.inspection_from_wire(answer.inspection)
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Of how many connections the peers answered, and how many of those they do not know."""
+        """Return how many peers answered, and how many of those do not know the connection."""
         request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
         answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts
 
     async def stop_turnover(self, run_id: str) -> None:
-        """Replace nothing from here on."""
+        """Replace no connection from here on."""
         request = worker_pb2.StopTurnoverRequest(run_id=run_id)
         await patiently(self, lambda node: node.stub.StopTurnover(request, timeout=CALL_SECONDS))
 
@@ -132,7 +134,7 @@ class TargetClient(NodeClient):
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
     def anew(self) -> TargetClient:
-        """The same node, over a connection of its own."""
+        """Return a client of the same node with a connection of its own."""
         return TargetClient(self.address, self.operator)
 
     async def ping(self) -> None:
@@ -147,7 +149,7 @@ class TargetClient(NodeClient):
     async def prepare(
         self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
     ) -> list[int]:
-        """The port of each acceptor. ``sources``: where the run's connections come from."""
+        """Return the port of each acceptor. ``sources``: the addresses from which the run connects."""
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,
             acceptors=acceptors,
@@ -181,14 +183,14 @@ class TargetClient(NodeClient):
         await patiently(self, lambda node: node.stub.StopAccepting(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str) -> int | None:
-        """How many connections its kernel still had; None: unknown."""
+        """Return how many connections its kernel still had; None: unknown."""
         request = target_pb2.TargetServiceStopRequest(run_id=run_id)
         answer = await patiently(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
         return answer.left_established if answer.HasField("left_established") else None
 
 
 def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareResponse, acceptors: int) -> list[int]:
-    """Raises UsageError unless there is one for each: the plan goes by them."""
+    """Return the port of each acceptor. Raises UsageError unless there is one for each, as the plan needs."""
     ports = list(answer.ports)
     if len(ports) != acceptors or not all(1 <= port <= 65_535 for port in ports):
         raise UsageError(
@@ -200,7 +202,7 @@ def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareRespons
 async def fresh(
     answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
 ) -> AsyncGenerator[ReceivedSample]:
-    """Samples as they come, without those after which newer ones are about to come."""
+    """Yield samples as they come, without those that waited while newer ones are about to come."""
     freshness = StaleSampleFilter()
     async for answer in answers:
         came = wire.sample_from_wire(answer.sample)
@@ -212,7 +214,7 @@ async def fresh(
 
 
 async def resolve(host: str) -> str:
-    """One address of a host. Raises UsageError when it has none."""
+    """Return one address of a host. Raises UsageError when it has none."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=1)
     except OSError as error:

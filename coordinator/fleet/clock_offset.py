@@ -1,7 +1,8 @@
-"""How far the wall clock of a node is from ours, as NTP tells it: by four times of a call, of which two are the node's. Pure.
+"""How far a node's wall clock is from this machine's, computed as NTP does from four times of a call, two of them the node's.
+Pure.
 
-No figure is made of wall clocks of two machines: what a run measures it measures by one monotonic clock. But people compare
-logs, and certificates are valid from one wall time to another.
+No figure is made of two wall clocks: a run measures by one monotonic clock. But people compare logs, and certificates are
+valid from one wall time to another.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Clock:
     uncertainty_seconds: float  # the offset is no further off, however unequal both ways were
 
     def sentence(self, name: str) -> str:
-        """Empty unless it is certainly far."""
+        """Return a sentence for people; empty unless the clock is certainly far off."""
         if abs(self.offset_seconds) - self.uncertainty_seconds < FAR_SECONDS:
             return ""
         by, which = format_duration(abs(round(self.offset_seconds, 1))), "ahead of" if self.offset_seconds > 0 else "behind"
@@ -33,9 +34,11 @@ class Clock:
 
 
 def clock_of(sent_ns: int, round_trip_ns: int, wall_clock_ns: int, answered_within_ns: int) -> Clock | None:
-    """The call went out at ``sent_ns`` of our wall clock; ``round_trip_ns`` later, by our monotonic one, its answer was here.
+    """Return the node's clock. The call was sent at ``sent_ns`` of our wall clock, and answered ``round_trip_ns`` later by our
+    monotonic one.
 
-    The other two are the node's: what its wall clock said when it answered, 0 where it does not tell, and how long that took.
+    The other two are the node's: what its wall clock said when it answered (0: it does not report it), and how long
+    answering took.
     """
     if not wall_clock_ns:
         return None
@@ -45,5 +48,5 @@ def clock_of(sent_ns: int, round_trip_ns: int, wall_clock_ns: int, answered_with
 
 
 def best(clocks: Iterable[Clock | None]) -> Clock | None:
-    """The one that is known best; None where none is."""
+    """Return the clock with the least uncertainty; None where none is known."""
     return min((clock for clock in clocks if clock), key=lambda clock: clock.uncertainty_seconds, default=None)

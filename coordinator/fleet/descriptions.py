@@ -1,4 +1,4 @@
-"""What nodes say of themselves when they are asked, before a run."""
+"""How nodes describe themselves before a run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DescribedTarget:
 
 
 def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> DescribedWorker:
-    """Raises UsageError for what no worker of this protocol says."""
+    """Return a worker's description. Raises UsageError for an answer that no worker of this protocol gives."""
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
     return DescribedWorker(
@@ -60,7 +60,7 @@ def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Cloc
 
 
 def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> DescribedTarget:
-    """Raises UsageError for what no target of this protocol says."""
+    """Return a target's description. Raises UsageError for an answer that no target of this protocol gives."""
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
     ports = ports_from_wire(answer.ports)

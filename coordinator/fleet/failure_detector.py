@@ -17,7 +17,7 @@ PAUSE_SECONDS = 1.0  # without a tick, and the coordinator stood still: what it 
 
 
 class Pause(NamedTuple):
-    """In which the coordinator did not run: by its clock."""
+    """A time in which the coordinator did not run, by its own clock."""
 
     began: float
     ended: float
@@ -30,9 +30,9 @@ class Pause(NamedTuple):
 class FailureDetector:
     """How long each node has been silent, counted only while the coordinator itself was awake.
 
-    A coordinator that was stopped, or got no processor, has heard nobody and must not take all for lost when it wakes up:
-    between two of its ticks no more than ``most`` is counted, however long it was (the rule that Cassandra calls a local
-    pause). What came meanwhile is then read before silence can grow on.
+    A coordinator that was stopped, or got no processor, has received nothing, and must not take all nodes for lost when it
+    wakes up. Between two of its ticks no more than ``most`` is counted, however long it was (Cassandra calls that a local
+    pause). What arrived meanwhile is read before silence can grow again.
     """
 
     def __init__(self, most: float = 2 * TICK_SECONDS) -> None:
@@ -44,7 +44,7 @@ class FailureDetector:
         self.unheard: set[str] = set()  # since then
 
     def tick(self, now: float) -> list[str]:
-        """Those that have been silent for too long; each is told once."""
+        """Return the nodes that have been silent for too long, each once."""
         self.wake(now)
         if self.ticked is not None:
             self.awake += min(now - self.ticked, self.most)
@@ -55,17 +55,17 @@ class FailureDetector:
         return silent
 
     def wake(self, now: float) -> None:
-        """Whether there was a pause up to now. To be asked before anything is done with what has come meanwhile."""
+        """Return whether there was a pause up to now. Call it before anything that arrived meanwhile is handled."""
         began = self.ticked
         if began is not None and now - began >= PAUSE_SECONDS and (self.pause is None or self.pause.began != began):
             self.pause, self.unheard = Pause(began, now), set(self.heard)
 
     def hear(self, name: str) -> None:
-        """Something from a node, or that from here on something has to come."""
+        """Note that a node sent something, or that it has to send something from here on."""
         self.heard[name] = self.awake
         self.unheard.discard(name)
 
     def forget(self, name: str) -> None:
-        """Nothing more has to come from it."""
+        """Expect nothing more from a node."""
         self.heard.pop(name, None)
         self.unheard.discard(name)

@@ -1,4 +1,4 @@
-"""Giving a running run another schedule: the same stages for all its workers, from one moment of the run on."""
+"""Gives a running run another schedule: the same stages for all its workers, from one moment of the run on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Retargeted:
 
 
 async def retarget(workers: Sequence[WorkerClient], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
-    """``run_id``: None is the one run that they are on. Raises C1mError, and RefusedError where the run cannot do it."""
+    """Retarget a run; ``run_id`` None is the one run that the workers are on. Raises C1mError, and RefusedError where the run
+    cannot do it.
+    """
     answers = await asyncio.gather(*(worker.describe([]) for worker in workers))
     described = dict(zip((worker.name for worker in workers), answers, strict=True))
     run_id = run_id or only_run(described)
@@ -45,7 +47,7 @@ async def retarget(workers: Sequence[WorkerClient], run_id: str | None, shapes: 
 
 
 def only_run(described: Mapping[str, DescribedWorker]) -> str:
-    """Raises RefusedError when there is none, or more than one."""
+    """Return the run that the workers are on. Raises RefusedError when there is none, or more than one."""
     runs = sorted({description.run_id for description in described.values() if description.run_id})
     if not runs:
         raise RefusedError(f"there is no run on {', '.join(described)}; start one, or name the workers of one with --worker")

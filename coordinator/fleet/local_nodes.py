@@ -1,4 +1,4 @@
-"""Nodes on this machine for one run: real processes over real gRPC, started and taken down by the coordinator."""
+"""Nodes on this machine for one run: real processes over real gRPC, started and ended by the coordinator."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ TARGET = ("c1m.target", "--listen", "127.0.0.1:0", "--with-parent", "--bind", "1
 
 
 def worker_for(endpoint: Endpoint | None) -> Sequence[str]:
-    """Who starts a worker of his own and names an endpoint allows that worker to load it."""
+    """Return the command of a local worker. It may load the endpoint, which the user named together with it."""
     return (*WORKER, "--allow", str(endpoint)) if endpoint else WORKER
 
 
 @asynccontextmanager
 async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
-    """A node program and its control address; it ends when the block does, and when this process dies.
+    """Start a node program and yield its control address. It ends with the block, and when this process dies.
 
-    A session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order.
+    It has a session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order.
     """
     process = await asyncio.create_subprocess_exec(
         *module_command(*command),
@@ -44,7 +44,7 @@ async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
 
 
 async def address_of(process: asyncio.subprocess.Process, name: str) -> HostPort:
-    """Raises UnreachableError when the program ends, or says nothing, instead of listening."""
+    """Return the address on which the program listens. Raises UnreachableError when it ends or prints nothing."""
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode()
@@ -56,7 +56,7 @@ async def address_of(process: asyncio.subprocess.Process, name: str) -> HostPort
 
 
 async def leave(process: asyncio.subprocess.Process) -> None:
-    """The end of its input tells a node to leave; one that cannot is killed."""
+    """End a node by closing its standard input; kill it if it does not leave."""
     assert process.stdin is not None
     process.stdin.close()
     try:

@@ -17,7 +17,9 @@ from .clients import TargetClient, WorkerClient
 
 
 def operator_of(directory: Path | None) -> Renewals | None:
-    """Told on stderr where it ends soon. Raises UsageError for one that cannot be used, or has expired."""
+    """Return the operator's identity, and warn on stderr if it expires soon. Raises UsageError for one that cannot be used or
+    has expired.
+    """
     if directory is None:
         return None
     operator = Renewals(directory)
@@ -28,8 +30,9 @@ def operator_of(directory: Path | None) -> Renewals | None:
 
 @asynccontextmanager
 async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[WorkerClient], TargetClient | None]]:
-    """Clients of the named nodes, or of nodes started here, with these words, where none are named; those listen on loopback,
-    without TLS."""
+    """Yield clients of the named nodes, or of nodes started here with the options ``words``. Local nodes listen on loopback,
+    without TLS.
+    """
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")
     operator = operator_of(settings.tls)

@@ -1,4 +1,4 @@
-"""From what nodes describe to what a plan needs to know."""
+"""Converts descriptions of nodes to the facts that a plan needs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes
 
 
 def resting(spec: RunSpec) -> float:
-    """4-tuples in TIME_WAIT for each connection that is held: a client that closes with a FIN leaves one behind."""
+    """Return how many 4-tuples are in TIME_WAIT for each connection that is held: a client that closes with a FIN leaves one
+    behind.
+    """
     if spec.close is not Close.FIN or not spec.lifetime:
         return 0.0
     return TIME_WAIT_SECONDS / (spec.lifetime.mean + (spec.downtime.mean if spec.downtime else 0.0))
 
 
 def bandwidth_of(spec: RunSpec, data_host: str) -> float:
-    """Bits a second that each connection makes its worker send; 0 where nobody can say, and a ceiling would refuse the run."""
+    """Return the bits a second that each connection makes its worker send; 0 where that is unknown, in which case a quota
+    refuses the run.
+    """
     talk = ConnectionTraffic(spec.beating, spec.slow, spec.keepalive, spec.server_push)
     reset, version = spec.close is Close.RESET, 6 if ":" in data_host else 4
     bits = bits_each(spec.schedule, spec.total, spec.turnover, talk, reset=reset, version=version)
@@ -42,9 +46,10 @@ def worker_facts(
     rate: float = 0.0,
     bandwidth: float = 0.0,
 ) -> WorkerFacts:
-    """``listening``: where the target listens. A client never uses such a port, so that what a kernel counts on it is
-    the target's, even where both are on one host. ``rate`` and ``bandwidth``: connections and bits a second that one of
-    them stands for."""
+    """``listening``: the ports on which the target listens. Clients never use them, so that what a kernel counts on such a
+    port is the target's even on one host. ``rate`` and ``bandwidth``: connections and bits a second for which one
+    connection stands.
+    """
     host = described.host
     return WorkerFacts(
         name=name,
@@ -79,7 +84,9 @@ def target_facts(name: str, described: DescribedTarget, *, turnover: bool = Fals
 
 
 def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget | None = None) -> TargetFacts:
-    """Any server: how much it holds is what the run finds out. Of its host more is known where a node observes it."""
+    """Return the facts of a server that is not c1m's. How much it holds is unknown; its host is known where a node observes
+    it.
+    """
     return TargetFacts(
         name=name or str(endpoint),
         cores=0,
@@ -91,7 +98,7 @@ def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget
 
 
 def check_role(name: str, spec: RunSpec, target: DescribedTarget) -> None:
-    """Raises UsageError for a target that serves beside an endpoint, or one that only observes without."""
+    """Raise UsageError for a target that serves beside an endpoint, or one that only observes without an endpoint."""
     if spec.endpoint and not target.observes:
         raise UsageError(
             f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "

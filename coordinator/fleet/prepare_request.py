@@ -1,4 +1,4 @@
-"""A worker's assignment: what all shards of a run have in common, and what each of this worker's opens, as a message."""
+"""A worker's assignment as a message: what all shards of a run have in common, and what each shard of this worker opens."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A node whose stream broke is watched again: it is called over fresh connections, one after the other, until it answers one.
+"""Watches a node again whose stream broke: calls it over fresh connections, one after the other, until one is answered.
 
-A connection that a stall has held up goes on late, since TCP waits twice as long before each try; and one that gRPC has given
-up may fail the next call as well, or stand back for a second. A fresh one is there as soon as the node is.
+A connection that a stall has held up recovers late, since TCP doubles its wait before each try. One that gRPC has given up
+may fail the next call as well, or back off for a second. A fresh one works as soon as the node does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ AGAIN_SECONDS = 0.3  # between two calls; where samples come more seldom, as sel
 async def watched_again(
     node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval
 ) -> AsyncGenerator[ReceivedSample]:
-    """From the first call that is answered, for as long as it takes. Raises C1mError where the answer is no, and GoneError."""
+    """Yield samples from the first call that is answered, for as long as it lasts. Raises C1mError where the node refuses, and
+    GoneError.
+    """
     calls: list[Call] = []
     try:
         while not (answered := [call for call in calls if call.first.done()]):
@@ -41,7 +43,7 @@ async def watched_again(
 
 
 class Call:
-    """One of them, over a connection of its own."""
+    """One of these calls, over a connection of its own."""
 
     def __init__(self, node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> None:
         self.node = node
@@ -49,7 +51,7 @@ class Call:
         self.first = asyncio.create_task(self.answer())
 
     async def answer(self) -> ReceivedSample:
-        """The first sample. Does not return where there is none: the next call may have one."""
+        """Return the first sample. Wait for ever where there is none: the next call may have one."""
         try:
             return await anext(self.samples)
         except GoneError:

@@ -1,8 +1,8 @@
-"""A call whose connection breaks is made once more over another one, as streams are taken up again (``rejoin.py``).
+"""A call whose connection breaks is made once more over another one, as streams are (``resubscribe.py``).
 
-The kernel gives a connection up on which nothing was acknowledged for ANSWER_MS, of which gRPC makes TCP_USER_TIMEOUT.
-A node may be silent for longer than that before it is lost, and is asked again where it comes back by then. What is asked
-so may be asked twice: a node knows by the run's id what it was asked for it.
+The kernel gives up a connection on which nothing was acknowledged for ANSWER_MS, which gRPC sets as TCP_USER_TIMEOUT. A
+node may be silent for longer before it counts as lost, and is called again if it returns by then. It may then be asked
+twice: a node knows by the run's id what it was asked before.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Pingable(Protocol):
     def name(self) -> str: ...
 
     def anew(self) -> Self:
-        """The same node, over a connection of its own."""
+        """Return a client of the same node with a connection of its own."""
 
     async def ping(self) -> None:
-        """Raises C1mError where it does not answer."""
+        """Raise C1mError if the node does not answer."""
 
     async def close(self) -> None: ...
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 async def patiently(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
-    """The answer. Raises C1mError."""
+    """Call a node, once more if its connection breaks. Return the answer. Raises C1mError."""
     try:
         with sentences(node.name):
             return await ask(node)
@@ -57,7 +57,9 @@ async def patiently(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
 
 
 async def reached(node: N) -> N | None:
-    """Over the first fresh connection that it answers on, in time. Raises GoneError where nobody listens there any more."""
+    """Return the first fresh connection on which the node answers in time. Raises GoneError where no process listens any
+    more.
+    """
     tries: dict[asyncio.Task[None], N] = {}
     chosen: N | None = None
     try:
@@ -78,7 +80,7 @@ async def reached(node: N) -> N | None:
 
 
 def answered(ping: asyncio.Task[None]) -> bool:
-    """Raises what else there is to say than that it could not be reached."""
+    """Return whether a ping was answered. Raises every error except that the node could not be reached."""
     error = ping.exception()
     if isinstance(error, UnreachableError) and not isinstance(error, GoneError):
         return False

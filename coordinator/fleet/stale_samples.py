@@ -1,9 +1,9 @@
-"""Which samples of a node are used: those that came in time, and of those that did not the newest. Pure.
+"""Which samples of a node are used: those that came in time, and the newest of those that did not. Pure.
 
-A coordinator that was stopped, or a link that was, leaves some samples waiting: they come at once, oldest first, and only the
-last tells how things are now. Counters are cumulative, so the others need not be looked at. How late one is follows from the
-node's monotonic clock and ours, which have nothing in common but their pace: the quickest of a stream was on its way for the
-shortest time, and what another one took beyond that, it waited somewhere.
+If a coordinator or a link was stopped, some samples wait: they come at once, oldest first, and only the last one shows the
+present state. Counters are cumulative, so the others can be skipped. How late a sample is follows from the node's monotonic
+clock and ours, which share only their pace: the fastest sample of a stream had the shortest way, and what another one took
+beyond that, it waited.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MEMORY_SECONDS = 60.0
 
 
 class StaleSampleFilter:
-    """Of one stream."""
+    """The filter of one stream."""
 
     def __init__(self) -> None:
         self.since = -math.inf  # when the younger of the two was begun
@@ -31,7 +31,7 @@ class StaleSampleFilter:
         self.held_since = math.inf
 
     def take(self, sample: Sample, now: float) -> Sample | None:
-        """What to use of what has come up to ``now``; None: wait for the next.
+        """Return the sample to use of those that have come up to ``now``; None: wait for the next one.
 
         The first is always used, since it has the reading from before the run; so is the last, after which none comes.
         """
@@ -45,7 +45,7 @@ class StaleSampleFilter:
         return sample
 
     def late(self, sample: Sample, now: float) -> float:
-        """Seconds that it waited; 0 where a node does not tell when it was taken."""
+        """Return the seconds that a sample waited; 0 where the node does not report when it was taken."""
         if not sample.taken_ns:
             return 0.0
         apart = now - sample.taken_ns / NANOSECONDS

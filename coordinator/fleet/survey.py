@@ -1,4 +1,4 @@
-"""The muster: every node asked what it is and can do, before anything is planned."""
+"""The survey: asks every node what it is and can do, before anything is planned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What all nodes said, and the address that workers connect to."""
+    """The descriptions of all nodes, and the address to which workers connect."""
 
     workers: Mapping[str, DescribedWorker] = field(default_factory=dict)
     target_name: str = ""
@@ -42,23 +42,23 @@ class Survey:
 
     @property
     def hosts(self) -> dict[str, Host]:
-        """By node."""
+        """Hosts by node."""
         hosts = {name: described.host for name, described in self.workers.items()}
         return {**hosts, self.target_name: self.target.host} if self.target else hosts
 
     @property
     def clocks(self) -> dict[str, Clock | None]:
-        """Of each node, beside ours."""
+        """The clock of each node, relative to ours."""
         clocks = {name: described.clock for name, described in self.workers.items()}
         return {**clocks, self.target_name: self.target.clock} if self.target else clocks
 
     @property
     def far_clocks(self) -> list[str]:
-        """A sentence for each clock that people should know of."""
+        """Return a sentence for each clock that is far off."""
         return [told for name, clock in self.clocks.items() if clock and (told := clock.sentence(name))]
 
     def check_free(self) -> None:
-        """Raises RefusedError for a node that has a run already."""
+        """Raise RefusedError for a node that has a run already."""
         busy = {name: described.busy_with for name, described in self.workers.items()}
         if self.target:
             busy[self.target_name] = self.target.busy_with
@@ -67,7 +67,7 @@ class Survey:
                 raise RefusedError(f"{name} is busy with {run}")
 
     def fleet(self, spec: RunSpec) -> Fleet:
-        """As a plan needs to know it."""
+        """Return the fleet as a plan needs it."""
         goal = self.goal(spec)
         # Where the target listens no client may be; a server that is not ours listens where it is told to.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
@@ -85,7 +85,7 @@ class Survey:
 
 
 async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetClient | None) -> Survey:
-    """Raises C1mError when a node cannot be asked, or is no such node."""
+    """Ask all nodes. Raises C1mError when a node cannot be asked or has another role."""
     described = await target.describe() if target else None
     if target and described:
         check_role(target.name, spec, described)
@@ -96,7 +96,7 @@ async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetC
 
 
 async def data_host(spec: RunSpec, target: TargetClient | None, described: DescribedTarget | None) -> str:
-    """The address that workers connect to. Raises UsageError where it cannot be told."""
+    """Return the address to which workers connect. Raises UsageError where it cannot be known."""
     if spec.endpoint:
         return await resolve(spec.endpoint.host)
     if spec.data_host:
@@ -124,7 +124,9 @@ def preflight_of(spec: RunSpec, mustered: Survey) -> Preflight:
 
 
 def manner_of(spec: RunSpec, data_host: str) -> RunDemand:
-    """A connection that sends nothing may be silent from the moment it is opened to the end of the hold."""
+    """Return what the run demands beside its total. A connection that sends nothing may be silent from its opening to the end
+    of the hold.
+    """
     silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
     bandwidth = bandwidth_of(spec, data_host) * spec.total
     return RunDemand(spec.in_flight, spec.effective_rate, silent, bandwidth, fin=spec.close is Close.FIN)

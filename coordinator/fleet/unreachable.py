@@ -1,7 +1,7 @@
-"""Why a node cannot be talked to, where gRPC says no more than "Socket closed": a call of our own finds it out.
+"""Finds out why a node cannot be called where gRPC says no more than "Socket closed".
 
-It is made after a first one has failed: connect() to a Unix socket, and otherwise a TLS handshake, which says nothing of a node
-that is merely not there.
+It calls the node itself after a failed call: connect() for a Unix socket, otherwise a TLS handshake. It says nothing about
+a node that is merely not there.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ OTHER_NAME = frozenset({62, 64})  # of a host, of an address
 
 
 def cause(address: ControlAddress, identity: Identity | None) -> str:
-    """What follows the node's name in a sentence; empty where it is neither TLS nor a socket. Blocks for some seconds at most.
+    """Return what follows the node's name in a sentence; empty where neither TLS nor the socket is the cause. Blocks for some
+    seconds at most.
 
-    ``identity``: with which the node was called; None: without TLS.
+    ``identity``: what the node was called with; None: without TLS.
     """
     if isinstance(address, SocketPath):
         return of_socket(address.path)
@@ -55,7 +56,7 @@ def of_socket(path: str) -> str:
 
 
 def without_tls(address: HostPort) -> str:
-    """Raises OSError for a node that is not there."""
+    """Call without TLS. Raises OSError for a node that is not there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -66,7 +67,7 @@ def without_tls(address: HostPort) -> str:
 
 
 def with_tls(address: HostPort, identity: Identity) -> str:
-    """Raises OSError for a node that is not there."""
+    """Call with TLS. Raises OSError for a node that is not there."""
     context = ssl.create_default_context(cadata=identity.authority.decode())
     load_own(context, identity)
     try:
@@ -105,7 +106,7 @@ def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> s
 
 
 def load_own(context: ssl.SSLContext, identity: Identity) -> None:
-    """OpenSSL takes it from files only: from one in memory, that no directory names."""
+    """Load a certificate and its key. OpenSSL reads them only from files, so they go into an anonymous file in memory."""
     descriptor = os.memfd_create("c1m-identity")
     try:
         os.write(descriptor, identity.own)
@@ -115,9 +116,10 @@ def load_own(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 def first_bytes(context: ssl.SSLContext, address: HostPort) -> bytes:
-    """Of what the node says after the handshake; a gRPC server begins with its settings. Empty: it hung up.
+    """Return the first bytes that the node sends after the handshake; a gRPC server begins with its settings. Empty: it hung
+    up.
 
-    Raises SSLError for a handshake that fails, OSError where there is nobody.
+    Raises SSLError for a handshake that fails, OSError where no process listens.
     """
     context.set_alpn_protocols(HTTP2)
     with (

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a table that moves on a terminal, a line now and then anywhere else."""
+"""The view of a running run: a table that is redrawn on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RATE_SECONDS = 1.0  # over which a rate is taken
 
 
 class Rates:
-    """Connections opened per second, by the newest two looks that are far enough apart."""
+    """Connections opened per second, from the two newest states that are far enough apart."""
 
     def __init__(self) -> None:
         self.looks: dict[str, tuple[float, int]] = {}
@@ -45,7 +45,7 @@ class Rates:
 
 
 class WorkerSlowness:
-    """The p99 of what each node has told so far, looked for once whenever it has told more: it may be 0.1 ms each."""
+    """The p99 of each worker so far, computed again only when the worker has sent new latencies: it can take 0.1 ms each."""
 
     def __init__(self) -> None:
         self.looks: dict[tuple[str, str], tuple[Mapping[int, int], str]] = {}
@@ -62,7 +62,7 @@ class WorkerSlowness:
 
 
 class TimeLeft:
-    """How long what is being done will take, by how far it came since it was first seen: a run that is taken over is midway."""
+    """How long the present step will take, from its progress since it was first seen: a run that is taken over is midway."""
 
     def __init__(self) -> None:
         self.doing = ""
@@ -81,7 +81,7 @@ class TimeLeft:
 
 
 def slowest_told(ledger: Ledger) -> list[str]:
-    """Of each kind of latency the source address with the highest p99, where connections come from several."""
+    """Return, for each kind of latency, the source address with the highest p99, where connections come from several."""
     slowest = slowest_of_each_kind(each for entry in ledger.workers for each in entry.slowest.values())
     if sum(len(entry.sources) for entry in ledger.workers) == len(slowest):
         return []
@@ -92,13 +92,13 @@ def slowest_told(ledger: Ledger) -> list[str]:
 
 
 def told_apart(ledger: Ledger) -> list[str]:
-    """Kinds of latency that are told of each worker, where there are several."""
+    """Return the kinds of latency that are shown for each worker, where there are several workers."""
     workers = ledger.workers
     return shown({kind for entry in workers for kind, counts in entry.histograms.items() if counts}) if len(workers) > 1 else []
 
 
 class TimelinePicture:
-    """The time line so far. It is drawn again when it has a new row, and that takes no more than a share of the time."""
+    """The picture of the timeline so far. It is redrawn when there is a new row, for at most a share of the time."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -117,7 +117,7 @@ class TimelinePicture:
 
 
 class Terminal:
-    """A table that is drawn again in place."""
+    """A table that is redrawn in place."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
@@ -146,7 +146,9 @@ class Terminal:
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
     def row(self, entry: NodeRecord, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
-        """``following``: with what the schedule asks for now, which only workers know, as they alone know latencies."""
+        """Return one row of the table. ``following``: with what the schedule asks for now, which only workers know, like
+        latencies.
+        """
         tally = entry.sample.tally
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
@@ -162,7 +164,7 @@ class Terminal:
 
 
 class Lines:
-    """A line when the run does something else, and now and then."""
+    """A line when the run enters another step, and periodically."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -200,7 +202,7 @@ def told(count: int | None) -> str:
 
 @contextmanager
 def view(console: Console) -> Iterator[Terminal | Lines]:
-    """The view that suits where stderr goes; a dumb terminal (TERM=dumb) cannot draw again in place."""
+    """Return the view that suits stderr. A dumb terminal (TERM=dumb) cannot redraw in place."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return

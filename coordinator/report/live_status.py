@@ -1,4 +1,4 @@
-"""The bulletin: in few words, what changes hands, whether connections prove to be alive, and what they feel just now. Pure."""
+"""The live status in one line: turnover, heartbeats, pushes, storms, and the latencies of the last second. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TROUBLED = (LATE, MISSING, RECOVERED, WRONG, UNASKED_BYTES)
 
 
 def bulletin(ledger: Ledger) -> list[str]:
-    """Nothing of what the run does not do."""
+    """Return the status, without anything that the run does not do."""
     tally = ledger.tally
     return [
         *turnover(tally),
@@ -31,13 +31,13 @@ def bulletin(ledger: Ledger) -> list[str]:
 
 
 def turnover(tally: Tally) -> list[str]:
-    """What changes hands."""
+    """Return how many connections were replaced, are away and wait."""
     told = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
     return [f"{count:,} {name}" for name, count in told.items() if count]
 
 
 def storm(waves: Sequence[Wave]) -> list[str]:
-    """How far those are back who left in the newest one."""
+    """Return how many of the connections that left in the newest storm have returned."""
     begun = [wave for wave in waves if wave.dropped]
     if not begun:
         return []
@@ -54,7 +54,7 @@ def heartbeats(counts: Mapping[str, int]) -> list[str]:
 
 
 def latencies(timeline: Timeline) -> list[str]:
-    """The p99 of what was measured in the last second or so."""
+    """Return the p99 of what was measured in about the last second."""
     if len(timeline.rows) < 2:
         return []
     (_, before), (_, now) = timeline.rows[-2:]

@@ -1,4 +1,4 @@
-"""The bill: what a connection costs in memory, as people read it, and beside the experiment that c1m grew out of."""
+"""Tables of what a connection costs in memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ from c1m.text.units import format_bytes
 OTHERS_SHARE = 0.02  # of the run's own sockets; fewer of others' are not worth a sentence
 ENDS = 1.5  # sockets of a connection, from which on both ends are here
 
-# A server with 3.9 GB and 1,000,024 ESTABLISHED connections, accepted by blocking calls and in no epoll; Slab is meminfo's.
-# slabtop showed a million of each of these caches. Its kernel and its objects' sizes were not written down. (PEERS.md 1)
-SEED_CONNECTIONS = 1_000_024
-SEED_SLAB_BYTES = 3_241_244 * 1024
-SEED_CACHES = ("TCP", "sock_inode_cache", "dentry", "filp")
-
 LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it are told in one row
 
 
@@ -26,18 +20,16 @@ def bill(summary: dict[str, Any]) -> list[RenderableType]:
     shown: list[RenderableType] = []
     for node in holders(summary):
         shown += memory(node, summary["environment"].get(node["node"], {}).get("sysctls", {}))
-        if node["memory"]["slab_bytes_per_socket"] is not None:
-            shown += ["", beside_seed(summary, node)]
     return shown
 
 
 def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Whose memory people ask for: the target's. Where there is none to ask, the workers'."""
+    """Return the nodes whose memory is shown: the target. Where there is no target, the workers."""
     return [summary["target"]] if summary["target"] else summary["workers"]
 
 
 def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType]:
-    """What a connection costs on a node's machine: a sentence, and a table by cache."""
+    """Return what a connection costs on a node's machine: a sentence, and a table by cache."""
     cost = node["memory"]
     unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
@@ -47,7 +39,9 @@ def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType
 
 
 def others(cost: dict[str, Any]) -> list[str]:
-    """Sockets that are not the run's: they are in the machine's slab, and not in what a connection costs."""
+    """Return a sentence on sockets that are not the run's: they are in the machine's slab, and not in what a connection
+    costs.
+    """
     came, own = cost["other_sockets"], cost["sockets_per_connection"] * cost["connections"]
     if not came or abs(came) < OTHERS_SHARE * own:
         return []
@@ -56,7 +50,9 @@ def others(cost: dict[str, Any]) -> list[str]:
 
 
 def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
-    """Socket memory that is no slab: unread bytes, unsent ones, and a page for each FIN that nobody has taken note of."""
+    """Return a sentence on socket memory outside the slab: unread and unsent bytes, and a page for each FIN that the program
+    has not handled.
+    """
     pages = node["memory"]["tcp_mem_pages"]
     if not pages or pages < 0:
         return []
@@ -96,28 +92,3 @@ def caches(cost: dict[str, Any]) -> Table:
     if left := [cache["bytes_per_connection"] for cache in cost["caches"] if cache not in told]:
         table.add_row(f"{len(left)} more", "", "", f"{sum(left):,.0f} B", "in the summary as JSON")
     return table
-
-
-def beside_seed(summary: dict[str, Any], node: dict[str, Any]) -> Table:
-    """One end of a connection here and there."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("one end of a connection", "this run", "an experiment without c1m"):
-        table.add_column(column, justify="left" if column == "one end of a connection" else "right", overflow="fold")
-    cost = node["memory"]
-    each, sockets = cost["slab_bytes_per_socket"], round(cost["sockets_per_connection"] * cost["connections"])
-    found = {cache["name"]: cache for cache in cost["caches"]}
-    kernel = summary["environment"].get(node["node"], {}).get("kernel", "unknown")
-    table.add_row("kernel", escape(kernel), "unknown")
-    table.add_row("sockets", f"{sockets:,}", f"{SEED_CONNECTIONS:,}")
-    table.add_row("slab", format_bytes(each * sockets), format_bytes(SEED_SLAB_BYTES))
-    table.add_row("slab, a socket", f"{each:,.0f} B", f"{SEED_SLAB_BYTES / SEED_CONNECTIONS:,.0f} B")
-    for name in SEED_CACHES:
-        table.add_row(f"{name}, a socket", objects(found.get(name), cost["sockets_per_connection"]), "1.0")
-    return table
-
-
-def objects(cache: dict[str, Any] | None, sockets_per_connection: float) -> str:
-    """How many a socket has, and how large they are."""
-    if cache is None:
-        return "unknown"
-    return f"{cache['objects_per_connection'] / sockets_per_connection:.1f} of {cache['object_bytes']:,} B"

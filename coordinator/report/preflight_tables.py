@@ -1,4 +1,4 @@
-"""A preflight as people read it: tables of nodes, hosts and limits, and what stops the fleet next."""
+"""Preflight tables: nodes, hosts and limits, and what stops the fleet next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOURS = {LimitStatus.OK: "green", LimitStatus.UNKNOWN: "dim", LimitStatus.TIGH
 
 
 def table(*columns: str, texts: int = 1) -> Table:
-    """``texts``: how many columns from the left are no numbers."""
+    """Return a table. ``texts``: how many columns from the left are text."""
     made = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
         made.add_column(column, justify="left" if index < texts else "right")
@@ -28,7 +28,7 @@ def table(*columns: str, texts: int = 1) -> Table:
 
 
 def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableType:
-    """``document``: as forecast makes it."""
+    """Return the tables of a plan. ``document``: as planning/documents.py makes it."""
     shown: list[RenderableType] = []
     if document["fits"]:
         shown += [assignments(document), ""]
@@ -107,7 +107,7 @@ def doctor_report(preflight: Preflight) -> RenderableType:
 
 
 def worst_of_each(assessments: list[Assessment]) -> list[Assessment]:
-    """All places of a limit, or where they are many the worst of them, with everybody's name to it."""
+    """Return all places of a limit, or with many of them the worst, with the names of all nodes."""
     by_limit: dict[str, list[Assessment]] = {}
     for found in assessments:
         by_limit.setdefault(found.limit.name, []).append(found)

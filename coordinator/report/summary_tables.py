@@ -1,4 +1,4 @@
-"""The summary as people read it: one table of what matters, one of the nodes, and the verdict with its reasons."""
+"""The summary for people: a table of what matters, one of the nodes, and the verdict with its reasons."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
 
 
 def journal_told(summary: dict[str, Any]) -> list[str]:
-    """Where the journal ends before the run did; an incomplete summary has it among its reasons."""
+    """Return a sentence where the journal ends before the run did; an incomplete summary has it among its reasons."""
     kept = summary["journal"]
     if kept is None or kept["complete"] or kept["reason"] in summary["reasons"]:
         return []
@@ -68,7 +68,7 @@ def figures(summary: dict[str, Any]) -> Table:
 
 
 def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """What matters, in the order in which a person asks for it."""
+    """Return what matters, in the order in which people ask for it."""
     found = summary["reconciliation"]
     target = summary["target"] or {}
     result = [
@@ -140,7 +140,7 @@ def required(judgement: dict[str, Any]) -> str:
 
 
 def followed(summary: dict[str, Any]) -> bool:
-    """Whether there was more of a schedule than a way up."""
+    """Return whether the schedule was more than one rise."""
     return bool(summary["spec"]["stage"] or summary["retargets"])
 
 
@@ -153,7 +153,7 @@ def stages(summary: dict[str, Any]) -> str:
 
 
 def losses(summary: dict[str, Any]) -> list[str]:
-    """Each node that was lost, and who took over what it had."""
+    """Return each lost node, and which workers took over its share."""
     return [
         f"{loss['node']}, {'before the start' if loss['at_seconds'] is None else 'after ' + duration(loss['at_seconds'])}"
         + ("" if loss["share"] is None else f", with a share of {count(loss['share'])}")
@@ -163,14 +163,14 @@ def losses(summary: dict[str, Any]) -> list[str]:
 
 
 def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Where handshakes were slow or failed, by source address: the worst."""
+    """Return the source addresses with the most slow or failed handshakes."""
     found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
     told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
     return [("slow or failed", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
 
 
 def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
-    """How the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
+    """Return how the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
     spread = sources[f"{prefix(kind)}_p99_us"]
     if spread["count"] < 2:
         return []
@@ -193,7 +193,7 @@ def source_told(source: dict[str, Any], kind: str) -> str:
 
 
 def nodes(summary: dict[str, Any]) -> Table:
-    """Latencies of each where there are several workers: of one they are those of all."""
+    """Return the latencies of each worker where there are several; of one they are those of all."""
     workers = summary["workers"]
     kinds = shown([kind for kind in LABELS if summary[kind]["count"]]) if len(workers) > 1 else []
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -210,7 +210,7 @@ def nodes(summary: dict[str, Any]) -> Table:
 
 
 def server_held(target: dict[str, Any]) -> int | None:
-    """What its acceptors say, or of a server that has none of ours its kernel."""
+    """Return what the acceptors count; for a server that is not c1m's, what its kernel counts."""
     held: int | None = target["open_at_hold_end"]
     return target["kernel"]["established_at_hold_end"] if held is None and not target["acceptors"] else held
 
@@ -233,7 +233,7 @@ def p99(figures_us: dict[str, int]) -> str:
 
 
 def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:
-    """The run over time, as wide as there is room."""
+    """Return the run over time, as wide as there is room."""
     lines = curves(timeline, console.width, ascii_only=console.options.ascii_only)
     return ["", Text("\n".join(lines), no_wrap=True)] if lines else []
 
@@ -260,7 +260,7 @@ def heartbeats(found: dict[str, int | None]) -> str:
 
 
 def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """What changed hands; nothing where nothing was to."""
+    """Return the rows on turnover; nothing where there was none."""
     told = []
     if summary["replaced"] or summary["spec"]["lifetime"]:
         told.append(("replaced", count(summary["replaced"])))

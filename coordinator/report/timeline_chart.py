@@ -1,4 +1,4 @@
-"""What of the time line people look at: established, rate and slab, and below them the counters that should have stayed still.
+"""The timeline as a picture: established, rate and slab, and below them the counters that should have stayed still.
 
 Pure: the summary's columns in, lines of text out, all on one axis.
 """
@@ -48,7 +48,7 @@ class Curve:
 
 
 def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = False) -> list[str]:
-    """Lines no longer than ``width``; none where there is nothing to be seen, or no room for it."""
+    """Return lines no longer than ``width``; none where there is nothing to show, or no room for it."""
     if not timeline or len(timeline["seconds"]) < 2:
         return []
     # Twice: how much room is left for the axis is known once the words beside it are.
@@ -109,7 +109,7 @@ def drawn(curve: Curve, left: int, glyphs: str) -> list[str]:
 
 
 def axis(timeline: dict[str, Any], left: int, columns: int, right: int, corner: str) -> list[str]:
-    """When the run began to do what, and how long all of it took."""
+    """Return the lines of the axis: when each step began, and how long the run took."""
     end = timeline["seconds"][-1]
     turns = [(turn["seconds"], turn["doing"]) for turn in timeline["turns"]]
     words = ruler([(at, f"{corner}{doing}") for at, doing in turns], end, columns, columns + right)

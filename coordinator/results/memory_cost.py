@@ -9,7 +9,7 @@ from typing import Any
 
 from c1m.coordinator.ledger.readings import HostReadings
 
-# What each connection has of its own in the kernel. Sizes and names differ between kernels, the list does not (KERNEL.md 2).
+# What each connection has of its own in the kernel. Sizes and names differ between kernels, the list does not.
 ROLES: Mapping[str, str] = {
     "TCP": "socket",
     "TCPv6": "socket",

@@ -1,4 +1,4 @@
-"""The end of a run: clients first, then the target, and when nothing is open any more, all processes at once."""
+"""The end of a run: the clients close first, then the target; when nothing is open, all processes end at once."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Closing:
         return self.watch.ledger
 
     async def close(self, *, started: bool, began: float | None = None) -> None:
-        """First the clients, so that no close is in the way of another; then the target closes what is left.
+        """Close the clients first, so that no close is in the way of another; then let the target close what is left.
 
-        It is told as soon as nothing is open any more: a process with a full descriptor table takes time to end, and
-        those of the workers and the target can end at once. ``began``: when closing did, where another coordinator began it.
+        The target is asked as soon as nothing is open: a process with a full descriptor table takes time to end, and those
+        of workers and target can end at once. ``began``: when closing began under another coordinator; None: it begins now.
         """
         workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
@@ -60,7 +60,7 @@ class Closing:
             self.outcome.teardown_seconds = time.monotonic() - began
 
     async def last_pushes(self, target: NodeRecord) -> None:
-        """What the target has pushed is on its way to clients that send nothing more: then both agree on every byte."""
+        """Wait for pushes on their way to clients that send nothing more, so that both sides agree on every byte."""
         if self.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle("quietening", received, sent)
@@ -69,16 +69,16 @@ class Closing:
         self.outcome.left_open = await node.stop(self.nodes.run_id)
 
     async def tell(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
-        """Tell nodes to close. What they do not do, their lease does."""
+        """Ask nodes to close. Where that fails, their lease closes them."""
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
         for entry, error in silent(entries, answers):
-            self.outcome.troubles.append(f"could not be told to close: {error}")
+            self.outcome.troubles.append(f"could not be asked to close: {error}")
             self.watch.lose(entry, str(error))
         for entry in entries:  # but for those that are lost
             self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
     async def closed(self, entries: Sequence[NodeRecord], enough: Callable[[], bool] = lambda: False) -> None:
-        """Wait until nodes have closed everything and their processes are gone, or it is ``enough``."""
+        """Wait until nodes have closed everything and their processes are gone, or until it is ``enough``."""
         if not entries:
             return
         opened = max(sum(entry.sample.tally.open for entry in entries), 1)

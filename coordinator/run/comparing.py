@@ -1,4 +1,4 @@
-"""The comparer: sees to it that nothing is on its way any more, and compares then."""
+"""The comparer: waits until nothing is on its way any more, then compares the counts of all nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packe
 
 
 class Comparer:
-    """Of one run."""
+    """The comparer of one run."""
 
     def __init__(self, spec: RunSpec, nodes: Nodes, watch: Watch, losses: LostNodes) -> None:
         self.spec = spec
@@ -37,7 +37,9 @@ class Comparer:
         return self.watch.ledger
 
     async def compare(self) -> Comparison:
-        """Of what is so now. While a coordinator stands still nodes may close, and what it has heard of them is old."""
+        """Compare the present counts. It is repeated if this coordinator stood still so long that nodes may have closed
+        meanwhile.
+        """
         while True:
             await self.watch.heard_again()
             await self.losses.unless_over()
@@ -59,8 +61,9 @@ class Comparer:
         return await compare(self.nodes, self.ledger, self.watch.read)
 
     async def drain_queues(self) -> None:
-        """Wait until the target's accept queues are empty or no longer become shorter, for as long as a client waits for a
-        connection at most. A server that is only observed does not say what it accepts, so nothing else shows that it does."""
+        """Wait until the target's accept queues are empty or stop getting shorter, at most as long as a client waits for a
+        connection. An observed server does not report what it accepts, so its queues are the only sign.
+        """
         deadline = time.monotonic() + self.spec.connect_timeout + SETTLE_SECONDS
         shortest = self.queued()
         while shortest:
@@ -70,7 +73,7 @@ class Comparer:
             shortest = self.queued()
 
     def queued(self) -> int:
-        """Connections in the fullest accept queue of the target when its host was last read."""
+        """The number of connections in the target's fullest accept queue when its host was last read."""
         target = self.ledger.target
         last = target.history.last if target else None
         return last.levels.get("accept_queue", 0) if last else 0
@@ -90,7 +93,7 @@ async def inspect(node: WorkerClient | TargetClient, run_id: str) -> Inspection:
 
 
 async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[NodeRecord, Reading], None]) -> Comparison:
-    """``read`` takes what a node's host said when it was asked."""
+    """Ask every node for its counts, and reconcile them. ``read`` receives the reading that each node takes for it."""
     established, tally, there, accepting = ledger.established, ledger.tally, ledger.there.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]

@@ -1,4 +1,4 @@
-"""Tuning through the nodes: all are asked whether they let it before the first setting is changed."""
+"""Tuning through the nodes. All nodes are asked for permission before the first setting is changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ ALLOW = "--allow-tune"
 @dataclass(slots=True)
 class Tuning:
     """What was advised, and what became of it. ``changes`` by node; ``closed``: nodes without --allow-tune, which were not
-    asked to restore anything; ``lost``: nodes that did not answer meanwhile."""
+    asked to restore anything; ``lost``: nodes that stopped answering.
+    """
 
     total: int | None = None
     advice: Sequence[Advice] = ()
@@ -35,7 +36,7 @@ class Tuning:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 something is left to do, or the code of a node's error."""
+        """Return 0 if all is done, 1 if something is left to do, or the exit code of a node's error."""
         if self.lost:
             return self.lost[0].exit_code
         failed = any(change.reason for changes in self.changes.values() for change in changes)
@@ -54,7 +55,7 @@ class Tuning:
 
 
 async def apply(settings: RunSpec) -> Tuning:
-    """Raises RefusedError before anything is changed, when a node does not let it, or is busy."""
+    """Change settings through the nodes. Raises RefusedError, before anything is changed, when a node forbids it or is busy."""
     async with fleet(settings, ALLOW) as (workers, target):
         mustered = await survey(settings, workers, target)
         advice = advice_of(preflight_of(settings, mustered))
@@ -70,8 +71,9 @@ async def apply(settings: RunSpec) -> Tuning:
 
 
 async def undo(settings: RunSpec) -> Tuning:
-    """Restore what was changed on the hosts of all nodes that let it, since ``apply`` asked no others. Raises RefusedError
-    where there is none, or one is busy."""
+    """Restore settings on the hosts of all nodes that permit it; ``apply`` asked no others. Raises RefusedError where no node
+    permits it, or one is busy.
+    """
     async with fleet(settings, ALLOW) as (workers, target):
         mustered = await survey(settings, workers, target)
         mustered.check_free()
@@ -92,7 +94,7 @@ def closed(hosts: Mapping[str, Host]) -> list[str]:
 
 
 def check_tunable(hosts: Mapping[str, Host]) -> None:
-    """Raises RefusedError."""
+    """Raise RefusedError when a node does not permit tuning or is busy."""
     if names := closed(hosts):
         raise RefusedError(
             f"{', '.join(names)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
@@ -106,7 +108,9 @@ async def everywhere(
     hosts: Mapping[str, Host],
     wanted: Mapping[str, Mapping[str, str]] | None,
 ) -> None:
-    """``wanted``: by node; None restores. Nodes of one host have one record, and so are called one after the other."""
+    """Change or restore settings. ``wanted``: settings by node; None restores. Nodes of one host share one record, so they are
+    called one after the other.
+    """
 
     by_host: dict[str, list[WorkerClient | TargetClient]] = {}
     for node in nodes:

@@ -1,5 +1,6 @@
-"""What a run does about lost nodes: others take over, or it goes on without, or ends; and they are told to close when they can
-be reached."""
+"""The policy for lost nodes: others take over, or the run goes on without them, or it ends. Lost nodes are asked to close as
+soon as they can be reached.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the
 
 
 class LostNodes:
-    """``end`` ends it. Until the run closes, ``over`` is set when a loss ends it."""
+    """``end`` ends the run. Until the run closes, ``over`` is set when a loss ends it."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
@@ -35,7 +36,7 @@ class LostNodes:
         watch.on_loss = self.take
 
     def take(self, entry: NodeRecord) -> None:
-        """Called once for each node that is lost."""
+        """Handle one lost node. It is called once for each."""
         if entry is not self.watch.ledger.target and not entry.left:
             self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
         if self.watch.closing:
@@ -50,7 +51,7 @@ class LostNodes:
             self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def take_up(self) -> None:
-        """What a coordinator that had the run before did not bring to its end."""
+        """Go on with losses that a previous coordinator had not finished handling."""
         for entry in self.watch.ledger.workers:
             if not entry.lost:
                 continue
@@ -67,13 +68,13 @@ class LostNodes:
         self.over.set()
 
     async def unless_over(self) -> None:
-        """Does not return where a loss has ended the run: whoever does its steps is about to be cancelled."""
+        """Wait for ever if a loss has ended the run: the task that runs its steps is about to be cancelled."""
         if self.over.is_set():
             await asyncio.Event().wait()
 
     @property
     def moving(self) -> bool:
-        """Whether others are about to take over. What went wrong in that is raised here."""
+        """Return whether others are about to take over. An error of that is raised here."""
         for done in [move for move in self.moves if move.done()]:
             self.moves.remove(done)
             done.result()
@@ -84,16 +85,16 @@ class LostNodes:
         return self.watch.ledger.timeline.began is not None
 
     def check(self) -> None:
-        """Raises UnreachableError for a node that was lost before the run started."""
+        """Raise UnreachableError for a node that was lost before the run started."""
         if not self.started:
             for entry in self.watch.ledger.entries:
                 if entry.lost:
                     raise UnreachableError(entry.lost)
 
     async def tell_to_close(self, entry: NodeRecord) -> None:
-        """A worker that comes back must not go on with what nobody counts. It is tried until its lease has ended it.
+        """Ask a lost worker to close, since what it holds is not counted any more. Try until its lease has ended.
 
-        Not a target: its connections are its clients', who go on without its word for as long as it keeps them.
+        A target is not asked: its connections belong to its clients, which go on as long as it keeps them.
         """
         deadline = time.monotonic() + self.outcome.spec.lease + BEYOND_SECONDS
         node = self.nodes.workers[entry.name]

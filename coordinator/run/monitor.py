@@ -1,4 +1,4 @@
-"""The onlooker: what is looked at while connections are open, whenever a sample comes."""
+"""The monitor: what is checked at each sample while connections are open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: wi
 
 
 class Monitor:
-    """Of one run. What it finds is in the outcome."""
+    """The monitor of one run. Its findings are in the outcome."""
 
     def __init__(self, outcome: Outcome, watch: Watch) -> None:
         self.outcome = outcome
@@ -36,14 +36,14 @@ class Monitor:
         )
 
     def tell_causes(self) -> None:
-        """Why connections do not come, or go, as soon as the evidence shows it."""
+        """Report why connections fail or are dropped, as soon as the evidence shows it."""
         if self.live_diagnosis and not self.watch.detector.unheard:
             for sentence in self.live_diagnosis.look(time.monotonic()):
                 self.watch.say(sentence)
             self.outcome.diagnosis = list(self.live_diagnosis.diagnosis.found.values())
 
     def look(self) -> None:
-        """The cheap comparison, of what samples say; they may be half a second apart. And what is required always."""
+        """Compare what samples say, which may be half a second apart, and check the requirements that hold always."""
         if (off := self.ledger.off_schedule) is not None:
             self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
         if (target := self.ledger.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
@@ -53,11 +53,11 @@ class Monitor:
             self.judge(time.monotonic())
 
     def judge(self, now: float) -> None:
-        """As if the hold ended now."""
+        """Judge requirements as if the hold ended now."""
         self.outcome.requirement_monitor.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
         self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 
     def conclude(self) -> None:
-        """Before closing begins."""
+        """Draw the last conclusions before closing begins."""
         if self.live_diagnosis:
             self.outcome.diagnosis = self.live_diagnosis.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)

@@ -1,4 +1,4 @@
-"""Moving the shares of lost workers to those that are left, one after another, while the run goes on."""
+"""Moves the shares of lost workers to the remaining ones, one after another, while the run goes on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GONE_SECONDS = 3.0  # for a target to see that the connections of a worker that 
 
 
 class ShareMover:
-    """``move`` is the way in. What every worker has follows from the plan, and from what was moved."""
+    """``move`` starts it. What every worker has follows from the plan and from what was moved."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
@@ -40,7 +40,7 @@ class ShareMover:
         self.ready = asyncio.Event()  # all workers have been told to start: before, none takes more
 
     async def move(self, entry: NodeRecord) -> None:
-        """All that a lost worker had, as far as it fits; what does not is told with the reason."""
+        """Move all that a lost worker had, as far as it fits. What does not fit is recorded with the reason."""
         await self.ready.wait()
         async with self.turn:
             reason = await self.hand_over(entry)
@@ -50,7 +50,7 @@ class ShareMover:
         self.watch.move(entry, +taken, reason)
 
     async def hand_over(self, entry: NodeRecord) -> str:
-        """Why some of it was not taken; empty: all was."""
+        """Move a share. Return why some of it was not taken over; empty: all was."""
         if self.outcome.plan is None or self.outcome.destinations is None:
             return "this coordinator took the run over from another, whose journal does not tell where its target listens"
         if self.outcome.takeovers:
@@ -71,13 +71,13 @@ class ShareMover:
         return ""
 
     async def ask_again(self, entry: NodeRecord) -> None:
-        """Those whose answers the coordinator that had the run before did not write down."""
+        """Repeat the requests whose answers a previous coordinator did not record."""
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
         answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.watch.ledger.entry(name).lost})
         await self.heard_of(name for name, answer in answers.items() if answer is None)
 
     def astray(self) -> list[str]:
-        """Workers that have another share of the run than is known here, as what they should have open by now shows."""
+        """Return the workers whose schedule differs from what is known here."""
         schedule, version, holdings = self.watch.ledger.schedule, self.watch.ledger.revisions[-1].version, self.holdings
 
         def is_so(entry: NodeRecord) -> bool:
@@ -98,7 +98,7 @@ class ShareMover:
         return holdings_after(self.outcome.plan, self.outcome.moves)
 
     def left_over(self, entry: NodeRecord) -> list[Arc]:
-        """What of a lost worker's share nobody has taken."""
+        """Return the part of a lost worker's share that no other worker has taken over."""
         taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
         return left_over(self.holdings[entry.name].arcs, taken)
 
@@ -119,7 +119,7 @@ class ShareMover:
         return redistribute(arcs, scene, {worker.name: worker for worker in preflight.workers}, preflight.fleet.target)
 
     async def still_open(self) -> int:
-        """Connections of lost workers that the target may still have: what it has beyond those of all others.
+        """Return how many connections of lost workers the target may still have: what it has beyond those of all others.
 
         A worker that died has closed its own, which takes a moment; one that is stopped or cut off has not.
         """
@@ -136,10 +136,11 @@ class ShareMover:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[AddedShard]]) -> dict[str, C1mError | None]:
-        """What each worker answered. One that did not answer may have taken its part, and so must be lost itself.
+        """Ask each worker to take its part. Return their answers. A worker that did not answer may have taken its part, so it
+        must be lost itself.
 
-        It is in the journal before anybody is asked: whoever takes the run over asks the same again, which changes nothing
-        where it was done.
+        The request is in the journal before a worker is asked: a coordinator that takes the run over repeats it, which
+        changes nothing where it was done.
         """
         self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
         await self.watch.recorder.written()
@@ -160,13 +161,15 @@ class ShareMover:
         await self.nodes.workers[name].add_shards(self.nodes.run_id, more, self.outcome.destinations)
 
     def note(self, moves: Iterable[Move]) -> None:
-        """In the place of what was known of them."""
+        """Record the new shares of the workers."""
         for move in moves:
             known = [each for each in self.outcome.moves if each.taken is not None or each.more != move.more]
             self.outcome.moves = [*known, move]
 
     async def heard_of(self, names: Iterable[str]) -> None:
-        """Until samples say that there is more to open: the next one may have been on its way, the one after it was not."""
+        """Wait until samples include the new connections: the next sample may have been on its way, the one after it was
+        not.
+        """
         for entry in map(self.watch.ledger.entry, names):
             for _ in range(2):
                 seen = entry.sample

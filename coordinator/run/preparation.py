@@ -1,4 +1,6 @@
-"""The preparation of a run: every node asked, everything planned, and all processes ready before anything is opened."""
+"""The preparation of a run: every node is asked, everything is planned, and all processes are ready before anything is
+opened.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ TARGET_SECONDS = 1.0  # for a target to tell how an acceptor ended: samples come
 
 
 class Preparation:
-    """``prepare`` is the way in."""
+    """``prepare`` starts it."""
 
     def __init__(self, nodes: Nodes, outcome: Outcome, watch: Watch) -> None:
         self.nodes = nodes
@@ -36,9 +38,9 @@ class Preparation:
         self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
 
     async def prepare(self) -> None:
-        """First the target, whose ports are known once it listens, then all workers at once; a barrier for all.
+        """Prepare the target first, whose ports are known once it listens, then all workers at once.
 
-        Raises C1mError when a node cannot, or is busy, and RefusedError when the total cannot fit.
+        Raises C1mError when a node cannot do it or is busy, and RefusedError when the total cannot fit.
         """
         mustered = await self.survey()
         plan = self.plan(mustered)
@@ -68,7 +70,7 @@ class Preparation:
         return outcome.plan
 
     async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
-        """The address of each destination of the plan."""
+        """Return the address of each destination of the plan."""
         listening: Sequence[int] = ()
         target, entry = self.nodes.target, self.watch.ledger.target
         if target and entry:
@@ -80,7 +82,7 @@ class Preparation:
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
     async def listen(self, target: TargetClient, plan: Plan) -> list[int]:
-        """The target's acceptors made ready, and the port of each."""
+        """Let the target start its acceptors. Return the port of each."""
         wanted = self.outcome.target and self.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []
         return await target.prepare(self.nodes.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources)
@@ -106,7 +108,9 @@ class Preparation:
             self.watch.follow(entry, self.nodes[entry.name], run_id)
 
     async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
-        """Whoever does not answer is lost, which people hear before all others have been told to close."""
+        """Prepare a worker, unless it is lost meanwhile. A loss is reported at once, before the others have been asked to
+        close.
+        """
         try:
             return await prepared
         except UnreachableError as error:
@@ -114,7 +118,9 @@ class Preparation:
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
-        """To whoever asked it, an acceptor that ended is a stranger. Raises UnreachableError with how it ended."""
+        """Raise UnreachableError with the exit reason if an acceptor has ended: workers see it as a server that is no target
+        of the run.
+        """
         target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
         while target and not target.sample.exit_reasons and time.monotonic() < deadline:
             await event_within(self.watch.news, deadline - time.monotonic())

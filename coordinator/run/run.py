@@ -1,6 +1,6 @@
 """A run over nodes that are there, step by step: describe, plan, prepare, start, ramp, hold, compare, close.
 
-Whatever happens in between (^C, a lost node, one that gives up), what was opened is closed.
+Whatever happens in between (^C, a lost node, a node that gives up), what was opened is closed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .watch import SETTLE_SECONDS, View, Watch, silent
 
 
 class Run:
-    """One run. ``go`` is the only way in."""
+    """One run. ``go`` is the only entry."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Run:
         journal: Journal | None = None,
         taken: ResumedRun | None = None,
     ) -> None:
-        """``taken``: what there is of a run that another coordinator began; None: it begins here."""
+        """``taken``: a run that another coordinator began; None: the run begins here."""
         self.spec = outcome.spec
         self.nodes = nodes
         self.outcome = outcome
@@ -64,7 +64,9 @@ class Run:
         self.storms = TargetStorms()
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
-        """Raises C1mError for what went wrong before anything was opened, but for a refusal."""
+        """Do the whole run. Return its outcome. Raises C1mError for what went wrong before anything was opened, except for a
+        refusal.
+        """
         outcome = self.outcome
         try:
             await until(self.steps(), interrupted, self.losses.over)
@@ -120,7 +122,7 @@ class Run:
     # -- while connections are open
 
     async def start(self) -> None:
-        """All workers at once; each then starts its shards at one instant of its own clock."""
+        """Start all workers at once; each starts its shards at one instant of its own clock."""
         self.started = True
         self.began = time.monotonic()
         self.recorder.began(self.began)
@@ -133,7 +135,9 @@ class Run:
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
     async def resume(self, taken: ResumedRun) -> None:
-        """All that another coordinator has seen is in the outcome; the nodes have been watched again since a moment ago."""
+        """Go on with a run that another coordinator began. The outcome has all that it saw, and the nodes are being watched
+        again.
+        """
         self.watch.ledger, self.watch.limit_usages = self.outcome.ledger or self.watch.ledger, self.outcome.limit_usages
         if taken.began is None:
             self.outcome.troubles.append(taken.trouble)
@@ -164,11 +168,11 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds that the schedule has been followed, and the time that the start took to reach the nodes."""
+        """Return the seconds since the schedule began, which include the time that the start took to reach the nodes."""
         return time.monotonic() - self.began
 
     async def follow_schedule(self) -> None:
-        """To its end, or to that of the one that replaced it; compared wherever it stands still for long enough."""
+        """Follow the schedule, or the one that replaces it, to its end. Compare wherever it stands still for long enough."""
         schedule: Schedule | None = None
         while schedule is not self.ledger.schedule:
             schedule = self.ledger.schedule
@@ -180,7 +184,7 @@ class Run:
             await self.follow_until(math.inf, schedule)
 
     async def follow_until(self, moment: float, schedule: Schedule) -> bool:
-        """Whether the moment came before the schedule's end, and before another one."""
+        """Wait for a moment of the schedule. Return whether it came before the schedule's end and before another schedule."""
 
         def share() -> float:
             if self.ledger.has_stages:
@@ -198,9 +202,10 @@ class Run:
         return not await self.watch.wait(self.doing, over, share, seconds)
 
     async def rest(self, rest: Rest) -> None:
-        """Compare while the schedule stands still. What is not over by then compared something that moved, and is nothing.
+        """Compare while the schedule stands still. A comparison that is not finished by the end of that time is discarded,
+        since counts moved.
 
-        Where connections come and go all the same, there is nothing to compare exactly.
+        With turnover counts move all the time, so nothing is compared.
         """
         if self.spec.turnover:
             self.outcome.note_costs()
@@ -211,10 +216,10 @@ class Run:
             self.outcome.note_costs()
 
     async def hold(self, since: float) -> bool:
-        """Nothing but looking; a drop is told as soon as a worker tells it. Not where a node had to give up.
+        """Hold. Drops are shown as soon as a worker reports them. There is no hold if a node had to give up.
 
-        ``since``: when it began, in seconds from the start. Whether it was cut short by another schedule, which is to be
-        followed now.
+        ``since``: when the hold began, in seconds from the start. Return whether another schedule cut it short, which is
+        followed next.
         """
         if any(entry.sample.halted for entry in self.ledger.entries):
             return False
@@ -237,7 +242,7 @@ class Run:
         return self.ledger.schedule is not schedule
 
     async def made_good(self) -> None:
-        """Until all is open that others have taken over from lost workers; from here on nothing is moved any more."""
+        """Wait until everything is open that others have taken over from lost workers. From here on nothing is moved."""
         await self.watch.heard_again()
 
         def done() -> bool:
@@ -248,7 +253,7 @@ class Run:
         self.losses.settled = True
 
     async def stop_turnover(self) -> None:
-        """Let nothing be replaced from here on, and wait for what is in flight: only what stands still can be compared."""
+        """Stop replacing connections, and wait for what is in flight: only counts that stand still can be compared."""
         if not self.spec.turnover:
             return
         self.outcome.troubles += await self.storms.end()
@@ -261,12 +266,12 @@ class Run:
         )
 
     def lose_silent(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
-        """Those that did not do as they were told."""
+        """Declare nodes lost that did not do what they were asked."""
         for entry, error in silent(entries, answers):
             self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
 
     async def close(self) -> None:
-        """From here on the hosts' sockets go, and prove nothing more: what they have told up to here is found out before."""
+        """Close. The diagnosis is finished first, because closing sockets change what hosts report."""
         await self.watch.heard_again()  # a node that has closed by itself meanwhile is lost, and was not asked to
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
@@ -278,12 +283,14 @@ class Run:
 
 
 def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
-    """Of a run that begins now."""
+    """Return the outcome of a run that begins now."""
     return Outcome(run_id, spec, datetime.now(UTC), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
 
 
 async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
-    """Run the steps to their end, or cancel them when something happens; whether they were. Raises what they raise."""
+    """Run the steps to their end, or cancel them when an event is set. Return whether they were cancelled. Raises what they
+    raise.
+    """
     work = asyncio.create_task(steps)
     watches = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait({work, *watches}, return_when=asyncio.FIRST_COMPLETED)

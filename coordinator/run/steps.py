@@ -1,4 +1,4 @@
-"""The steps of a run while connections are open, and at which of them it was, by what it did last. Pure."""
+"""The steps of a run while connections are open, and the step at which a resumed run goes on. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AFTER = {Step.HOLD: Step.COMPARE}
 
 
 def standing(turns: Iterable[tuple[float, str]]) -> StepSince:
-    """Of a run that took these turns, at so many seconds after its start."""
+    """Return the step of a run that took these steps, each at so many seconds after its start."""
     found = StepSince(Step.FOLLOW, 0.0)
     for at, doing in turns:
         step = AFTER.get(found.step, found.step) if doing == "comparing" else STEPS.get(doing, found.step)

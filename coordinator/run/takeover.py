@@ -1,8 +1,8 @@
-"""Taking over a run whose coordinator is gone: its nodes are watched again at once, which keeps their lease, and then what
-happened until its end is folded from its journal.
+"""Takes over a run whose coordinator has died: its nodes are watched again at once, which keeps their lease; then its journal
+is read.
 
-Where the run stands in its schedule is the nodes' to say, each by its own clock: wall clocks are never compared, and the
-monotonic clock of the coordinator that is gone may have been another machine's.
+Where the run stands in its schedule is reported by the nodes, each by its own clock. Wall clocks are never compared, and
+the monotonic clock of the dead coordinator may have been another machine's.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ LEASE_GOES_ON = "its nodes keep what they hold for their lease, so c1m-coord att
 
 
 class LeftRun(NamedTuple):
-    """What a coordinator that is gone has left to find its nodes by."""
+    """What a dead coordinator's journal says about how to reach its nodes."""
 
     run_id: str
     spec: RunSpec
 
 
 def read_left(path: Path) -> LeftRun:
-    """Raises UsageError for a journal that cannot be read, and UnreachableError where the nodes went with their coordinator."""
+    """Read it. Raises UsageError for a journal that cannot be read, and UnreachableError where the nodes ended with their
+    coordinator.
+    """
     header = read_header(path)
     left = LeftRun(header.run_id, make_spec([("its journal", header.settings)]))
     if not left.spec.worker or not (left.spec.target or left.spec.endpoint):
@@ -66,7 +68,9 @@ class ResumedNode:
 
     @property
     def began(self) -> float | None:
-        """When the run began there, on our monotonic clock; None: it has not, or the node follows no schedule."""
+        """When the run began there, on this machine's monotonic clock; None: it has not begun, or the node follows no
+        schedule.
+        """
         elapsed_ns = self.first.sample.elapsed_ns
         return self.at - elapsed_ns / NANOSECONDS if elapsed_ns else None
 
@@ -76,7 +80,7 @@ class ResumedNode:
         return self.first.sample.phase < Phase.CLOSING
 
     async def close(self, run_id: str, by: Close) -> None:
-        """When the node is free again."""
+        """End the watch when the node is free again."""
         await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerClient) else self.node.stop(run_id))
         async for _ in self.rest:
             pass  # its last sample is that all has ended
@@ -84,7 +88,7 @@ class ResumedNode:
 
 @dataclass(frozen=True)
 class ResumedRun:
-    """A run as it was left, and its nodes, by name: what each said first, or why nothing comes from it."""
+    """A run to resume, and its nodes by name: the first sample of each, or why there is none."""
 
     outcome: Outcome
     standing: StepSince
@@ -95,7 +99,7 @@ class ResumedRun:
     nodes: Mapping[str, ResumedNode | C1mError]
 
     async def follow(self, entry: NodeRecord, watch: Watch) -> None:
-        """Or watch it no longer: whom the run has lost, it has lost for good."""
+        """Go on watching the node, or stop: a node that was lost stays lost."""
         found = self.nodes[entry.name]
         why = str(found) if isinstance(found, C1mError) else self.out_of_step(found)
         if why and not entry.lost:
@@ -107,18 +111,18 @@ class ResumedRun:
             watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
     def out_of_step(self, heard: ResumedNode) -> str:
-        """Why a node cannot go on with the others; empty: it can. It closes by itself, since nobody watches it then."""
+        """Return why a node cannot go on with the others; empty: it can. It then closes by itself, since its lease ends."""
         if self.standing.step is Step.CLOSE:
             return ""
         if not heard.open:
             return f"{heard.node.name} has closed: nobody had watched it for the length of its lease"
         if isinstance(heard.node, WorkerClient) and heard.began is None:
-            return f"{heard.node.name} had not been told to start when the coordinator of the run ended"
+            return f"{heard.node.name} had not been asked to start when the coordinator of the run ended"
         return ""
 
 
 class Takeover:
-    """``take`` is the way in, and ``taken`` what came of it."""
+    """``take`` takes the run over; ``taken`` is the result."""
 
     def __init__(self, path: Path, nodes: Nodes) -> None:
         self.path = path
@@ -127,7 +131,7 @@ class Takeover:
         self.taken: ResumedRun
 
     async def take(self) -> None:
-        """Raises C1mError where the run is over, and where no worker is on it any more."""
+        """Take the run over. Raises C1mError where the run is over, or no worker is on it any more."""
         target = self.nodes.target
         every: list[WorkerClient | TargetClient] = [*self.nodes.workers.values(), *([target] if target else [])]
         answers = await asyncio.gather(*(hear(node, self.run_id, pace_of(len(every))) for node in every))
@@ -149,7 +153,7 @@ class Takeover:
             raise UsageError(f"run {self.run_id} is over; c1m-coord show {self.run_id} has what came of it")
         at_step = standing(replayed.ledger.timeline.turns).step
         if at_step is not Step.CLOSE and not any(heard.open for heard in workers):
-            raise self.refusal("nobody has watched its workers for the length of their lease, and they have closed")
+            raise self.refusal("no coordinator has watched its workers for the length of their lease, and they have closed")
 
     def refusal(self, why: str) -> C1mError:
         return UnreachableError(
@@ -157,7 +161,7 @@ class Takeover:
         )
 
     async def close(self, found: Mapping[str, ResumedNode | C1mError], by: Close) -> None:
-        """What is engaged, of a run that does not go on. Raises C1mError where a node does not; its lease ends it."""
+        """Close the nodes of a run that does not go on. Raises C1mError where a node does not; its lease ends it."""
         heard = [each for each in found.values() if isinstance(each, ResumedNode)]
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -165,17 +169,17 @@ class Takeover:
         except TimeoutError:
             names = ", ".join(each.node.name for each in heard)
             raise UnreachableError(
-                f"{names} were told to close run {self.run_id}, and did not all within {CLOSE_SECONDS:.0f} s; leases end it"
+                f"{names} were asked to close run {self.run_id}, and did not all within {CLOSE_SECONDS:.0f} s; leases end it"
             ) from None
 
 
-CLOSED = "its nodes have been told to close"
+CLOSED = "its nodes have been asked to close"
 OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, and nothing was opened; {CLOSED}"
 PLAN_IS_LOST = f"the run had only begun when its coordinator ended, before its plan was written down; {CLOSED}"
 
 
 async def hear(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
-    """The node's word that it is on the run, which it is watched on from then."""
+    """Return a node that says it is on the run, and is watched from then on."""
     try:
         await (node.describe([]) if isinstance(node, WorkerClient) else node.describe())
         samples = node.watch(run_id, pace)
@@ -190,7 +194,7 @@ async def hear(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInt
 
 
 def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError]) -> ResumedRun:
-    """With the record of it, which is folded as it will be when the journal is read again."""
+    """Return the run as its journal has it, folded as it will be when the journal is read again."""
     known_until = replayed.last
     now = time.monotonic()
     body = to_json({"at": datetime.now(UTC), "began": began})

@@ -1,4 +1,4 @@
-"""Storms that the target makes: it is told of each at its time."""
+"""Storms made by the target, which is asked to drop connections at the time of each."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class TargetStorms:
     def begin(
         self, storms: Sequence[Storm], target: TargetClient | None, run_id: str, began: float, after: float = 0.0
     ) -> None:
-        """``began``: the start of the run; ``after``: seconds from then, before which nothing is to be made any more."""
+        """``began``: the start of the run. ``after``: seconds from then; earlier storms are skipped."""
         if target:
             due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
             self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in due]
 
     async def end(self) -> list[str]:
-        """Those that have not come by now do not come any more. Why others could not be made, a sentence each."""
+        """Cancel the storms that are still to come. Return a sentence for each one that failed."""
         for task in self.tasks:
             task.cancel()
         ended = await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -38,7 +38,7 @@ class TargetStorms:
 
 
 def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
-    """Those of the target that were due while nobody was there to tell it, a sentence each."""
+    """Return a sentence for each storm that was due while no coordinator was there to ask the target for it."""
     due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
     return [
         f"a storm could not be made: it was due {format_duration(storm.at)} after the start, without a coordinator"

@@ -1,4 +1,4 @@
-"""The watch over a run: samples of all nodes into the ledger as they come, and waiting for what they will say."""
+"""The watch over a run: folds samples of all nodes into the ledger as they come, and waits for conditions."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LOOK_SHARE = 0.2  # of the coordinator's time, for looking whether what is waite
 
 
 class View(Protocol):
-    """Where a person looks while the run goes on."""
+    """What shows the state of the run to a person."""
 
     def say(self, sentence: str) -> None:
-        """Something happened."""
+        """Show that something happened."""
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
-        """The state now, called often. ``progress`` of what is being done is 0 to 1; None: nobody knows how long it takes."""
+        """Show the present state; called often. ``progress`` of the present step is 0 to 1; None: unknown."""
 
 
 class Watch:
@@ -53,7 +53,7 @@ class Watch:
         self.on_loss: Callable[[NodeRecord], None] = lambda _: None
 
     def say(self, sentence: str) -> None:
-        """To a person, and to the journal."""
+        """Report something to a person and to the journal."""
         self.recorder.said(sentence)
         self.view.say(sentence)
 
@@ -64,9 +64,9 @@ class Watch:
         run_id: str,
         samples: AsyncGenerator[ReceivedSample] | None = None,
     ) -> None:
-        """Take in a node's samples, for as long as they come. Saying it twice changes nothing.
+        """Take in a node's samples for as long as they come. A second call for one node changes nothing.
 
-        ``samples``: where it is being watched already.
+        ``samples``: the stream, where the node is being watched already.
         """
         if entry.name not in self.streams and not entry.lost:
             self.detector.hear(entry.name)
@@ -89,11 +89,11 @@ class Watch:
             self.detector.forget(entry.name)
 
     async def broke(self, entry: NodeRecord, samples: AsyncGenerator[ReceivedSample]) -> bool:
-        """A stream to its end; whether it broke, and another one is worth a try.
+        """Read a stream to its end. Return whether it broke, and subscribing again is worth a try.
 
-        A connection breaks where the network or the node hiccups, and where this coordinator stood still for longer than
-        keepalive (c1m/wire/grpc_options.py) lets it; the node is none the worse for it. ``feel`` decides
-        how long it may be silent.
+        A connection breaks where the network or the node stalls, and where this coordinator stood still for longer than
+        keepalive (c1m/wire/grpc_options.py) permits; the node itself may be well. ``feel`` decides how long it may be
+        silent.
         """
         try:
             async with aclosing(samples):
@@ -111,12 +111,14 @@ class Watch:
         return False
 
     def leave(self, entry: NodeRecord, because: str) -> None:
-        """A node closes, though nobody here has asked it to. What it counts from then on is its closing, and nothing else's."""
+        """Note that a node closes although this coordinator did not ask it to. From then on its counts are those of its
+        closing.
+        """
         entry.left = True
         self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry)}")
 
     def meanwhile(self, entry: NodeRecord) -> str:
-        """What this coordinator did since it last heard of a node, if that was to stand still; empty: it did not."""
+        """Return a clause if this coordinator itself stood still since it last heard of a node; empty: it did not."""
         self.detector.wake(time.monotonic())
         pause, began = self.detector.pause, self.ledger.timeline.began
         if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
@@ -127,7 +129,7 @@ class Watch:
         return f"{told}, from {format_duration(round(pause.began - began, 1))} into the run on"
 
     async def feel(self) -> None:
-        """Who has been silent for too long is lost."""
+        """Declare nodes lost that have been silent for too long."""
         while True:
             for name in self.detector.tick(time.monotonic()):
                 self.lose(
@@ -153,7 +155,7 @@ class Watch:
         self.ledger.read(entry, reading, now)
 
     def lose(self, entry: NodeRecord, reason: str) -> None:
-        """For good; saying it twice changes nothing."""
+        """Declare a node lost for good. A second call changes nothing."""
         if entry.lost:
             return
         now = time.monotonic()
@@ -167,7 +169,7 @@ class Watch:
         self.news.set()
 
     def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """What of a lost worker's share others have taken over, and why not all of it."""
+        """Record what others have taken over of a lost worker's share, and why not all of it."""
         self.ledger.move(entry.name, taken_by, not_taken)
         self.recorder.moved(time.monotonic(), entry.name, taken_by, not_taken)
         self.say(self.ledger.losses[entry.name].sentence())
@@ -180,7 +182,7 @@ class Watch:
         progress: Callable[[], float | None],
         seconds: float | None = None,
     ) -> bool:
-        """Until ``done``, looking whenever samples have come; False when the time was over first."""
+        """Wait until ``done``, and check whenever samples have come. Return False if the time was over first."""
         now = time.monotonic()
         # What was found out before the turn is written before it: who takes the run over at "closing" can compare no more.
         if trouble := self.recorder.notice(now, at_once=True):
@@ -205,13 +207,13 @@ class Watch:
         return True
 
     async def heard_again(self) -> None:
-        """Until every node has said how it is since this coordinator last stood still, or is lost."""
+        """Wait until every node has sent a sample since this coordinator last stood still, or is lost."""
         self.detector.wake(time.monotonic())
         if self.detector.unheard:
             await self.wait("waking", lambda: not self.detector.unheard, lambda: None)
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
-        """Until a count has reached its goal, or stopped moving."""
+        """Wait until a count has reached its goal or stopped moving."""
         while count() != goal():
             seen = count()
             moved = await self.wait(doing, lambda: count() != seen, lambda: None, SETTLE_SECONDS)  # noqa: B023
@@ -229,7 +231,7 @@ class Watch:
 
 
 def silent(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> list[tuple[NodeRecord, C1mError]]:
-    """Nodes that did not do as they were told, and why. Raises what else went wrong."""
+    """Return the nodes that did not do what they were asked, and why. Raises every other error."""
     failed = [(entry, answer) for entry, answer in zip(entries, answers, strict=True) if answer is not None]
     for _, answer in failed:
         if not isinstance(answer, C1mError):
@@ -238,7 +240,7 @@ def silent(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:
-    """Until the event, which is then unset again, or the time is over."""
+    """Wait for the event, and clear it; return when the time is over in any case."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -22,7 +22,9 @@ Layer = tuple[str, dict[str, Any]]
 
 
 def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | None:
-    """The flag's file, else C1M_CONFIG's, else c1m.toml of the working directory, else none. Raises UsageError."""
+    """Read --config's file, else the one that C1M_CONFIG names, else c1m.toml in the working directory, else none. Raises
+    UsageError.
+    """
     if flag is not None:
         return read_layer(flag)
     if named := environment.get(VARIABLE):
@@ -32,7 +34,7 @@ def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | N
 
 
 def read_layer(path: Path) -> Layer:
-    """The settings of a file. Raises UsageError when it cannot be read, has no end or is not TOML."""
+    """Read the settings of a file. Raises UsageError when it cannot be read, is endless or is not TOML."""
     try:
         with path.open(encoding="utf-8") as file:  # as TOML is, whatever the locale says
             text = file.read(LONGEST_TEXT + 1)
@@ -44,7 +46,7 @@ def read_layer(path: Path) -> Layer:
 
 
 def parse_layer(where: str, text: str) -> Layer:
-    """Names may be written as flags are, with dashes. Raises UsageError."""
+    """Return the settings of a text. Names may have dashes, like options. Raises UsageError."""
     try:
         return where, {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
     except ValueError as error:  # a TOMLDecodeError, or what int() says of a number with thousands of digits

@@ -1,4 +1,4 @@
-"""What people write for things that take more than a number: lifetimes, backoffs and storms. Pure; all raise ValueError."""
+"""The grammar of settings that take more than a number: lifetimes, backoffs, storms and answers. Pure; all raise ValueError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STORM_FORMS: Final = "write at=60s,drop=100%,return=5s, or at=60s,drop=100%,by=t
 
 
 def parse_distribution(text: str) -> Distribution:
-    """From "fixed:60s", "uniform:30s-90s", "exp:120s"; a duration alone is a fixed one."""
+    """Parse "fixed:60s", "uniform:30s-90s" or "exp:120s"; a duration alone is a fixed one."""
     kind, colon, rest = text.strip().partition(":")
     if not colon:
         kind, rest = FIXED, kind
@@ -39,7 +39,7 @@ def parse_distribution(text: str) -> Distribution:
 
 
 def parse_lifetime(text: str) -> Distribution:
-    """As ``parse_distribution``; nobody lives for no time at all."""
+    """Parse a distribution of lifetimes, which must be longer than zero."""
     lifetime = parse_distribution(text)
     if lifetime.mean < LEAST_LIFETIME:
         raise ValueError(f"{text!r} is no time to live; {DISTRIBUTION_FORMS}")
@@ -47,7 +47,7 @@ def parse_lifetime(text: str) -> Distribution:
 
 
 def parse_backoff(text: str) -> Backoff:
-    """From "100ms-30s"."""
+    """Parse "100ms-30s": the first and the longest wait."""
     first, dash, cap = text.strip().partition("-")
     if not dash:
         raise ValueError(f"{text!r} is no backoff; {BACKOFF_FORMS}")
@@ -58,7 +58,7 @@ def parse_backoff(text: str) -> Backoff:
 
 
 def parse_storm(text: str) -> Storm:
-    """From "at=60s,drop=100%,return=5s"; all leave where it does not say how many, and come back at once."""
+    """Parse "at=60s,drop=100%,return=5s". By default all connections leave, and return at once."""
     words: dict[str, str] = {}
     for item in text.split(","):
         name, _, value = item.strip().partition("=")
@@ -83,7 +83,7 @@ def parse_storm(text: str) -> Storm:
 
 
 def parse_share(text: str) -> float:
-    """Above 0, up to 1, from "35%" or "12.5%"."""
+    """Parse a share above 0 and up to 1, such as "35%" or "12.5%"."""
     number = text.strip().removesuffix("%")
     digits = number.replace(".", "", 1)
     if number == text.strip() or not (digits.isascii() and digits.isdigit()):
@@ -111,7 +111,9 @@ class Answer:
 
 
 def parse_answer(text: str) -> Answer:
-    r"""A prefix that is one of the words is written with an escape: \x6eone. Raises ValueError."""
+    r"""Parse the expected answer. A prefix that equals one of the words is written with an escape: \x6eone. Raises
+    ValueError.
+    """
     if text in WORDS:
         return Answer(WORDS[text])
     if not text:

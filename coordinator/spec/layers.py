@@ -1,4 +1,4 @@
-"""From flags, spec file and configuration, in this order, to one run: which wins, and what does not go together."""
+"""Layers of settings: options, spec file and configuration, in this order, become one run."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
 
 
 def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
-    """From (where it was written, what was written) pairs, the stronger first. Raises UsageError.
+    """Return the spec made of (where it was written, settings) pairs, the stronger first. Raises UsageError.
 
-    Rate and ramp are two words for one thing, as are stages and all three of total, rate and ramp, and target and endpoint
-    say both where connections go: of such a pair the stronger layer wins. One layer may not name both; naming a target
-    beside an endpoint is to observe it.
+    Rate and ramp say the same, as do stages and all three of total, rate and ramp; target and endpoint both say where
+    connections go. Of such a pair the stronger layer wins, and one layer may not have both. A target beside an endpoint
+    observes it.
     """
     merged = merge(layers)
     values = {name: parsed(where, name, value) for name, (where, value) in merged.items()}
@@ -57,7 +57,7 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
 
 
 def merge(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, Any]]:
-    """Setting -> where it stands, and what."""
+    """Return setting -> (where it was written, value)."""
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
         check_names(where, layer)
@@ -75,7 +75,7 @@ def merge(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[st
 
 
 def peak_of(where: str, shapes: Sequence[Shape]) -> int:
-    """Raises UsageError for stages that make no schedule."""
+    """Return the peak of the schedule. Raises UsageError for stages that make no schedule."""
     try:
         return schedule_of(shapes).peak
     except ValueError as error:
@@ -102,7 +102,9 @@ def check_push(spec: RunSpec) -> None:
         else ""
     )
     if what:
-        raise UsageError(f"--server-push: only a c1m-target pushes, and its messages must be told from answers; {what}")
+        raise UsageError(
+            f"--server-push: only a c1m-target pushes, and its messages must be distinguishable from answers; {what}"
+        )
 
 
 def check_workers(spec: RunSpec) -> None:
@@ -112,7 +114,7 @@ def check_workers(spec: RunSpec) -> None:
 
 
 def check_turnover(spec: RunSpec) -> None:
-    """Raises UsageError for words that mean nothing without another."""
+    """Raise UsageError for settings that mean nothing without another."""
     if spec.downtime and not spec.lifetime:
         raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
     if spec.backoff and not spec.reopen:
@@ -120,9 +122,9 @@ def check_turnover(spec: RunSpec) -> None:
 
 
 def check_storms(spec: RunSpec) -> None:
-    """Raises UsageError for storms that nobody comes back from.
+    """Raise UsageError for storms from which no connection can return in time.
 
-    How long it takes to open everything is not known where that is as fast as it goes.
+    With a closed loop it is unknown how long opening takes.
     """
     bounds.at_most("storms", spec.storm, bounds.MOST_STORMS)
     ends = math.inf if spec.rushes else spec.schedule.end_ns / NANOSECONDS + spec.hold
@@ -135,7 +137,9 @@ def check_storms(spec: RunSpec) -> None:
         if storm.by == TARGET and not spec.reopen:
             raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
         if storm.by == TARGET and spec.endpoint:
-            raise UsageError(f"--storm {storm}: {spec.endpoint} is no c1m-target, and cannot be told; leave by=target out")
+            raise UsageError(
+                f"--storm {storm}: {spec.endpoint} is no c1m-target, and drops nothing when asked; leave by=target out"
+            )
         if storm.by == TARGET and spec.half_open and spec.close is Close.FIN:
             raise UsageError(
                 f"--storm {storm}: with --half-open clients stay when the target closes by FIN, and none comes back"
@@ -143,7 +147,7 @@ def check_storms(spec: RunSpec) -> None:
 
 
 def check_schedule(spec: RunSpec) -> None:
-    """Raises UsageError for a run that nobody lives to see the end of, and for more connections than there are."""
+    """Raise UsageError for a run that takes too long, and for too many connections."""
     bounds.within("a run of connections", spec.total, 1, bounds.MOST_CONNECTIONS)
     if spec.rushes and spec.arrival is not Arrival.CONSTANT:
         raise UsageError(
@@ -155,7 +159,7 @@ def check_schedule(spec: RunSpec) -> None:
 
 
 def check_requests(spec: RunSpec) -> None:
-    """Raises UsageError for a request that is too long to be kept track of, and for an answer that nobody waits for."""
+    """Raise UsageError for a request that is too long to keep track of, and for an answer that is not waited for."""
     if spec.heartbeat:
         try:
             assert spec.beating

@@ -1,6 +1,6 @@
-"""The figures of a summary by name: what a criterion may ask for, in which unit, and when it is known. Pure.
+"""The metrics of a summary by name: what a requirement may ask for, in which unit, and when it is known. Pure.
 
-Names are paths into the summary. A person may leave out the beginning, and units: ``connect_latency.p99`` is
+Names are paths into the summary. The beginning and the unit may be left out: ``connect_latency.p99`` is
 ``connect_latency_us.p99``, ``ghosts`` is ``reconciliation.ghosts``.
 """
 
@@ -141,7 +141,9 @@ CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.err
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``path`` leads to it in the summary; through ``workers``, ``stages`` and other lists there is one for each."""
+    """One metric. ``path`` leads to it in the summary; through ``workers``, ``stages`` and other lists there is one value for
+    each.
+    """
 
     path: tuple[str, ...]
 
@@ -150,7 +152,7 @@ class Figure:
 
     @property
     def unit(self) -> tuple[Kind, int]:
-        """Its kind, and by what it is divided to be in seconds."""
+        """Return a path's kind, and by what to divide to get seconds."""
         if self.path[-2:-1] and self.path[-2] in COUNTS:
             return Kind.NUMBER, 1
         for word in reversed(self.path[-2:] if self.path[-1] in SPREAD[1:] else self.path[-1:]):
@@ -162,23 +164,23 @@ class Figure:
         return Kind.NUMBER, 1
 
     def parse(self, text: str) -> float:
-        """What a person wrote for a value of it, in seconds or as the summary has it. Raises ValueError."""
+        """Parse a value, in seconds or in the summary's unit. Raises ValueError."""
         return PARSERS[self.unit[0]](text)
 
     def format(self, value: float) -> str:
-        """A value as the summary has it, for people."""
+        """Format a value of the summary for people."""
         kind, divisor = self.unit
         return FORMATS[kind](value / divisor)
 
     @property
     def through_hold(self) -> bool:
-        """Whether samples tell it at every moment of the hold."""
+        """Whether samples have it at every moment of the hold."""
         name = str(self)
         inner = name.partition(".")[2]  # without "target" or "workers"
         return not any(name.startswith(start) or inner.startswith(start) for start in WHEN_ASKED)
 
     def named(self, words: Sequence[str]) -> Figure | None:
-        """This figure if the words name it, with whatever they say for EACH."""
+        """Return this metric with the words for EACH filled in, if the name fits; otherwise None."""
         ending = self.path[-len(words) :]
         if len(words) > len(self.path) or ending[0] == EACH or not all(map(same, ending, words)):
             return None
@@ -186,13 +188,13 @@ class Figure:
         return Figure(self.path[: -len(words)] + chosen)
 
     def is_unmeasured(self, summary: Mapping[str, Any]) -> bool:
-        """Whether it is of something of which nothing has come yet, from a worker at least."""
+        """Return whether it is about something of which nothing has been measured yet."""
         if self.path[-1] not in SPREAD:
             return False
         return any(count == 0 for _, count in Figure((*self.path[:-1], "count")).values(summary))
 
     def values(self, summary: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-        """(whose, value) of each worker, stage or row, or of one with "" for whose; None is unknown."""
+        """Return (row, value) of each worker, stage or row, or of one with "" for the row; the value None is unknown."""
         return reached(summary, self.path)
 
 
@@ -207,7 +209,7 @@ def bare(word: str) -> str:
 
 
 def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -> list[tuple[str, float | None]]:
-    """What stands at the end of the path; a mapping of counts there is their sum."""
+    """Return what stands at the end of the path; for a mapping of counts, their sum."""
     if isinstance(node, list | tuple):
         within = f"{whose} " if whose else ""
         return [found for name, item in members(node).items() for found in reached(item, path, parent, within + name)]
@@ -220,7 +222,7 @@ def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -
 
 
 def members(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """By what names a row: a worker, a source address of one, a cache; or by number."""
+    """Return the name of each row: of a worker, of a worker's source address, of a cache; otherwise its number."""
     return {called(item) or f"number {number}": item for number, item in enumerate(items, 1)}
 
 
@@ -241,7 +243,9 @@ FIGURES = tuple(figure for section, names in SECTIONS.items() for figure in spel
 
 
 def find(name: str) -> Figure:
-    """The figure of a name, the shortest path of those that end so. Raises ValueError with what is like it."""
+    """Return the metric with this name, the one with the shortest path if several end in it. Raises ValueError with similar
+    names.
+    """
     words = name.split(".")
     found = [figure for each in FIGURES if (figure := each.named(words))]
     if not found:
@@ -259,6 +263,6 @@ def resembling(name: str, known: Iterable[str]) -> str:
 
 
 def names_of_all() -> set[str]:
-    """As people may write them: from any part of the path on, with units and without."""
+    """Return the names as users may write them: from any part of the path on, with and without units."""
     endings = [figure.path[start:] for figure in FIGURES for start in range(len(figure.path))]
     return {".".join(map(shown, ending)) for ending in endings for shown in (str, bare) if ending[0] != EACH}

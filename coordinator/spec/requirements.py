@@ -1,4 +1,4 @@
-"""What a run is required to be: ``established >= 999000``, ``always dropped == 0``. Parsed apart from judged. Pure."""
+"""Requirements on a run: ``established >= 999000``, ``always dropped == 0``. Parsing and judging are apart. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CRITERION = re.compile(r"(always\s+)?([A-Za-z0-9_.]+)\s*(>=|<=|==|!=|>|<)\s*([^\
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """``always``: at every moment of the hold, and not only at the end."""
+    """One requirement. ``always``: at every moment of the hold, and not only at the end."""
 
     always: bool
     name: str  # of the figure, as it was written
@@ -37,12 +37,14 @@ class Criterion:
         return f"{'always ' if self.always else ''}{self.name} {self.operator} {self.bound}"
 
     def met_by(self, value: float) -> bool:
-        """``value`` is in the summary's own unit."""
+        """Return whether a value in the summary's unit meets it."""
         return OPERATORS[self.operator](value / self.figure.unit[1], self.figure.parse(self.bound))
 
 
 def parse(text: str) -> Criterion:
-    """Raises ValueError for a figure that there is not, for one that ``always`` cannot ask for, and for another form."""
+    """Parse a requirement. Raises ValueError for an unknown metric, for one that ``always`` cannot use, and for another
+    form.
+    """
     found = CRITERION.fullmatch(text.strip()) if len(text) <= LONGEST_TEXT else None
     if not found:
         raise ValueError(f"{text[:LONGEST_TEXT]!r} is not a criterion; {FORMS}")
@@ -56,7 +58,9 @@ def parse(text: str) -> Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """``value`` is the one that decided, in the summary's own unit; None is unknown, hence not met."""
+    """The result for one requirement. ``value`` is the one that decided, in the summary's unit; None is unknown, hence not
+    met.
+    """
 
     criterion: Criterion
     met: bool
@@ -76,7 +80,7 @@ class Judgement:
 
 
 def judge(criterion: Criterion, summary: Mapping[str, Any], *, unknown_last: bool = False) -> Judgement:
-    """Of workers each has to meet it; the first that does not decides."""
+    """Judge a requirement. Of workers each has to meet it; the first that does not decides."""
     values = criterion.figure.values(summary)
     if unknown_last:
         values = sorted(values, key=lambda item: item[1] is None)
@@ -97,7 +101,7 @@ def complaint(criterion: Criterion, whose: str, value: float | None, summary: Ma
 
 
 def of_a_peak(criterion: Criterion, summary: Mapping[str, Any]) -> str:
-    """A schedule may have gone down from what was asked for: then another figure was meant, perhaps."""
+    """Return a hint if the schedule had fallen below the required number: perhaps another metric was meant."""
     peak = summary.get("established_peak")
     if criterion.always or str(criterion.figure) != "established_at_hold_end" or not peak or not criterion.met_by(peak):
         return ""
@@ -105,7 +109,7 @@ def of_a_peak(criterion: Criterion, summary: Mapping[str, Any]) -> str:
 
 
 def why_unknown(figure: Figure, whose: str, summary: Mapping[str, Any]) -> str:
-    """The nearest reason that the summary gives on the way to the figure."""
+    """Return the nearest reason that the summary gives on the path to the metric."""
     node: Any = summary
     why = "nobody told it"
     for word in figure.path:
@@ -146,7 +150,7 @@ NOTHING = {
 
 
 class RequirementMonitor:
-    """Criteria that have to be true always: looked at through the hold, until they are not. A fold; it looks at no clock."""
+    """Requirements that have to be met always: checked through the hold until they are broken. A fold without a clock."""
 
     def __init__(self, criteria: Iterable[Criterion]) -> None:
         self.criteria = [criterion for criterion in criteria if criterion.always]
@@ -154,14 +158,16 @@ class RequirementMonitor:
 
     @property
     def watching(self) -> bool:
-        """Whether there is one that can still be broken."""
+        """Whether a requirement can still be broken."""
         return any(not self.is_broken(criterion) for criterion in self.criteria)
 
     def is_broken(self, criterion: Criterion) -> bool:
         return criterion in self.judgements and self.judgements[criterion].broken_at_seconds is not None
 
     def look(self, seconds: float, summary: Mapping[str, Any]) -> None:
-        """``seconds`` since the start. What was once broken stays so; a latency of which nothing has come yet is not broken."""
+        """Check the requirements ``seconds`` after the start. A broken one stays broken; a latency that was not measured yet
+        is not broken.
+        """
         for criterion in self.criteria:
             if self.is_broken(criterion):
                 continue
@@ -179,5 +185,5 @@ class RequirementMonitor:
 def judge_all(
     criteria: Iterable[Criterion], requirement_monitor: RequirementMonitor, summary: Mapping[str, Any]
 ) -> list[Judgement]:
-    """At the end. What is required always has been judged by then."""
+    """Judge all requirements at the end. Those with ``always`` have been judged by then."""
     return [requirement_monitor.judgement(each) if each.always else judge(each, summary) for each in criteria]

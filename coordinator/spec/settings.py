@@ -1,4 +1,4 @@
-"""Each setting of a run: how people write it, on the command line and in TOML alike."""
+"""The settings of a run: how each is written, on the command line and in TOML alike."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_keepalive(text: str) -> float:
-    """The kernel counts it in seconds, and in 15 bits."""
+    """Parse the interval of TCP keepalive. The kernel counts it in seconds, and in 15 bits."""
     seconds = parse_duration(text)
     if seconds % 1 or not 1 <= seconds <= bounds.LONGEST_KEEPALIVE_SECONDS:
         raise ValueError(
@@ -150,7 +150,7 @@ def check_names(where: str, layer: Mapping[str, Any]) -> None:
 
 
 def parsed(where: str, name: str, value: Any) -> Any:
-    """The value of a setting. Raises UsageError with where it stands and what is wrong."""
+    """Return the value of a setting. Raises UsageError with the place and what is wrong."""
     try:
         if name in LISTS:
             items = value if isinstance(value, (list, tuple)) else [value]
@@ -161,7 +161,7 @@ def parsed(where: str, name: str, value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """TOML has numbers and truth values of its own; they are read as if a person had typed them."""
+    """Return a value as text. TOML's own numbers and booleans are read as if they had been typed."""
     if not isinstance(value, (str, int, float)):
         raise ValueError(f"{value!r} is neither a text nor a number; write it as on the command line")  # noqa: TRY004
     return str(value)

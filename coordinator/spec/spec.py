@@ -1,4 +1,4 @@
-"""What is to be run: the effective settings, and the words that say the same again."""
+"""What a run is asked to do: the effective settings, and the words that repeat them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USUAL_BACKOFF = Backoff(0.1, 30.0)
 
 
 class OnLoss(enum.Enum):
-    """What becomes of the run then."""
+    """What a run does when a worker is lost."""
 
     REDISTRIBUTE = "redistribute"
     CONTINUE = "continue"
@@ -77,7 +77,7 @@ class RunSpec:
 
     @property
     def rushes(self) -> bool:
-        """Whether it opens as fast as it goes, and nothing is due on a clock."""
+        """Whether it opens as fast as possible, so that nothing is due on a clock."""
         return not (self.stage or self.rate or self.ramp)
 
     @property
@@ -86,7 +86,7 @@ class RunSpec:
 
     @property
     def effective_rate(self) -> float:
-        """The most connections that are due within a second; 0: as fast as they go."""
+        """The most connections that are due within a second; 0: as fast as possible."""
         return 0.0 if self.rushes else self.schedule.steepest
 
     @property
@@ -97,7 +97,9 @@ class RunSpec:
 
     @property
     def beating(self) -> Heartbeat | None:
-        """A request of one's own is answered by something, c1m's by its echo, unless --expect says otherwise."""
+        """The heartbeat with its effective answer: echo for c1m's own payload, any answer for --send, unless --expect says
+        otherwise. None: there is no heartbeat.
+        """
         if not self.heartbeat:
             return None
         request = bytes(self.send or self.send_hex or b"")
@@ -106,7 +108,7 @@ class RunSpec:
 
     @property
     def turnover(self) -> Turnover | None:
-        """None where every connection is to last as long as the run."""
+        """The turnover; None where every connection is to last as long as the run."""
         if not (self.lifetime or self.reopen or self.storm):
             return None
         backoff = self.backoff or USUAL_BACKOFF
@@ -114,14 +116,14 @@ class RunSpec:
 
     @property
     def slow(self) -> SlowClients | None:
-        """None where clients behave."""
+        """The slow clients; None where clients are not slow."""
         if not (self.trickle or self.half_open):
             return None
         request = bytes(self.send or self.send_hex or FILLER)
         return SlowClients(1 / self.trickle if self.trickle else 0.0, request, self.half_open)
 
     def to_words(self) -> list[str]:
-        """The command line that says the same; what is not set is left out."""
+        """Return the command line that repeats the settings, without defaults."""
         words = []
         for name, value in self.to_settings().items():
             if value == str(True):
@@ -132,7 +134,7 @@ class RunSpec:
         return words
 
     def to_settings(self) -> dict[str, str | list[str]]:
-        """A layer of which ``make_spec`` makes the same; what is not set is left out."""
+        """Return a layer from which ``make_spec`` makes the same spec, without defaults."""
         layer: dict[str, str | list[str]] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -144,7 +146,7 @@ class RunSpec:
         return layer
 
     def to_summary(self) -> dict[str, Any]:
-        """With the units in the names."""
+        """Return the settings for the summary, with the units in the names."""
         return {
             "total": self.total,
             "worker": [str(worker) for worker in self.worker],

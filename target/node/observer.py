@@ -125,7 +125,7 @@ class Observer(Node):
 
     async def storm(self, run_id: str, _share: float) -> None:
         """Raise RefusedError: only that server itself closes its connections."""
-        raise RefusedError(f"run {run_id}: a server that is only observed cannot be told to drop its connections")
+        raise RefusedError(f"run {run_id}: a server that is only observed cannot be asked to drop its connections")
 
     async def stop(self, run_id: str) -> None:
         """Return None: whether what the server has left open belongs to the run is unknown."""

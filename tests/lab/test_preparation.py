@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from lab import address, lab
-from programs import children_of, coordinator, node
+from programs import children_of, coordinator, eventually, node
 
 PORTS = "23400-23401"
 SWALLOWED = f"table inet f {{\nchain c {{\ntype filter hook input priority 0;\ntcp dport {PORTS} drop\n}}\n}}\n"
@@ -36,8 +36,8 @@ def test_an_acceptor_that_ends_while_workers_ask_it_is_no_stranger(tmp_path: Pat
         subprocess.run(hosts.inside("target", "nft", "-f", "-"), input=SWALLOWED, text=True, check=True, timeout=20)
         words = ("--worker", f"{listen[1]}:7100", "--target", f"{listen[0]}:7200", "--total", "100")
         with coordinator(*words, inside=hosts.inside("coord")) as coord:
-            while "Prepare of run" not in (tmp_path / "log").read_text():
-                assert coord.poll() is None
+            assert eventually(lambda: coord.poll() is not None or "Prepare of run" in (tmp_path / "log").read_text())
+            assert coord.poll() is None
             acceptors = [pid for pid, name in children_of(target.pid).items() if name.startswith("c1m-acceptor")]
             os.kill(acceptors[0], signal.SIGKILL)
             assert coord.stderr is not None

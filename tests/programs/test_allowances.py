@@ -251,7 +251,7 @@ def test_a_target_proves_itself_and_slow_clients_may_hold_it_up() -> None:
         (("--most-connections", "100"), ("--total", "101"), "(--most-connections)"),
         (("--most-rate", "50"), ("--total", "100", "--ramp", "1s"), "(--most-rate)"),
         (("--most-rate", "50"), ("--total", "100"), "give it --rate or --ramp"),
-        (("--most-bandwidth", "100k"), ("--total", "100"), "nobody can say before what a run sends"),
+        (("--most-bandwidth", "100k"), ("--total", "100"), "is not known before it"),
     ],
 )
 def test_no_command_exceeds_a_ceiling(ceiling: tuple[str, ...], words: tuple[str, ...], said: str) -> None:

@@ -97,7 +97,7 @@ def test_closing_keeps_within() -> None:
         (1e6, 1e6, ""),
         (1e6, 1e6 * (1 + 1e-12), ""),
         (1e6, 1.01e6, r"is to send 1.01 Mbit/s at times, and may send 1 Mbit/s \(--most-bandwidth\)"),
-        (1e6, math.inf, "nobody can say before"),
+        (1e6, math.inf, "is not known before it"),
     ],
 )
 def test_a_ceiling(bandwidth: float | None, bits: float, said: str) -> None:

@@ -92,8 +92,8 @@ class Quotas:
             return
         if turnover.backoff:
             raise RefusedError(
-                f"may open {self.rate:,.0f} connections a second (--most-rate), and how often --reopen tries nobody can say "
-                f"before; leave it out"
+                f"may open {self.rate:,.0f} connections a second (--most-rate), and how often --reopen tries is not known "
+                f"before the run; leave it out"
             )
         returns = [per_second(size * storm.share, storm.return_seconds) for storm in turnover.storms]
         lives = turnover.lifetime.mean + turnover.downtime.mean if turnover.lifetime else math.inf
@@ -111,7 +111,7 @@ class Quotas:
         most = f"may send {format_bits(self.bandwidth)} (--most-bandwidth)"
         if math.isinf(bits):
             raise RefusedError(
-                f"{most}, and nobody can say before what a run sends that opens as fast as it can, or tries again (--reopen); "
+                f"{most}, and what a run sends that opens as fast as it can, or uses --reopen, is not known before it; "
                 f"give it --rate or --ramp, a storm a return, and leave --reopen out"
             )
         raise RefusedError(

@@ -188,10 +188,11 @@ class WorkerNode(Node):
         return self.preparation
 
     async def add_shards(self, run_id: str, shards: Sequence[ShardAssignment]) -> None:
-        """More shards for a run that goes on, with arcs that none of its shards has; as if they had been there from the start.
-        Those that it has been given already it has: whoever did not hear the answer asks again.
+        """Add shards to a running run, with arcs that none of its shards has, as if they had been there from the start.
 
-        Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is somebody's.
+        Shards that were added before are skipped: a coordinator that missed the answer asks again.
+
+        Raises RefusedError as ``prepare``, and when the run is not going on; UsageError for an arc that is taken.
         """
         node_run = await self.find(run_id)
         async with node_run.turning:

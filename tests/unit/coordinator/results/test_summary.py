@@ -49,7 +49,7 @@ def with_a_replacement() -> Outcome:
 
 def in_trouble() -> Outcome:
     outcome = finished()
-    outcome.troubles.append("could not be told to close: 1 of 2 nodes")
+    outcome.troubles.append("could not be asked to close: 1 of 2 nodes")
     return outcome
 
 
