@@ -10,16 +10,9 @@ from typing import Annotated, TypeVar
 import trio
 import typer
 
-from c1m.app.cli import (
-    ALLOW_TUNE_HELP,
-    INSECURE_HELP,
-    LISTEN_HELP,
-    TLS_HELP,
-    WITH_PARENT_HELP,
-    main_of,
-    option,
-    version_option,
-)
+from c1m.app.cli import main_of, option
+from c1m.app.frame import Command, Version, in_panel, new_app
+from c1m.app.node_options import AllowTune, Insecure, Listen, Tls, WithParent
 from c1m.errors import UsageError
 from c1m.net.control_address import ControlAddress, parse_control_address
 from c1m.net.ports import parse_ports
@@ -37,45 +30,45 @@ EXAMPLES = """
 [bold]Examples[/bold]
   c1m-target                                          # control on loopback, data on all IPv4 addresses, ports 9000-9999
   c1m-target --bind 10.0.0.1 --listen 10.0.0.1:7200 --tls server
-  c1m-target --bind 10.0.0.1 --listen unix:/run/c1m-target/control.sock   # commanded by who started it, and root
+  c1m-target --bind 10.0.0.1 --listen unix:/run/c1m-target/control.sock   # only this user and root get access
   c1m-target --bind '::' --single-port --ports 9000   # behind a load balancer, or a firewall with one hole
-  c1m-target --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
-  c1m-target observe --port 80                        # beside nginx, or any other server: what a connection costs there
+  c1m-target --allow-tune                             # as root: c1m-coord tune --apply may change this host's limits
+  c1m-target observe --port 80                        # measure what connections cost another server, such as nginx
 
-Nothing listens on the data ports until a run asks; how many acceptors it takes follows from the descriptors that one \
-process may have.
+The data ports are opened when a run starts. The number of acceptor processes follows from the limit of open files per process.
 """
 OBSERVE_EXAMPLES = """
 [bold]Examples[/bold]
   c1m-target observe --port 80                        # the server that listens on port 80
-  c1m-target observe --port 6379 --pid 4711           # that process and its children
-  c1m-coord run --total 15k --endpoint 10.0.0.5:80 --target 10.0.0.5:7200   # the run that it observes
+  c1m-target observe --port 6379 --pid 4711           # this process and its children
+  c1m-coord run --total 15k --endpoint 10.0.0.5:80 --target 10.0.0.5:7200   # a run that it observes
 """
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+CONNECTIONS, OBSERVED = "Connections", "Server"
+
+app = new_app()
 
 
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def target(
     context: typer.Context,
-    bind: Annotated[str, typer.Option(help="Address that acceptors listen on; '::' is all IPv6 ones.")] = "0.0.0.0",
-    ports: Annotated[str, typer.Option(help="Ports that acceptors listen on, one each.")] = "9000-9999",
+    bind: Annotated[str, in_panel(CONNECTIONS, "Address to accept connections on; '::' means all IPv6 addresses.")] = "0.0.0.0",
+    ports: Annotated[str, in_panel(CONNECTIONS, "Ports to accept connections on, one per acceptor process.")] = "9000-9999",
     single_port: Annotated[
-        bool,
-        typer.Option("--single-port", help="All acceptors share one listening port, the first free one."),
+        bool, in_panel(CONNECTIONS, "Let all acceptors share one port: the first free one of --ports.", "--single-port")
     ] = False,
     only_run_sources: Annotated[
         bool,
-        typer.Option("--only-run-sources", help="Take connections from addresses of the run's workers only."),
+        in_panel(CONNECTIONS, "Accept connections only from the addresses of the run's workers.", "--only-run-sources"),
     ] = False,
-    listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
-    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
-    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
-    version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
+    listen: Listen = "127.0.0.1:7200",
+    tls: Tls = None,
+    insecure: Insecure = False,
+    allow_tune: AllowTune = False,
+    with_parent: WithParent = False,
+    version: Version = False,  # noqa: ARG001 - its callback prints it and exits
 ) -> None:
-    """Accept, echo and count TCP connections, as a c1m-coord run asks."""
+    """Accept, echo and count TCP connections on behalf of c1m-coord."""
     if context.invoked_subcommand:
         check_order(context)
         return
@@ -97,22 +90,29 @@ def check_order(context: typer.Context) -> None:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             command = context.invoked_subcommand
-            raise UsageError(f"--{name.replace('_', '-')} stands before {command}; write it after {command}, if it has it")
+            raise UsageError(
+                f"--{name.replace('_', '-')} stands before {command} and would have no effect; write it after {command}"
+            )
 
 
-@app.command(epilog=OBSERVE_EXAMPLES)
+@app.command(cls=Command, epilog=OBSERVE_EXAMPLES)
 def observe(
-    port: Annotated[str, typer.Option(help="The server's port, or ports: 80, 9000-9010.")],
+    port: Annotated[str, in_panel(OBSERVED, "Port or ports of the server: 80, 9000-9010.")],
     pid: Annotated[
-        int | None, typer.Option(help="The server's first process. Default: the process that listens there.", min=1)
+        int | None,
+        typer.Option(
+            help="Process id of the server, children included. Default: the process that listens on --port.",
+            min=1,
+            rich_help_panel=OBSERVED,
+        ),
     ] = None,
-    listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7200",
-    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
-    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
+    listen: Listen = "127.0.0.1:7200",
+    tls: Tls = None,
+    insecure: Insecure = False,
+    allow_tune: AllowTune = False,
+    with_parent: WithParent = False,
 ) -> None:
-    """Beside a server that is not c1m's: count its connections, and what they cost it and its host."""
+    """Run beside another TCP server: count its connections and measure what they cost it and its host."""
     address = option("--listen", lambda text: parse_control_address(text, 7200, allow_zero=True), listen)
     ports = option("--port", parse_ports, port)
     check_exposure(address, tls, insecure=insecure)
@@ -127,6 +127,7 @@ def observe(
 async def serve_target(
     address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], Served]
 ) -> None:
+    """Serve the target's RPCs until the program is asked to stop. ``make`` creates the node."""
     await serve(
         "c1m-target",
         "c1m.target.acceptor.process",
@@ -143,7 +144,7 @@ def plain_address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ValueError(f"{text!r} is not an address; write one of this machine's, or 0.0.0.0 or :: for all") from None
+        raise ValueError(f"{text!r} is not an address; give an address of this machine, or 0.0.0.0 or :: for all") from None
 
 
 def main() -> None:

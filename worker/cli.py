@@ -7,18 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import trio
-import typer
 
-from c1m.app.cli import (
-    ALLOW_TUNE_HELP,
-    INSECURE_HELP,
-    LISTEN_HELP,
-    TLS_HELP,
-    WITH_PARENT_HELP,
-    main_of,
-    option,
-    version_option,
-)
+from c1m.app.cli import main_of, option
+from c1m.app.frame import Command, Version, in_panel, new_app
+from c1m.app.node_options import AllowTune, Insecure, Listen, Tls, WithParent
 from c1m.net.addresses import parse_sources
 from c1m.net.control_address import ControlAddress, parse_control_address
 from c1m.net.ports import parse_ports
@@ -33,65 +25,76 @@ from c1m.worker.node.worker_node import WorkerNode
 
 from .node import sources
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+SOURCES, PERMISSIONS, LIMITS = "Sources", "Permissions", "Limits"
+
+app = new_app()
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-worker                                          # the addresses of the interface that routes to the target
+  c1m-worker                                          # source addresses: those of the interface that routes to the target
   c1m-worker --source 10.0.0.10-10.0.0.25             # sixteen addresses of this machine
-  c1m-worker --allow 10.0.0.0/24:80                   # these servers may be loaded with --endpoint
-  c1m-worker --allow-slow 10.0.0.5:80                 # this one may also be held up by slow clients
-  c1m-worker --most-connections 50k --most-rate 5k --most-bandwidth 100M    # whatever a run asks for; bits a second
-  c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may raise this host's limits
-  c1m-worker --listen unix:/run/c1m-worker/control.sock   # commanded by the user who started it, and root
+  c1m-worker --allow 10.0.0.0/24:80                   # runs may load these servers with --endpoint
+  c1m-worker --allow-slow 10.0.0.5:80                 # runs may also send slow clients to this server
+  c1m-worker --most-connections 50k --most-rate 5k --most-bandwidth 100M    # upper bounds for every run; bits per second
+  c1m-worker --allow-tune                             # as root: c1m-coord tune --apply may change this host's limits
+  c1m-worker --listen unix:/run/c1m-worker/control.sock   # only this user and root get access
   c1m-worker --source eth0,10.201.0.0/16 --listen 10.0.0.2:7100 --tls client-1
 
-A source address gives up to 64,512 connections to each address and port of the target. A whole prefix becomes local with \
+Each source address allows up to 64,512 connections to each address and port of the target. To make a whole prefix local: \
 ip route add local 10.201.0.0/16 dev lo
 """
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(cls=Command, epilog=EXAMPLES)
 def worker(
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Source addresses: an address, a range, a CIDR or an interface; repeat, or separate by commas."),
+        in_panel(
+            SOURCES,
+            "Source addresses: an address, a range, a CIDR prefix or an interface. Separate by commas or repeat. "
+            "Default: those of the interface that routes to the target.",
+        ),
     ] = None,
     ports: Annotated[
         str | None,
-        typer.Option(
-            help="Client ports, such as 1024-65535. Default: all but those the kernel and this machine's programs use."
+        in_panel(
+            SOURCES,
+            "Source ports: 1024-65535. Default: all except those that the kernel and this machine's programs use.",
         ),
     ] = None,
     allow: Annotated[
         list[str] | None,
-        typer.Option(
-            help="What may be loaded from here, besides loopback and c1m-targets of the run: CIDR or HOST, "
-            r"\[:PORTS]; repeat."
+        in_panel(
+            PERMISSIONS,
+            r"Server that runs may load with --endpoint: HOST or CIDR, and \[:PORTS]. Repeat for more. "
+            "Loopback and the run's c1m-target are always allowed.",
         ),
     ] = None,
     allow_slow: Annotated[
         list[str] | None,
-        typer.Option(help="What may also be held up by slow clients (--trickle, --half-open), in the same forms; repeat."),
+        in_panel(
+            PERMISSIONS,
+            "Server that runs may also load with slow clients (--trickle, --half-open), in the same forms. Repeat for more.",
+        ),
     ] = None,
     most_connections: Annotated[
-        str | None, typer.Option(help="Connections that no run may exceed here. Default: no such limit.")
+        str | None, in_panel(LIMITS, "Most connections that any run may open on this node: 50k. Default: unlimited.")
     ] = None,
     most_rate: Annotated[
-        str | None, typer.Option(help="Connections a second that no run may exceed here. Default: no such limit.")
+        str | None, in_panel(LIMITS, "Most connections per second that any run may open on this node: 5k. Default: unlimited.")
     ] = None,
     most_bandwidth: Annotated[
         str | None,
-        typer.Option(help="Bits a second that no run may send from here: 100M, 1Gbit/s. Default: no such limit."),
+        in_panel(LIMITS, "Most bits per second that any run may send from this node: 100M, 1Gbit/s. Default: unlimited."),
     ] = None,
-    listen: Annotated[str, typer.Option(help=LISTEN_HELP)] = "127.0.0.1:7100",
-    tls: Annotated[Path | None, typer.Option(help=TLS_HELP)] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help=INSECURE_HELP)] = False,
-    allow_tune: Annotated[bool, typer.Option("--allow-tune", help=ALLOW_TUNE_HELP)] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", help=WITH_PARENT_HELP)] = False,
-    version: Annotated[bool, version_option()] = False,  # noqa: ARG001 - typer shows it and leaves
+    listen: Listen = "127.0.0.1:7100",
+    tls: Tls = None,
+    insecure: Insecure = False,
+    allow_tune: AllowTune = False,
+    with_parent: WithParent = False,
+    version: Version = False,  # noqa: ARG001 - its callback prints it and exits
 ) -> None:
-    """Open and hold TCP connections, as a c1m-coord run asks."""
+    """Open and hold TCP connections on behalf of c1m-coord."""
     wanted = option("--source", parse_sources, ",".join(source)) if source else ()
     wanted_ports = option("--ports", parse_ports, ports) if ports else None
     address = option("--listen", lambda text: parse_control_address(text, 7100, allow_zero=True), listen)
@@ -119,6 +122,7 @@ def worker(
 async def serve_worker(
     address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], WorkerNode]
 ) -> None:
+    """Serve the worker's RPCs until the program is asked to stop. ``make`` creates the node."""
     await serve(
         "c1m-worker",
         "c1m.worker.shard.process",

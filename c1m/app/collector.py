@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept out of the way of a control process."""
+"""Settings of Python's garbage collector for a control process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-DEFERRED = 20_000  # new objects before a collection; walking them takes about a millisecond, and Python waits for 700
+DEFERRED = 20_000  # new objects before a collection, which then takes about 1 ms; Python's default is 700
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Fewer and shorter collections meanwhile: for a control process while connections are open.
+    """Make collections fewer and shorter inside the block: for a control process while connections are open.
 
-    The objects that exist already, above all the modules, are frozen: no collection walks them. A collection of all of them
-    takes 20 ms, during which a control process answers nobody and takes a processor from those that open connections.
-    New objects are collected, however long it lasts, so that memory does not grow; the collector is not disabled, since a
-    run may go on for days.
+    Existing objects, above all modules, are frozen: no collection walks them. A full collection of them takes 20 ms, in which
+    a control process answers nobody and takes CPU time from the processes that open connections.
+    New objects are still collected: a run may take days, and memory must not grow.
     """
     before = gc.get_threshold()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""^C while a program is still being imported ends it, as it ends any other, and no traceback tells where that was."""
+"""^C while a program is still importing its modules: end silently, as other programs do, without a traceback."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import signal
 
 
 def end_quietly() -> None:
-    """As long as there is nothing to close. Where ^C is ignored, as of what a shell has put aside (&), it stays so."""
+    """Let ^C end the process at once. Call it before anything is open that must be closed.
+
+    If SIGINT is ignored, as in a background job of a shell (``&``), it stays ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def be_told() -> None:
-    """From here on it is KeyboardInterrupt again."""
+    """Let ^C raise KeyboardInterrupt again, which ``end_quietly`` had switched off."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)

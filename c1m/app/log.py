@@ -1,4 +1,4 @@
-"""A node's log: a line on stderr, for whoever reads it there."""
+"""A node's log: lines on stderr."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import suppress
 
 
 def log(line: str) -> None:
-    """In one write, as other threads write, too.
+    """Write one line to stderr, in a single write because other threads write too.
 
-    Nothing depends on it: a reader that is gone (EPIPE) or a full disk is no reason to stop, least of all while leaving.
+    Errors are ignored: a node must not stop because its log's reader has left (EPIPE) or the disk is full.
     """
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")

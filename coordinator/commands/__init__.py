@@ -1,4 +1,4 @@
-"""The commands of c1m-coord: options in, exit code out.
+"""The commands of c1m-coord: from options to an exit code.
 
 No command counts, decides or talks to a node itself: that belongs to run, fleet, results and report.
 """

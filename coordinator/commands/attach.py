@@ -25,28 +25,28 @@ from .terminal import stderr_console
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-coord attach                                    # the newest run that lost its coordinator before its end
-  c1m-coord attach 20261124T0023                      # that one; c1m-coord runs lists them
+  c1m-coord attach                                    # the newest run whose coordinator died before its end
+  c1m-coord attach 20261124T0023                      # this run; c1m-coord runs lists the ids
   c1m-coord attach 20261124T0023 --json whole.json    # one summary of the whole run
-  c1m-coord attach --tls c1m-pki/alice                     # with this certificate; it has to be the run's operator's
+  c1m-coord attach --tls c1m-pki/alice                # with this certificate, of the operator who started the run
 
-[bold]Exit codes[/bold]  as c1m-coord run; 2 also for a run that is over or has a coordinator, 4 where its nodes have let it go.
+[bold]Exit codes[/bold]  as for c1m-coord run; 2 also if the run is over or has a coordinator; 4 if its nodes have ended it.
 """
 
 
 def attach(
     run: Annotated[
         str,
-        typer.Argument(help="The run's id, or enough of its beginning to tell it apart. Default: the newest unfinished one."),
+        typer.Argument(help="The run's id, or its unique beginning. Default: the newest unfinished run."),
     ] = "",
     tls: TlsDirectory = None,
     journal: JournalDirectory = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take over a run whose coordinator is gone, within the lease of its nodes, and go on where it was.
+    """Resume a run whose coordinator has died. Must be started before the nodes' leases expire.
 
-    For runs over nodes that were named with --worker and --target: those that a coordinator starts itself end with it.
-    Without --tls, the operator's certificate is the one that the run had.
+    The run must have used --worker and --target: nodes that a coordinator starts itself end with it.
+    Without --tls, the certificate is the one that the run was started with.
     """
     check_writable(json_file)
     path = chosen(shelf_of(journal), run)
@@ -56,26 +56,31 @@ def attach(
 
 
 def chosen(shelf: JournalStore, prefix: str) -> Path:
-    """Raises UsageError where there is none that could be taken over, or where a person has to say which."""
+    """Return the journal of the run to take over.
+
+    ``prefix`` is the beginning of its id, or empty for the newest unfinished run. Raises UsageError if there is no such run,
+    or if several unfinished runs are within their leases.
+    """
     if prefix:
         found = contents_of(shelf.find(prefix))
         if found.state == ENDED:
-            raise UsageError(f"run {found.run_id} is over; c1m-coord show {found.run_id} has what came of it")
+            raise UsageError(f"run {found.run_id} is over; c1m-coord show {found.run_id} prints its report")
         return shelf.path_of(found.run_id)
     left = [found for path in shelf.journals() if (found := contents_of(path)).state == INCOMPLETE]
     if not left:
-        raise UsageError(f"no run in {shelf.directory} is without a coordinator before its end; c1m-coord runs lists them all")
+        raise UsageError(f"no run in {shelf.directory} is unfinished; c1m-coord runs lists all runs")
     within = [found for found in left if within_lease(shelf.path_of(found.run_id), found)]
     if len(within) > 1:
-        raise UsageError(f"{len(within)} runs are without a coordinator: {commands(within)}; say which one")
+        raise UsageError(f"{len(within)} unfinished runs could be resumed: {commands(within)}; give the id of one")
     return shelf.path_of((within or left)[0].run_id)
 
 
 def within_lease(path: Path, found: JournalIndex) -> bool:
-    """By when the journal was written last: what is older than the lease has no nodes any more, unless its disk was full."""
+    """Return whether the journal was written within the run's lease. After that its nodes have ended the run, unless the
+    journal stopped earlier because the disk was full."""
     try:
         lease = make_spec([("its journal", found.settings)]).lease
-    except UsageError:  # there is nothing in it, or nothing that this version knows
+    except UsageError:  # empty, or written by a version with other settings
         return False
     written = 0.0
     for each in files_of(path):
@@ -85,4 +90,5 @@ def within_lease(path: Path, found: JournalIndex) -> bool:
 
 
 def commands(found: Sequence[JournalIndex]) -> str:
+    """Return "ID (COMMAND LINE), ID (COMMAND LINE)"."""
     return ", ".join(f"{each.run_id} ({each.command})" for each in found)

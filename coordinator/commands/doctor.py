@@ -12,17 +12,17 @@ from .output import publish
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-coord doctor                                    # on this machine, whatever the total
+  c1m-coord doctor                                    # this machine, for any total
   c1m-coord doctor --total 1M --worker a:7100 --worker b:7100 --target srv:7200
 
-[bold]Exit codes[/bold]  0 nothing will stop the run; 2 usage; 3 something will; 4 a node was unreachable.
+[bold]Exit codes[/bold]  0 no limit blocks the run; 2 usage error; 3 a limit blocks it; 4 a node was unreachable.
 """
 
 
 def tell(preflight: Preflight, json_file: str | None) -> int:
-    """Look at every limit of every node, for a total or in general: ok, tight, or will stop you; and what lifts it."""
+    """Check every limit on every node and report it as ok, tight or blocking, with how to raise it."""
     publish(doctor_document(preflight), lambda console: console.print(doctor_report(preflight)), json_file)
     return RefusedError.exit_code if preflight.stops else 0
 
 
-doctor = inquiry(tell, default_total="1")  # in general: whether there can be any connection at all
+doctor = inquiry(tell, default_total="1")  # without --total: whether a single connection is possible

@@ -13,16 +13,16 @@ from .output import tell
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-coord explain                                   # what there is
+  c1m-coord explain                                   # the list of pages
   c1m-coord explain ports
 """
 
 
 def explain(
     name: Annotated[
-        str | None, typer.Argument(help="A limit, as plan and doctor name it, or theory. Default: what there is.")
+        str | None, typer.Argument(help="A limit, by its name in plan and doctor, or theory. Default: list the pages.")
     ] = None,
 ) -> None:
-    """Explain a limit: what it is, how it shows, and what lifts it."""
+    """Explain a limit: what it is, how to recognise it, and how to raise it."""
     told = Markdown(page(name) if name else contents())
     tell(lambda console: console.print(told))

@@ -1,4 +1,4 @@
-"""What a coordinator does when its run has ended: the summary, told and written, and the last record of the journal."""
+"""The end of a run: print and write the summary, and add the journal's last record."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .output import publish
 
 
 def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> int:
-    """The exit code."""
+    """Print the report, write the JSON file, and return the exit code."""
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # nothing is left to be stopped, and half a summary is none
+        signal.signal(number, signal.SIG_IGN)  # the run is over; an interrupt could only cut the summary short
     summary = concluded(outcome, kept)
     publish(summary, lambda console: print_report(summary, console), json_file)
     exit_code: int = summary["exit_code"]
@@ -27,7 +27,7 @@ def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> i
 
 
 def concluded(outcome: Outcome, kept: Journal | None) -> dict[str, Any]:
-    """The summary; its verdict is the journal's last record."""
+    """Return the summary. Its verdict becomes the journal's last record, and the journal is closed."""
     summary = summarise(outcome)
     if kept is None:
         return summary

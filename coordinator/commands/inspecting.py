@@ -1,4 +1,4 @@
-"""Commands that ask the nodes about a run and open nothing: they take the same words, and differ in what they tell."""
+"""Commands that ask the nodes about a run and open nothing (plan, doctor): the same options, different reports."""
 
 from __future__ import annotations
 
@@ -9,52 +9,37 @@ import typer
 
 from c1m.coordinator.planning.preflight import Preflight
 
-from .options import (
-    CloseBy,
-    ConfigFile,
-    DataHost,
-    EndpointAddress,
-    HeartbeatEvery,
-    Hold,
-    InFlight,
-    JsonFile,
-    Ramp,
-    Rate,
-    SpecFile,
-    Stages,
-    TargetAddress,
-    TlsDirectory,
-    Total,
-    Workers,
-    settings,
-)
+from . import options
 from .output_file import check_writable
 from .session import look
 
 
 def inquiry(tell: Callable[[Preflight, str | None], int], default_total: str = "") -> Callable[..., None]:
-    """A command that does what ``tell`` does with a preflight and the place for JSON; ``tell`` returns its exit code."""
+    """Return a command that surveys the nodes and passes the result to ``tell``.
+
+    ``tell`` gets the preflight and the --json file, and returns the exit code. Its docstring is the command's help.
+    """
 
     def command(
         context: typer.Context,
-        total: Total = None,
-        worker: Workers = None,
-        target: TargetAddress = None,
-        endpoint: EndpointAddress = None,
-        tls: TlsDirectory = None,
-        data_host: DataHost = None,
-        rate: Rate = None,
-        ramp: Ramp = None,
-        stage: Stages = None,
-        hold: Hold = None,
-        in_flight: InFlight = None,
-        close: CloseBy = None,
-        heartbeat: HeartbeatEvery = None,
-        spec: SpecFile = None,
-        config: ConfigFile = None,
-        json_file: JsonFile = None,
+        worker: options.Workers = None,
+        target: options.TargetAddress = None,
+        endpoint: options.EndpointAddress = None,
+        data_host: options.DataHost = None,
+        tls: options.TlsDirectory = None,
+        total: options.Total = None,
+        rate: options.Rate = None,
+        ramp: options.Ramp = None,
+        stage: options.Stages = None,
+        hold: options.Hold = None,
+        in_flight: options.InFlight = None,
+        close: options.CloseBy = None,
+        heartbeat: options.HeartbeatEvery = None,
+        json_file: options.JsonFile = None,
+        spec: options.SpecFile = None,
+        config: options.ConfigFile = None,
     ) -> None:
-        wanted = settings(context, spec, config, default_total)
+        wanted = options.settings(context, spec, config, default_total)
         check_writable(json_file)
         raise typer.Exit(tell(asyncio.run(look(wanted)), json_file))
 

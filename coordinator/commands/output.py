@@ -1,4 +1,4 @@
-"""What a command leaves: its document where --json says, and its report on stdout unless the document is there."""
+"""A command's output: the JSON document to the file of --json, the report to stdout unless the JSON goes there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ REPORT_COLUMNS = 160
 
 
 def publish(document: Any, report: Callable[[Console], None], json_file: str | None) -> None:
-    """``json_file`` was found writable before; "-" is stdout, alone. Raises C1mError when it is so no longer."""
+    """Write the JSON document and print the report.
+
+    With ``json_file`` "-" only the JSON goes to stdout. Call ``check_writable`` first. Raises C1mError if the file cannot be
+    written any more; the report is printed nevertheless.
+    """
     text = written(document)
     if json_file == STDOUT:
         write(text + "\n")
@@ -30,9 +34,11 @@ def publish(document: Any, report: Callable[[Console], None], json_file: str | N
 
 
 def tell(report: Callable[[Console], None]) -> None:
-    """On stdout. A file or a pipe has no width of its own: rich would take 80 columns, and break names and figures, and
-    pads each row of a table to its width."""
-    stdout = Console(emoji=False)  # ":ab:" in an IPv6 address is no picture
+    """Print a report to stdout.
+
+    A file or a pipe has no width. rich would assume 80 columns, which breaks names and figures, and pad each table row.
+    """
+    stdout = Console(emoji=False)  # ":ab:" in an IPv6 address is not an emoji
     if stdout.is_terminal:
         report(stdout)
         return
@@ -43,7 +49,7 @@ def tell(report: Callable[[Console], None]) -> None:
 
 
 def write(text: str) -> None:
-    """A reader who leaves early (| head) has seen enough: the exit code is still the verdict's."""
+    """Write to stdout. A reader that closes the pipe early (``| head``) does not change the exit code."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -55,12 +61,12 @@ INDENT = "  "
 
 
 def written(document: Any) -> str:
-    """Indented JSON. A column of the time line has hundreds of numbers; one a line, nobody would scroll past them."""
+    """Return the document as indented JSON, with each list of plain values on one line: timelines have hundreds of numbers."""
     return "".join(pieces(document, "\n"))
 
 
 def pieces(value: Any, newline: str) -> Iterator[str]:
-    """``newline`` ends a line and indents the next one."""
+    """Yield the JSON text of a value in pieces. ``newline`` is a line break with the current indentation."""
     deeper = newline + INDENT
     if isinstance(value, dict) and value:
         for index, (name, item) in enumerate(value.items()):

@@ -1,7 +1,8 @@
-"""The file that --json names: found writable before anything is done, and there as a whole or not at all.
+"""The file of --json: checked before the command starts, and written completely or not at all.
 
-A file is written beside its place and renamed there. What a rename would not fill but replace (a pipe, a device, /dev/stdout,
-a file with another name or of somebody else, one that is mounted by itself) is written where it is.
+The text goes to a temporary file in the same directory, which is then renamed. Where a rename would replace something else
+than a plain file of ours (a pipe, a device, /dev/stdout, a hard link, another user's file, a mount point), the text is written
+in place.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pathlib import Path
 
 from c1m.errors import C1mError, UsageError
 
-STDOUT = "-"  # alone, and not by this module
+STDOUT = "-"  # handled by output.publish, not here
 
 
 def check_writable(json_file: str | None) -> None:
-    """Before the run, not after it; nothing of it stays. Raises UsageError."""
+    """Raise UsageError if the file cannot be written. Leaves nothing behind; None and "-" are always fine."""
     if json_file is None or json_file == STDOUT:
         return
     try:
@@ -27,7 +28,7 @@ def check_writable(json_file: str | None) -> None:
 
 
 def write_whole(json_file: str, text: str) -> None:
-    """Raises C1mError when it cannot be written any more."""
+    """Write the text to the file. Raises C1mError if that fails."""
     path = Path(json_file)
     try:
         if not (is_replaceable(path) and replaced(path.resolve(), text)):
@@ -37,7 +38,7 @@ def write_whole(json_file: str, text: str) -> None:
 
 
 def try_to_write(path: Path) -> None:
-    """Raises OSError. Not by opening a pipe: whoever reads it would see it end."""
+    """Raise OSError if the path cannot be written. Does not open a pipe: its reader would see end-of-file."""
     if is_replaceable(path):
         beside = beside_of(path.resolve())
         with beside.open("x"):
@@ -46,12 +47,12 @@ def try_to_write(path: Path) -> None:
         with path.open("a"):
             pass
     elif path.is_dir() or not os.access(path, os.W_OK):
-        with path.open("w"):  # which says why not
+        with path.open("w"):  # raises the OSError with the reason
             pass
 
 
 def is_replaceable(path: Path) -> bool:
-    """Whether nothing is there yet, or a plain file that is the same under whatever inode."""
+    """Return whether a rename may create or replace the path: it does not exist, or is a plain file with one name, ours."""
     try:
         there = path.stat()
     except FileNotFoundError:
@@ -61,23 +62,27 @@ def is_replaceable(path: Path) -> bool:
 
 
 def our_output(there: os.stat_result) -> int | None:
-    """The descriptor by which we have it already, as /dev/stdout."""
+    """Return 1 or 2 if the file is our stdout or stderr, as /dev/stdout is; otherwise None."""
     return next((descriptor for descriptor in (1, 2) if os.path.samestat(there, os.fstat(descriptor))), None)
 
 
 def write_in_place(path: Path, text: str) -> None:
-    """Our own output where it is by now: opened once more, it would begin at its beginning."""
+    """Write without a rename. Our stdout or stderr is duplicated: opened again, a file would be overwritten from its start."""
     descriptor = our_output(path.stat())
     with path.open("w") if descriptor is None else open(os.dup(descriptor), "w") as file:
         file.write(text)
 
 
 def beside_of(path: Path) -> Path:
+    """Return the path of the temporary file, in the same directory."""
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def replaced(path: Path, text: str) -> bool:
-    """Not where the file is mounted by itself, as containers have them. Raises OSError."""
+    """Write a temporary file and rename it over the path. Raises OSError.
+
+    Returns False if the path is a mount point, as files in containers often are: nothing was written then.
+    """
     beside = beside_of(path)
     try:
         with beside.open("x") as file:

@@ -12,16 +12,16 @@ from .output import publish
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-coord plan --total 1M                           # on this machine alone
+  c1m-coord plan --total 1M                           # this machine alone
   c1m-coord plan --total 1M --worker a:7100 --worker b:7100 --target srv:7200
-  c1m-coord plan --total 1M --json -                  # the same as a document
+  c1m-coord plan --total 1M --json -                  # the plan as JSON on stdout
 
-[bold]Exit codes[/bold]  0 it fits; 2 usage; 3 something will stop the run; 4 a node was unreachable.
+[bold]Exit codes[/bold]  0 the run fits; 2 usage error; 3 a limit blocks the run; 4 a node was unreachable.
 """
 
 
 def tell(preflight: Preflight, json_file: str | None) -> int:
-    """Say, without opening a connection, who would open what, what it takes, and what stops this fleet next."""
+    """Show which worker would open how many connections, what that costs, and which limit comes next. Opens nothing."""
     made, refused = preflight.plan()
     document = plan_document(preflight, made, refused)
     publish(document, lambda console: console.print(plan_report(document, preflight)), json_file)

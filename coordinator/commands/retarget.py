@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from c1m.app.frame import in_panel
 from c1m.coordinator.fleet.clients import WorkerClient
 from c1m.coordinator.fleet.fleet_retarget import Retargeted
 from c1m.coordinator.fleet.fleet_retarget import retarget as retarget_run
@@ -25,7 +26,7 @@ from c1m.schedule.shapes import Shape, parse_shape
 from c1m.security.identity import Renewals
 from c1m.text.units import format_duration
 
-from .options import ConfigFile, TlsDirectory
+from .options import FLEET, SCHEDULE, ConfigFile, TlsDirectory
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -36,18 +37,20 @@ EXAMPLES = """
 
 def retarget(
     run: Annotated[
-        str | None, typer.Argument(help="Its id. Default: the one that the workers are on.", show_default=False)
+        str | None, typer.Argument(help="The run's id. Default: the run that the workers are on.", show_default=False)
     ] = None,
-    total: Annotated[str | None, typer.Option(help="Connections that should be open then: 300k. No more than planned.")] = None,
-    within: Annotated[str | None, typer.Option(help="The time to get there, along a straight line. Default: at once.")] = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Instead of both: stages as for run; repeat.")] = None,
+    total: Annotated[str | None, in_panel(SCHEDULE, "Connections to have open then: 300k. At most the planned total.")] = None,
+    within: Annotated[str | None, in_panel(SCHEDULE, "How long the change to --total takes: 30s. Default: at once.")] = None,
+    stage: Annotated[
+        list[str] | None, in_panel(SCHEDULE, "A stage as for run, instead of --total and --within. Repeat for more.")
+    ] = None,
     worker: Annotated[
-        list[str] | None, typer.Option("--worker", help="All workers of the run; repeat. Default: those of c1m.toml.")
+        list[str] | None, in_panel(FLEET, "Every worker of the run. Repeat for each. Default: those in c1m.toml.", "--worker")
     ] = None,
     tls: TlsDirectory = None,
     config: ConfigFile = None,
 ) -> None:
-    """Give a running run another schedule from now on. Its coordinator follows, and its summary says so."""
+    """Replace the schedule of a running run. Its coordinator follows, and its summary records the change."""
     shapes = wanted(total, within, stage)
     addresses, directory = whom(worker, tls, config)
     told = asyncio.run(call(addresses, operator_of(directory), run, shapes))
@@ -55,9 +58,9 @@ def retarget(
 
 
 def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) -> Sequence[Shape]:
-    """Raises UsageError."""
+    """Return the stages that the options ask for. Raises UsageError for none, or for --stage beside the others."""
     if bool(total) == bool(stages) or (stages and within):
-        raise UsageError("say what to go to, by --total (and --within) or by stages, such as --total 300k --within 30s")
+        raise UsageError("give --total (and --within) or --stage, such as --total 300k --within 30s")
     words = stages or [f"{total}@{within or '0s'}"]
     try:
         return [parse_shape(word) for word in words]
@@ -66,20 +69,23 @@ def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) 
 
 
 def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) -> tuple[Sequence[ControlAddress], Path | None]:
-    """The workers and the certificate to call them with, of the flags, or else of the fleet's file. Raises UsageError when
-    there are no workers."""
+    """Return the workers' addresses and the operator's directory (None: no TLS), from the options or else c1m.toml.
+
+    Raises UsageError if neither names a worker.
+    """
     flags = {name: value for name, value in {"worker": workers, "tls": tls}.items() if value}
     found: dict[str, Any] = {}
     for where, layer in (config_layer(config, os.environ) or ("", {}), ("command line", flags)):
         found |= {name: parsed(where, name, layer[name]) for name in ("worker", "tls") if layer.get(name)}
     if "worker" not in found:
-        raise UsageError("whose run? Name its workers with --worker, or in c1m.toml")
+        raise UsageError("no worker is named; give every worker of the run with --worker, or in c1m.toml")
     return found["worker"], found.get("tls")
 
 
 async def call(
     addresses: Sequence[ControlAddress], operator: Renewals | None, run: str | None, shapes: Sequence[Shape]
 ) -> Retargeted:
+    """Connect to the workers, replace the schedule of their run, and return what they agreed on."""
     async with AsyncExitStack() as stack:
         workers = [WorkerClient(address, operator) for address in addresses]
         for worker in workers:
@@ -88,6 +94,7 @@ async def call(
 
 
 def sentence(told: Retargeted) -> str:
+    """Return the line that the command prints."""
     ways = ", ".join(way(stage.total, stage.within_ns / NANOSECONDS) for stage in told.stages if stage.named)
     workers = "one worker" if told.workers == 1 else f"{told.workers} workers"
     return f"run {told.run_id}: from {told.origin:,} at {format_duration(told.at_seconds)} to {ways}; told to {workers}"

@@ -30,14 +30,15 @@ EXAMPLES = """
 
 
 def runs(
-    keep: Annotated[str | None, typer.Option(help="Delete all but this many of the newest.")] = None,
+    keep: Annotated[str | None, typer.Option(help="Delete all journals except this many of the newest.")] = None,
     delete: Annotated[
-        list[str] | None, typer.Option(help="Delete this run; enough of its id to tell it apart will do; repeat.")
+        list[str] | None,
+        typer.Option(help="Delete the journal of this run: its id or a unique beginning. Repeat for more."),
     ] = None,
     journal: JournalDirectory = None,
     json_file: JsonFile = None,
 ) -> None:
-    """List the runs whose journals are there, the newest first."""
+    """List the runs that have journals, newest first, and delete journals."""
     check_writable(json_file)
     shelf = shelf_of(journal)
     for path in {shelf.find(prefix) for prefix in delete or ()}:
@@ -50,13 +51,14 @@ def runs(
 
 
 def runs_document(shelf: JournalStore) -> dict[str, Any]:
+    """Return the JSON document: the directory and one object per journal."""
     found = [contents_of(path).to_summary() for path in shelf.journals()]
     return {"schema": SCHEMA, "directory": str(shelf.directory), "runs": found}
 
 
 def print_runs(document: dict[str, Any], console: Console) -> None:
     if not document["runs"]:
-        console.print(f"no run has left a journal in {document['directory']}", markup=False)
+        console.print(f"there are no journals in {document['directory']}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("run", "what came of it", "journal", "command"):

@@ -1,4 +1,4 @@
-"""A coordinator at work for one command: its nodes, its run, and what ^C means meanwhile."""
+"""One command's work with nodes: start or connect to them, run, resume or survey, and handle ^C."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ from .signals import interruption
 
 
 async def conduct(settings: RunSpec, console: Console, shelf: JournalStore | None) -> tuple[Outcome, Journal | None]:
-    """The whole run, with whatever nodes it has to start. Only a refusal makes an outcome of an error.
+    """Do a whole run, and start the nodes that are not named. Return its outcome and its open journal.
 
-    Its journal, for which there is a place on the shelf, is still to be closed.
+    The journal is None without a ``shelf``, or if a local node refused to start. A refusal of such a node is an outcome;
+    other errors raise C1mError.
     """
     interrupted = interruption()
     started_at = datetime.now(UTC)
@@ -44,20 +45,21 @@ async def conduct(settings: RunSpec, console: Console, shelf: JournalStore | Non
                 journal = journal_on(shelf, run_id, shown)
                 run = Run(new_outcome(run_id, settings), Nodes(run_id, workers, target), shown, journal)
                 return await recorded(run, interrupted), journal
-    except RefusedError as error:  # a node of our own, before there was a run
+    except RefusedError as error:  # from a local node, before the run began
         return Outcome("none", settings, started_at, datetime.now(UTC), refusals=error.reasons), None
 
 
 async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcome, Journal]:
-    """The rest of a run whose coordinator is gone; ``path`` is its journal, which is still to be closed.
+    """Finish a run whose coordinator has died. Return its outcome and its open journal.
 
-    ``tls``: the operator's directory; None: as the run had it. Raises C1mError where it cannot be taken over.
+    ``path`` is the run's journal. ``tls`` is the operator's directory; None takes the run's own. Raises C1mError if the run
+    cannot be taken over.
     """
     lock = lock_of(path)
     if lock is None:
         raise UsageError(
-            f"run {path.stem} has a coordinator, which writes its journal; look at it with c1m-coord show {path.stem}, or end "
-            f"that coordinator first (one that is stopped, by ^Z, still counts)"
+            f"run {path.stem} has a coordinator, which writes its journal; print its report with c1m-coord show {path.stem}, "
+            f"or end that coordinator first (a coordinator stopped by ^Z counts too)"
         )
     interrupted = interruption()
     left = read_left(path)
@@ -75,6 +77,7 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
 
 
 def journal_on(shelf: JournalStore | None, run_id: str, shown: View) -> Journal | None:
+    """Return a new journal for the run, after deleting old ones if there are too many; None without a shelf."""
     if shelf is None:
         return None
     if told := shelf.tidy():
@@ -83,7 +86,7 @@ def journal_on(shelf: JournalStore | None, run_id: str, shown: View) -> Journal 
 
 
 async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
-    """Of a run that never was no journal stays."""
+    """Run to the end; delete the journal if the run never started."""
     try:
         return await run.go(interrupted)
     except C1mError:
@@ -93,10 +96,11 @@ async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
 
 
 def new_run_id() -> str:
+    """Return an id that sorts by time: UTC date and time, and four random hexadecimal digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def look(settings: RunSpec) -> Preflight:
-    """What the nodes say of themselves, and what that means for these settings; nothing is opened. Raises C1mError."""
+    """Survey the nodes and return what their limits mean for these settings. Opens no connection. Raises C1mError."""
     async with fleet(settings) as (workers, target):
         return preflight_of(settings, await survey(settings, workers, target))

@@ -18,22 +18,20 @@ from .output_file import check_writable
 EXAMPLES = """
 [bold]Examples[/bold]
   c1m-coord show                                      # the last run
-  c1m-coord show 20261124T0023 --json -               # that one's summary; c1m-coord runs lists them
+  c1m-coord show 20261124T0023 --json -               # the summary of this run; c1m-coord runs lists the ids
 
-[bold]Exit codes[/bold]  as c1m-coord run; 5 shown from a journal that ends before its run did.
+[bold]Exit codes[/bold]  as for c1m-coord run; 5 if the journal ends before its run did.
 """
 
 
 def show(
-    run: Annotated[
-        str, typer.Argument(help="The run's id, or enough of its beginning to tell it apart. Default: the last one.")
-    ] = "",
+    run: Annotated[str, typer.Argument(help="The run's id, or its unique beginning. Default: the last run.")] = "",
     journal: JournalDirectory = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Show a run again from its journal, as it was shown when it ended, and end with the same exit code.
+    """Print the report of an earlier run from its journal, and exit with the run's exit code.
 
-    One whose coordinator was killed is shown as far as its journal goes, and is "incomplete" (exit code 5).
+    If the coordinator was killed, the report goes as far as the journal and says "incomplete" (exit code 5).
     """
     check_writable(json_file)
     path = shelf_of(journal).find(run)

@@ -1,4 +1,4 @@
-"""^C, SIGTERM and SIGHUP of a command that has a run, as one event."""
+"""^C, SIGTERM and SIGHUP during a run, as one event."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from .terminal import leave_terminal
 
 
 def interruption() -> asyncio.Event:
-    """Set by the first ^C, SIGTERM or, when its terminal is closed, SIGHUP. From then on ^C and SIGTERM do what they do by
-    default, for whoever cannot wait; that the terminal is closed may well be said twice, by a shell and by the kernel."""
+    """Return an event that the first ^C, SIGTERM or SIGHUP sets, and install the handlers.
+
+    After that a second ^C or SIGTERM ends the process at once. SIGHUP is ignored from then on: when a terminal closes, both
+    the shell and the kernel may send it.
+    """
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -27,11 +30,11 @@ def interruption() -> asyncio.Event:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup(1) has it, for runs that outlive their terminals
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1) ignores it
         loop.add_signal_handler(signal.SIGHUP, hang_up)
     return interrupted
 
 
 def leave() -> None:
-    """By ^C, as it is by default; but from the loop itself, since a task that ends of it in the middle has its end told."""
+    """Raise KeyboardInterrupt from the loop: raised inside a task, asyncio would log the task's traceback."""
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""A hang-up: the terminal is closed while a run goes on. What is said after that goes nowhere, and is no reason to fall over.
+"""Output to a terminal that may be closed during a run: later output is discarded, and the run continues.
 
-The kernel answers EIO to whoever writes to it, and that may be before SIGHUP comes, which a shell sends its jobs, or the kernel
-those in the foreground once the shell has ended.
+A write to a closed terminal fails with EIO. This can happen before SIGHUP arrives, which the shell sends to its jobs, or the
+kernel to the foreground processes after the shell has ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OUTPUTS = (1, 2)
 
 
 def leave_terminal() -> None:
-    """Say on no terminal any more that has been hung up; files and pipes stay what they are."""
+    """Redirect stdout and stderr to /dev/null if they are a closed terminal. Files and pipes are left alone."""
     for descriptor in OUTPUTS:
         if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -30,9 +30,9 @@ def leave_terminal() -> None:
 
 
 class LastingStream:
-    """A stream that can be written to after its terminal has been hung up, its reader has left or its disk is full.
+    """A stream whose writes never fail: not after its terminal was closed, its reader has left or the disk is full.
 
-    What is said there is for people, and a run does not depend on it.
+    It is for progress messages, on which a run does not depend.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -49,6 +49,7 @@ class LastingStream:
 
 
 def lasting(write: Callable[[], T], otherwise: T) -> T:
+    """Return the result of ``write``, or ``otherwise`` if it fails. If the terminal was closed, try once more without it."""
     try:
         return write()
     except OSError as error:
@@ -59,4 +60,5 @@ def lasting(write: Callable[[], T], otherwise: T) -> T:
 
 
 def stderr_console() -> Console:
-    return Console(file=cast("IO[str]", LastingStream(sys.stderr)), emoji=False)  # ":ab:" in an IPv6 address is no picture
+    """Return a rich console on stderr whose writes never fail."""
+    return Console(file=cast("IO[str]", LastingStream(sys.stderr)), emoji=False)  # ":ab:" in an IPv6 address is not an emoji

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from c1m.app.frame import in_panel
 from c1m.coordinator.planning.advice import advice_of, changed, script
 from c1m.coordinator.run.fleet_tuning import Tuning
 from c1m.coordinator.run.fleet_tuning import apply as apply_through_nodes
@@ -17,76 +18,66 @@ from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import UsageError
 from c1m.limits.files import deploy_files
 
-from .options import (
-    CloseBy,
-    ConfigFile,
-    DataHost,
-    EndpointAddress,
-    HeartbeatEvery,
-    Hold,
-    InFlight,
-    JsonFile,
-    Ramp,
-    Rate,
-    SpecFile,
-    Stages,
-    TargetAddress,
-    TlsDirectory,
-    Total,
-    Workers,
-    settings,
-)
+from . import options
 from .output import publish
 from .output_file import check_writable
 from .session import look
 
 EXAMPLES = """
 [bold]Examples[/bold]
-  c1m-coord tune --total 1M --worker a:7100 --target srv:7200             # what to type on each node
-  c1m-coord tune --total 1M --worker a:7100 --target srv:7200 --apply     # nodes with --allow-tune do it
-  c1m-coord tune --worker a:7100 --target srv:7200 --undo                 # as it was before
-  c1m-coord tune --files DIR                                              # files of sysctl.d, limits.d and systemd
+  c1m-coord tune --total 1M --worker a:7100 --target srv:7200             # commands to type on each node
+  c1m-coord tune --total 1M --worker a:7100 --target srv:7200 --apply     # nodes with --allow-tune run them
+  c1m-coord tune --worker a:7100 --target srv:7200 --undo                 # restore the old values
+  c1m-coord tune --files DIR                                              # files for sysctl.d, limits.d and systemd
 
-[bold]Exit codes[/bold]  0 all done; 1 something could not be applied or restored, or is left for people; 2 usage; \
+[bold]Exit codes[/bold]  0 done; 1 something was not applied or restored, or needs manual work; 2 usage error; \
 3 refused, and nothing was changed; 4 a node was unreachable.
 """
 
 
+TUNING = "Tuning"
+
+
 def tune(
     context: typer.Context,
-    total: Total = None,
-    worker: Workers = None,
-    target: TargetAddress = None,
-    endpoint: EndpointAddress = None,
-    tls: TlsDirectory = None,
-    data_host: DataHost = None,
-    rate: Rate = None,
-    ramp: Ramp = None,
-    stage: Stages = None,
-    hold: Hold = None,
-    in_flight: InFlight = None,
-    close: CloseBy = None,
-    heartbeat: HeartbeatEvery = None,
+    worker: options.Workers = None,
+    target: options.TargetAddress = None,
+    endpoint: options.EndpointAddress = None,
+    data_host: options.DataHost = None,
+    tls: options.TlsDirectory = None,
+    total: options.Total = None,
+    rate: options.Rate = None,
+    ramp: options.Ramp = None,
+    stage: options.Stages = None,
+    hold: options.Hold = None,
+    in_flight: options.InFlight = None,
+    close: options.CloseBy = None,
+    heartbeat: options.HeartbeatEvery = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Let the nodes do it: those that were started with --allow-tune, and are free.")
+        bool, in_panel(TUNING, "Let the nodes change their limits. They need --allow-tune and must be idle.", "--apply")
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Let the nodes restore what --apply changed since their machines started.")
+        bool, in_panel(TUNING, "Let the nodes restore what --apply has changed since their machines booted.", "--undo")
     ] = False,
     files: Annotated[
-        Path | None, typer.Option(help="Only write deploy's files there (sysctl.d, limits.d, systemd), for any machine.")
+        Path | None,
+        in_panel(
+            TUNING,
+            "Only write files for sysctl.d, limits.d and systemd to this directory, for any machine.",
+            "--files",
+        ),
     ] = None,
-    spec: SpecFile = None,
-    config: ConfigFile = None,
-    json_file: JsonFile = None,
+    json_file: options.JsonFile = None,
+    spec: options.SpecFile = None,
+    config: options.ConfigFile = None,
 ) -> None:
-    """Print what to type on each node so that no limit is tight for a total, or in general; --apply does it."""
+    """Print the commands that raise each node's tight or blocking limits for a total; --apply runs them."""
     if apply + undo + (files is not None) > 1:
-        raise UsageError("--apply, --undo and --files are three different things; say one of them")
+        raise UsageError("--apply, --undo and --files exclude each other; give one of them")
     if files is not None:
         write_files(files)
         return
-    wanted = settings(context, spec, config, default_total="1")
+    wanted = options.settings(context, spec, config, default_total="1")
     check_writable(json_file)
     if apply or undo:
         tuning = asyncio.run(apply_through_nodes(wanted) if apply else undo_through_nodes(wanted))
@@ -97,27 +88,28 @@ def tune(
 
 
 async def advice_for(wanted: RunSpec) -> Tuning:
+    """Survey the nodes and return the advice for these settings; nothing is changed. Raises C1mError."""
     return Tuning(wanted.total, advice_of(await look(wanted)))
 
 
 def told(tuning: Tuning) -> list[str]:
-    """What became of each setting, and what is left to people."""
+    """Return the lines of the report: each change, the commands left to type, errors, and nodes without --allow-tune."""
     lines = [changed(node, change) for node, changes in tuning.changes.items() for change in changes]
     by_hand = [each for each in tuning.advice if not each.is_tunable]
     lines += script(tuning.total or 0, by_hand) if by_hand else []
     lines += [f"error: {error}" for error in tuning.lost]
     lines = lines or ["nothing to change"]
-    return lines + [f"{name} was not asked: it was started without --allow-tune" for name in tuning.closed]
+    return lines + [f"{name} was skipped: it was started without --allow-tune" for name in tuning.closed]
 
 
 def say(console: Console, lines: list[str]) -> None:
-    """As they are: commands that a terminal's width breaks cannot be pasted."""
+    """Print lines without wrapping them: a wrapped command could not be pasted."""
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_files(directory: Path) -> None:
-    """Raises UsageError where it cannot."""
+    """Write the files of deploy/ to a directory and print their paths. Raises UsageError if that fails."""
     for name, text in deploy_files().items():
         path = directory / name
         try:
