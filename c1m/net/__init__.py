@@ -1,4 +1,4 @@
 """Addresses, ports, endpoints and 4-tuples as values.
 
-Standard library only; sockets belong to worker/sockets and target/node.
+Standard library only. Sockets belong to worker/sockets and target/node.
 """

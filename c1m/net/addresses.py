@@ -1,7 +1,7 @@
-"""Source addresses as compact blocks that are never expanded: 127.0.0.0/8 and a v6 /64 cost nothing.
+"""Source addresses as compact blocks that are never expanded, so 127.0.0.0/8 or an IPv6 /64 cost nothing.
 
-Addresses are integers in here and text at ``at()``. People write them as ``parse_sources`` reads them; an
-interface name stays a name, because what it stands for is known only on the node that has it.
+Addresses are integers inside this module; ``at()`` returns text. ``parse_sources`` reads them as people write them. An
+interface name stays a name, because only the node that has the interface knows its addresses.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ SOURCE_FORMS: Final = (
     "write 10.0.0.10, 10.0.0.10-10.0.0.25, 10.0.0.10-25, 10.0.0.0/24, fd00::1 without brackets, or an interface such as eth0"
 )
 
-# Linux lets a socket bind() to a broadcast, multicast or unspecified IPv4 address without a word, and then
-# connects it from an address of its own choice (inet_bind sets inet_saddr to 0; measured on 6.18). A plan
-# that held one would be wrong in silence. IPv6 says EINVAL, for link-local addresses without a scope too.
+# Linux lets a socket bind() to a broadcast, multicast or unspecified IPv4 address without an error, and then connects it from
+# an address that the kernel chooses (inet_bind sets inet_saddr to 0; measured on 6.18). A plan with such an address would be
+# wrong without a warning. For IPv6 bind() fails with EINVAL, also for link-local addresses without a scope.
 UNUSABLE: Final = tuple(
     (ipaddress.ip_network(network), why)
     for network, why in (
-        ("0.0.0.0/32", "is the unspecified address, which leaves the kernel to choose; name the addresses"),
-        ("127.255.255.255/32", "is a broadcast address, which is nobody's source; leave it out"),
-        ("224.0.0.0/4", "is multicast, which is nobody's source; name unicast addresses"),
-        ("255.255.255.255/32", "is a broadcast address, which is nobody's source; name unicast addresses"),
-        ("::/128", "is the unspecified address, which leaves the kernel to choose; name the addresses"),
+        ("0.0.0.0/32", "is the unspecified address, for which the kernel chooses one; name the addresses"),
+        ("127.255.255.255/32", "is a broadcast address, which cannot be a source; leave it out"),
+        ("224.0.0.0/4", "is multicast, which cannot be a source; name unicast addresses"),
+        ("255.255.255.255/32", "is a broadcast address, which cannot be a source; name unicast addresses"),
+        ("::/128", "is the unspecified address, for which the kernel chooses one; name the addresses"),
         ("::ffff:0:0/96", "is IPv4 written as IPv6; write it as IPv4, such as 10.0.0.10"),
         ("fe80::/10", "is link-local, and sources have no scope; use a global or fd00::/8 address"),
-        ("ff00::/8", "is multicast, which is nobody's source; name unicast addresses"),
+        ("ff00::/8", "is multicast, which cannot be a source; name unicast addresses"),
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AddressBlock:
-    """``count`` addresses, one or more, of IP ``version`` 4 or 6, from the one whose integer is ``first`` on.
+    """``count`` consecutive addresses (at least one) of IP ``version`` 4 or 6. ``first`` is the integer of the first one.
 
-    Raises ValueError where there are no such addresses.
+    Raises ValueError if there are no such addresses.
     """
 
     first: int
@@ -56,11 +56,11 @@ class AddressBlock:
     def __post_init__(self) -> None:
         bits = {4: 32, 6: 128}.get(self.version, 0)
         if not (0 <= self.first < self.end <= 1 << bits):
-            raise ValueError(f"{self.count} addresses from {self.first} on are no block of IPv{self.version}")
+            raise ValueError(f"{self.count} addresses from {self.first} on are not a block of IPv{self.version}")
 
     @property
     def end(self) -> int:
-        """One past the last address."""
+        """One past the last address, as an integer."""
         return self.first + self.count
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class AddressBlock:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """All addresses of a network interface, whatever they are on the node that has it."""
+    """All addresses of a network interface, as they are on the node that has it."""
 
     name: str
 
@@ -80,10 +80,10 @@ class Interface:
 
 @dataclass(frozen=True)
 class AddressPool:
-    """Each address of some blocks once, in ascending order; two pools of the same addresses are equal.
+    """A set of addresses in ascending order. Two pools of the same addresses are equal.
 
-    A pool may hold both families, as an interface does. A run uses one, so ``version`` refuses such a pool,
-    and ``of_version`` is how to choose.
+    A pool may hold both families, as an interface does. A run uses one family, so ``version`` raises for such a pool;
+    select one with ``of_version``.
     """
 
     blocks: tuple[AddressBlock, ...] = ()
@@ -93,19 +93,19 @@ class AddressPool:
 
     @property
     def size(self) -> int:
-        """How many addresses: more than ``len()`` could return, for a v6 /64."""
+        """The number of addresses. For an IPv6 /64 it is more than ``len()`` could return."""
         return self._ends[-1] if self.blocks else 0
 
     @property
     def version(self) -> int | None:
-        """4 or 6, None for no addresses; raises ValueError for a pool of both."""
+        """4 or 6, or None if there are no addresses. Raises ValueError for a pool of both families."""
         versions = {block.version for block in self.blocks}
         if len(versions) > 1:
-            raise ValueError(f"{self} is IPv4 and IPv6, and a run uses one family; name only one")
+            raise ValueError(f"{self} has both IPv4 and IPv6 addresses, but a run uses one family; name only one")
         return versions.pop() if versions else None
 
     def at(self, i: int) -> str:
-        """Address ``i``, 0 to size - 1; raises IndexError."""
+        """Return address ``i`` as text, with ``i`` from 0 to size - 1. Raises IndexError otherwise."""
         if not 0 <= i < self.size:
             raise IndexError(f"address {i} of {self.size}")
         which = bisect_right(self._ends, i)
@@ -113,22 +113,23 @@ class AddressPool:
         return _name(block.end - (self._ends[which] - i), block.version)
 
     def index(self, address: str) -> int:
-        """The place of an address: ``at`` of it is that address. Raises ValueError for one that is not in the pool.
+        """Return the index of an address, the inverse of ``at``. Raises ValueError if it is not in the pool.
 
-        By inet_pton, which takes a twentieth of the time of ipaddress: a shard asks with every connection that ends.
+        It uses inet_pton, which takes a twentieth of the time of ipaddress: a shard calls this for every connection that
+        ends.
         """
         version, family = (6, AF_INET6) if ":" in address else (4, AF_INET)
         try:
             number = int.from_bytes(inet_pton(family, address))
         except OSError:
-            raise ValueError(f"{address} is no address") from None
+            raise ValueError(f"{address} is not an address") from None
         for block, end in zip(self.blocks, self._ends, strict=True):
             if block.version == version and block.first <= number < block.end:
                 return end - (block.end - number)
         raise ValueError(f"{address} is not in {self}")
 
     def take(self, n: int) -> AddressPool:
-        """The first ``n`` addresses, or all of them where there are fewer."""
+        """Return a pool of the first ``n`` addresses, or of all if there are fewer."""
         if n >= self.size:
             return self
         starts = (0, *self._ends)
@@ -141,14 +142,15 @@ class AddressPool:
         )
 
     def of_version(self, version: int) -> AddressPool:
+        """Return a pool of the addresses of one family."""
         return AddressPool(tuple(block for block in self.blocks if block.version == version))
 
     def networks(self) -> list[str]:
-        """The fewest networks that have these addresses and no others."""
+        """Return the smallest list of networks that contains exactly these addresses."""
         return [str(network) for block in self.blocks for network in _networks(block)]
 
     def without(self, address: str) -> AddressPool:
-        """This pool less one address, which need not be in it. Raises ValueError where it is no address."""
+        """Return this pool less one address, which need not be in it. Raises ValueError if the text is not an address."""
         hole = _address(address, address)
         return AddressPool(tuple(piece for block in self.blocks for piece in _split(block, hole)))
 
@@ -157,16 +159,16 @@ class AddressPool:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """For each block, how many addresses there are up to its end."""
+        """For each block, the number of addresses up to its end."""
         return tuple(accumulate(block.count for block in self.blocks))
 
 
 def parse_sources(text: str) -> tuple[AddressBlock | Interface, ...]:
-    """What --source was given: addresses, ranges, CIDRs and interface names, in order. Raises ValueError.
+    """Parse the value of --source: addresses, ranges, CIDRs and interface names, in order. Raises ValueError.
 
-    A CIDR stands for the addresses that a host may have. In IPv4 that leaves out the network and the
-    broadcast address (up to /30; /31 and /32 have none, RFC 3021), in IPv6 the first one, the routers'
-    anycast address (up to /126; RFC 4291 2.6.1, RFC 6164). A range is taken as written.
+    A CIDR stands for its usable host addresses. In IPv4 the network and the broadcast address are left out (up to /30; /31
+    and /32 have none, RFC 3021). In IPv6 the first address is left out, the routers' anycast address (up to /126; RFC 4291
+    2.6.1, RFC 6164). A range is used as written.
     """
     return tuple(_source(item.strip(), text) for item in text.split(","))
 
@@ -187,12 +189,15 @@ def _source(item: str, text: str) -> AddressBlock | Interface:
 
 
 def _looks_like_an_address(item: str) -> bool:
-    """No interface name holds a colon or a slash. One may be "eth0.100"; "10.2" is nobody's."""
+    """Return whether an item is meant as an address rather than an interface.
+
+    Interface names contain no colon or slash. They may contain dots, as "eth0.100" does, but "10.2" is meant as an address.
+    """
     return bool(re.search("[:/]", item) or re.match(r"[0-9]+\.[0-9]", item) or re.fullmatch("[0-9.-]+", item))
 
 
 def _interface(item: str) -> Interface:
-    # argv holds bytes that are no UTF-8 as lone surrogates; "replace" makes each the one byte that it was.
+    # In argv, bytes that are not UTF-8 are lone surrogates; "replace" encodes each as one byte.
     length = len(item.encode(errors="replace"))
     if length > LONGEST_INTERFACE_NAME or any(map(str.isspace, item)) or "\0" in item:
         raise ValueError(
@@ -227,7 +232,7 @@ def _range(item: str) -> AddressBlock:
         tail = f"{head.rpartition('.')[0]}.{tail}"
     last = _address(tail, item)
     if first.version != last.version:
-        raise ValueError(f"{item!r} goes from one address family to the other; {SOURCE_FORMS}")
+        raise ValueError(f"{item!r} spans two address families; {SOURCE_FORMS}")
     if int(last) < int(first):
         raise ValueError(f"{item!r} runs backwards; write {last}-{first}")
     return AddressBlock(int(first), int(last) - int(first) + 1, first.version)
@@ -251,7 +256,7 @@ def _usable(block: AddressBlock, item: str) -> AddressBlock:
 
 
 def _merged(blocks: Iterable[AddressBlock]) -> Iterator[AddressBlock]:
-    """Ascending, disjoint, and as few as can be."""
+    """Yield the same addresses as ascending, disjoint blocks, as few as possible."""
     waiting: AddressBlock | None = None
     for block in sorted(blocks, key=lambda block: (block.version, block.first)):
         if waiting and waiting.version == block.version and block.first <= waiting.end:
@@ -284,5 +289,5 @@ def _networks(block: AddressBlock) -> Iterator[ipaddress.IPv4Network | ipaddress
 def _name(address: int, version: int) -> str:
     if version == 6:
         return str(ipaddress.IPv6Address(address))
-    # By hand: a shard may ask once per connection, and str(IPv4Address(..)) takes 1.8 us to this 0.7.
+    # Written out because a shard may call it for every connection: str(IPv4Address(..)) takes 1.8 us, this takes 0.7.
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"

@@ -1,4 +1,4 @@
-"""Where a node's control is: HOST:PORT, or unix:/PATH of this machine. Pure."""
+"""The address of a node's control server: HOST:PORT, or unix:/PATH on this machine. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from urllib.parse import quote
 from .endpoints import HostPort, parse_host_port
 
 SCHEME: Final = "unix:"
-LONGEST_PATH: Final = 107  # bytes; struct sockaddr_un has 108, with the NUL
+LONGEST_PATH: Final = 107  # bytes; struct sockaddr_un has 108, including the NUL
 PATH_FORMS: Final = "write unix:/run/c1m/worker.sock"
 
 
 @dataclass(frozen=True, slots=True)
 class SocketPath:
-    """A Unix socket, by its absolute path. There is no TLS on it: its mode says who may call."""
+    """A Unix socket by its absolute path. It has no TLS: the file's mode determines who may connect."""
 
     path: str
 
     @property
     def uri(self) -> str:
-        """As gRPC takes it, for which a percent sign begins an escape."""
+        """The address in gRPC's notation, in which a percent sign starts an escape."""
         return f"{SCHEME}{quote(self.path)}"
 
     def bound(self, _port: int) -> SocketPath:
-        """Itself, wherever it listens."""
+        """Return this address: a Unix socket has no port to fill in."""
         return self
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ ControlAddress = HostPort | SocketPath
 
 
 def parse_control_address(text: str, default_port: int, *, allow_zero: bool = False) -> ControlAddress:
-    """From "unix:/run/c1m/worker.sock", or as ``parse_host_port`` reads it. Raises ValueError."""
+    """Parse "unix:/run/c1m/worker.sock", or what ``parse_host_port`` accepts. Raises ValueError."""
     bare = text.strip()
     if bare.startswith(SCHEME):
         return SocketPath(_path(bare.removeprefix(SCHEME), text))
@@ -45,12 +45,12 @@ def parse_control_address(text: str, default_port: int, *, allow_zero: bool = Fa
 
 
 def _path(written: str, text: str) -> str:
-    # "unix:///run/a" is how URIs write it.
+    # URIs write "unix:///run/a".
     path = written.removeprefix("//") if written.startswith("///") else written
     if not path.startswith("/") or path.endswith("/"):
         raise ValueError(f"{text!r} has no absolute path of a socket after unix:; {PATH_FORMS}")
     if not path.isprintable():
-        raise ValueError(f"{text!r} has characters that nobody can read in its path; {PATH_FORMS}")
+        raise ValueError(f"{text!r} has unprintable characters in its path; {PATH_FORMS}")
     if (length := len(os.fsencode(path))) > LONGEST_PATH:
-        raise ValueError(f"{text!r} is a path of {length:,} bytes, and a socket takes {LONGEST_PATH}; give a shorter one")
+        raise ValueError(f"{text!r} has a path of {length:,} bytes, and a socket's has at most {LONGEST_PATH}; shorten it")
     return path

@@ -1,4 +1,4 @@
-"""HOST:PORT and HOST:PORT-PORT as people write them, IPv6 addresses in brackets and kept in short form."""
+"""HOST:PORT and HOST:PORT-PORT as people write them. IPv6 addresses are in brackets and kept in short form."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HOST_PORT_FORMS: Final = "write 10.0.0.5:7100, srv:7100 or [fd00::1]:7100"
 
 LONGEST_NAME: Final = 253  # RFC 1035's 255 bytes on the wire, as text
 
-# RFC 1123 labels, and the underscore that container networks put into names.
+# RFC 1123 labels, plus the underscore, which container networks use in names.
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One host and the ports to connect to, in order. ``host`` is a name or an address without brackets."""
+    """One host and the ports to connect to, in order. ``host`` is a name, or an address without brackets."""
 
     host: str
     ports: PortRanges
@@ -32,14 +32,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """One host and one port; port 0, for listening, is the kernel's choice."""
+    """One host and one port. Port 0, for listening, lets the kernel choose."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is a loopback address by its letters, or "localhost"; no other name is looked up."""
+        """Whether the host is a loopback address or "localhost". Other names are not resolved."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -47,11 +47,11 @@ class HostPort:
 
     @property
     def uri(self) -> str:
-        """As gRPC takes it."""
+        """The address in gRPC's notation."""
         return str(self)
 
     def bound(self, port: int) -> HostPort:
-        """Where it listens, once the kernel has chosen."""
+        """Return the address with the port that the kernel chose."""
         return HostPort(self.host, port)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class HostPort:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """An Endpoint from "10.0.0.5:80", "srv:9000-9010", "[fd00::1]:80,443". Raises ValueError."""
+    """Parse "10.0.0.5:80", "srv:9000-9010" or "[fd00::1]:80,443". Raises ValueError."""
     host, ports = _split(text, ENDPOINT_FORMS)
     if ports is None:
         raise ValueError(f"{text!r} has no port; {ENDPOINT_FORMS}")
@@ -67,7 +67,7 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def parse_host_port(text: str, default_port: int | None = None, *, allow_zero: bool = False) -> HostPort:
-    """A HostPort from "a:7100", "[::1]:7100", or "a" alone where a default is given. Raises ValueError."""
+    """Parse "a:7100", "[::1]:7100", or "a" alone if there is a default port. Raises ValueError."""
     host, port = _split(text, HOST_PORT_FORMS)
     if port is None:
         if default_port is None:
@@ -80,12 +80,12 @@ def parse_host_port(text: str, default_port: int | None = None, *, allow_zero: b
 
 
 def _split(text: str, forms: str) -> tuple[str, str | None]:
-    """The host, and what stands after its colon, if there is one."""
+    """Return the host and the text after its colon, or None if there is no colon."""
     bare = text.strip()
     if bare.startswith("["):
         inside, closed, rest = bare[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
-            raise ValueError(f"{text!r} has brackets that are not closed and followed by a colon; {forms}")
+            raise ValueError(f"{text!r} has brackets that are not closed, or not followed by a colon; {forms}")
         return _ipv6(inside, text), rest[1:] if rest else None
     if bare.count(":") > 1:
         raise ValueError(f"{text!r} has more than one colon; IPv6 addresses go in brackets: {forms}")
@@ -95,7 +95,7 @@ def _split(text: str, forms: str) -> tuple[str, str | None]:
 
 def _ipv6(inside: str, text: str) -> str:
     if "%" in inside:
-        raise ValueError(f"{text!r} has a scope, which c1m does not know; use a global or fd00::/8 address")
+        raise ValueError(f"{text!r} has a scope, which c1m does not support; use a global or fd00::/8 address")
     try:
         return str(ipaddress.IPv6Address(inside))
     except ValueError:
@@ -107,7 +107,7 @@ def _name_or_ipv4(host: str, text: str, forms: str) -> str:
         raise ValueError(f"{text!r} names no host; {forms}, with 0.0.0.0 to listen on every IPv4 address")
     if len(host) > LONGEST_NAME or not _NAME.fullmatch(host):
         raise ValueError(f"{text!r} does not begin with a host name or an address; {forms}")
-    # Resolvers read "10.1" as 10.0.0.1 and "10.0.0.010" as 10.0.0.8, which nobody means who writes it.
+    # Resolvers read "10.1" as 10.0.0.1 and "10.0.0.010" as 10.0.0.8, which is not what people mean by them.
     if host.rstrip(".").rpartition(".")[2].isdigit():
         try:
             ipaddress.IPv4Address(host)

@@ -1,4 +1,4 @@
-"""Ports as ranges: how people and the kernel write them, and in which order c1m's explicit binds use them up.
+"""Ports as ranges: the notations of people and of the kernel, and the order in which c1m's explicit binds use them up.
 
 A ``PortRanges`` is a sequence, not a set: a shard walks it from ``at(0)`` on. No port is in it twice.
 """
@@ -16,11 +16,11 @@ from typing import Final
 HIGHEST_PORT: Final = 65_535
 FIRST_UNPRIVILEGED_PORT: Final = 1_024
 
-# One explicit bind of a port, on any local address, hides that port from every connect() in the network
-# namespace that lets the kernel choose (inet_hashtables.c, __inet_hash_connect). So some of the kernel's
-# range stays with the machine's other programs: resolvers, agents, our own control connections.
+# An explicit bind of a port, on any local address, hides that port from every connect() in the network namespace that lets the
+# kernel choose (inet_hashtables.c, __inet_hash_connect). So c1m leaves some of the kernel's range to the machine's other
+# programs: resolvers, agents, c1m's own control connections.
 PORTS_LEFT_TO_OTHERS: Final = 1_000
-SHARE_LEFT_TO_OTHERS: Final = 4  # one in four, rounded up, where the range is too small for a thousand
+SHARE_LEFT_TO_OTHERS: Final = 4  # one in four, rounded up, if the range is too small for a thousand
 
 PORT_FORMS: Final = "write 80, 9000-9999 or 80,443,8000-8010, with ports from 1 to 65535"
 
@@ -31,10 +31,10 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class PortRanges:
-    """Ports as inclusive (first, last) pairs, in walking order; ValueError for a pair not within 1 to 65535.
+    """Ports as inclusive (first, last) pairs, in walking order. Raises ValueError for a pair that is not within 1 to 65535.
 
-    A port given again later is dropped there, and a range that goes on where the one before ended is joined
-    to it. Two are therefore equal exactly when they walk the same ports in the same order.
+    A port that is repeated later is dropped there, and a range that continues the one before it is joined to it. Two values
+    are therefore equal exactly if they walk the same ports in the same order.
     """
 
     ranges: tuple[Range, ...] = ()
@@ -42,29 +42,30 @@ class PortRanges:
     def __post_init__(self) -> None:
         for first, last in self.ranges:
             if not 1 <= first <= last <= HIGHEST_PORT:
-                raise ValueError(f"{_range_text(first, last)} is no port and no range upwards; {PORT_FORMS}")
+                raise ValueError(f"{_range_text(first, last)} is not a port or an ascending range; {PORT_FORMS}")
         object.__setattr__(self, "ranges", tuple(_joined(_each_once(self.ranges))))
 
     @property
     def size(self) -> int:
+        """The number of ports."""
         return self._ends[-1] if self.ranges else 0
 
     def at(self, i: int) -> int:
-        """The port at place ``i`` of the walk, 0 to size - 1; raises IndexError."""
+        """Return the port at index ``i`` of the walk, from 0 to size - 1. Raises IndexError otherwise."""
         if not 0 <= i < self.size:
             raise IndexError(f"place {i} of {self.size} ports")
         which = bisect_right(self._ends, i)
         return self.ranges[which][1] + 1 - (self._ends[which] - i)
 
     def index(self, port: int) -> int:
-        """The place of a port in the walk. Raises ValueError for one that is not in it."""
+        """Return the index of a port in the walk, the inverse of ``at``. Raises ValueError if it is not in it."""
         for (first, last), end in zip(self.ranges, self._ends, strict=True):
             if first <= port <= last:
                 return end - 1 - (last - port)
         raise ValueError(f"port {port} is not in {self}")
 
     def take(self, n: int) -> PortRanges:
-        """The first ``n`` ports of the walk, or all of them where there are fewer."""
+        """Return the first ``n`` ports of the walk, or all if there are fewer."""
         starts = (0, *self._ends)
         return PortRanges(
             tuple(
@@ -75,7 +76,7 @@ class PortRanges:
         )
 
     def without(self, other: PortRanges) -> PortRanges:
-        """These ports in this order, less those of ``other``."""
+        """Return these ports in this order, less those of ``other``."""
         holes = sorted(other.ranges)
         return PortRanges(tuple(piece for each in self.ranges for piece in _outside(each, holes)))
 
@@ -87,19 +88,19 @@ class PortRanges:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """For each range, how many ports the walk has passed at its end."""
+        """For each range, the number of ports up to its end."""
         return tuple(accumulate(last + 1 - first for first, last in self.ranges))
 
 
 def parse_ports(text: str) -> PortRanges:
-    """Ports from "80", "9000-9999", "80,443,8000-8010", in the order given. Raises ValueError."""
+    """Parse "80", "9000-9999" or "80,443,8000-8010"; the order is kept. Raises ValueError."""
     return PortRanges(tuple(_parsed_range(item, text) for item in text.split(",")))
 
 
 def parse_kernel_ports(text: str) -> PortRanges:
-    """The content of ip_local_reserved_ports, "" or "8080,9148-9150\\n". Raises ValueError.
+    r"""Parse the content of ip_local_reserved_ports, such as "" or "8080,9148-9150\n". Raises ValueError.
 
-    The file may hold port 0, which nobody can bind and which is left out here.
+    The file may contain port 0, which cannot be bound and is left out.
     """
     if not text.strip():
         return PortRanges()
@@ -108,10 +109,10 @@ def parse_kernel_ports(text: str) -> PortRanges:
 
 
 def parse_port_range(text: str) -> Range:
-    """(first, last) from the content of ip_local_port_range, "32768\\t60999\\n". Raises ValueError."""
+    r"""Return (first, last) from the content of ip_local_port_range, such as "32768\t60999\n". Raises ValueError."""
     ports = text.split()
     if len(ports) != 2 or not all(re.fullmatch("[0-9]{1,5}", port) for port in ports):
-        raise ValueError(f"{text!r} is not what ip_local_port_range holds: two ports, such as 32768 60999")
+        raise ValueError(f"{text!r} is not the content of ip_local_port_range, which is two ports, such as 32768 60999")
     first, last = map(int, ports)
     if not 1 <= first <= last <= HIGHEST_PORT:
         raise ValueError(f"{text!r} is not a range of ports within 1 to 65535, such as 32768 60999")
@@ -119,12 +120,11 @@ def parse_port_range(text: str) -> Range:
 
 
 def client_ports(ephemeral: Range, reserved: PortRanges, low: int = FIRST_UNPRIVILEGED_PORT) -> PortRanges:
-    """The source ports of one address, in the order in which c1m's explicit binds use them up.
+    """Return the source ports of one address, in the order in which c1m's explicit binds use them up.
 
-    First come those outside ``ephemeral`` (ip_local_port_range), where no kernel-chosen port is at stake;
-    then the ephemeral ones, but for the last thousand. ``reserved`` (ip_local_reserved_ports) is left out:
-    the kernel would let an explicit bind have them, but a person kept them for a program. Raises ValueError
-    for ports outside 1 to 65535.
+    First come the ports outside ``ephemeral`` (ip_local_port_range), which the kernel never chooses; then the ephemeral
+    ports, except the last thousand. ``reserved`` (ip_local_reserved_ports) is left out: the kernel allows an explicit bind
+    of those, but someone reserved them for a program. Raises ValueError for ports outside 1 to 65535.
     """
     usable = PortRanges(((low, HIGHEST_PORT),)).without(reserved)
     quiet = usable.without(PortRanges((ephemeral,)))
@@ -145,7 +145,7 @@ def _range_text(first: int, last: int) -> str:
 
 
 def _each_once(ranges: Iterable[Range]) -> Iterator[Range]:
-    """The ranges in order, less what earlier ones held."""
+    """Yield the ranges in order, less the ports of earlier ranges."""
     seen: list[Range] = []
     for each in ranges:
         fresh = list(_outside(each, seen))
@@ -155,7 +155,7 @@ def _each_once(ranges: Iterable[Range]) -> Iterator[Range]:
 
 
 def _outside(each: Range, holes: Sequence[Range]) -> Iterator[Range]:
-    """The parts of a range outside ``holes``, which are sorted and disjoint."""
+    """Yield the parts of a range outside ``holes``, which are sorted and disjoint."""
     first, last = each
     for which in range(bisect_left(holes, first, key=lambda hole: hole[1]), len(holes)):
         hole_first, hole_last = holes[which]
@@ -169,7 +169,7 @@ def _outside(each: Range, holes: Sequence[Range]) -> Iterator[Range]:
 
 
 def _joined(ranges: Iterable[Range]) -> Iterator[Range]:
-    """The ranges in order, each joined to the one before where it goes on from its end."""
+    """Yield the ranges in order, each joined to the one before if it continues it."""
     waiting: Range | None = None
     for first, last in ranges:
         if waiting and waiting[1] + 1 == first:

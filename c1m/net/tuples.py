@@ -1,9 +1,9 @@
-"""Which 4-tuples a shard may use: planned, so that every one is known before the run starts.
+"""The 4-tuples that a shard may use. They are planned, so all of them are known before the run starts.
 
-A node's source addresses times its client ports make a *tuple space* of one destination. Index ``t`` of it is source
-``t % sources`` and port ``t // sources``: consecutive connections come from different addresses, and few distinct ports
-are bound (one explicit bind of a port, on any address, hides it from every kernel-chosen connect on the host).
-A *route* is a slice of the tuple space of one destination; slices of one node never overlap.
+The source addresses of a node times its client ports make a *tuple space* for one destination. Index ``t`` of it is source
+``t % sources`` and port ``t // sources``. So consecutive connections come from different addresses, and few distinct ports
+are bound: one explicit bind of a port, on any address, hides it from every connect on the host that lets the kernel choose.
+A *route* is a slice of the tuple space of one destination. The slices of one node never overlap.
 """
 
 from __future__ import annotations
@@ -16,33 +16,35 @@ from .ports import PortRanges
 
 Address = tuple[str, int]
 
-MOST_NAMES = 65_536  # kept of a row that is walked again and again; they take some 5 MB
+MOST_NAMES = 65_536  # addresses of a row whose text is kept for the next row; they take some 5 MB
 
 
 @dataclass(frozen=True, slots=True)
 class TupleSpace:
-    """A node's source addresses and client ports; the same space serves each destination once."""
+    """A node's source addresses and client ports. The same space is used once for each destination."""
 
     sources: AddressPool
     ports: PortRanges
 
     @property
     def size(self) -> int:
+        """The number of 4-tuples for one destination."""
         return self.sources.size * self.ports.size
 
     def index(self, source: Address) -> int:
-        """Of one of the space's own. Raises ValueError for another."""
+        """Return the index of a (source address, port). Raises ValueError if it is not in the space."""
         host, port = source
         return self.ports.index(port) * self.sources.size + self.sources.index(host)
 
     def at(self, index: int) -> Address:
+        """Return the (source address, port) of an index."""
         row, column = divmod(index, self.sources.size)
         return self.sources.at(column), self.ports.at(row)
 
     def walk(self, first: int, span: int) -> Iterator[Address]:
-        """The (source address, port) of ``span`` consecutive indexes."""
+        """Yield the (source address, port) of ``span`` consecutive indexes from ``first`` on."""
         width = self.sources.size
-        # Names are made once when rows repeat them, and never for the part of a huge pool that is not walked.
+        # The text of addresses is made once if rows repeat them, and never for the part of a huge pool that is not walked.
         names = [self.sources.at(index) for index in range(width)] if width <= min(span, MOST_NAMES) else None
         for row in range(first // width, -(-(first + span) // width)):
             port = self.ports.at(row)
@@ -56,7 +58,7 @@ class TupleSpace:
 class Route:
     """``count`` connections to one destination, from the indexes ``[first, first + span)`` of the tuple space.
 
-    What ``span`` has over ``count`` is room for ports that turn out to be busy.
+    ``span`` exceeds ``count`` to leave room for ports that turn out to be busy.
     """
 
     destination: Address

@@ -128,7 +128,7 @@ def test_items_keep_their_order() -> None:
         ("fd00::1-5", "'5' in 'fd00::1-5' is not an address"),  # is it 5 or ::5 or fd00::5?
         ("10.0.0.25-10.0.0.10", "runs backwards; write 10.0.0.10-10.0.0.25"),
         ("10.0.0.25-10", "runs backwards; write 10.0.0.10-10.0.0.25"),
-        ("10.0.0.1-fd00::1", "goes from one address family to the other"),
+        ("10.0.0.1-fd00::1", "spans two address families"),
         # CIDRs
         ("10.0.0.0/33", "no prefix length from 0 to 32; write 10.0.0.0/24"),
         ("fd00::/129", "no prefix length from 0 to 128"),
@@ -177,7 +177,7 @@ def test_refused_sources(text: str, sentence: str) -> None:
     ],
 )
 def test_blocks_of_no_addresses(first: int, count: int, version: int) -> None:
-    with pytest.raises(ValueError, match=f"{count} addresses from {first} on are no block of IPv{version}"):
+    with pytest.raises(ValueError, match=f"{count} addresses from {first} on are not a block of IPv{version}"):
         AddressBlock(first, count, version)
 
 
@@ -198,7 +198,9 @@ def test_a_run_uses_one_family() -> None:
     assert AddressPool().version is None
     assert mixed.of_version(4).version == 4
     assert mixed.of_version(6).version == 6
-    with pytest.raises(ValueError, match=r"10\.0\.0\.1-10\.0\.0\.2,fd00::1 is IPv4 and IPv6, and a run uses one"):
+    with pytest.raises(
+        ValueError, match=r"10\.0\.0\.1-10\.0\.0\.2,fd00::1 has both IPv4 and IPv6 addresses, but a run uses one"
+    ):
         _ = mixed.version
 
 

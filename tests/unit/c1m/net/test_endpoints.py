@@ -84,12 +84,12 @@ BOTH = pytest.mark.parametrize("parse", [parse_endpoint, parse_host_port])
         ("fd00::1:80", "IPv6 addresses go in brackets"),  # is 80 its port or its end?
         ("srv:80:90", "has more than one colon"),
         ("http://srv:80", "has more than one colon"),
-        ("[fd00::1", "brackets that are not closed and followed by a colon"),
-        ("[fd00::1]80", "brackets that are not closed and followed by a colon"),
+        ("[fd00::1", "brackets that are not closed, or not followed by a colon"),
+        ("[fd00::1]80", "brackets that are not closed, or not followed by a colon"),
         ("[]:80", "has no IPv6 address in its brackets; write \\[fd00::1\\]:80"),
         ("[10.0.0.5]:80", "has no IPv6 address in its brackets"),
         ("[fd00::zz]:80", "has no IPv6 address in its brackets"),
-        ("[fe80::1%eth0]:80", "has a scope, which c1m does not know"),
+        ("[fe80::1%eth0]:80", "has a scope, which c1m does not support"),
         ("10.0.0.256:80", "does not begin with an IPv4 address"),
         ("10.1:80", "does not begin with an IPv4 address"),  # 10.0.0.1 to inet_aton()
         ("10.0.0.010:80", "does not begin with an IPv4 address"),  # 10.0.0.8 to inet_aton()
