@@ -1,4 +1,4 @@
 """What is measured: tallies, latencies, samples and readings, and how they add up.
 
-Pure; reading the kernel belongs to c1m/kernel, conclusions to coordinator/results.
+Pure. Reading the kernel belongs to c1m/kernel, conclusions to coordinator/results.
 """

@@ -1,7 +1,8 @@
-"""Latencies between the hot path and a histogram: taken raw, counted in batches, and told once.
+"""Collects latencies: appended raw on the hot path, counted into buckets in batches, and each reported once.
 
-A bucket is the beginning of a float's bits: its exponent and the first 8 bits after the point, hence 256 buckets an octave,
-0.2 % at worst. Finding it is a shift; an integer logarithm would cost three times that, and a call each.
+A bucket is the upper bits of a 32-bit float: its exponent and the first 8 bits of its fraction. That makes 256 buckets an
+octave, with an error of 0.2 % at most. Finding the bucket takes a shift; an integer logarithm would take three times as
+long, and a call for each value.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from struct import pack, unpack
 
-DROPPED_BITS = 15  # of the 32 of a float
+DROPPED_BITS = 15  # the lower bits of the float, which do not select the bucket
 
 
 class Latencies:
-    """Of one kind, and not told yet. 4 bytes each until they are folded; from then on a bucket for all that are alike.
+    """Latencies of one kind that have not been reported yet.
 
-    Append seconds to ``raw``; where each one counts, bind ``raw.append`` to a local first.
+    Append seconds to ``raw``; on a hot path bind ``raw.append`` to a local first. A value takes 4 bytes until it is folded
+    into its bucket.
     """
 
     def __init__(self) -> None:
@@ -26,28 +28,31 @@ class Latencies:
         self.counts: Counter[int] = Counter()  # bucket -> how many
 
     def copy(self) -> Latencies:
-        """Of its own from here on."""
+        """Return an independent copy."""
         self.fold()
         other = Latencies()
         other.counts = self.counts.copy()
         return other
 
     def fold(self) -> None:
-        """Count what has come. 0.1 us each, and so nothing for the moment in which they come."""
+        """Move ``raw`` into the buckets. This takes 0.1 us a value, which is why ``append`` does not do it."""
         if self.raw:
             self.counts.update([bits >> DROPPED_BITS for bits in memoryview(self.raw).cast("B").cast("I")])
             del self.raw[:]
 
     def news(self) -> dict[int, int]:
-        """Bucket -> how many have come since the last call. A dict and no Counter, which no link takes."""
+        """Return {bucket: count} for the values since the last call.
+
+        It is a plain dict because links do not accept a Counter.
+        """
         self.fold()
-        told = dict(self.counts)
+        fresh = dict(self.counts)
         self.counts.clear()
-        return told
+        return fresh
 
 
 def microseconds(counts: Mapping[int, int]) -> dict[int, int]:
-    """Of counts by bucket: counts by the middle of each bucket, in whole microseconds, the smallest first."""
+    """Convert counts by bucket to counts by the middle of each bucket, in whole microseconds, smallest first."""
     found: dict[int, int] = {}
     for bucket in sorted(counts):
         middle = middle_us(bucket)
@@ -55,19 +60,21 @@ def microseconds(counts: Mapping[int, int]) -> dict[int, int]:
     return found
 
 
-@cache  # the same thousands of buckets every second
+@cache  # called with the same thousands of buckets every second
 def middle_us(bucket: int) -> int:
+    """Return the middle of a bucket in whole microseconds."""
     seconds: float
     (seconds,) = unpack("=f", pack("=I", (bucket << DROPPED_BITS) + (1 << DROPPED_BITS - 1)))
     return round(seconds * 1e6)
 
 
 def since(newer: Mapping[int, int], older: Mapping[int, int]) -> dict[int, int]:
-    """What came between two looks at the same counts."""
+    """Return the counts that were added between an older and a newer version of the same counts."""
     return {value: count - older.get(value, 0) for value, count in newer.items() if count > older.get(value, 0)}
 
 
 def joined(several: Iterable[Mapping[int, int]]) -> Counter[int]:
+    """Return the sum of several counts."""
     found: Counter[int] = Counter()
     for counts in several:
         found.update(counts)
@@ -75,7 +82,10 @@ def joined(several: Iterable[Mapping[int, int]]) -> Counter[int]:
 
 
 def coarser(counts: Mapping[int, int]) -> dict[int, int]:
-    """The same in 16 buckets an octave, by the middle of each: 3 % off at worst, and few enough to keep many of them."""
+    """Merge counts into 16 buckets an octave, by the middle of each.
+
+    The error is 3 % at most, and many of these can be kept.
+    """
     found: dict[int, int] = {}
     for value, count in counts.items():
         shift = max(value.bit_length() - 5, 0)
@@ -85,12 +95,15 @@ def coarser(counts: Mapping[int, int]) -> dict[int, int]:
 
 
 def at_least(counts: Mapping[int, int], us: int) -> int:
-    """How many took at least so long."""
+    """Return how many values are ``us`` microseconds or more."""
     return sum(count for value, count in counts.items() if value >= us)
 
 
 def percentile(counts: Mapping[int, int], percent: float) -> int:
-    """The value at or below which so many percent lie; of at least one value."""
+    """Return the smallest value that at least ``percent`` percent of all values do not exceed.
+
+    Raises ValueError without values.
+    """
     wanted = percent / 100 * sum(counts.values())
     passed = 0
     for value in sorted(counts):

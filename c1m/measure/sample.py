@@ -1,6 +1,6 @@
-"""What a node tells about itself and its run: plain values, the same for workers and targets.
+"""What a node reports about itself and its run. These plain values are the same for workers and targets.
 
-Protobuf messages stop at ``wire``; everything inside speaks these.
+Protobuf messages are converted to them in ``wire``; no other code uses the messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine as one node sees it, from inside its own namespaces and limits."""
+    """A machine as one node sees it, from inside the node's own namespaces and limits."""
 
     protocol: int
     version: str
@@ -34,12 +34,12 @@ class Host:
     facts: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
     merged_caches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # slab cache -> all its names
-    limits: Mapping[str, int] = field(default_factory=dict)  # those that are no sysctl: "RLIMIT_NPROC", "cgroup_pids"
-    levels: Mapping[str, int] = field(default_factory=dict)  # what is used now, by the names of Reading.levels
-    unknown: Mapping[str, str] = field(default_factory=dict)  # a sysctl or one of limits -> why it cannot be known here
-    tunable: bool = False  # whoever commands the node may raise settings of its host
-    wall_clock_ns: int = 0  # CLOCK_REALTIME when it answered; 0: not told
-    answered_within_ns: int = 0  # what it took for that
+    limits: Mapping[str, int] = field(default_factory=dict)  # limits that are not sysctls: "RLIMIT_NPROC", "cgroup_pids"
+    levels: Mapping[str, int] = field(default_factory=dict)  # current usage, by the names of Reading.levels
+    unknown: Mapping[str, str] = field(default_factory=dict)  # name of a sysctl or limit -> why it cannot be read here
+    tunable: bool = False  # the coordinator may raise settings of this host
+    wall_clock_ns: int = 0  # CLOCK_REALTIME when it answered; 0: not reported
+    answered_within_ns: int = 0  # time from the arrival of the call until then
 
     @property
     def namespace(self) -> str:
@@ -49,17 +49,17 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Another process in the place of one that ended while its run went on."""
+    """A process that took the place of one that ended while the run went on."""
 
-    exit_reason: str  # as among those of the sample
-    connections: int  # that it held
-    ended_ns: int | None  # since the start of the run on this node; None: it has no start of its own
-    after_ns: int  # from its end until the other one was told what to do
+    exit_reason: str  # of the process that ended, as in Sample.exit_reasons
+    connections: int  # the connections that it held
+    ended_ns: int | None  # since the start of the run on this node; None: the node has no start of its own
+    after_ns: int  # from its end until its replacement got its assignment
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One node at one moment; the tally is cumulative, so only the newest sample matters."""
+    """The state of one node's run at one moment. All counts are cumulative, so only the newest sample matters."""
 
     phase: Phase
     tally: Tally = field(default_factory=Tally)
@@ -67,27 +67,27 @@ class Sample:
     cpu_seconds: float = 0.0
     processes: int = 0
     exit_reasons: tuple[str, ...] = ()
-    replacements: tuple[Replacement, ...] = ()  # of some of those
-    halted: str = ""
-    # Name ("connect_latency_us") -> microseconds -> how many, cumulative; empty where there is nothing newer to tell
+    replacements: tuple[Replacement, ...] = ()  # of processes in exit_reasons
+    halted: str = ""  # why the node opens no more connections; empty while it does
+    # {name ("connect_latency_us"): {microseconds: count}}, cumulative; empty if there is nothing newer
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    # Latencies by source address, cumulative; empty where there is nothing newer to tell
+    # Latencies by source address, cumulative; empty if there is nothing newer
     sources: tuple[SourceLatency, ...] = ()
     full: int = 0
-    reading: Reading | None = None  # when there is a new one
-    heard: bytes = b""  # the beginning of the first that a server said to one of its connections
+    reading: Reading | None = None  # None if there is no new one
+    heard: bytes = b""  # the beginning of the first bytes that a server sent on one of the node's connections
     elapsed_ns: int = 0  # since the start of the run on this node; 0 before
-    scheduled: int | None = None  # how many it should have open, when it counted them; None: it follows no schedule
+    scheduled: int | None = None  # open connections by the schedule when they were counted; None: it follows no schedule
     schedule_version: int = 1
-    revision: Revision | None = None  # of the schedule; told once to each watcher, and of the first one nothing
+    revision: Revision | None = None  # of the schedule; sent once to each watcher, except the first revision
     reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage, from 0 -> when all shards had reached it
-    waves: tuple[Wave, ...] = ()  # of each storm, as far as they have come
+    waves: tuple[Wave, ...] = ()  # one for each storm, up to now
     turnover_stopped: bool = False  # nothing is replaced any more, and nothing is in flight
-    taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not told
-    closing_because: str = ""  # why the node closes what it opened, or accepted; empty while it does not
+    taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not reported
+    closing_because: str = ""  # why the node closes its connections; empty while it does not
 
     def superseding(self, older: Sample) -> Sample:
-        """This one, with what only an older one told: nodes tell it once, and all else again."""
+        """Return this sample, completed from an older one with the fields that nodes send only once."""
         return replace(
             self,
             reading=self.reading or older.reading,
@@ -99,11 +99,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a node's kernel said when asked; None is unknown, and ``unknown`` says why."""
+    """What a node's kernel counted on request. None is unknown, and ``unknown`` has the reasons."""
 
     established: int | None = None
     in_accept_queues: int | None = None
-    half_closed: int | None = None  # the client has closed, the server has not
+    half_closed: int | None = None  # the client has closed, but the server has not
     in_syn_queues: int | None = None  # the server waits for the last ACK of the handshake
     rss_bytes: int | None = None
     pss_bytes: int | None = None
@@ -114,7 +114,10 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One setting of the host, as it was and as it is: None where it cannot be read; ``reason``: why it is not as wanted."""
+    """One setting of a host before and after a change. A value is None if it cannot be read.
+
+    ``reason`` says why the value is not the wanted one; it is empty otherwise.
+    """
 
     name: str
     before: str | None
@@ -123,30 +126,33 @@ class Change:
     reason: str = ""
 
 
-@dataclass(slots=True)  # a frozen one takes three times as long to make, and of a thousand hosts 200,000 come a second
+@dataclass(slots=True)  # not frozen: that takes three times as long to make, and a thousand hosts send 200,000 a second
 class Cache:
-    """One cache of equal kernel objects. Nobody changes one.
+    """One slab cache of equal kernel objects. Treat it as immutable.
 
-    ``objects`` are those in use. Some of them lie ready on a processor's own list (tens to hundreds), and empty slabs stay
-    after a mass close, so that only growth means anything.
+    ``objects`` are those in use. That includes some that are free on a CPU's own list (tens to hundreds), and after a mass
+    close empty slabs stay allocated. Only growth is therefore meaningful.
     """
 
     objects: int
     object_bytes: int
     full_bytes: float  # an object and its share of the unused end of its slab
-    page_bytes: int  # all that the cache takes of memory, holes included; over all caches that is meminfo's Slab, nearly
+    page_bytes: int  # all memory of the cache, unused objects included; the sum over all caches is nearly meminfo's Slab
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``counters`` only rise, and were not zero when the run began; ``levels`` go up and down."""
+    """One reading of a host.
 
-    number: int  # of this run on this node, from 0, the one before anything was opened
+    ``counters`` only rise and were not zero when the run began; ``levels`` rise and fall.
+    """
+
+    number: int  # of this run on this node; number 0 was taken before anything was opened
     sockets: int | None  # TCP sockets of the whole machine: all network namespaces, both address families
     slab_bytes: int | None
-    pss_bytes: int | None  # of the processes watched: the node's own, or the server's; the newest that was affordable
-    caches: Mapping[str, Cache] = field(default_factory=dict)  # empty: slabinfo cannot be read
+    pss_bytes: int | None  # of the node's processes or the observed server's; may be older than the rest of the reading
+    caches: Mapping[str, Cache] = field(default_factory=dict)  # empty if slabinfo cannot be read
     counters: Mapping[str, int] = field(default_factory=dict)  # "ListenOverflows" -> events since boot
     levels: Mapping[str, int] = field(default_factory=dict)  # "tcp_mem_pages" -> now
-    cost_seconds: float = 0.0  # CPU that all readings of this run have taken so far
-    unknown: tuple[str, ...] = ()  # what could not be understood, a sentence each
+    cost_seconds: float = 0.0  # CPU time of all readings of this run so far
+    unknown: tuple[str, ...] = ()  # what could not be parsed, a sentence each
