@@ -1,4 +1,4 @@
-"""How many connections should be open at each moment, and who opens number k.
+"""How many connections should be open at each moment, and which shard opens connection number k.
 
-Pure; opening them belongs to worker/shard.
+Pure. Opening connections belongs to worker/shard.
 """

@@ -1,4 +1,4 @@
-"""The schedule that a node follows, and what of it is the node's. Pure."""
+"""The schedule that a node follows, and the node's share of it. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from c1m.errors import UsageError
 from .ring import RingShare
 from .schedule import Arrival, Revision, Stage
 
-COUNTED_SECONDS = 1.0  # so old may a shard's tally be, if it changes: it tells twice a second, once where nothing is scheduled
+COUNTED_SECONDS = 1.0  # the age limit of a shard's changing tally: shards report twice a second, once without a schedule
 
 
 def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    """Stage, by its place in the schedule -> when the last had reached it; without those that some have not."""
+    """Return {stage: when the last shard reached it} for the stages that all shards have reached.
+
+    A stage is its index in the schedule.
+    """
     every = list(reached)
     stages = set(every[0]).intersection(*every) if every else set()
     return {stage: max(each[stage] for each in every) for stage in sorted(stages)}
@@ -23,34 +26,42 @@ def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class NodeSchedule:
-    shares: tuple[RingShare, ...]  # arcs of one ring, of each shard by its place in the crew
+    """The arcs of the run's ring that a node's shards own, and the schedule that they follow."""
+
+    shares: tuple[RingShare, ...]  # arcs of one ring, one for each shard by its index
     revision: Revision
     arrival: Arrival
 
     @property
     def peak(self) -> int:
-        """Of the run, which all nodes have in common."""
+        """The peak of the run, which is the same on all nodes."""
         return self.shares[0].peak
 
     @property
     def size(self) -> int:
-        """Connections of the node when the run is at its peak."""
+        """How many connections the node has when the run is at its peak."""
         return sum(share.size for share in self.shares)
 
     def joined_by(self, more: Iterable[RingShare]) -> NodeSchedule:
-        """With other arcs besides. Raises UsageError where two of them have points in common: a connection is one shard's."""
+        """Return this schedule with more arcs.
+
+        Raises UsageError if two arcs overlap, since a connection belongs to one shard.
+        """
         joined = replace(self, shares=(*self.shares, *more))
         for share, after in pairwise(sorted(joined.shares, key=lambda share: share.first)):
             if share.first + share.size > after.first:
-                raise UsageError(f"{share} and {after} have connections in common; send arcs that nobody has here")
+                raise UsageError(f"{share} and {after} have connections in common; send arcs that no shard of this node has")
         return joined
 
     def retargeted(self, at_ns: int, stages: Iterable[Stage]) -> NodeSchedule:
-        """Other stages from then on; what was opened as fast as it went is closed and opened on the clock from there."""
+        """Return this schedule with other stages from ``at_ns`` on.
+
+        A run that opened connections as fast as possible opens and closes them at constant rates from there on.
+        """
         arrival = Arrival.CONSTANT if self.arrival is Arrival.RUSH else self.arrival
         return NodeSchedule(self.shares, self.revision.next(at_ns, stages), arrival)
 
     def scheduled(self, elapsed_ns: Sequence[int]) -> int:
-        """How many connections the node should have open by the line, each shard at a time of its own."""
+        """Return how many connections the node should have open by the schedule, with a time for each shard."""
         numbers = map(self.revision.schedule.at, elapsed_ns)
         return sum(share.count(number) for share, number in zip(self.shares, numbers, strict=True))

@@ -1,14 +1,13 @@
-"""Who opens connection number k: exact and even for any number of shards with any shares, without a word between them. Pure.
+"""Determines which shard opens connection number k, exactly and evenly, without communication between shards. Pure.
 
-Of a run with a peak of P connections, number k lies on the point k * g mod P of a ring, where g is near P / golden ratio
-and has no factor in common with P, so that each point is one number's. A shard owns an arc of the ring, as long as its
-share. So a schedule that rises past k makes exactly one shard open one, and when it falls below k the same shard closes
-one: the shares add up to the schedule at every moment. And since multiples of the golden ratio spread over a ring more
-evenly than those of any other number, each shard's part of any stretch of numbers is even, too, and its turns come at
-regular times.
+In a run with a peak of P connections, number k lies on the point k * g mod P of a ring. g is near P / golden ratio and
+coprime to P, so each point belongs to exactly one number. A shard owns an arc of the ring that is as long as its share.
+When the schedule rises past k, exactly one shard opens a connection; when it falls below k, the same shard closes one. So
+the shares add up to the schedule at every moment. Multiples of the golden ratio spread over a ring more evenly than those
+of any other number, so each shard's part of any stretch of numbers is even, too, and its turns come at regular times.
 
-A shard counts its share by a floor sum, and walks along its numbers by the three-gap theorem: from one number of an arc
-to the next it is one of two distances, or both together (N. B. Slater, Gaps and steps for the sequence n theta mod 1,
+A shard counts its numbers with a floor sum. It walks along them by the three-gap theorem: the distance from one number of
+an arc to the next is one of two distances, or their sum (N. B. Slater, Gaps and steps for the sequence n theta mod 1,
 1967).
 """
 
@@ -19,8 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from math import gcd
 
-# Multipliers on either side of the golden section; the best of them is taken. A peak of up to 10^12 has 11 different prime
-# factors at most, and of any 58 numbers in a row one at least is coprime to it (Jacobsthal's function).
+# How many multipliers on either side of the golden section are tried. A peak of up to 10^12 has at most 11 different prime
+# factors, and at least one of any 58 consecutive numbers is coprime to it (Jacobsthal's function).
 CANDIDATES = 32
 
 
@@ -33,16 +32,16 @@ class RingShare:
     size: int
 
     def count(self, numbers: int) -> int:
-        """How many of the numbers 0 .. ``numbers`` - 1 are its own."""
+        """Return how many of the numbers 0 .. ``numbers`` - 1 belong to this share."""
         factor, before = multiplier(self.peak), self.peak - self.first
         return floor_sum(numbers, self.peak, factor, before) - floor_sum(numbers, self.peak, factor, before - self.size)
 
     def walk(self, taken: int = 0) -> RingWalk:
-        """Along its own numbers, of which the first ``taken`` are behind."""
+        """Return a walk along this share's numbers that starts after the first ``taken`` of them."""
         return RingWalk(self, taken)
 
     def nth(self, index: int) -> int:
-        """Its own number ``index``, from 0."""
+        """Return this share's number at ``index``, from 0."""
         low, high = index, self.peak - self.size + index
         while low < high:
             middle = (low + high) // 2
@@ -53,9 +52,10 @@ class RingShare:
         return low
 
     def gaps(self) -> tuple[int, int, int, int]:
-        """From one number to the next: numbers to go, and how far that is forward on the ring; the same for backward.
+        """Return (numbers forward, points forward, numbers backward, points backward) for the two basic distances.
 
-        Of an arc of two points or more; subtracting the smaller from the larger, as Euclid did.
+        Each pair says how many numbers to go, and how far that is on the ring. The arc must have two points or more. The
+        distances are found by repeated subtraction, as in Euclid's algorithm.
         """
         forward, ahead = 1, multiplier(self.peak)
         backward, behind = 1, self.peak - ahead
@@ -68,21 +68,22 @@ class RingShare:
 
 
 class RingWalk:
-    """A place between two of a share's numbers; ``up`` and ``down`` go past one, and say which."""
+    """A position between two of a share's numbers. ``up`` and ``down`` move past one number and return it."""
 
     def __init__(self, share: RingShare, taken: int) -> None:
         self.share = share
         self.taken = taken
         self.gaps = share.gaps() if share.size > 1 else (0, 0, 0, 0)
         self.lowest = share.nth(0) if share.size else 0
-        self.number = share.nth(taken - 1) if taken else 0  # the one behind, and where on the arc it lies
+        self.number = share.nth(taken - 1) if taken else 0  # the number behind; ``offset`` is its position on the arc
         self.offset = self.place(self.number)
 
     def place(self, number: int) -> int:
+        """Return the position of a number on the arc."""
         return number * multiplier(self.share.peak) % self.share.peak - self.share.first
 
     def up(self) -> int:
-        """Past the next number. To be called only while there is one: ``taken`` < share.size."""
+        """Move past the next number and return it. Requires ``taken`` < share.size."""
         if not self.taken:
             self.number, self.offset = self.lowest, self.place(self.lowest)
         else:
@@ -92,7 +93,7 @@ class RingWalk:
         return self.number
 
     def down(self) -> int:
-        """Back over the number behind. To be called only while there is one: ``taken`` > 0."""
+        """Move back over the number behind and return it. Requires ``taken`` > 0."""
         passed = self.number
         self.taken -= 1
         if self.taken:
@@ -101,7 +102,7 @@ class RingWalk:
         return passed
 
     def step(self, behind: int, ahead: int) -> tuple[int, int]:
-        """(numbers, points) to go, where so many points of the arc are behind and ahead."""
+        """Return (numbers, points) to go, for a position with so many points of the arc behind and ahead of it."""
         forward, far_ahead, backward, far_behind = self.gaps
         can_forward, can_backward = far_ahead <= ahead, far_behind <= behind
         if can_forward and (forward <= backward or not can_backward):
@@ -112,7 +113,7 @@ class RingWalk:
 
 
 def shares(peak: int, sizes: Iterator[int]) -> Iterator[RingShare]:
-    """The ring, divided in order. The sizes add up to the peak."""
+    """Divide the ring in order. The sizes must add up to the peak."""
     first = 0
     for size in sizes:
         yield RingShare(peak, first, size)
@@ -120,7 +121,10 @@ def shares(peak: int, sizes: Iterator[int]) -> Iterator[RingShare]:
 
 
 def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:
-    """The sum of (factor * i + start) // divisor over i = 0 .. count - 1. O(log divisor) steps, which are Euclid's."""
+    """Return the sum of (factor * i + start) // divisor over i = 0 .. count - 1, in O(log divisor) steps.
+
+    It follows Euclid's algorithm.
+    """
     total = 0
     while count:
         total += (factor // divisor) * count * (count - 1) // 2 + (start // divisor) * count
@@ -133,9 +137,9 @@ def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:
 
 @cache
 def multiplier(peak: int) -> int:
-    """Near the golden section of the ring, coprime to it, and of those the one with the smallest partial quotients.
+    """Return a number near the golden section of the ring, coprime to the peak, with the smallest sum of partial quotients.
 
-    The sum of the partial quotients of g / P bounds how uneven the points can lie (and how many steps ``gaps`` takes).
+    That sum, of the continued fraction of g / P, bounds how unevenly the points can lie, and how many steps ``gaps`` takes.
     """
     golden = round(peak * (5**0.5 - 1) / 2)
     near = range(max(golden - CANDIDATES, 1), min(golden + CANDIDATES, peak) + 1)
@@ -143,7 +147,7 @@ def multiplier(peak: int) -> int:
 
 
 def quotients(peak: int, factor: int) -> int:
-    """The sum of the partial quotients of the continued fraction of factor / peak."""
+    """Return the sum of the partial quotients of the continued fraction of factor / peak."""
     total = 0
     while factor:
         total += peak // factor

@@ -1,8 +1,8 @@
 """How many connections should be open at each moment: straight lines through stages. Pure, in whole connections.
 
-The number at a moment is the whole number nearest to the line. Hence connection number k (from 0) is due when the line
-rises past k + 1/2, and is to be closed when it falls below that. Both ways are exact, so that whoever computes them,
-on whatever machine, gets the same. Times are whole nanoseconds.
+The number at a moment is the whole number nearest to the line. So connection number k (from 0) is due to open when the line
+rises past k + 1/2, and due to close when it falls below that. Both times are computed in integers, so every machine gets the
+same result. Times are whole nanoseconds.
 
        4 |        _________
        2 |      _/         \\_         --stage 4@2s --stage 4@3s --stage 1@2s
@@ -21,25 +21,25 @@ NANOSECONDS = 1_000_000_000
 
 
 class Arrival(enum.IntEnum):
-    """How openings lie along the line; the numbers are those on the wire."""
+    """How openings are spread along the line. The numbers are those on the wire."""
 
-    CONSTANT = 1  # each when the line passes its number
-    POISSON = 2  # at random, as many as the line rises
-    RUSH = 3  # a closed loop: as fast as connects in flight allow, all due from the start
+    CONSTANT = 1  # each opening when the line passes its number
+    POISSON = 2  # at random times, as many as the line rises
+    RUSH = 3  # a closed loop: all are due at the start and open as fast as the connects in flight allow
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Reach ``total`` connections along a straight line within a time; 0 ns is at once."""
+    """Reach ``total`` connections along a straight line within a time. 0 ns is at once."""
 
     total: int
     within_ns: int
-    named: bool = True  # whether a person named it; the lines that draw a curve are not
+    named: bool = True  # whether a person wrote it; the lines that approximate a curve are not named
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A stage in its place: from ``origin`` connections at ``begin_ns`` to ``total`` at ``end_ns``."""
+    """A stage with its start: from ``origin`` connections at ``begin_ns`` to ``total`` at ``end_ns``."""
 
     begin_ns: int
     end_ns: int
@@ -47,16 +47,16 @@ class Line:
     total: int
 
     def at(self, elapsed_ns: int) -> int:
-        """Inside the line's time only; the nearest whole number."""
+        """Return the number of connections at a time within the line, rounded to the nearest whole number."""
         length = self.end_ns - self.begin_ns
         return self.origin + (2 * (elapsed_ns - self.begin_ns) * (self.total - self.origin) + length) // (2 * length)
 
     def rises_past(self, number: int) -> int:
-        """On a line that rises: the first nanosecond at which connection ``number`` should be open."""
+        """Return the first nanosecond at which connection ``number`` should be open. The line must rise."""
         return self.begin_ns + -(-(2 * (number - self.origin) + 1) * (self.end_ns - self.begin_ns) // (2 * self.rise))
 
     def falls_below(self, number: int) -> int:
-        """On a line that falls: the first nanosecond at which connection ``number`` should be closed."""
+        """Return the first nanosecond at which connection ``number`` should be closed. The line must fall."""
         if self.begin_ns == self.end_ns:
             return self.begin_ns
         passed = 2 * (self.origin - number) - 1
@@ -64,17 +64,19 @@ class Line:
 
     @property
     def rise(self) -> int:
+        """Connections gained along the line; negative if it falls."""
         return self.total - self.origin
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stages in turn, from no connection at all; after the last one, its number stays."""
+    """Stages one after another, starting from no connections. After the last stage its number stays."""
 
     stages: tuple[Stage, ...]
 
     @cached_property
     def lines(self) -> Sequence[Line]:
+        """The stages as lines."""
         lines = []
         begin, origin = 0, 0
         for stage in self.stages:
@@ -84,28 +86,29 @@ class Schedule:
 
     @cached_property
     def ends(self) -> Sequence[int]:
+        """When each stage ends, in nanoseconds from the start."""
         return [line.end_ns for line in self.lines]
 
     @property
     def end_ns(self) -> int:
-        """When the last stage ends."""
+        """When the last stage ends; 0 without stages."""
         return self.ends[-1] if self.ends else 0
 
     @property
     def peak(self) -> int:
-        """The most that should ever be open."""
+        """The largest number of connections that should ever be open."""
         return max((stage.total for stage in self.stages), default=0)
 
     @property
     def steepest(self) -> float:
-        """Of the lines that rise, connections a second; 0 where one of them rises at once."""
+        """The steepest rise in connections a second. 0 if a line rises at once, or if none rises."""
         climbs = [line for line in self.lines if line.rise > 0]
         if any(line.begin_ns == line.end_ns for line in climbs):
             return 0.0
         return max((line.rise * NANOSECONDS / (line.end_ns - line.begin_ns) for line in climbs), default=0.0)
 
     def at(self, elapsed_ns: int) -> int:
-        """How many should be open at that time; where the line jumps, the number after the jump."""
+        """Return how many connections should be open at a time. At a jump it is the number after the jump."""
         if elapsed_ns < 0:
             return 0
         index = bisect_right(self.ends, elapsed_ns)
@@ -114,7 +117,7 @@ class Schedule:
         return self.stages[-1].total if self.stages else 0
 
     def due_by(self, elapsed_ns: int) -> int:
-        """Openings that were due until then, each connection counted as often as it was due."""
+        """Return how many openings were due by a time. A connection counts each time that it was due."""
         past = bisect_right(self.ends, elapsed_ns)
         whole = sum(max(line.rise, 0) for line in self.lines[:past])
         if past == len(self.lines):
@@ -122,7 +125,7 @@ class Schedule:
         return whole + max(self.at(elapsed_ns) - self.lines[past].origin, 0)
 
     def cut(self, elapsed_ns: int, stages: Iterable[Stage]) -> Schedule:
-        """As it was until then, and from there on other stages."""
+        """Return a schedule that is this one until ``elapsed_ns`` and then follows other stages."""
         past = bisect_right(self.ends, elapsed_ns)
         kept = list(self.stages[:past])
         rest = elapsed_ns - (self.ends[past - 1] if past else 0)
@@ -131,11 +134,11 @@ class Schedule:
         return Schedule((*kept, *stages))
 
     def kept(self, cut_ns: int) -> int:
-        """How many of its stages a cut at that time leaves as they are."""
+        """Return how many stages a cut at this time leaves unchanged."""
         return bisect_right(self.ends, cut_ns)
 
     def rests(self) -> Iterator[tuple[int, int, int]]:
-        """Where the line stands still: (begin, end, number), of stages that follow one another as one."""
+        """Yield (begin, end, number) where the line is level. Consecutive level stages are one."""
         resting: Line | None = None
         for line in self.lines:
             if line.rise:
@@ -150,20 +153,22 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A schedule that replaced another one while it was followed: what it was until ``since_ns``, and from there on new."""
+    """A version of the schedule. It is unchanged until ``since_ns`` and new from there on."""
 
     schedule: Schedule
-    version: int = 1  # 1 is the one with which the run began, which replaced nothing
+    version: int = 1  # 1 is the schedule with which the run began
     since_ns: int = 0
 
     def next(self, since_ns: int, stages: Iterable[Stage]) -> Revision:
+        """Return the next version, which follows other stages from ``since_ns`` on."""
         return Revision(self.schedule.cut(since_ns, stages), self.version + 1, since_ns)
 
 
 def nanoseconds(seconds: float) -> int:
+    """Convert seconds to whole nanoseconds."""
     return round(seconds * NANOSECONDS)
 
 
 def straight(total: int, within_seconds: float) -> Schedule:
-    """The simplest schedule: up, and no further."""
+    """Return the simplest schedule: one line up to ``total``."""
     return Schedule((Stage(total, nanoseconds(within_seconds)),))

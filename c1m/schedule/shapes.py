@@ -1,11 +1,11 @@
 """The language of schedules: what a person writes after --stage, and the straight lines that it stands for. Pure.
 
-100k@10s               to 100,000 along a straight line within 10 s, from wherever the stage before it ended
-1M@10m                 the same; after a stage that ended there, it stays for ten minutes
-step:200k@30s          to 200,000 at once, and stay for 30 s
-spike:500k@5s          to 500,000 at once, stay for 5 s, and at once back
-stairs:250k/5@5m       to 250,000 in five equal steps, each of which stays for its part of the five minutes
-sine:50k-150k/60s@10m  between the two numbers in waves of 60 s, from the first, for ten minutes
+100k@10s               go to 100,000 along a straight line within 10 s, from where the stage before it ended
+1M@10m                 the same; after a stage that ended there, stay for ten minutes
+step:200k@30s          go to 200,000 at once, and stay for 30 s
+spike:500k@5s          go to 500,000 at once, stay for 5 s, and go back at once
+stairs:250k/5@5m       go to 250,000 in five equal steps, and stay on each for a fifth of the five minutes
+sine:50k-150k/60s@10m  go between the two numbers in waves of 60 s, starting at the first, for ten minutes
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from c1m.text.units import parse_count, parse_duration
 from .schedule import Schedule, Stage, nanoseconds
 
 FORMS = "write 100k@10s, step:200k@30s, spike:500k@5s, stairs:250k/5@5m or sine:50k-150k/60s@10m"
-LINES_A_WAVE = 64  # of a sine: the lines are within 0.12 % of its height
-MOST_STAGES = 5000  # of a run: so many fit one message to a shard
-Draw = Callable[[int], tuple[Stage, ...]]  # from the number at which the stage before it ended
+LINES_A_WAVE = 64  # of a sine: the lines deviate from it by 0.12 % of its height at most
+MOST_STAGES = 5000  # of a run: as many as fit in one message to a shard
+Draw = Callable[[int], tuple[Stage, ...]]  # the argument is the number at which the stage before it ended
 _WORD = re.compile(r"(?:([a-z]+):)?([^@]*)@([^@]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One --stage, as it was written."""
+    """One --stage as it was written. ``draw`` returns its stages."""
 
     text: str
     draw: Draw = field(compare=False, repr=False)
@@ -39,7 +39,7 @@ class Shape:
 
 
 def parse_shape(text: str) -> Shape:
-    """Raises ValueError with what is wrong."""
+    """Parse one --stage. Raises ValueError with the reason."""
     word = text.strip()
     match = _WORD.fullmatch(word)
     kind = match[1] or "line" if match else ""
@@ -52,7 +52,10 @@ def parse_shape(text: str) -> Shape:
 
 
 def schedule_of(shapes: Iterable[Shape]) -> Schedule:
-    """All of them in turn. Raises ValueError when they never open anything, or are too many lines."""
+    """Return the schedule of shapes one after another.
+
+    Raises ValueError if it never opens a connection or has too many lines.
+    """
     schedule = Schedule(draw(shapes, 0))
     if not schedule.peak:
         raise ValueError("the stages never open a connection; one of them must be above 0")
@@ -60,37 +63,44 @@ def schedule_of(shapes: Iterable[Shape]) -> Schedule:
 
 
 def draw(shapes: Iterable[Shape], origin: int) -> tuple[Stage, ...]:
-    """All of them in turn, from ``origin`` connections. Raises ValueError when they are too many lines."""
+    """Return the stages of shapes one after another, starting from ``origin`` connections.
+
+    Raises ValueError if there are too many lines.
+    """
     stages: list[Stage] = []
     for shape in shapes:
         stages += shape.draw(stages[-1].total if stages else origin)
     if len(stages) > MOST_STAGES:
         raise ValueError(
-            f"the stages come to {len(stages):,} straight lines, at most {MOST_STAGES:,} may be; draw fewer waves or steps"
+            f"the stages make {len(stages):,} straight lines; at most {MOST_STAGES:,} are possible; use fewer waves or steps"
         )
     return tuple(stages)
 
 
 def line(size: str, within: int) -> Draw:
+    """Parse "100k", a straight line."""
     total = parse_count(size)
     return lambda _: (Stage(total, within),)
 
 
 def step(size: str, stay: int) -> Draw:
+    """Parse "200k", a jump that stays."""
     total = parse_count(size)
     return lambda _: (Stage(total, 0), Stage(total, stay, named=False))
 
 
 def spike(size: str, stay: int) -> Draw:
+    """Parse "500k", a jump that stays and then jumps back."""
     total = parse_count(size)
     return lambda origin: (Stage(total, 0), Stage(total, stay, named=False), Stage(origin, 0))
 
 
 def stairs(size: str, within: int) -> Draw:
+    """Parse "250k/5", equal steps. Raises ValueError for a number of steps that is out of range."""
     top, _, count = size.partition("/")
     total, steps = parse_count(top), parse_count(count) if count else 0
     if not 1 <= steps <= MOST_STAGES:
-        raise ValueError(f"steps are 1 to {MOST_STAGES:,}; write stairs:250k/5@5m for five")
+        raise ValueError(f"stairs have 1 to {MOST_STAGES:,} steps; write stairs:250k/5@5m for five")
 
     def draw(origin: int) -> tuple[Stage, ...]:
         stages = []
@@ -104,6 +114,7 @@ def stairs(size: str, within: int) -> Draw:
 
 
 def sine(size: str, lasting: int) -> Draw:
+    """Parse "50k-150k/60s", waves between two numbers. Raises ValueError if a part is missing."""
     ends, _, period = size.partition("/")
     first, dash, other = ends.partition("-")
     if not dash or not period:

@@ -64,7 +64,7 @@ def test_stairs_end_where_and_when_they_should(origin: int, total: int, steps: i
         (("1@2@3",), "is not a stage"),
         (("ramp:5@10s",), "is not a stage"),
         (("stairs:5@10s",), "write stairs:250k/5@5m"),
-        (("stairs:5/0@10s",), "steps are 1 to 5,000"),
+        (("stairs:5/0@10s",), "stairs have 1 to 5,000 steps"),
         (("sine:5/10s@10s",), "two numbers and a period"),
         (("sine:5-9/0s@10s",), "more than 0 s"),
         (("sine:5-9/1s@10h",), "at most 5,000"),
