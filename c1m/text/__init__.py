@@ -1,4 +1,4 @@
-"""Counts, durations and bytes as people write them, both ways.
+"""Counts, durations and bytes as people write them: parsing and formatting.
 
-Standard library only; sentences belong where they are said.
+Standard library only. Sentences belong to the code that raises or prints them.
 """

@@ -1,16 +1,16 @@
-"""Bytes as people write them on a command line or in TOML: text with backslash escapes, or hexadecimal. Both ways."""
+"""Bytes as people write them on a command line or in TOML: text with backslash escapes, or hexadecimal."""
 
 from __future__ import annotations
 
 import re
 
-FORMS = r"write text with \r, \n, \t, \\ or \x and two digits for what is none, such as 'PING\r\n'"
+FORMS = r"write text, with \r, \n, \t, \\ or \x and two digits for other bytes, such as 'PING\r\n'"
 _SHORT = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.?))", re.DOTALL)
 
 
 class Text(bytes):
-    r"""Bytes that are shown as text, with escapes for what is none: PING\r\n."""
+    r"""Bytes that print as text, with escapes for unprintable bytes: PING\r\n."""
 
     def __str__(self) -> str:
         shown = self.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
@@ -19,28 +19,28 @@ class Text(bytes):
 
 
 class Hexadecimal(bytes):
-    """Bytes that are shown as their digits: 50494e470d0a."""
+    """Bytes that print as hexadecimal digits: 50494e470d0a."""
 
     def __str__(self) -> str:
         return self.hex()
 
 
 def parse_text(text: str) -> Text:
-    """Raises ValueError for an escape that is none."""
+    """Parse text with backslash escapes. Raises ValueError for an unknown escape."""
 
     def unescaped(found: re.Match[bytes]) -> bytes:
         if found[1]:
             return bytes.fromhex(found[1].decode())
         short = found[2].decode("latin-1")
         if short not in _SHORT:
-            raise ValueError(f"'\\{short}' in {text!r} is no escape; {FORMS}")
+            raise ValueError(f"'\\{short}' in {text!r} is not an escape; {FORMS}")
         return _SHORT[short]
 
     return Text(_ESCAPE.sub(unescaped, text.encode("utf-8", "surrogateescape")))
 
 
 def parse_hexadecimal(text: str) -> Hexadecimal:
-    """Blanks between bytes are allowed. Raises ValueError."""
+    """Parse hexadecimal digits. Blanks between bytes are allowed. Raises ValueError."""
     try:
         return Hexadecimal(bytes.fromhex(text))
     except ValueError:

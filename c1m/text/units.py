@@ -1,8 +1,7 @@
-"""Numbers as people write them, both ways: counts, durations, rates and bytes.
+"""Parses and formats numbers as people write them: counts, durations, rates and bytes.
 
-What this module writes for counts, rates and durations, it also reads. Multiples are decimal: 1k is 1,000
-connections and 1 kB is 1,000 bytes. Arithmetic is exact until the last step, so that "0.1h" is 360.0 seconds
-and "1.1M" a whole number.
+This module can parse what it formats for counts, rates and durations. Multiples are decimal: 1k is 1,000 connections and 1
+kB is 1,000 bytes. Arithmetic is exact until the last step, so "0.1h" is 360.0 seconds and "1.1M" is a whole number.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-# Nobody writes a longer number by hand. The bound keeps values inside a float (1e308) and inside the 4,300
-# digits that int() reads, whose own error would otherwise reach the person.
+# The longest number in characters; people do not write longer ones. The bound keeps values inside a float (1e308) and below the
+# 4,300 digits that int() accepts, so that int()'s own error never reaches the user.
 LONGEST_TEXT: Final = 40
 
-# Nobody runs for longer. The bound keeps times inside what protobuf and the kernel take for nanoseconds.
+# The longest run is a year. The bound keeps times inside the range of nanoseconds in protobuf and the kernel.
 LONGEST_SECONDS: Final = 366 * 86_400
 
 COUNT_FORMS: Final = "write 1000000, 1_000_000, 250k, 1.5M or 2G"
@@ -42,8 +41,8 @@ UNIT_SECONDS: Final = (
     ("us", Fraction(1, 1_000_000)),
 )
 
-# [0-9] rather than \d, and [kKmMgG] rather than IGNORECASE: the shorter ways let in other scripts' digits
-# and, for k, the Kelvin sign.
+# [0-9] rather than \d, and [kKmMgG] rather than IGNORECASE: the shorter forms also match digits of other scripts and, for k,
+# the Kelvin sign.
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?"
 _COUNT = re.compile(rf"({_NUMBER})([kKmMgG]?)")
 _RATE = re.compile(rf"({_NUMBER})([kKmMgG]?)(?:/(s|m|min|h))?")
@@ -54,7 +53,7 @@ _DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNI
 
 
 def parse_count(text: str) -> int:
-    """A whole number, zero or more, from "1000000", "1_000_000", "250k", "1.5M", "2G". Raises ValueError."""
+    """Parse "1000000", "1_000_000", "250k", "1.5M" or "2G" into a whole number of zero or more. Raises ValueError."""
     match = _matched(_COUNT, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of zero or more; {COUNT_FORMS}")
@@ -65,10 +64,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds, up to LONGEST_SECONDS, from "30s", "5m", "1h30m", "500ms", "250us" or "2.5". Raises ValueError."""
+    """Parse "30s", "5m", "1h30m", "500ms", "250us" or "2.5" into seconds, up to LONGEST_SECONDS. Raises ValueError."""
     seconds = _seconds(text)
     if seconds > LONGEST_SECONDS:
-        raise ValueError(f"{text!r} is longer than a year, and no run is; {DURATION_FORMS}")
+        raise ValueError(f"{text!r} is longer than a year, the longest run; {DURATION_FORMS}")
     return float(seconds)
 
 
@@ -83,7 +82,7 @@ def _seconds(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> float:
-    """Times per second, zero or more, from "50k", "50k/s", "600/m", "30/h". Raises ValueError."""
+    """Parse "50k", "50k/s", "600/m" or "30/h" into times per second, zero or more. Raises ValueError."""
     match = _matched(_RATE, text)
     if match is None:
         raise ValueError(f"{text!r} is not a rate; {RATE_FORMS}")
@@ -91,7 +90,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_number(text: str) -> float:
-    """Zero or more, whole or not, from "1000000", "250k", "0.25". Raises ValueError."""
+    """Parse "1000000", "250k" or "0.25" into a number of zero or more. Raises ValueError."""
     match = _matched(_COUNT, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of zero or more; {NUMBER_FORMS}")
@@ -99,7 +98,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_bytes(text: str) -> float:
-    """Bytes, zero or more, from "4500", "512 B", "4.2kB", "2GiB". Raises ValueError."""
+    """Parse "4500", "512 B", "4.2kB" or "2GiB" into bytes, zero or more. Raises ValueError."""
     match = _matched(_BYTES, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of bytes; {BYTES_FORMS}")
@@ -107,7 +106,7 @@ def parse_bytes(text: str) -> float:
 
 
 def parse_bits(text: str) -> float:
-    """Bits a second, zero or more, from "100M", "2.5Gbit/s", "64 kbit". Raises ValueError."""
+    """Parse "100M", "2.5Gbit/s" or "64 kbit" into bits a second, zero or more. Raises ValueError."""
     match = _matched(_BITS, text)
     if match is None:
         raise ValueError(f"{text!r} is not a bandwidth; {BITS_FORMS}")
@@ -115,24 +114,24 @@ def parse_bits(text: str) -> float:
 
 
 def format_count(count: int) -> str:
-    """Every digit, grouped: "1,000,000"."""
+    """Format a count with every digit, grouped: "1,000,000"."""
     return f"{count:,}"
 
 
 def format_bytes(size: float) -> str:
-    """Three digits in a decimal unit: "3.24 GB", "512 B", "-12.5 kB"."""
+    """Format bytes with three digits in a decimal unit: "3.24 GB", "512 B", "-12.5 kB"."""
     if size < 0:
         return "-" + format_bytes(-size)
     return _scaled(size, ("B", "kB", "MB", "GB", "TB", "PB"))
 
 
 def format_bits(per_second: float) -> str:
-    """Three digits in a decimal unit: "100 Mbit/s", "52 bit/s"."""
+    """Format bits a second with three digits in a decimal unit: "100 Mbit/s", "52 bit/s"."""
     return _scaled(per_second, ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"))
 
 
 def format_duration(seconds: float) -> str:
-    """Three digits below a minute ("21.1 s", "350 ms"), whole seconds above ("5 min 03 s")."""
+    """Format seconds: three digits below a minute ("21.1 s", "350 ms"), whole seconds above ("5 min 03 s")."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
     seconds = round(seconds, 9)  # clocks tick in nanoseconds
@@ -146,7 +145,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_rate(per_second: float) -> str:
-    """Per second: "47,393/s" from a hundred on, three digits below: "1.67/s"."""
+    """Format times per second: "47,393/s" from a hundred on, three digits below: "1.67/s"."""
     return f"{per_second:,.0f}/s" if abs(per_second) >= 100 else f"{_three_digits(per_second)}/s"
 
 
@@ -160,7 +159,7 @@ def _fraction(digits: str) -> Fraction:
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:
-    """A value given in the first unit, in the smallest one that writes it below 1,000."""
+    """Format a value that is given in the first unit, in the smallest unit that makes it less than 1,000."""
     steps = 0
     while value >= 999.5 and steps < len(units) - 1:
         value, steps = value / 1_000, steps + 1
@@ -168,5 +167,5 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 
 
 def _three_digits(value: float) -> str:
-    """Three significant digits without an exponent: "3.24", "30", "1,230,000", "0.00012"."""
+    """Format with three significant digits and no exponent: "3.24", "30", "1,230,000", "0.00012"."""
     return f"{Decimal(f'{value:.3g}'):,f}"

@@ -36,7 +36,7 @@ def test_escapes(written: str, meant: bytes) -> None:
 
 @pytest.mark.parametrize("written", [r"\q", "\\", r"\x4", r"\xzz"])
 def test_an_escape_that_is_none_is_a_sentence(written: str) -> None:
-    with pytest.raises(ValueError, match="is no escape"):
+    with pytest.raises(ValueError, match="is not an escape"):
         parse_text(written)
 
 
