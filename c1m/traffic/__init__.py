@@ -1,4 +1,4 @@
-"""What flows on connections: heartbeats, pushes, proofs, storms, turnover, backoff, as values and arithmetic.
+"""What flows on connections, as values and arithmetic: heartbeats, pushes, proofs, storms, turnover, backoff.
 
-Pure; reading and writing sockets belongs to worker/behaviours and target/acceptor.
+Pure. Reading and writing sockets belongs to worker/behaviours and target/acceptor.
 """

@@ -1,7 +1,7 @@
-"""How long to wait before the next try: twice as long each time, up to a cap, and anywhere below that. Pure.
+"""How long to wait before the next attempt: a random time below a bound that doubles with each attempt, up to a cap. Pure.
 
-"Full jitter": the wait is uniform between nothing and the bound. Whoever was dropped at one instant comes back spread, and not
-in waves, as with a jitter of a few percent.
+This is "full jitter": the wait is uniform between zero and the bound. Clients that were dropped at one instant come back
+spread over time, not in waves as with a jitter of a few percent.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-MOST_TRIES = 31  # that are told apart: 2**31 times any wait is beyond any cap
+MOST_TRIES = 31  # further attempts do not raise the bound: 2**31 times any wait exceeds any cap
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds: the bound of the first wait, and of the longest."""
+    """The bound of the first wait and of the longest wait, in seconds."""
 
     first: float
     cap: float
 
     def bound(self, tries: int) -> float:
-        """``tries`` that failed before, from 0."""
+        """Return the longest wait after ``tries`` failed attempts, from 0."""
         return min(self.first * (1 << min(tries, MOST_TRIES)), self.cap)
 
     def wait(self, tries: int, chance: Random) -> float:
+        """Return a random wait in seconds after ``tries`` failed attempts."""
         return chance.uniform(0, self.bound(tries))
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
-"""What the connections of a run make a worker send, in bits a second, as far as its settings say it. Pure.
+"""Estimates the bits a second that the connections of a run make a worker send, from its settings. Pure.
 
-Counted are whole IP packets: of handshakes, of what connections say, of acknowledging each answer and push, of closings; at
-most, where several may go in one. Nobody knows before what is sent again, and what a server says that nobody asked: neither is
-counted, nor what a link puts around a packet (38 bytes on Ethernet, with the gap between two).
+The estimate counts whole IP packets: handshakes, data, acknowledgements of answers and pushes, and closes. It is an upper
+bound where several of these may share a packet. It does not count retransmissions, data that a server sends unrequested, or
+what a link adds to a packet (38 bytes on Ethernet, including the gap between packets).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .slow_clients import SlowClients
 from .turnover import Turnover
 
 EMPTY_BYTES = {4: 52, 6: 72}  # IP, TCP, and its timestamps (RFC 7323)
-SYN_BYTES = 8  # that its options are longer: MSS, SACK permitted, window scale
-SEGMENT_BYTES = 1208  # of data, at least, in a packet of a full one: IPv6's smallest MTU, 1280, less 72
-PACE_SECONDS = 1.0  # over which a burst of closings is spread here
+SYN_BYTES = 8  # additional options of a SYN: MSS, SACK permitted, window scale
+SEGMENT_BYTES = 1208  # data in the smallest full packet: IPv6's smallest MTU, 1280, less 72
+PACE_SECONDS = 1.0  # the estimate spreads a burst of closes over this time
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTraffic:
-    """What every connection does while it is open."""
+    """What every connection sends while it is open."""
 
     heartbeat: Heartbeat | None = None
     slow: SlowClients | None = None
-    keepalive: float = 0.0  # seconds between two of TCP's own probes; 0: none
-    push_rate: float = 0.0  # messages a second that the target sends it
+    keepalive: float = 0.0  # seconds between two TCP keepalive probes; 0: none
+    push_rate: float = 0.0  # messages a second that the target sends to the connection
 
     def bytes_a_second(self, empty: int) -> float:
-        """Of one connection; ``empty`` is the size of a packet without data."""
+        """Return the bytes a second that one connection sends. ``empty`` is the size of a packet without data."""
         sent = self.push_rate * empty
         if beat := self.heartbeat:
             size = len(beat.send) or beat.payload
@@ -49,9 +49,9 @@ class ConnectionTraffic:
 def bits_each(
     schedule: Schedule, peak: int, turnover: Turnover | None, talk: ConnectionTraffic, *, reset: bool, version: int
 ) -> float:
-    """Bits a second for each connection of the run's peak, at its worst moment; infinite where that cannot be said.
+    """Return the bits a second for each connection of the run's peak at its busiest moment. Infinite if that is unknown.
 
-    ``reset``: closed by a RST, and not a FIN; ``version``: of IP.
+    ``reset`` is whether connections close with a RST instead of a FIN. ``version`` is the IP version.
     """
     empty = EMPTY_BYTES[version]
     opened = rising(schedule) / peak + returning(turnover)
@@ -61,23 +61,27 @@ def bits_each(
 
 
 def close_rate(bandwidth: float, *, reset: bool, version: int) -> float:
-    """Connections a second that may be closed within so many bits a second, while nothing else is sent."""
+    """Return how many connections a second can be closed within a bandwidth in bits a second if nothing else is sent."""
     empty = EMPTY_BYTES[version]
     return bandwidth / (8 * (empty if reset else 2 * empty))
 
 
 def rising(schedule: Schedule) -> float:
-    """Connections a second where it rises the fastest; infinite where that is at once."""
+    """Return the connections a second where the schedule rises fastest. Infinite if it rises at once."""
     return schedule.steepest or (math.inf if schedule.peak else 0.0)
 
 
 def falling(schedule: Schedule) -> float:
+    """Return the connections a second where the schedule falls fastest."""
     falls = [(-line.rise, (line.end_ns - line.begin_ns) / NANOSECONDS) for line in schedule.lines if line.rise < 0]
     return max((fall / max(seconds, PACE_SECONDS) for fall, seconds in falls), default=0.0)
 
 
 def returning(turnover: Turnover | None) -> float:
-    """Openings a second for each connection, in place of others; infinite where nobody can say how often it is tried."""
+    """Return the openings a second that replace connections, for each connection of the peak.
+
+    Infinite with a backoff, because the number of attempts is unknown.
+    """
     if turnover is None:
         return 0.0
     if turnover.backoff:
@@ -86,15 +90,17 @@ def returning(turnover: Turnover | None) -> float:
 
 
 def leaving(turnover: Turnover | None) -> float:
+    """Return the closes a second of connections that are replaced, for each connection of the peak."""
     if turnover is None:
         return 0.0
     return replaced(turnover) + max((storm.share / PACE_SECONDS for storm in turnover.storms), default=0.0)
 
 
 def replaced(turnover: Turnover) -> float:
-    """Of one seat, whose connections have an end of their own."""
+    """Return the replacements a second of one connection that has a lifetime; 0 without."""
     return per_second(1.0, turnover.lifetime.mean + turnover.downtime.mean) if turnover.lifetime else 0.0
 
 
 def per_second(count: float, seconds: float) -> float:
+    """Return a count divided by seconds. Infinite for 0 seconds."""
     return count / seconds if seconds else math.inf

@@ -1,6 +1,6 @@
-"""How long something lasts that does not always last equally long: fixed, uniform or exponential. Pure.
+"""Durations that vary: fixed, uniform or exponential. Pure.
 
-The randomness is an argument: whoever seeds it gets the same lifetimes again.
+The source of randomness is an argument, so the same seed gives the same durations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ FIXED, UNIFORM, EXPONENTIAL = "fixed", "uniform", "exp"
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Seconds. Fixed and exponential ones have their mean for ``low`` and ``high``, a uniform one its ends."""
+    """A distribution of durations in seconds.
+
+    ``low`` and ``high`` are the ends of a uniform distribution. For the other kinds both are the mean.
+    """
 
     kind: str
     low: float
@@ -21,9 +24,11 @@ class Distribution:
 
     @property
     def mean(self) -> float:
+        """The mean in seconds."""
         return (self.low + self.high) / 2
 
     def draw(self, chance: Random) -> float:
+        """Return a random duration in seconds."""
         if self.kind == EXPONENTIAL:
             return chance.expovariate(1 / self.mean)
         return self.low if self.kind == FIXED else chance.uniform(self.low, self.high)

@@ -1,21 +1,24 @@
-"""A hand that sweeps a table once an interval: who is due, and when, without a timer or a deadline for anybody. Pure.
+"""Sweeps a table once an interval, so each slot has a regular turn without a timer or deadline of its own. Pure.
 
-What stands in slot s of the table has its turn when the hand is there: every interval, at a phase of its own. The dial has as
-many marks as the next Fibonacci number, and from one to the next the hand goes on by the Fibonacci number before, in
-slots. So consecutive slots lie 0.618 of an interval apart, and any run of slots in use (a kernel gives out the lowest
-descriptors first) is spread over the interval as evenly as can be. Instead of slots it can be blocks of neighbours that are
-spread so, and within a block the hand goes from one slot to the next.
+Slot s of the table has its turn when the sweep passes it: once every interval, at a phase of its own. A round has as many
+marks as the smallest Fibonacci number that is enough, and each mark advances the sweep by the preceding Fibonacci number,
+in slots. So consecutive slots lie 0.618 of an interval apart, and any range of slots in use is spread over the interval as
+evenly as possible; the slots in use are consecutive because a kernel gives out the lowest descriptors first. The sweep can
+also spread blocks of neighbouring slots. Within a block it goes from one slot to the next.
 """
 
 from __future__ import annotations
 
 import math
 
-GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., to which the quotient of neighbours comes ever closer
+GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., the limit of the quotient of consecutive Fibonacci numbers
 
 
 class PhaseSweep:
-    """Of a table with so many slots, ``abreast`` of them a block, from ``start`` on. Times are seconds of whatever clock."""
+    """The sweep of a table of ``slots`` slots, in blocks of ``abreast``, from the time ``start`` on.
+
+    Times are seconds of any one clock.
+    """
 
     def __init__(self, slots: int, interval: float, start: float, abreast: int = 1) -> None:
         self.slots = slots
@@ -24,13 +27,13 @@ class PhaseSweep:
         self.abreast = abreast
         self.stride, self.blocks = fibonacci(-(-slots // abreast))
         self.marks = self.blocks * abreast
-        self.position = 0  # marks gone past, of all rounds
+        self.position = 0  # marks passed in all rounds
 
     def advance(self, now: float, most: int) -> list[int]:
-        """The slots gone past since the last call, within up to ``most`` marks: the rest is left for the next call.
+        """Return the slots passed since the last call, within at most ``most`` marks. The rest is left for the next call.
 
-        When more than a whole round has been missed, what is older than the last round is left out: nobody has two turns at
-        a time.
+        If more than a whole round was missed, the turns before the last round are skipped, so no slot has two turns at a
+        time.
         """
         goal = self.mark_at(now)
         first = max(self.position, goal - self.marks)
@@ -40,15 +43,16 @@ class PhaseSweep:
         return [slot for slot in passed if slot < slots]
 
     def mark_at(self, now: float) -> int:
+        """Return the mark that the sweep should have reached at a time."""
         return math.floor((now - self.start) / self.interval * self.marks)
 
     def behind(self, now: float) -> bool:
-        """Whether there are slots that it should have gone past by now."""
+        """Return whether there are slots that the sweep should have passed by now."""
         return self.position < self.mark_at(now)
 
 
 def fibonacci(least: int) -> tuple[int, int]:
-    """Two neighbours, the greater of them at least so great. They have no divisor in common."""
+    """Return two consecutive Fibonacci numbers, the larger at least ``least``. They are coprime."""
     before, number = 1, 1
     while number < least:
         before, number = number, before + number

@@ -1,10 +1,12 @@
-"""How a server proves to a worker that it is a c1m-target, and on the worker's run. Pure.
+"""How a server proves to a worker that it is a c1m-target on the worker's run. Pure.
 
-The coordinator gives both the same nonce. Over a connection to the port that the run will load, the worker sends a challenge,
-which no other protocol begins with; whoever knows the nonce answers with a keyed hash of it, and anybody else with something
-else, an echo included. So a worker loads nobody who has not said yes, whatever it is told.
+The coordinator gives both the same nonce. The worker connects to the port that the run will load and sends a challenge,
+with which no other protocol begins. A target that knows the nonce answers with a keyed hash of the challenge; any other
+server answers something else, and so does an echo server. So a worker never loads a server that has not agreed, whatever
+its coordinator says.
 
-BLAKE2 is a keyed hash by itself (RFC 7693), and CPython's own: `hashlib` would bring OpenSSL into every acceptor.
+BLAKE2 is a keyed hash by itself (RFC 7693). CPython has its own implementation, while `hashlib` would load OpenSSL into
+every acceptor.
 """
 
 from __future__ import annotations
@@ -21,16 +23,17 @@ MOST_NONCE_BYTES = 64
 
 
 def nonce_of(given: bytes) -> bytes:
-    """Raises UsageError for one that is too short to be a secret, or longer than the hash takes."""
+    """Return the nonce. Raises UsageError if it is too short to be a secret or too long for the hash. Empty is allowed."""
     if given and not 16 <= len(given) <= MOST_NONCE_BYTES:
-        raise UsageError(f"a nonce of {len(given)} bytes proves nothing; it takes 16 to {MOST_NONCE_BYTES}")
+        raise UsageError(f"a nonce of {len(given)} bytes proves nothing; send 16 to {MOST_NONCE_BYTES} bytes")
     return given
 
 
 def challenge(random: bytes) -> bytes:
-    """``random``: 16 bytes that nobody could have known before."""
+    """Return the challenge that a worker sends. ``random`` is 16 unpredictable bytes."""
     return HELLO + random
 
 
 def answer(nonce: bytes, challenge: bytes) -> bytes:
+    """Return the answer of a target that knows the nonce."""
     return blake2b(challenge, key=nonce, digest_size=ANSWER_BYTES).digest()

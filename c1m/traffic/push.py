@@ -1,7 +1,7 @@
-"""What a target pushes to its connections without being asked. Pure.
+"""The messages that a target pushes to its connections. Pure.
 
-A message is the same for all, so that it costs a server nothing to make and a client nothing to check. It begins with
-another byte than a heartbeat, whose echo may come between two of them.
+All messages are equal, so a server need not build them and a client can check them cheaply. A message starts with another
+byte than a heartbeat does, because the echo of a heartbeat may arrive between two pushes.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from dataclasses import dataclass
 KIND = b"P"
 MESSAGE = KIND + bytes(range(33, 96))  # 64 bytes
 
-# What is counted, by name, in a tally's pushes.
-SENT = "sent"  # a target's
-HELD_BACK = "held_back"  # a target's: the peer had not taken all of the one before
-RECEIVED = "received"  # a client's, whole and right
-WRONG_BYTES = "wrong_bytes"  # a client's: neither a push nor an answer
+# The names of the counts in a tally's pushes.
+SENT = "sent"  # by a target
+HELD_BACK = "held_back"  # by a target, because the peer had not accepted all of the message before
+RECEIVED = "received"  # by a client, complete and correct
+WRONG_BYTES = "wrong_bytes"  # received by a client, neither a push nor an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """``rate`` is messages a second to each connection."""
+    """Server push at ``rate`` messages a second to each connection."""
 
     rate: float
 
     @property
     def interval(self) -> float:
+        """Seconds between two messages to one connection."""
         return 1 / self.rate

@@ -1,20 +1,22 @@
-"""Slow clients as a run asks for them: those that never come to an end, and so hold what a server gave them. Pure."""
+"""Slow clients: they never finish a request or a close, and so hold the resources that a server gave them. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-FILLER = b"abcdefghijklmnopqrstuvwxyz"  # is sent where the operator has no request: no protocol ends at any of it
-LONGEST_REQUEST = 65_536  # bytes; two bytes a connection say where in it one is
+FILLER = b"abcdefghijklmnopqrstuvwxyz"  # the default request; none of these bytes ends a request of any protocol
+LONGEST_REQUEST = 65_536  # bytes; the position in it takes two bytes a connection
 
 
 @dataclass(frozen=True, slots=True)
 class SlowClients:
+    """How slow clients behave."""
+
     interval: float = 0.0  # seconds between two bytes of the request; 0: nothing is sent
-    request: bytes = FILLER  # a byte at a time, again and again
-    half_open: bool = False  # stay when the server has closed its side, and never close ours
+    request: bytes = FILLER  # sent a byte at a time, over and over
+    half_open: bool = False  # after the server has closed its side, stay and never close the client's side
 
     def to_message(self) -> tuple[Any, ...]:
-        """Plain values, as a link takes them."""
+        """Return plain values that can be sent over a link."""
         return self.interval, self.request, self.half_open

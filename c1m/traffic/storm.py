@@ -1,4 +1,4 @@
-"""Storms: many connections leave at one moment and come back within a short time, as after a deploy. Pure."""
+"""Storms: many connections close at one moment and come back within a short time, as after a deployment. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ CLIENTS, TARGET = "clients", "target"
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """``by`` says who closes. Clients come back within ``return_seconds``, evenly; after a target, as --reopen lets them."""
+    """One storm. ``by`` is the side that closes.
+
+    Clients that closed reconnect evenly within ``return_seconds``. After a target closed, clients reconnect as --reopen
+    says.
+    """
 
     at: float  # seconds from the start of the run
-    share: float = 1.0  # of the connections that are open then
+    share: float = 1.0  # of the connections that are open at that time
     return_seconds: float = 0.0
     by: str = CLIENTS
 
@@ -23,5 +27,8 @@ class Storm:
 
 
 def is_chosen(index: int, share: float) -> bool:
-    """Whether number ``index`` (from 0) of a row is among a share of it: of the first n, ``floor(n * share)`` are."""
+    """Return whether item ``index`` (from 0) of a sequence belongs to a share of it.
+
+    Of the first n, ``floor(n * share)`` do.
+    """
     return floor((index + 1) * share) > floor(index * share)

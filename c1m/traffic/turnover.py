@@ -1,4 +1,4 @@
-"""Turnover as a run asks for it: connections that end while it goes on, and others that come in their place. Pure."""
+"""Turnover: connections that end during a run, and the connections that replace them. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from .storm import Storm
 
 @dataclass(frozen=True, slots=True)
 class Turnover:
-    lifetime: Distribution | None = None  # of a connection, from when it is established; None: as long as the run
-    downtime: Distribution = AT_ONCE  # from its end to its successor
-    backoff: Backoff | None = None  # how dropped and failed ones are tried again; None: never
+    """How the connections of a run are replaced."""
+
+    lifetime: Distribution | None = None  # of a connection once it is established; None: as long as the run
+    downtime: Distribution = AT_ONCE  # from the end of a connection to its replacement
+    backoff: Backoff | None = None  # between attempts for dropped and failed connections; None: they are not retried
     storms: tuple[Storm, ...] = ()
 
     def to_message(self) -> tuple[Any, ...]:
-        """Plain values, as a link takes them."""
+        """Return plain values that can be sent over a link."""
         return (
             self.lifetime and astuple(self.lifetime),
             astuple(self.downtime),
@@ -28,6 +30,7 @@ class Turnover:
 
     @classmethod
     def from_message(cls, message: tuple[Any, ...]) -> Turnover:
+        """Return the turnover of a message made by ``to_message``."""
         lifetime, downtime, backoff, storms = message
         return cls(
             lifetime and Distribution(*lifetime),
@@ -39,17 +42,17 @@ class Turnover:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """What a storm did to the connections of a process, or of many added together."""
+    """The effect of a storm on the connections of one process, or the sum over many."""
 
     dropped: int = 0
-    returned: int = 0  # of those, established again
+    returned: int = 0  # of the dropped ones, established again
     recovered_seconds: float = 0.0  # from the storm to the last return so far
-    slowest_seconds: float = 0.0  # the longest connect of those that returned
-    forgone: int = 0  # of those dropped, not asked for any more: the schedule fell while they were away
+    slowest_seconds: float = 0.0  # the longest connect of the returned ones
+    forgone: int = 0  # of the dropped ones, no longer needed because the schedule fell meanwhile
 
     @property
     def is_over(self) -> bool:
-        """Whether everybody who left is back who should be."""
+        """Whether every dropped connection that should return has returned."""
         return 0 < self.dropped <= self.returned + self.forgone
 
     def __add__(self, other: Wave) -> Wave:
@@ -63,6 +66,6 @@ class Wave:
 
 
 def joined_waves(several: list[tuple[Wave, ...]]) -> tuple[Wave, ...]:
-    """Storm by storm, in their order; whoever has not told of one yet has nothing to tell of it."""
+    """Add up waves storm by storm, in order. A process that has not reported a storm yet adds nothing to it."""
     longest = max(map(len, several), default=0)
     return tuple(sum((waves[index] for waves in several if index < len(waves)), Wave()) for index in range(longest))
