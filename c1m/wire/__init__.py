@@ -1,4 +1,4 @@
-"""Protobuf messages to values and back, with bounds for every field.
+"""Converts protobuf messages to values and back, with bounds for every field.
 
-Protobuf objects do not travel beyond this package, fleet and the gRPC services.
+Protobuf objects are used only in this package, in fleet and in the gRPC services.
 """

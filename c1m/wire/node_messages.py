@@ -1,4 +1,4 @@
-"""Between protobuf messages and the values that travel inside. Nothing else touches a generated class and a value at once."""
+"""Converts between protobuf messages and values. No other package uses generated classes and values together."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .schedule_messages import revision_from_wire, revision_to_wire
 
 
 def host_to_wire(host: Host) -> node_pb2.Host:
+    """Return the message of a host."""
     return node_pb2.Host(
         protocol=host.protocol,
         version=host.version,
@@ -45,7 +46,10 @@ def host_to_wire(host: Host) -> node_pb2.Host:
 
 
 def host_from_wire(host: node_pb2.Host) -> Host:
-    """Raises UsageError for more processors than any machine has: a node starts a process on each."""
+    """Return the host of a message.
+
+    Raises UsageError for more CPUs than any machine has, because a node starts a process on each.
+    """
     return Host(
         protocol=host.protocol,
         version=host.version,
@@ -71,10 +75,12 @@ def host_from_wire(host: node_pb2.Host) -> Host:
 
 
 def change_to_wire(change: Change) -> node_pb2.Change:
+    """Return the message of a change."""
     return node_pb2.Change(**asdict(change))
 
 
 def change_from_wire(change: node_pb2.Change) -> Change:
+    """Return the change of a message."""
     return Change(
         name=change.name,
         before=change.before if change.HasField("before") else None,
@@ -85,6 +91,7 @@ def change_from_wire(change: node_pb2.Change) -> Change:
 
 
 def sample_to_wire(sample: Sample) -> node_pb2.Sample:
+    """Return the message of a sample."""
     tally = sample.tally
     return node_pb2.Sample(
         phase=node_pb2.Phase.Name(sample.phase),
@@ -134,7 +141,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
 
 
 def sample_from_wire(sample: node_pb2.Sample) -> Sample:
-    """Raises UsageError for what no node of ours says."""
+    """Return the sample of a message. Raises UsageError for values that no c1m node sends."""
     tally = sample.tally
     return Sample(
         phase=bounds.member(Phase, sample.phase),
@@ -183,23 +190,25 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
 
 
 def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
-    recovered, slowest = (bounds.amount("seconds", told) for told in (wave.recovered_seconds, wave.slowest_seconds))
+    """Return the wave of a message. Raises UsageError for times that are not finite numbers of zero or more."""
+    recovered, slowest = (bounds.amount("seconds", each) for each in (wave.recovered_seconds, wave.slowest_seconds))
     return Wave(wave.dropped, wave.returned, recovered, slowest, wave.forgone)
 
 
 def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> SamplingInterval:
-    """Raises UsageError for what makes no sense."""
+    """Return the sampling interval that a request asks for. Raises UsageError if it is out of range."""
     seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
     return SamplingInterval(seconds or SAMPLE_SECONDS, request.reading_every or 1)
 
 
 def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
+    """Return the replacement of a message."""
     ended_ns = message.ended_ns if message.HasField("ended_ns") else None
     return Replacement(message.exit_reason, message.connections, ended_ns, message.after_ns)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
-    """Raises UsageError where a value has no count, or a count no value."""
+    """Return {microseconds: count}. Raises UsageError if values and counts differ in number."""
     values, counts = histogram.values_us, histogram.counts
     if len(values) != len(counts):
         raise UsageError(f"a histogram of {len(values):,} values has {len(counts):,} counts")
@@ -207,6 +216,7 @@ def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
 
 
 def reading_to_wire(reading: Reading) -> node_pb2.Reading:
+    """Return the message of a reading. Caches without memory are left out."""
     return node_pb2.Reading(
         number=reading.number,
         sockets=reading.sockets,
@@ -221,13 +231,17 @@ def reading_to_wire(reading: Reading) -> node_pb2.Reading:
 
 
 def cache_to_wire(cache: Cache) -> node_pb2.Cache:
-    """Of a few hundred, once a second: by ``asdict`` it would take ten times as long."""
+    """Return the message of a cache.
+
+    There are a few hundred caches once a second; ``asdict`` would take ten times as long.
+    """
     return node_pb2.Cache(
         objects=cache.objects, object_bytes=cache.object_bytes, full_bytes=cache.full_bytes, page_bytes=cache.page_bytes
     )
 
 
 def reading_from_wire(reading: node_pb2.Reading) -> Reading:
+    """Return the reading of a message. Raises UsageError if its cost is not a finite number of zero or more."""
     return Reading(
         number=reading.number,
         sockets=reading.sockets if reading.HasField("sockets") else None,
@@ -245,6 +259,7 @@ def reading_from_wire(reading: node_pb2.Reading) -> Reading:
 
 
 def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
+    """Return the message of an inspection."""
     return node_pb2.Inspection(
         established=inspection.established,
         in_accept_queues=inspection.in_accept_queues,
@@ -259,6 +274,7 @@ def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
 
 
 def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
+    """Return the inspection of a message. Raises UsageError for values that no c1m node sends."""
     return Inspection(
         established=message.established if message.HasField("established") else None,
         in_accept_queues=message.in_accept_queues if message.HasField("in_accept_queues") else None,
@@ -273,11 +289,12 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
 
 
 def slow_to_wire(slow: SlowClients) -> worker_pb2.Slow:
+    """Return the message of slow clients."""
     return worker_pb2.Slow(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
 
 
 def slow_from_wire(message: worker_pb2.Slow) -> SlowClients:
-    """Raises UsageError for a request of no bytes, or too many."""
+    """Return the slow clients of a message. Raises UsageError if the interval or the length of the request is out of range."""
     if message.interval_seconds:
         bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)
     if message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST:
@@ -286,6 +303,7 @@ def slow_from_wire(message: worker_pb2.Slow) -> SlowClients:
 
 
 def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
+    """Return the message of a heartbeat."""
     return worker_pb2.Heartbeat(
         interval_seconds=heartbeat.interval,
         payload_bytes=heartbeat.payload,
@@ -296,9 +314,9 @@ def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
 
 
 def heartbeat_from_wire(message: worker_pb2.Heartbeat) -> Heartbeat:
-    """Raises UsageError for what makes no sense."""
+    """Return the heartbeat of a message. Raises UsageError if a value is out of range."""
     try:
         expect = Expect(message.expect)
         return Heartbeat(message.interval_seconds, message.payload_bytes, message.send, expect, message.prefix)
     except ValueError as error:
-        raise UsageError(f"the heartbeat of a request makes no sense: {error}") from None
+        raise UsageError(f"the heartbeat of a request is invalid: {error}") from None

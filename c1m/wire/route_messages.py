@@ -1,4 +1,4 @@
-"""Addresses, ports and routes to protobuf messages and back."""
+"""Converts addresses, ports and routes to protobuf messages and back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from . import bounds
 
 
 def pool_to_wire(pool: AddressPool) -> list[node_pb2.AddressBlock]:
+    """Return the messages of a pool's blocks."""
     return [
         node_pb2.AddressBlock(first=str(_address(block.version, block.first)), count=min(block.count, 2**63))
         for block in pool.blocks
@@ -22,32 +23,34 @@ def pool_to_wire(pool: AddressPool) -> list[node_pb2.AddressBlock]:
 
 
 def pool_from_wire(blocks: Iterable[node_pb2.AddressBlock]) -> AddressPool:
-    """Raises UsageError for what is not an address, and for addresses of both families."""
+    """Return the pool of some blocks. Raises UsageError for invalid addresses, and for more than MOST_BLOCKS blocks."""
     found = list(blocks)
     bounds.at_most("blocks of addresses", found, bounds.MOST_BLOCKS)
     try:
         firsts = [(ipaddress.ip_address(block.first), block.count) for block in found]
         pool = AddressPool(tuple(AddressBlock(int(first), count, first.version) for first, count in firsts))
     except ValueError as error:
-        raise UsageError(f"the source addresses of a request make no sense: {error}") from None
+        raise UsageError(f"the source addresses of a request are invalid: {error}") from None
     return pool
 
 
 def ports_to_wire(ports: PortRanges) -> list[node_pb2.PortRange]:
+    """Return the messages of port ranges."""
     return [node_pb2.PortRange(low=low, high=high) for low, high in ports.ranges]
 
 
 def ports_from_wire(ranges: Iterable[node_pb2.PortRange]) -> PortRanges:
-    """Raises UsageError for what is not a port."""
+    """Return the ports of some ranges. Raises UsageError for invalid ports, and for more than MOST_RANGES ranges."""
     found = list(ranges)
     bounds.at_most("ranges of ports", found, bounds.MOST_RANGES)
     try:
         return PortRanges(tuple((item.low, item.high) for item in found))
     except ValueError as error:
-        raise UsageError(f"the client ports of a request make no sense: {error}") from None
+        raise UsageError(f"the client ports of a request are invalid: {error}") from None
 
 
 def route_to_wire(route: Route) -> worker_pb2.Route:
+    """Return the message of a route."""
     host, port = route.destination
     return worker_pb2.Route(
         destination=node_pb2.Address(host=host, port=port),
@@ -58,6 +61,7 @@ def route_to_wire(route: Route) -> worker_pb2.Route:
 
 
 def route_from_wire(route: worker_pb2.Route) -> Route:
+    """Return the route of a message."""
     return Route((route.destination.host, route.destination.port), route.first, route.span, route.count)
 
 

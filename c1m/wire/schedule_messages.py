@@ -1,4 +1,4 @@
-"""Between protobuf messages and schedules: the part of ``wire`` that has to do with them."""
+"""Converts between protobuf messages and schedules."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from . import bounds
 
 
 def revision_to_wire(revision: Revision) -> schedule_pb2.Schedule:
+    """Return the message of a revision."""
     return schedule_pb2.Schedule(
         stages=stages_to_wire(revision.schedule.stages), version=revision.version, since_ns=revision.since_ns
     )
 
 
 def revision_from_wire(message: schedule_pb2.Schedule) -> Revision:
-    """Raises UsageError where the stages make no sense."""
+    """Return the revision of a message. Raises UsageError if its stages are invalid."""
     return Revision(Schedule(stages_from_wire(message.stages)), message.version, message.since_ns)
 
 
 def stages_to_wire(stages: Iterable[Stage]) -> list[schedule_pb2.Stage]:
+    """Return the messages of stages."""
     return [schedule_pb2.Stage(total=stage.total, within_ns=stage.within_ns, unnamed=not stage.named) for stage in stages]
 
 
 def stages_from_wire(stages: Iterable[schedule_pb2.Stage]) -> tuple[Stage, ...]:
-    """Raises UsageError where there are none, too many, or such as nobody can live to see."""
+    """Return the stages of some messages. Raises UsageError if there are none or too many, or if a value is out of range."""
     sent = list(stages)
     bounds.at_most("stages", sent, MOST_STAGES)
     found = tuple(Stage(stage.total, stage.within_ns, not stage.unnamed) for stage in sent)
     if not found:
-        raise UsageError("a schedule without stages says nothing; give at least one")
+        raise UsageError("a schedule has no stages; give at least one")
     for stage in found:
         bounds.within("a stage of connections", stage.total, 0, bounds.MOST_CONNECTIONS)
     bounds.within("a schedule in seconds", sum(stage.within_ns for stage in found) / NANOSECONDS, 0, bounds.LONGEST_SECONDS)

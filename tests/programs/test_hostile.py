@@ -137,7 +137,7 @@ def test_a_message_that_is_too_large_is_refused_before_it_is_read(nodes: int) ->
         ({"run_id": ""}, "INVALID_ARGUMENT", "'' names no run"),
         ({"run_id": "a\nb"}, "INVALID_ARGUMENT", r"'a\nb' names no run"),
         ({"run_id": "x" * 1000}, "INVALID_ARGUMENT", "names no run; send 1 to 100 characters"),
-        ({"close": 99}, "INVALID_ARGUMENT", "99 is no Close"),
+        ({"close": 99}, "INVALID_ARGUMENT", "99 is not a value of Close"),
         ({"push_rate": 1e308}, "INVALID_ARGUMENT", "pushes a second"),
     ],
 )

@@ -52,9 +52,9 @@ def lifetime(low: float, high: float) -> Change:
 
 # (what is changed, what the sentence names)
 WRONG: list[tuple[Change, str]] = [
-    (put(arrival=99), "99 is no Arrival; 1 is CONSTANT"),
-    (put(close=7), "7 is no Close"),
-    (put(close_order=-1), "-1 is no CloseOrder"),
+    (put(arrival=99), "99 is not a value of Arrival; 1 is CONSTANT"),
+    (put(close=7), "7 is not a value of Close"),
+    (put(close_order=-1), "-1 is not a value of CloseOrder"),
     (lambda request: request.ClearField("peak"), "a peak of connections of 0"),
     (put(peak=2**64 - 1), "18,446,744,073,709,551,615"),
     (lambda request: request.ClearField("most_in_flight"), "connects in flight of 0"),
@@ -79,9 +79,9 @@ WRONG: list[tuple[Change, str]] = [
     (lambda request: request.schedule.stages.add(total=1, within_ns=2**64 - 1), "a schedule in seconds"),
     (lambda request: request.schedule.stages.add(total=2**64 - 1), "a stage of connections"),
     (lambda request: [request.schedule.stages.add(total=1) for _ in range(MOST_STAGES)], "5,001 stages are too many"),
-    (lambda request: request.ClearField("schedule"), "a schedule without stages"),
+    (lambda request: request.ClearField("schedule"), "a schedule has no stages"),
     (lambda request: request.ClearField("shards"), "a run without shards"),
-    (lambda request: request.sources.add(first="fd00::1", count=1), "is IPv4 and IPv6"),
+    (lambda request: request.sources.add(first="fd00::1", count=1), "has both IPv4 and IPv6 addresses"),
     (lambda request: request.sources.add(first="127.0.0.2"), "0 addresses"),
     (lambda request: [request.ports.add(low=1, high=65_535) for _ in range(4096)], "4,097 ranges of ports are too many"),
     (route(span=2**63, first=2**63), "does not lie within"),
@@ -181,7 +181,7 @@ def test_a_turn_in_another_century_is_named() -> None:
         (target_pb2.TargetServicePrepareRequest(push_rate=NAN), "pushes a second of nan"),
         (target_pb2.TargetServicePrepareRequest(push_rate=1e308), "pushes a second of 1e\\+308"),
         (target_pb2.TargetServicePrepareRequest(push_rate=-1), "pushes a second of -1"),
-        (target_pb2.TargetServicePrepareRequest(close=7), "7 is no Close"),  # type: ignore[arg-type]
+        (target_pb2.TargetServicePrepareRequest(close=7), "7 is not a value of Close"),  # type: ignore[arg-type]
     ],
 )
 def test_what_makes_no_sense_to_a_target_is_named(request_: target_pb2.TargetServicePrepareRequest, named: str) -> None:
@@ -192,13 +192,16 @@ def test_what_makes_no_sense_to_a_target_is_named(request_: target_pb2.TargetSer
 @pytest.mark.parametrize(
     ("sample", "named"),
     [
-        (node_pb2.Sample(), "0 is no Phase; 1 is PREPARED"),
-        (node_pb2.Sample(phase=77), "77 is no Phase"),  # type: ignore[arg-type]
+        (node_pb2.Sample(), "0 is not a value of Phase; 1 is PREPARED"),
+        (node_pb2.Sample(phase=77), "77 is not a value of Phase"),  # type: ignore[arg-type]
         (node_pb2.Sample(phase=1, histograms={"a": node_pb2.Histogram(values_us=[1])}), "1 values has 0 counts"),  # type: ignore[arg-type]
-        (node_pb2.Sample(phase=1, schedule={}), "a schedule without stages"),  # type: ignore[arg-type]
-        (node_pb2.Sample(phase=1, cpu_seconds=NAN), "CPU seconds of nan is no amount"),  # type: ignore[arg-type]
-        (node_pb2.Sample(phase=1, waves=[{"slowest_seconds": INFINITE}]), "seconds of inf is no amount"),  # type: ignore[arg-type]
-        (node_pb2.Sample(phase=1, reading={"cost_seconds": -1}), "seconds of -1 is no amount"),  # type: ignore[arg-type]
+        (node_pb2.Sample(phase=1, schedule={}), "a schedule has no stages"),  # type: ignore[arg-type]
+        (node_pb2.Sample(phase=1, cpu_seconds=NAN), "CPU seconds of nan is not a finite number of zero or more"),  # type: ignore[arg-type]
+        (
+            node_pb2.Sample(phase=1, waves=[{"slowest_seconds": INFINITE}]),
+            "seconds of inf is not a finite number of zero or more",
+        ),  # type: ignore[arg-type]
+        (node_pb2.Sample(phase=1, reading={"cost_seconds": -1}), "seconds of -1 is not a finite number of zero or more"),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_node_of_ours_says_is_named(sample: node_pb2.Sample, named: str) -> None:
@@ -208,7 +211,7 @@ def test_what_no_node_of_ours_says_is_named(sample: node_pb2.Sample, named: str)
 
 def test_a_host_with_more_processors_than_there_are_is_named() -> None:
     assert wire.host_from_wire(node_pb2.Host(cores=bounds.MOST_CORES)).cores == bounds.MOST_CORES
-    with pytest.raises(UsageError, match="processors of 4,294,967,295 makes no sense"):
+    with pytest.raises(UsageError, match="processors of 4,294,967,295 is out of range"):
         wire.host_from_wire(node_pb2.Host(cores=2**32 - 1))
 
 
@@ -221,5 +224,5 @@ def test_a_target_that_says_no_port_of_each_acceptor_is_named(ports: tuple[int, 
 @pytest.mark.parametrize("value", [NAN, INFINITE, -INFINITE, -0.001, 1.001])
 def test_what_lies_outside_of_bounds_is_refused_and_so_is_what_is_no_number(value: float) -> None:
     assert bounds.within("a share", 1.0, 0, 1) == 1.0
-    with pytest.raises(C1mError, match=r"a share of .* makes no sense; it must be from 0 to 1"):
+    with pytest.raises(C1mError, match=r"a share of .* is out of range; it must be from 0 to 1"):
         bounds.within("a share", value, 0, 1)
