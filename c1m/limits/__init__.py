@@ -1,4 +1,4 @@
-"""The table of limits of a machine: how each is read, what it bounds, how it is raised.
+"""The table of a machine's limits: how each limit is read, what it bounds, and how it is raised.
 
-Pure; reading /proc belongs to c1m/kernel, advice for a fleet to coordinator/planning.
+Pure. Reading /proc belongs to c1m/kernel, advice for a fleet to coordinator/planning.
 """

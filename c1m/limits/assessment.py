@@ -1,4 +1,4 @@
-"""How limits stand: what a run asks of each place, beside what is used there already, over what there is. Pure."""
+"""Assesses limits: compares what a run needs in each place with what is available and already used there. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from c1m.text.units import format_bits, format_bytes
 
 from .limit import NO_LIMIT, Demand, HostRole, Limit, LimitStatus, Scope, nothing
 
-TIGHT_SHARE: Final = 0.8  # of what was left
+TIGHT_SHARE: Final = 0.8  # a limit is tight if more than this share of what was left is needed
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node, and what is asked of it."""
+    """A node and what a run asks of it."""
 
     name: str
     host: Host
@@ -26,7 +26,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """One limit in one place. ``remark``: why it is unknown, does not matter, or stops others only."""
+    """The state of one limit in one place.
+
+    ``remark`` says why the limit is unknown, does not matter, or stops only other programs.
+    """
 
     limit: Limit
     nodes: tuple[str, ...]
@@ -35,19 +38,20 @@ class Assessment:
     need: float | None
     standing: LimitStatus
     remark: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)  # setting -> value that lifts it; empty where it is ok
+    settings: Mapping[str, str] = field(default_factory=dict)  # setting -> value that lifts the limit; empty if it is ok
 
     @property
     def left(self) -> float | None:
-        """For connections: None is unknown."""
+        """What is left for connections, in the limit's unit. None if unknown."""
         return left(self.limit, self.value, self.used)
 
     @property
     def commands(self) -> list[str]:
+        """The commands that an operator types to lift the limit."""
         return [command(name, value) for name, value in self.settings.items()]
 
     def sentence(self) -> str:
-        """With the value, the need, the machine and the cure."""
+        """Return a sentence with the nodes, the value, the need and the cure."""
         limit = self.limit
         there = "unknown" if self.value is None else amount(self.value, limit)
         used = f", {amount(self.used, limit)} of it used" if self.used else ""
@@ -58,23 +62,24 @@ class Assessment:
 
 
 def several(nodes: Sequence[str], most: int = 2) -> str:
-    """A few names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     named = " and ".join(nodes[:most]) if len(nodes) <= most else ", ".join(nodes[:most])
     return named if len(nodes) <= most else f"{named} and {len(nodes) - most:,} more"
 
 
 def amount(number: float, limit: Limit) -> str:
-    """In the limit's unit, as people read it."""
+    """Format a number in the limit's unit."""
     formats = {"B": format_bytes, "bit/s": format_bits}
     return formats[limit.unit](number) if limit.unit in formats else f"{number:,.0f} {limit.unit}".strip()
 
 
 def left(limit: Limit, value: int | None, used: int | None) -> float | None:
+    """Return what is left for connections after usage, reserve and margin. None if the value is unknown."""
     return None if value is None else max(value - (used or 0) - limit.reserve, 0) * (1 - limit.margin)
 
 
 def place_of(scope: Scope, member: Member) -> str:
-    """Equal for nodes that share a limit of this scope."""
+    """Return the name of a node's place. Nodes with equal names share the limits of this scope."""
     host = member.host
     if scope is Scope.HOST:
         return host.boot_id
@@ -86,7 +91,7 @@ def place_of(scope: Scope, member: Member) -> str:
 
 
 def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
-    """Members by their place, in order."""
+    """Group members by their place, in order of first appearance."""
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(place_of(scope, member), []).append(member)
@@ -94,19 +99,22 @@ def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
 
 
 def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
-    """How every limit stands in every place where there is one."""
+    """Assess every limit in every place. Limits known to be unlimited are left out."""
     found = (assess_place(limit, place) for limit, place in everywhere(limits, members))
     return [each for each in found if each.value is None or each.value < NO_LIMIT]
 
 
 def assess_not_ok(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
-    """Those of ``assess`` that are not ok. Of ten thousand nodes nearly all are, and nothing is made of them."""
+    """Return those of ``assess`` that are not ok.
+
+    With ten thousand nodes nearly all limits are ok, and no record is made for those.
+    """
     found = (assess_place(limit, place) for limit, place in everywhere(limits, members) if not is_plainly_ok(limit, place))
     return [each for each in found if each.standing is not LimitStatus.OK]
 
 
 def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
-    """Whether it is, without a look at what is special about the host."""
+    """Return whether a limit is ok without regard to what is special about the host."""
     need = need_of(limit, place) if limit.is_asked else None
     if not need:
         return True
@@ -115,17 +123,18 @@ def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
 
 
 def everywhere(limits: Iterable[Limit], members: Iterable[Member]) -> Iterator[tuple[Limit, list[Member]]]:
+    """Return each limit with the members of each place that it belongs to."""
     nodes = list(members)
     by_scope = {scope: places(scope, nodes) for scope in Scope}
     return ((limit, place) for limit in limits for place in by_scope[limit.scope])
 
 
 def assess_place(limit: Limit, members: list[Member]) -> Assessment:
-    """Where members of one place say different things, the least room counts."""
+    """Assess one limit in one place. If members report different values, the one with the least room counts."""
     value, used, speaker = least_room(limit, members)
     need = need_of(limit, members)
     standing = stands(limit, value, used, need)
-    nodes = proof_guests(limit, members)
+    nodes = demanding(limit, members)
     if standing is LimitStatus.OK and (need is None or limit.unless is nothing):
         return Assessment(limit, nodes, value, used, need, standing)
     standing, remark = considered(limit, standing, speaker)
@@ -135,36 +144,44 @@ def assess_place(limit: Limit, members: list[Member]) -> Assessment:
     return Assessment(limit, nodes, value, used, need, standing, remark, settings)
 
 
-def proof_guests(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
-    """Who in a place asks something of its limit; everybody there where nobody does."""
+def demanding(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
+    """Return the names of the nodes in a place that need something of its limit, or of all nodes if none does."""
     found = tuple(member.name for member in members if limit.need(member.ask, member.host) is not None)
     return found or tuple(member.name for member in members)
 
 
 def considered(limit: Limit, standing: LimitStatus, speaker: Member) -> tuple[LimitStatus, str]:
-    """With what is special about this host: the limit may not matter there, may not hold for c1m, or cannot be read."""
+    """Apply what is special about a host: the limit may not matter there, may not hold for c1m, or may be unreadable.
+
+    Returns the status and the remark.
+    """
     host = speaker.host
     if reason := limit.unless(host):
         return LimitStatus.OK, reason
     if standing is LimitStatus.UNKNOWN:
-        return standing, host.unknown.get(limit.read, f"{speaker.name} does not tell {limit.read}")
+        return standing, host.unknown.get(limit.read, f"{speaker.name} does not report {limit.read}")
     if standing >= LimitStatus.TIGHT and (reason := limit.exempt(host)):
         return (LimitStatus.TIGHT, reason) if standing is LimitStatus.STOPS else (LimitStatus.OK, "")
     return standing, ""
 
 
 def least_room(limit: Limit, members: Sequence[Member]) -> tuple[int | None, int | None, Member]:
-    """Value, usage, and who said so."""
-    if len(members) == 1:  # nearly always, and of ten thousand nodes there are as many places
+    """Return the value, the usage and the member that reported them, for the member with the least room."""
+    if len(members) == 1:  # the common case: ten thousand nodes have nearly as many places
         (member,) = members
         return limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member
-    said = [(limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member) for member in members]
-    known = [each for each in said if each[0] is not None]
-    return min(known, key=lambda each: (each[0] or 0) - (each[1] or 0)) if known else said[0]
+    reports = [
+        (limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member) for member in members
+    ]
+    known = [each for each in reports if each[0] is not None]
+    return min(known, key=lambda each: (each[0] or 0) - (each[1] or 0)) if known else reports[0]
 
 
 def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
-    """What all members together ask; None when none of them can say."""
+    """Return what all members together need of a limit. None if no member's need is known.
+
+    For a limit that counts a connection once, the larger of the workers' and the servers' need is returned.
+    """
     if len(members) == 1:
         return limit.need(members[0].ask, members[0].host)
     needs: dict[bool, float] = {}
@@ -179,7 +196,10 @@ def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
 
 
 def stands(limit: Limit, value: int | None, used: int | None, need: float | None) -> LimitStatus:
-    """By what is asked, over what is left. A place that is nearly full is fine for whoever asks little of it."""
+    """Return the status of a limit from its need and what is left.
+
+    A limit that is nearly used up is still ok if little of it is needed.
+    """
     if not need:
         return LimitStatus.OK
     room = left(limit, value, used)
@@ -191,7 +211,7 @@ def stands(limit: Limit, value: int | None, used: int | None, need: float | None
 
 
 def wanted(limit: Limit, used: int | None, need: float) -> int:
-    """The value at which a limit is ok again, rounded up to two digits."""
+    """Return the value at which a limit is ok again, rounded up to two digits."""
     share = TIGHT_SHARE if limit.stops and not limit.planned else 1.0
     exact = math.floor((used or 0) + limit.reserve + need / (1 - limit.margin) / share) + 1
     digit = int("1" + "0" * max(len(str(exact)) - 2, 0))
@@ -200,7 +220,7 @@ def wanted(limit: Limit, used: int | None, need: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run has taken of a limit in one node's place, while it is running."""
+    """What a running run has used of a limit in one node's place."""
 
     limit: Limit
     value: int
@@ -210,9 +230,10 @@ class Usage:
 
 
 def usages(limits: Iterable[Limit], host: Host, ask: Demand, before: Mapping[str, int], now: Mapping[str, int]) -> list[Usage]:
-    """Of every limit whose usage is read, by the levels of the first reading of a run and of the newest.
+    """Return the usage of every limit whose usage is read, from the levels of the first and the newest reading of a run.
 
-    TIGHT: more than TIGHT_SHARE of what was left has been taken since; STOPS: and now nothing is left.
+    The status is TIGHT if more than TIGHT_SHARE of what was left has been used since the first reading, and STOPS if
+    nothing is left either.
     """
     found = []
     for limit in limits:
@@ -227,7 +248,7 @@ def usages(limits: Iterable[Limit], host: Host, ask: Demand, before: Mapping[str
 
 
 def command(setting: str, value: str) -> str:
-    """What an operator types to set it."""
+    """Return what an operator types to change a setting."""
     if setting == "RLIMIT_NOFILE":
         return f"ulimit -Hn {value}   # LimitNOFILE={value} in a unit, docker --ulimit nofile={value}:{value}"
     if setting == "RLIMIT_NPROC":

@@ -1,4 +1,4 @@
-"""Budgets: what the limits of a node's places leave for connections, as a plan needs to know it. Pure."""
+"""Budgets: what the limits of a node's places leave for connections, for use by a plan. Pure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ SMALLEST_FIRST = (Scope.NODE, Scope.CGROUP, Scope.NAMESPACE, Scope.HOST)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One limit of one node's place. Nodes with an equal ``limit`` and ``place`` share what is there."""
+    """One limit of one node's place. Nodes whose budgets have an equal ``limit`` and ``place`` share ``room``."""
 
     limit: Limit
     place: str
-    room: float  # for connections, in the limit's own unit
-    each: float  # that one connection's end on this node takes of it
+    room: float  # left for connections, in the limit's unit
+    each: float  # used by one connection's end on this node, in the limit's unit
 
 
 def budgets_of(name: str, host: Host, role: HostRole, rate: float = 0.0, bandwidth: float = 0.0) -> tuple[Budget, ...]:
-    """Of every limit that stops c1m on this host, is known, and is not the plan's own affair; smaller places first.
+    """Return the budgets of a node, smaller places first.
 
-    ``rate`` and ``bandwidth``: connections and bits a second for which one that is held stands.
+    Included is every limit that stops c1m on this host, has a known value, and is not computed by the plan itself. ``rate``
+    and ``bandwidth`` are the connections and the bits a second that one held connection accounts for.
     """
     one = Member(name, host, Demand(role, 1, rate=rate, bandwidth=bandwidth))
     found = []

@@ -1,4 +1,4 @@
-"""Limits that people set: what the operator of a worker lets it do at most. Pure."""
+"""Limits that a worker's operator sets with --most-*. Pure."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CEILINGS: Final = (
     ),
     Limit(
         "most-bandwidth",
-        "bits a second that the worker's operator lets it send (--most-bandwidth)",
+        "bits a second that the worker's operator allows (--most-bandwidth)",
         Scope.NODE,
         "most_bandwidth",
         value=ceiling("most_bandwidth"),
         need=sending,
         stops=True,
         unit="bit/s",
-        cure="speak more seldom (--heartbeat), open more slowly (--rate, --ramp), start the worker with a higher "
+        cure="send heartbeats less often (--heartbeat), open more slowly (--rate, --ramp), start the worker with a higher "
         "--most-bandwidth, or add workers",
         symptom=Symptom(pattern="the worker refuses the run"),
     ),

@@ -1,7 +1,7 @@
-"""What a limit is: a row of the table. Pure.
+"""Defines what a limit is: a row of the table. Pure.
 
-A limit belongs to a *place*: a node, a cgroup, a network namespace or a host. Nodes that share the place share the limit,
-and what a run asks of them adds up there.
+A limit belongs to a *place*: a node, a cgroup, a network namespace or a host. Nodes in one place share its limits, and what
+a run needs of them adds up there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 
 from c1m.measure.sample import Host
 
-NO_LIMIT: Final = 2**63 - 1  # as the kernel itself writes it (LONG_MAX): a value, and not the lack of one
+NO_LIMIT: Final = 2**63 - 1  # the kernel's own notation (LONG_MAX). It is a known value; unknown is None
 
 
 class Scope(enum.Enum):
-    """What a limit is a limit of."""
+    """The kind of place that a limit belongs to."""
 
     NODE = "node"
     CGROUP = "cgroup"
@@ -26,7 +26,7 @@ class Scope(enum.Enum):
 
 
 class LimitStatus(enum.IntEnum):
-    """How a limit stands, the better first."""
+    """The status of a limit, from best to worst."""
 
     OK = 0
     UNKNOWN = 1
@@ -38,61 +38,67 @@ class LimitStatus(enum.IntEnum):
 
 
 class HostRole(enum.Enum):
+    """What a node does on its host."""
+
     WORKER = "worker"
     TARGET = "target"
-    SERVER = "server"  # not c1m's, observed by a c1m-target
+    SERVER = "server"  # another program's server, observed by a c1m-target
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a plan asks of one node. Nothing is what an idle node is asked for."""
+    """What a plan needs of one node. The defaults describe an idle node."""
 
     role: HostRole
     connections: int = 0  # ends of connections that the node holds
     processes: int = 0  # shards or acceptors that it starts
     space: int | None = None  # connections that the plan has room for: 4-tuples of a worker, ports of a target
-    in_queue: int = 0  # handshakes toward one listener that may be under way at once
-    neighbours: int = 0  # addresses on its own link that it speaks with
-    rate: float = 0.0  # connections a second that the node opens at most; 0: as fast as they go
-    bandwidth: float = 0.0  # bits a second that the node sends at most; 0: nobody can say
-    silent_seconds: float = 0.0  # that a connection is idle, with something in between that may forget it; 0: nothing is
-    fin: bool = False  # closed with FINs
+    in_queue: int = 0  # handshakes toward one listener that may be in progress at once
+    neighbours: int = 0  # addresses on its own link that it communicates with
+    rate: float = 0.0  # connections a second that the node opens at most; 0: as fast as possible
+    bandwidth: float = 0.0  # bits a second that the node sends at most; 0: unknown
+    silent_seconds: float = 0.0  # idle time of a connection through a device that may forget it; 0: no such device
+    fin: bool = False  # connections are closed with FINs
 
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """How one meets a limit that nobody looked at before."""
+    """How a limit shows itself to someone who did not check it before."""
 
-    errnos: tuple[str, ...] = ()  # of connects, for a worker; of accepts, for a target
-    counters: tuple[str, ...] = ()  # that rise with it, by the names of Reading.counters
-    pattern: str = ""  # in time or in numbers
+    errnos: tuple[str, ...] = ()  # of connects on a worker, of accepts on a target
+    counters: tuple[str, ...] = ()  # names of Reading.counters that rise when the limit is reached
+    pattern: str = ""  # what a person sees, over time or in numbers
 
 
 def nobody_says(_levels: Mapping[str, int], _host: Host) -> int | None:
+    """Return None: nothing reports the usage of this limit."""
     return None
 
 
 def unasked(_ask: Demand, _host: Host) -> float | None:
+    """Return None: what a run needs of this limit cannot be known before the run."""
     return None
 
 
 def nothing(_host: Host) -> str:
+    """Return "": no reason applies."""
     return ""
 
 
 def no_settings(_wanted: int, _host: Host) -> Mapping[str, str]:
+    """Return an empty mapping: no setting lifts this limit."""
     return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # each row is itself and no other
+@dataclass(frozen=True, slots=True, eq=False)  # rows compare by identity
 class Limit:
-    """One limit. ``need`` is what a run takes of it beside what is used already; None: nothing that could be said before.
+    """One limit. ``need`` returns what a run needs of it in addition to what is used; None if that is not known in advance.
 
-    A limit that ``stops`` takes no connection beyond it, and what it is asked for is proportional to the connections; any
-    other does harm.
+    A limit that ``stops`` allows no connections beyond it, and its need is proportional to the connections. Exceeding any
+    other limit only does harm.
     """
 
-    name: str  # of its page: c1m-coord explain NAME
+    name: str  # also of its page: c1m-coord explain NAME
     title: str
     scope: Scope
     read: str  # where its value is read: a sysctl, or a name of Host.limits
@@ -103,20 +109,20 @@ class Limit:
     used: Callable[[Mapping[str, int], Host], int | None] = nobody_says  # of Reading.levels or Host.levels
     stops: bool = False
     unit: str = ""  # "B", "bit/s", "s" or "pages"; "" is a count
-    margin: float = 0.0  # share of what is left that stays with others
-    reserve: int = 0  # that nodes take beside what connections make necessary
-    once: bool = False  # a connection counts once where both of its ends are in the place
-    planned: bool = False  # plans see to it themselves: they fill it to the brim, and nothing suffers
-    unless: Callable[[Host], str] = nothing  # why it does not matter on this host; "" where it does
-    exempt: Callable[[Host], str] = nothing  # why it does not stop c1m, whatever it does to others; "" where it does
-    settings: Callable[[int, Host], Mapping[str, str]] = no_settings  # that make its value as much as wanted
+    margin: float = 0.0  # share of what is left that stays free for other programs
+    reserve: int = 0  # what nodes use in addition to what connections need
+    once: bool = False  # a connection with both ends in the place counts once
+    planned: bool = False  # the plan itself respects the limit and may use all of it, so it is never tight
+    unless: Callable[[Host], str] = nothing  # why the limit does not matter on this host; "" if it does
+    exempt: Callable[[Host], str] = nothing  # why the limit does not stop c1m, only other programs; "" if it does
+    settings: Callable[[int, Host], Mapping[str, str]] = no_settings  # settings that raise it to a wanted value
 
     @property
     def is_asked(self) -> bool:
-        """Whether any run asks anything of it."""
+        """Whether any run needs something of the limit."""
         return self.need is not unasked
 
     @property
     def is_watched(self) -> bool:
-        """Whether anything tells what is used of it."""
+        """Whether the usage of the limit is reported."""
         return self.used is not nobody_says

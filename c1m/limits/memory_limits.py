@@ -1,4 +1,4 @@
-"""Limits of memory, and of tables in it. Pure."""
+"""Limits of memory, and of kernel tables in memory. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MEMORY: Final = (
         stops=True,
         unit="B",
         margin=MEMORY_MARGIN,
-        symptom=Symptom(("ENOMEM", "ENOBUFS"), pattern="a process of the node is killed, and the host has memory left"),
+        symptom=Symptom(("ENOMEM", "ENOBUFS"), pattern="a process of the node is killed while the host has memory left"),
         cure="raise MemoryMax= of the unit or --memory of the container",
         settings=one("MemoryMax"),
     ),
@@ -77,13 +77,13 @@ MEMORY: Final = (
     ),
     Limit(
         "orphans",
-        "sockets that no process owns any more, and that still close (net.ipv4.tcp_max_orphans)",
+        "sockets that no process owns any more and that are still closing (net.ipv4.tcp_max_orphans)",
         Scope.HOST,
         "net.ipv4.tcp_max_orphans",
         value=sysctl("net.ipv4.tcp_max_orphans"),
         used=level("tcp_orphans"),
-        need=unasked,  # with RSTs none, and with FINs those of one round trip
-        symptom=Symptom((), ("TCPAbortOnMemory",), "the kernel logs 'too many orphaned sockets', closes turn into resets"),
+        need=unasked,  # none when closing with RSTs; those of one round trip with FINs
+        symptom=Symptom((), ("TCPAbortOnMemory",), "the kernel logs 'too many orphaned sockets' and resets instead of closing"),
         cure="raise it, or close more slowly (--close-rate)",
         settings=sysctls("net.ipv4.tcp_max_orphans"),
     ),
@@ -95,8 +95,8 @@ MEMORY: Final = (
         value=sysctl("net.ipv4.tcp_max_tw_buckets"),
         used=level("tcp_time_wait"),
         need=unasked,
-        unless=lambda _host: "a socket beyond it ends at once, which harms nobody",
-        symptom=Symptom(("EADDRNOTAVAIL",), ("TCPTimeWaitOverflow",), "a run after one that closed with FINs skips ports"),
+        unless=lambda _host: "a socket beyond it ends at once, which does no harm",
+        symptom=Symptom(("EADDRNOTAVAIL",), ("TCPTimeWaitOverflow",), "a run skips ports after one that closed with FINs"),
         cure="close with RSTs (--close rst), or wait a minute",
         settings=sysctls("net.ipv4.tcp_max_tw_buckets"),
     ),
@@ -108,7 +108,7 @@ MEMORY: Final = (
         value=chains,
         used=level("tcp_inuse"),
         need=each_end,
-        symptom=Symptom(pattern="every connect takes some microseconds longer the more there are"),
+        symptom=Symptom(pattern="every connect takes some microseconds longer, the more sockets there are"),
         cure="start the kernel with thash_entries=, or give the node a network namespace with a table of its own",
     ),
 )

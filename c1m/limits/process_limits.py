@@ -1,4 +1,4 @@
-"""Limits of processes and what they open. Pure."""
+"""Limits of processes, threads, and what processes open. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .terms import (
     thread_settings,
 )
 
-# gRPC's and trio's, that nodes start when a run comes: 9 of a worker, a target and a coordinator in one cgroup.
+# Threads of gRPC and trio that nodes start for a run: 9 for a worker, a target and a coordinator in one cgroup.
 THREADS: Final = 16
 
 PROCESSES: Final = (
@@ -36,26 +36,26 @@ PROCESSES: Final = (
         value=own_descriptors,
         need=descriptors,
         stops=True,
-        planned=True,  # a plan fills each process to the brim
+        planned=True,  # a plan uses each process up to its limit
         symptom=Symptom(("EMFILE",), pattern="growth ends at a round number, such as 1,024, 65,536 or 1,048,576"),
-        cure="raise the hard limit of whatever starts the node; c1m takes more tables where it is low",
+        cure="raise the hard limit of the program that starts the node; with a low limit c1m uses more descriptor tables",
         settings=descriptors_setting,
     ),
     Limit(
         "server-descriptors",
-        "descriptors of all processes of a server that is not c1m's (RLIMIT_NOFILE)",
+        "descriptors of all processes of the observed server (RLIMIT_NOFILE)",
         Scope.NODE,
         "server_descriptors",
         value=server_descriptors,
-        need=by(HostRole.SERVER),  # what a server does beyond it may be just what is to be found out: no reason to refuse
+        need=by(HostRole.SERVER),  # does not stop: a run may be meant to find out what the server does beyond it
         symptom=Symptom(
-            ("ETIMEDOUT", "ECONNRESET"), ("ListenOverflows",), "growth ends at a round number, the log says EMFILE"
+            ("ETIMEDOUT", "ECONNRESET"), ("ListenOverflows",), "growth ends at a round number and the server logs EMFILE"
         ),
         cure="raise it in the server's configuration (worker_rlimit_nofile, maxclients) and LimitNOFILE= of its unit",
     ),
     Limit(
         "nr-open",
-        "the most that RLIMIT_NOFILE can be raised to (fs.nr_open)",
+        "the highest value that RLIMIT_NOFILE can be raised to (fs.nr_open)",
         Scope.HOST,
         "fs.nr_open",
         value=sysctl("fs.nr_open"),
@@ -86,7 +86,7 @@ PROCESSES: Final = (
         value=sysctl("fs.epoll.max_user_watches"),
         need=each_end,
         stops=True,
-        symptom=Symptom(("ENOSPC",), pattern="connections are established, and then given up"),
+        symptom=Symptom(("ENOSPC",), pattern="connections are established and then abandoned"),
         cure="raise it",
         settings=sysctls("fs.epoll.max_user_watches"),
     ),
@@ -101,7 +101,7 @@ PROCESSES: Final = (
         stops=True,
         reserve=THREADS,
         symptom=Symptom(("EAGAIN",), pattern="a node cannot start its processes"),
-        cure="raise TasksMax= of the unit or --pids-limit of the container, or the limit of descriptors, so that fewer do",
+        cure="raise TasksMax= of the unit or --pids-limit of the container, or the descriptor limit, to need fewer processes",
         settings=one("TasksMax"),
     ),
     Limit(
@@ -115,7 +115,7 @@ PROCESSES: Final = (
         stops=True,
         reserve=THREADS,
         symptom=Symptom(("EAGAIN",), pattern="no program of the host can start another"),
-        cure="raise both, or the limit of descriptors, so that fewer processes do",
+        cure="raise both, or the descriptor limit, to need fewer processes",
         settings=thread_settings,
     ),
     Limit(
@@ -126,8 +126,8 @@ PROCESSES: Final = (
         value=reported("RLIMIT_NPROC"),
         need=processes,
         stops=True,
-        symptom=Symptom(("EAGAIN",), pattern="this user cannot start a process, and others can"),
-        cure="raise it, or the limit of descriptors, so that fewer processes do",
+        symptom=Symptom(("EAGAIN",), pattern="this user cannot start a process while other users can"),
+        cure="raise it, or the descriptor limit, to need fewer processes",
         unless=exempt_from_nproc,
         settings=one("RLIMIT_NPROC"),
     ),

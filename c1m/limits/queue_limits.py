@@ -1,4 +1,4 @@
-"""Limits between a SYN and an accepted connection, and of what stands in between. Pure."""
+"""Limits between a SYN and an accepted connection, and of devices on the path. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUEUES: Final = (
     ),
     Limit(
         "syn-queue",
-        "handshakes that a listener may have under way (net.ipv4.tcp_max_syn_backlog)",
+        "handshakes that a listener may have in progress (net.ipv4.tcp_max_syn_backlog)",
         Scope.NAMESPACE,
         "net.ipv4.tcp_max_syn_backlog",
         value=sysctl("net.ipv4.tcp_max_syn_backlog"),
@@ -56,12 +56,12 @@ QUEUES: Final = (
     ),
     Limit(
         "netdev-backlog",
-        "packets that wait for a processor (net.core.netdev_max_backlog)",
+        "packets that wait for a CPU (net.core.netdev_max_backlog)",
         Scope.HOST,
         "net.core.netdev_max_backlog",
         value=sysctl("net.core.netdev_max_backlog"),
-        need=unasked,  # how many come at once is known only afterwards; softnet_dropped counts what did not fit
-        symptom=Symptom((), ("softnet_dropped",), "SYNs are sent again after 1 s, and a RST that is lost leaves its peer open"),
+        need=unasked,  # how many packets arrive at once is known only afterwards; softnet_dropped counts the dropped ones
+        symptom=Symptom((), ("softnet_dropped",), "SYNs are retransmitted after 1 s, and a lost RST leaves its peer open"),
         cure="raise it, or pace the run (--rate, --close-rate)",
         settings=sysctls("net.core.netdev_max_backlog"),
     ),
@@ -77,40 +77,40 @@ QUEUES: Final = (
         once=True,
         unless=inactive_conntrack,
         symptom=Symptom(("ETIMEDOUT",), pattern="growth ends at 262,144, and the kernel logs 'nf_conntrack: table full'"),
-        cure="raise it, or let the firewall not track these ports (notrack)",
+        cure="raise it, or exempt these ports from tracking (notrack)",
         settings=sysctls("net.netfilter.nf_conntrack_max"),
     ),
     Limit(
         "neighbours",
-        "addresses on its own network that a host knows the hardware addresses of (neigh.default.gc_thresh3)",
+        "neighbours on its own network whose hardware address a host knows (neigh.default.gc_thresh3)",
         Scope.HOST,
         "net.ipv4.neigh.default.gc_thresh3",
         value=fewest(sysctl("net.ipv4.neigh.default.gc_thresh3"), sysctl("net.ipv6.neigh.default.gc_thresh3")),
         need=neighbours,
         symptom=Symptom(("EHOSTUNREACH", "ENOBUFS"), pattern="the kernel logs 'neighbour table overflow'"),
-        cure="raise it, or route the sources to the worker by one address of it",
+        cure="raise it, or route the sources through one address of the worker",
         settings=sysctls("net.ipv4.neigh.default.gc_thresh3", "net.ipv6.neigh.default.gc_thresh3"),
     ),
     Limit(
         "rp-filter",
-        "packets from where their sender is not expected are dropped (rp_filter)",
+        "packets that arrive on an unexpected interface are dropped (rp_filter)",
         Scope.NAMESPACE,
         "rp_filter",
         value=reported("rp_filter"),
-        need=unasked,  # whether a source routes back to where it comes from is known only to the routes
-        symptom=Symptom(("ETIMEDOUT",), ("IPReversePathFilter",), "connections from some addresses only time out"),
-        cure="set it to 2 (loose), or route the sources back to where they come from",
+        need=unasked,  # only the routing tables know whether the way back to a source is the interface it came in on
+        symptom=Symptom(("ETIMEDOUT",), ("IPReversePathFilter",), "only connections from some addresses time out"),
+        cure="set it to 2 (loose), or route the sources back through the interface that they arrive on",
         settings=lambda _value, _host: {"net.ipv4.conf.all.rp_filter": "2"},
     ),
     Limit(
         "idle-timeout",
-        "seconds that a firewall or NAT remembers a connection that says nothing",
+        "seconds that a firewall or NAT remembers an idle connection",
         Scope.NODE,
         "plan",
         value=idle_limit,
         need=silence,
         unit="s",
         symptom=Symptom(("ETIMEDOUT", "ECONNRESET"), pattern="after minutes of silence connections are gone on one side only"),
-        cure=f"let every connection say something, or probe it, more often than every {CLOUD_IDLE_SECONDS} s",
+        cure=f"send heartbeats or keepalive probes on every connection more often than every {CLOUD_IDLE_SECONDS} s",
     ),
 )

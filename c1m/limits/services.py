@@ -1,7 +1,7 @@
 """The systemd units of the node programs. Pure.
 
-They run as root, since /proc/slabinfo, which says what a connection costs, is root's alone; what they do not need is taken
-away. Options come from a file, and limits from a drop-in beside them.
+They run as root, because only root can read /proc/slabinfo, which shows what a connection costs. Privileges that they do
+not need are removed. Their options come from a file, and their limits from a drop-in.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Restart=on-failure
 TimeoutStopSec=60
 # For --listen unix:/run/{program}/control.sock.
 RuntimeDirectory={program}
-# Where the record of tuned settings is.
+# The record of tuned settings.
 StateDirectory=c1m
 Environment=XDG_STATE_HOME=%S
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 NoNewPrivileges=yes
-# With --allow-tune it has to be "no".
+# --allow-tune needs "no" here.
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
@@ -45,7 +45,7 @@ WantedBy=multi-user.target
 
 
 def unit(program: str, what: str, options: str) -> tuple[str, str]:
-    """What the file is, and the unit. ``options``: an example."""
+    """Return what the file is, and its text without that comment. ``options`` is an example of the node's options."""
     return f"/etc/systemd/system: {program} as a service.", _UNIT.format(program=program, what=what, options=options)
 
 
@@ -53,4 +53,4 @@ SERVICES: Final = {
     "c1m-worker": unit("c1m-worker", "opens and holds TCP connections", "--listen 10.0.0.2:7100"),
     "c1m-target": unit("c1m-target", "accepts, echoes and counts TCP connections", "--bind 10.0.0.1 --listen 10.0.0.1:7200"),
 }
-"""Name -> what its file is, and the unit."""
+"""{name: (what its file is, text of the unit)}."""

@@ -1,8 +1,8 @@
-"""The kernel's settings that matter to connections, and which of them a network namespace has for itself. Pure.
+"""The sysctls that matter to connections, and which of them each network namespace has for itself. Pure.
 
-Found by comparing /proc/sys/net of the first namespace with that of a new one, on 6.18. A key that is not a namespace's
-own tells nothing false in it: it is absent there, or shows the host's value and cannot be written. But `sysctl -w` ends
-with 0 in both cases, so that whoever writes one has to read it back.
+The scopes were found by comparing /proc/sys/net of the first namespace with that of a new one, on Linux 6.18. A sysctl that
+a namespace does not own is never misleading there: it is absent, or shows the host's value and cannot be written. But
+``sysctl -w`` exits with 0 in both cases, so a written value has to be read back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class SysctlScope(enum.Enum):
-    """Whose a setting is, and what of it is to be seen in a network namespace that is not the first."""
+    """Where a sysctl applies, and whether network namespaces other than the first can see it."""
 
     NAMESPACE = "every network namespace has its own, and may write it"
     SHOWN = "the host's; other network namespaces see it and cannot write it"
@@ -56,10 +56,13 @@ SYSCTLS: Final[Mapping[str, SysctlScope]] = {
 
 
 def path_of(sysctl: str) -> str:
-    """Where it is read and written. An interface's name may hold dots; none of these has one."""
+    """Return the file of a sysctl. It maps every dot to a slash, so it does not support interface names with dots."""
     return f"/proc/sys/{sysctl.replace('.', '/')}"
 
 
 def whole(text: str) -> int | None:
-    """The number that a sysctl's text is, 0 or more; None for any other text: nodes tell them, and may tell anything."""
+    """Return the number in the text of a sysctl, 0 or more.
+
+    None for any other text: nodes report it and may report anything.
+    """
     return int(text) if re.fullmatch("[0-9]{1,20}", text) else None

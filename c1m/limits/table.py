@@ -1,6 +1,7 @@
-"""The table of limits: where each is read, what a run needs of it, how one meets it, and what lifts it. Pure.
+"""The table of limits: where each is read, what a run needs of it, its symptom, and what lifts it. Pure.
 
-Each has a page for people, ``c1m-coord explain NAME``. Numbers were measured on Linux 6.18, with the kernel's defaults.
+Each limit has a page for people, ``c1m-coord explain NAME``. Numbers were measured on Linux 6.18 with the kernel's
+defaults.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the rows of the table are made of: values, usage, needs, exceptions, and the settings that lift a limit. Pure."""
+"""The functions that rows of the table consist of: values, usage, needs, exceptions, and the settings that lift a limit.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from .connection_memory import KERNEL_BYTES, TARGET_END, WORKER_END
 from .limit import NO_LIMIT, Demand, HostRole
 from .sysctls import whole
 
-BACKLOG: Final = 65_535  # that c1m's acceptors ask for
+BACKLOG: Final = 65_535  # the listen backlog that c1m's acceptors request
 LONGEST_CHAIN: Final = 16  # sockets in one bucket of the kernel's table; at 5.5 a connect took 3 us longer
-# The shortest idle time that is widespread: Azure's NAT and load balancers. AWS's, and its instances since 2025, take 350 s.
+# The shortest widespread idle timeout: Azure's NAT and load balancers. AWS's NAT, and its instances since 2025, use 350 s.
 CLOUD_IDLE_SECONDS: Final = 240
 END_BYTES: Final = {HostRole.WORKER: WORKER_END, HostRole.TARGET: TARGET_END, HostRole.SERVER: KERNEL_BYTES}
 
@@ -28,6 +31,8 @@ Settings = Callable[[int, Host], Mapping[str, str]]
 
 
 def sysctl(name: str, column: int = 0) -> Value:
+    """Return the number in one column of a sysctl. The value is None if the host does not report it."""
+
     def value(host: Host, _ask: Demand) -> int | None:
         words = host.facts.get(name, "").split()
         return whole(words[column]) if column < len(words) else None
@@ -36,10 +41,13 @@ def sysctl(name: str, column: int = 0) -> Value:
 
 
 def reported(name: str) -> Value:
+    """Return a value that the host reports in ``Host.limits``, or None."""
     return lambda host, _ask: host.limits.get(name)
 
 
 def fewest(*values: Value) -> Value:
+    """Return the smallest of the values that are known, or None if none is."""
+
     def value(host: Host, ask: Demand) -> int | None:
         known = [found for each in values if (found := each(host, ask)) is not None]
         return min(known, default=None)
@@ -48,7 +56,7 @@ def fewest(*values: Value) -> Value:
 
 
 def ports_kept(host: Host, _ask: Demand) -> int | None:
-    """Ports of ip_local_reserved_ports."""
+    """Return how many ports ip_local_reserved_ports contains. None if it is unknown."""
     text = host.facts.get("net.ipv4.ip_local_reserved_ports")
     try:
         return None if text is None else parse_kernel_ports(text).size
@@ -57,6 +65,7 @@ def ports_kept(host: Host, _ask: Demand) -> int | None:
 
 
 def ephemeral_ports(host: Host, _ask: Demand) -> int | None:
+    """Return how many ports ip_local_port_range contains. None if it is unknown."""
     try:
         first, last = parse_port_range(host.facts.get("net.ipv4.ip_local_port_range", ""))
     except ValueError:
@@ -65,31 +74,36 @@ def ephemeral_ports(host: Host, _ask: Demand) -> int | None:
 
 
 def own_descriptors(host: Host, ask: Demand) -> int:
-    """Not of a node that observes: what it may open itself is nobody's limit."""
+    """Return the descriptors of one process of a node. An observing node has no limit: its own descriptors do not matter."""
     return NO_LIMIT if ask.role is HostRole.SERVER else host.descriptors_per_process
 
 
 def server_descriptors(host: Host, ask: Demand) -> int | None:
+    """Return the descriptors of the observed server's processes, None if unknown. Other roles have no such limit."""
     return host.limits.get("server_descriptors") if ask.role is HostRole.SERVER else NO_LIMIT
 
 
 def chains(host: Host, _ask: Demand) -> int | None:
-    """Sockets that the kernel's table holds before its chains are long. A namespace without a table of its own shows the
-    size of the shared one, negative."""
+    """Return how many sockets the kernel's table holds before its chains get long. None if unknown.
+
+    A namespace without a table of its own shows the size of the shared table as a negative number.
+    """
     entries = whole(host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-"))
     return None if entries is None else entries * LONGEST_CHAIN
 
 
 def ceiling(name: str) -> Value:
-    """What a worker's operator has set; nothing else has one."""
+    """Return the ceiling that a worker's operator has set. Everything else has no limit."""
     return lambda host, ask: host.limits.get(name, NO_LIMIT) if ask.role is HostRole.WORKER else NO_LIMIT
 
 
 def space_of(*roles: HostRole) -> Value:
+    """Return the connections that the plan has room for. Nodes of other roles have no limit."""
     return lambda _host, ask: ask.space if ask.role in roles else NO_LIMIT
 
 
 def idle_limit(host: Host, _ask: Demand) -> int:
+    """Return the seconds until an idle connection may be forgotten: by this host's conntrack if active, or by a cloud's NAT."""
     own = whole(host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", ""))
     return CLOUD_IDLE_SECONDS if own is None or inactive_conntrack(host) else min(own, CLOUD_IDLE_SECONDS)
 
@@ -98,10 +112,12 @@ def idle_limit(host: Host, _ask: Demand) -> int:
 
 
 def level(name: str) -> Used:
+    """Return the level of this name, or None if it is unknown."""
     return lambda levels, _host: levels.get(name)
 
 
 def memory_taken(levels: Mapping[str, int], host: Host) -> int | None:
+    """Return the host's used memory in bytes, or None if it is unknown."""
     free = levels.get("memory_available_bytes")
     return None if free is None or host.memory_total_bytes is None else host.memory_total_bytes - free
 
@@ -110,27 +126,32 @@ def memory_taken(levels: Mapping[str, int], host: Host) -> int | None:
 
 
 def each_end(ask: Demand, _host: Host) -> float:
+    """Return the ends of connections that the node holds."""
     return ask.connections
 
 
 def by(*roles: HostRole) -> Need:
-    """One for each end that nodes of these roles hold."""
+    """Return the ends of connections that the node holds, for nodes of these roles only."""
     return lambda ask, _host: ask.connections if ask.role in roles else None
 
 
 def memory_bytes(ask: Demand, _host: Host) -> float:
+    """Return the bytes that the node's ends of connections need."""
     return ask.connections * END_BYTES[ask.role]
 
 
 def processes(ask: Demand, host: Host) -> float | None:
-    """As many as the descriptors of one make necessary; a node starts one for each core at least."""
+    """Return how many processes a node needs: one for each core, or more if a process has too few descriptors."""
     if ask.role is HostRole.SERVER:
         return None
     return max(ask.processes, ask.connections / max(host.connections_per_process, 1))
 
 
 def descriptors(ask: Demand, host: Host) -> float | None:
-    """For the fullest process: its part of the connections, of which it can always be given few enough, and its own."""
+    """Return the descriptors that the fullest process needs: its part of the connections, and its own.
+
+    The plan never gives a process more connections than fit.
+    """
     if ask.role is HostRole.SERVER or not ask.connections:
         return None
     beside = host.descriptors_per_process - host.connections_per_process
@@ -139,27 +160,35 @@ def descriptors(ask: Demand, host: Host) -> float | None:
 
 
 def openings(ask: Demand, _host: Host) -> float | None:
+    """Return the connections a second that a worker opens. None if unknown."""
     return ask.rate or None if ask.role is HostRole.WORKER else None
 
 
 def sending(ask: Demand, _host: Host) -> float | None:
+    """Return the bits a second that a worker sends. None if unknown."""
     return ask.bandwidth or None if ask.role is HostRole.WORKER else None
 
 
 def in_queue(ask: Demand, _host: Host) -> float | None:
+    """Return the handshakes in progress toward one listener. None if there are none."""
     return ask.in_queue or None
 
 
 def unread_pages(ask: Demand, _host: Host) -> float | None:
-    """A FIN that the server has not answered is a page of TCP's memory; an idle connection takes none."""
+    """Return the pages of TCP memory that closing with FINs uses on a server.
+
+    A FIN that the server has not answered is a page of TCP's memory. An idle connection uses none.
+    """
     return ask.connections if ask.fin and ask.role is not HostRole.WORKER else None
 
 
 def neighbours(ask: Demand, _host: Host) -> float | None:
+    """Return the addresses on its own link that the node communicates with. None if there are none."""
     return ask.neighbours or None
 
 
 def silence(ask: Demand, _host: Host) -> float | None:
+    """Return the seconds that a connection is idle. None if nothing on the path may forget it."""
     return ask.silent_seconds or None
 
 
@@ -167,53 +196,63 @@ def silence(ask: Demand, _host: Host) -> float | None:
 
 
 def has(host: Host, *capabilities: str) -> bool:
+    """Return whether the node has one of these capabilities on the host."""
     return bool(set(capabilities) & set(host.machine.get("capabilities", "").split()))
 
 
 def exempt_from_file_max(host: Host) -> str:
+    """Return why fs.file-max does not stop c1m here, or ""."""
     if has(host, "CAP_SYS_ADMIN"):
         return "c1m has CAP_SYS_ADMIN here and is exempt; every other program on the host is not"
     return ""
 
 
 def exempt_from_nproc(host: Host) -> str:
-    return "it does not hold for a process with CAP_SYS_ADMIN" if has(host, "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE") else ""
+    """Return why RLIMIT_NPROC does not matter here, or ""."""
+    return "it does not apply to a process with CAP_SYS_ADMIN" if has(host, "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE") else ""
 
 
 def inactive_conntrack(host: Host) -> str:
-    """A node is asked over TCP inside its own namespace: where connections are tracked, at least that one is."""
+    """Return why conntrack does not matter here, or "".
+
+    The coordinator calls a node over TCP inside the node's own namespace. Where connections are tracked, at least that one
+    is.
+    """
     return "" if host.levels.get("conntrack") else "nothing is tracked in this network namespace"
 
 
 def cookies_instead(host: Host) -> str:
+    """Return why the SYN queue does not matter here, or ""."""
     if host.facts.get("net.ipv4.tcp_syncookies") == "0":
         return ""
-    return "with tcp_syncookies on, the listener's backlog is what counts"
+    return "with tcp_syncookies on, only the listener's backlog counts"
 
 
 # -- what lifts a limit
 
 
 def sysctls(*names: str) -> Settings:
+    """Return sysctls that are set to the wanted value."""
     return lambda value, _host: {name: str(value) for name in names}
 
 
 def descriptors_setting(value: int, host: Host) -> Mapping[str, str]:
-    """No process may have more than fs.nr_open."""
+    """Return the settings for a descriptor limit. They include fs.nr_open if it is lower, since no process may exceed it."""
     most = whole(host.facts.get("fs.nr_open", ""))
     above = {"fs.nr_open": str(value)} if most is not None and most < value else {}
     return {**above, "RLIMIT_NOFILE": str(value)}
 
 
 def thread_settings(value: int, _host: Host) -> Mapping[str, str]:
-    """PID_MAX_LIMIT is 2^22 (include/linux/threads.h)."""
+    """Return the settings for a number of threads. kernel.pid_max is at most PID_MAX_LIMIT, 2^22 (include/linux/threads.h)."""
     return {"kernel.pid_max": str(min(value, 1 << 22)), "kernel.threads-max": str(value)}
 
 
 def tcp_mem_setting(value: int, _host: Host) -> Mapping[str, str]:
-    """Low, pressure, high, in the kernel's own proportions."""
+    """Return tcp_mem with the wanted maximum: low, pressure and high in the kernel's own proportions."""
     return {"net.ipv4.tcp_mem": f"{value // 2} {value * 2 // 3} {value}"}
 
 
 def one(limit: str) -> Settings:
+    """Return one setting of this name that is set to the wanted value."""
     return lambda value, _host: {limit: str(value)}

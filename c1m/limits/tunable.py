@@ -1,4 +1,4 @@
-"""What of the table a node may write for others: which sysctls, and never to less than they are. Pure."""
+"""Which settings of the table a node may write for an operator. A node never lowers a setting. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .sysctls import SYSCTLS, SysctlScope
 from .table import LIMITS
 
 PORT_RANGE: Final = "net.ipv4.ip_local_port_range"
-# No amounts, but what somebody decided for a reason that c1m does not know: told, and left to people.
+# Policies rather than amounts. Someone chose them for a reason that c1m does not know, so c1m reports them only.
 DECISIONS: Final = frozenset({"net.ipv4.conf.all.rp_filter", "net.ipv4.ip_local_reserved_ports"})
 _NOWHERE: Final = Host(0, "", "", "", "", 0, None, None, 0, 0, 0, {"fs.nr_open": "0"})
 
@@ -24,20 +24,20 @@ TUNABLE: Final = frozenset(
 
 
 def raised(name: str, now: str, wanted: str) -> str:
-    """What to write so that nothing of a sysctl gets less than it is: figure by figure, and a range of ports on both sides.
+    """Return the value to write so that no figure of a sysctl gets smaller and a range of ports grows on both sides.
 
-    Raises ValueError where either is not the sysctl's figures.
+    Raises ValueError if either text does not consist of the sysctl's figures.
     """
     old, new = figures(now), figures(wanted)
     if len(old) != len(new):
-        raise ValueError(f"{name} is {len(old)} figures ({now}), and {wanted!r} is {len(new)}")
+        raise ValueError(f"{wanted!r} does not have as many figures as {name} has now ({now})")
     if name == PORT_RANGE:
         return f"{min(old[0], new[0])} {max(old[1], new[1])}"
     return " ".join(str(max(pair)) for pair in zip(old, new, strict=True))
 
 
 def figures(text: str) -> list[int]:
-    """Raises ValueError."""
+    """Return the numbers in the text of a sysctl. Raises ValueError for other text."""
     if not re.fullmatch(r"[0-9]{1,19}( [0-9]{1,19}){0,2}", text):
-        raise ValueError(f"{text!r} is not one to three whole numbers with a blank between")
+        raise ValueError(f"{text!r} is not one to three whole numbers separated by single blanks")
     return [int(word) for word in text.split()]

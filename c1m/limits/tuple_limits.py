@@ -1,4 +1,4 @@
-"""Limits of addresses and ports: which 4-tuples there are. Pure."""
+"""Limits of addresses and ports, which determine the available 4-tuples. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TUPLES: Final = (
     ),
     Limit(
         "listening-ports",
-        "ports that acceptors listen on, times what one acceptor holds",
+        "ports that acceptors listen on, times the connections that one acceptor holds",
         Scope.NODE,
         "plan",
         value=space_of(HostRole.TARGET),
@@ -34,33 +34,33 @@ TUPLES: Final = (
     ),
     Limit(
         "ports",
-        "ports that the kernel chooses for whoever does not (ip_local_port_range)",
+        "ports that the kernel assigns to sockets without a bound port (ip_local_port_range)",
         Scope.NAMESPACE,
         "net.ipv4.ip_local_port_range",
         value=ephemeral_ports,
-        need=unasked,  # c1m binds its ports itself; a server that connects on, as a proxy does, takes one for each of its own
+        need=unasked,  # c1m binds its own ports; a proxy uses one of these for each of its connections
         symptom=Symptom(("EADDRNOTAVAIL", "EADDRINUSE"), pattern="growth ends at 28,232 a destination"),
         cure="widen it on the server, or give a proxy more addresses or ports to connect to",
         settings=lambda _value, _host: {"net.ipv4.ip_local_port_range": "1024 65535"},
     ),
     Limit(
         "reserved-ports",
-        "ports kept from the kernel's choice and from c1m's (ip_local_reserved_ports)",
+        "ports that neither the kernel nor c1m uses (ip_local_reserved_ports)",
         Scope.NAMESPACE,
         "net.ipv4.ip_local_reserved_ports",
         value=ports_kept,
-        need=unasked,  # c1m leaves them out of the plan, which "tuples" therefore counts
+        need=unasked,  # c1m leaves them out of the plan, so "tuples" accounts for them
         symptom=Symptom(pattern="a source address gives fewer connections than its ports"),
-        cure="take out of it what no program needs",
+        cure="remove the ports that no program needs",
         settings=lambda _value, _host: {"net.ipv4.ip_local_reserved_ports": ""},
     ),
     Limit(
         "sources",
-        "source addresses that are this machine's",
+        "source addresses that belong to this machine",
         Scope.NODE,
         "plan",
         value=lambda _host, _ask: NO_LIMIT,
-        need=unasked,  # a worker refuses to be described with an address that is not its own
+        need=unasked,  # a worker refuses a source address that is not its machine's
         symptom=Symptom(("EADDRNOTAVAIL",), pattern="every connection from one address fails at once"),
         cure="add the address (ip addr add), or make its prefix local (ip route add local PREFIX dev lo)",
     ),
