@@ -1,4 +1,4 @@
-"""What a run showed: comparison, reconciliation, memory cost, storms, verdict and the summary document.
+"""The results of a run: comparison, reconciliation, memory cost, storms, verdict and the summary document.
 
-Pure functions over the ledger; asking nodes belongs to run, text for people to report.
+Pure functions over the ledger. Asking nodes belongs to run, text for people to report.
 """

@@ -1,4 +1,4 @@
-"""A comparison: everybody who counts is asked, while nothing changes."""
+"""A comparison: what workers, target and kernels count at one moment, while nothing changes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .reconciliation import Counts, Reconciliation, reconcile
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was open at one moment, by those who held it."""
+    """The connections that were open at one moment, as each side counted them. None is unknown."""
 
     established: int
     by_worker: Mapping[str, int]
     target_open: int | None
-    acceptors_full: int | None  # acceptors that take no more, for want of descriptors
-    inspections: Mapping[str, Inspection]  # their readings are in the history of each node
+    acceptors_full: int | None  # acceptors that accept no more because their descriptors are used up
+    inspections: Mapping[str, Inspection]  # by node; the readings in them are in the history of each node as well
     reconciliation: Reconciliation
-    closed: int = 0  # until then, by the workers, since the schedule fell or as turnover asked
+    closed: int = 0  # closed by the workers until then, because the schedule fell or turnover asked for it
     away: int = 0  # seats whose successors are not due yet
     waiting: int = 0  # seats whose successors wait for another try
-    half_closed: int = 0  # connections that stay, whose server has closed its side
+    half_closed: int = 0  # connections that clients keep although the server has closed its side
 
 
 def of_samples(ledger: Ledger) -> Comparison:
-    """By what the nodes have told of themselves: cheap, and of moments that may be half a second apart."""
+    """Return a comparison of the newest samples. It asks no node, but the samples may be half a second apart."""
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     target = ledger.accepting
     target_open = target.sample.tally.open if target else None

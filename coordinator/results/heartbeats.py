@@ -1,4 +1,4 @@
-"""What heartbeats found out: how many were answered, in time and rightly, and whether both sides agree on the bytes. Pure."""
+"""Results of heartbeats, keepalive and server push: what was answered, and whether both sides agree on the bytes. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from c1m.traffic.push import HELD_BACK, RECEIVED, WRONG_BYTES
 
 
 def to_summary(counts: Mapping[str, int], expect: Expect) -> dict[str, Any]:
-    """What nobody waits for is unknown, not answered by nobody."""
+    """Return the heartbeats of a summary. Answers are None if the run expects none."""
     known = {name: counts.get(name, 0) for name in HEARTBEATS_COUNTED} | {"under_way": under_way(counts)}
     if expect is Expect.NONE:
         return known | dict.fromkeys(HEARTBEATS_ANSWERED)
@@ -31,34 +31,37 @@ def to_summary(counts: Mapping[str, int], expect: Expect) -> dict[str, Any]:
 
 
 def complaints(counts: Mapping[str, int], wanted: Heartbeat) -> list[str]:
-    """Whether each connection proved to be alive: what of it is not true, a sentence each."""
-    told = []
+    """Return a sentence for each way in which heartbeats failed; empty if all were answered in time and correctly."""
+    sentences = []
     if missing := counts.get(MISSING, 0):
-        told.append(
-            f"{missing:,} of {counts[SENT]:,} heartbeats were unanswered after {format_duration(wanted.interval)}, "
-            f"{counts.get(RECOVERED, 0):,} of them later"
+        sentences.append(
+            f"{missing:,} of {counts[SENT]:,} heartbeats were not answered within {format_duration(wanted.interval)}; "
+            f"{counts.get(RECOVERED, 0):,} of them were answered later"
         )
     if wrong := counts.get(WRONG, 0):
-        told.append(f"{wrong:,} of {counts[SENT]:,} heartbeats got another answer than the one expected")
+        sentences.append(f"{wrong:,} of {counts[SENT]:,} heartbeats got an unexpected answer")
     if unasked := counts.get(UNASKED_BYTES, 0):
-        told.append(f"{unasked:,} bytes came that answer no heartbeat")
-    return told
+        sentences.append(f"clients received {unasked:,} bytes that answer no heartbeat")
+    return sentences
 
 
 def notes(tally: Tally, wanted: Heartbeat | None) -> list[str]:
-    """What heartbeats say nothing of: of a short run with a long interval they may say next to nothing."""
+    """Return a sentence if connections ended before their first heartbeat, which then proves nothing about them."""
     silent = tally.opened - tally.heartbeats.get(SENT, 0)
     if wanted is None or silent <= 0:
         return []
     sentence = (
-        f"{silent:,} of {tally.opened:,} connections at least never sent a heartbeat: one comes within "
-        f"{format_duration(wanted.interval)}, and they did not last so long; hold longer, or give a shorter --heartbeat"
+        f"at least {silent:,} of {tally.opened:,} connections never sent a heartbeat: they ended before the first one, which "
+        f"is sent within {format_duration(wanted.interval)}; hold longer, or give a shorter --heartbeat"
     )
     return [sentence]
 
 
 def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> dict[str, Any]:
-    """``probes`` are TCPKeepAlive of each of the clients' network namespaces; None is unknown."""
+    """Return the keepalive results of a summary.
+
+    ``probes``: TCPKeepAlive of each network namespace with clients; None is unknown.
+    """
     sent = list(probes)
     return {
         "interval_seconds": seconds,
@@ -68,6 +71,7 @@ def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Map
 
 
 def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> dict[str, Any]:
+    """Return the server push results of a summary."""
     return {
         "sent": target.get(SENT, 0),
         "held_back": target.get(HELD_BACK, 0),
@@ -77,12 +81,16 @@ def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> dict[
 
 
 def push_complaints(clients: Mapping[str, int]) -> list[str]:
+    """Return a sentence if clients received bytes that are neither a pushed message nor an answer."""
     wrong = clients.get(WRONG_BYTES, 0)
-    return [f"{wrong:,} bytes came that are no message which the target pushes, and no answer"] if wrong else []
+    return [f"clients received {wrong:,} bytes that are neither a pushed message nor an answer"] if wrong else []
 
 
 def bytes_differ(clients: Tally, target: Tally) -> list[str]:
-    """Of tallies from the end, when nothing was under way any more; a sentence for each way. Nothing where some was lost."""
+    """Return a sentence for each direction in which sent and received bytes differ.
+
+    The tallies are from the end of the run, when nothing is under way. Empty if connections were lost, and bytes with them.
+    """
     if clients.dropped or target.dropped or under_way(clients.heartbeats) or clients.heartbeats.get(CUT_OFF):
         return []
     ways = (

@@ -12,7 +12,10 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 
 
 def figures(counts_us: Mapping[int, int]) -> dict[str, int]:
-    """What the summary keeps, in microseconds; only a count of 0 where nothing was measured."""
+    """Return the count, extremes and percentiles of a summary, in microseconds; only a count of 0 if nothing was measured.
+
+    ``counts_us``: microseconds -> how many times.
+    """
     if not counts_us:
         return {"count": 0}
     histogram = HdrHistogram(1, LONGEST_US, DIGITS)

@@ -1,4 +1,4 @@
-"""What a node's host told about a run: its cost in memory, the counters that rose, and what looking took. Pure."""
+"""Findings about a node's host: what connections cost in memory, which counters rose, and what the readings cost. Pure."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from .memory_cost import Cost, cost
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """From the first reading of the host to the last one before closing began."""
+    """What changed between the first reading of a host and the last one before closing began."""
 
     cost: Cost = field(default_factory=Cost)
     counters: Mapping[str, int] = field(default_factory=dict)  # name -> events
     levels: Mapping[str, int] = field(default_factory=dict)  # at the last reading
     readings: int = 0
-    cost_seconds: float = 0.0  # CPU that the readings took
-    unknown: tuple[str, ...] = ()  # what of the kernel's files could not be understood
+    cost_seconds: float = 0.0  # CPU time that the readings took
+    unknown: tuple[str, ...] = ()  # which of the kernel's files could not be parsed, and why
 
     def or_fuller(self, other: Cost | None) -> Findings:
-        """With that cost instead, if more connections were open then, or more is known of it."""
+        """Return these findings with the ``other`` cost if it was measured with more connections than this one."""
         if other is None or (other.connections or 0) <= (self.cost.connections or 0):
             return self
         return replace(self, cost=other)
 
     def observing(self) -> dict[str, Any]:
-        """What it cost to know all this. The slab is by whoever lists descriptors; c1m does not."""
+        """Return what the readings cost. Slab of descriptor listings is made by other programs; c1m lists no descriptors."""
         return {
             "readings": self.readings,
             "cpu_seconds": self.cost_seconds,
@@ -40,7 +40,10 @@ class Findings:
 
 
 def find(entry: NodeRecord, connections: int | None, host: Host, ends: float | None = None) -> Findings:
-    """``connections`` were established while the last reading was taken; see ``cost`` for ``ends``."""
+    """Return the findings of one node.
+
+    ``connections``: established while the last reading was taken. ``ends``: see ``cost``.
+    """
     last = entry.history.last
     return Findings(
         cost=cost(entry.history, connections, host.merged_caches, ends),

@@ -1,4 +1,4 @@
-"""What a connection costs on one machine, out of its history: kernel and user memory, by cache and by name. Pure."""
+"""What a connection costs on one machine, computed from its readings: kernel and user memory, by slab cache. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from c1m.coordinator.ledger.readings import HostReadings
 
-# What each connection has of its own in the kernel. Sizes and names differ between kernels, the list does not.
+# Kernel objects that each connection owns. Sizes and cache names differ between kernels; the list does not.
 ROLES: Mapping[str, str] = {
     "TCP": "socket",
     "TCPv6": "socket",
@@ -27,21 +27,21 @@ ROLES: Mapping[str, str] = {
     "tw_sock_TCP": "TIME_WAIT",
     "nf_conntrack": "entry in the firewall's table of connections",
 }
-# Of kmalloc a connection has the vectors that say which cgroup owns each of its objects (slabobj_ext, 8 bytes each).
+# A connection's part of kmalloc: the vectors that say which cgroup owns each of its objects (slabobj_ext, 8 bytes each).
 KMALLOC = re.compile(r"kmalloc-(?:cg-|rcl-|dma-|rnd-\d\d-)?\d+[kM]?")
 KMALLOC_ROLE = "owners (cgroups) of the other objects"
 
-PINNED = ("sock_inode_cache", "dentry")  # "reclaimable" to the kernel; not while the socket is open
-LEAST_BYTES = 0.5  # a connection; a cache that costs less is not told
+PINNED = ("sock_inode_cache", "dentry")  # the kernel counts them as reclaimable, which they are not while the socket is open
+LEAST_BYTES = 0.5  # per connection; cheaper caches are left out
 
 
 @dataclass(frozen=True, slots=True)
 class CacheCost:
-    """One cache's part. ``bytes_per_connection`` counts pages, so it has the cache's holes in it."""
+    """One slab cache's part of the cost. ``bytes_per_connection`` counts pages, so it includes the cache's free objects."""
 
     name: str
     merged_with: tuple[str, ...]
-    role: str  # empty: no connection's by name
+    role: str  # what the cache holds for a connection; empty: nothing that is known by name
     objects_per_connection: float
     object_bytes: int
     bytes_per_connection: float
@@ -49,32 +49,35 @@ class CacheCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one connection on one machine; None is unknown, and ``unknown`` says why."""
+    """Memory of one connection on one machine. None is unknown, and ``unknown`` says why."""
 
     connections: int | None = None  # established while the last reading was taken
     sockets_per_connection: float | None = None  # on this machine
-    other_sockets: int | None = None  # that the machine has beyond those since before the run; negative: fewer
+    other_sockets: int | None = None  # sockets that others opened on the machine since before the run; negative: closed
     slab_bytes_per_socket: float | None = None
     slab_bytes_per_connection: float | None = None
     explained_percent: float | None = None
     pinned_bytes_per_connection: float | None = None
-    user_bytes_per_connection: float | None = None  # growth of the processes that hold them: without what they took idle
+    user_bytes_per_connection: float | None = None  # growth of the processes that hold them, from their idle size
     bytes_per_connection: float | None = None
-    tcp_mem_pages: int | None = None  # data that waits in sockets, over that of before the run
-    artefact_bytes: float = 0.0  # made by whoever lists /proc/PID/fd, and taken out of the figures above
+    tcp_mem_pages: int | None = None  # data waiting in sockets, beyond that from before the run
+    artefact_bytes: float = 0.0  # caused by programs that list /proc/PID/fd; not part of the figures above
     caches: tuple[CacheCost, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the cost as JSON."""
         return asdict(self)
 
 
 def cost(
     history: HostReadings, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None
 ) -> Cost:
-    """``connections``: established while the last reading was taken; each has so many ``ends`` on this machine.
+    """Return the cost of one connection.
 
-    None: as many as the machine's sockets say, others' among them.
+    ``connections``: established while the last reading was taken. ``merged``: cache -> all names of the caches that the
+    kernel merged into it. ``ends``: sockets of a connection on this machine; None: derived from all of the machine's new
+    sockets, which may include those of other programs.
     """
     per_socket, sockets = history.slab.slope, history.sockets
     if not connections or not sockets or sockets < 0 or per_socket is None:
@@ -99,21 +102,23 @@ def cost(
         tcp_mem_pages=history.grew("tcp_mem_pages"),
         artefact_bytes=history.artefact_bytes,
         caches=caches,
-        unknown=() if caches else ("kernel memory by cache, and what others left in it: /proc/slabinfo needs root",),
+        unknown=() if caches else ("kernel memory by cache, and what other programs added to it: /proc/slabinfo needs root",),
     )
 
 
 def why_unknown(history: HostReadings, connections: int | None) -> str:
+    """Return why the kernel memory of a connection is unknown."""
     if history.last is None:
         return "the node sent no reading of its host"
     if history.last.slab_bytes is None or history.last.sockets is None:
         return "/proc/meminfo or /proc/net/sockstat cannot be read"
     if not connections:
-        return "no connection was established when it was read, at the end of the hold"
-    return "the machine has no more TCP sockets than before the run; it was read once, or others closed theirs"
+        return "no connection was established at the last reading, at the end of the hold"
+    return "the machine has no more TCP sockets than before the run: it was read only once, or other programs closed theirs"
 
 
 def cache_costs(history: HostReadings, sockets_per_connection: float, merged: Mapping[str, tuple[str, ...]]) -> list[CacheCost]:
+    """Return the cost of each cache that grew or shrank by at least LEAST_BYTES a connection."""
     assert history.last is not None
     found = []
     for name, line in history.page_bytes.items():
@@ -136,7 +141,7 @@ def cache_costs(history: HostReadings, sockets_per_connection: float, merged: Ma
 
 
 def role_of(names: tuple[str, ...]) -> str:
-    """What a cache with these names holds of a connection; empty when nothing."""
+    """Return what a cache with these names holds for a connection; empty if nothing that is known."""
     roles = [ROLES[name] for name in names if name in ROLES]
     if any(KMALLOC.fullmatch(name) for name in names):
         roles.append(KMALLOC_ROLE)

@@ -1,4 +1,4 @@
-"""All that is known of a run when it is over: what a summary is made of."""
+"""The outcome: everything that is known about a run. A summary is made from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .memory_cost import Cost
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A sample of connections whose server's kernel answered, and how many of those it does not know."""
+    """How many connections of a sample the server's kernel answered for, and how many of those it does not know."""
 
     connections: int
     ghosts: int
@@ -37,7 +37,7 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class TakeoverRecord:
-    """Another coordinator went on with the run. Seconds are since its start; in between nobody took in what nodes told."""
+    """Another coordinator took the run over. Between the two times, in seconds since the start, no samples were received."""
 
     at: datetime
     silent_from: float
@@ -45,6 +45,7 @@ class TakeoverRecord:
 
     @property
     def sentence(self) -> str:
+        """Return the takeover as a sentence for people."""
         begin, end = format_duration(self.silent_from), format_duration(self.silent_to)
         return f"taken over from a coordinator that is gone; there are no samples from {begin} to {end} after the start"
 
@@ -58,37 +59,39 @@ class TakeoverRecord:
 
 @dataclass
 class Outcome:
+    """A run as it was asked for, planned and measured. It is filled while the run goes on, or from the run's journal."""
+
     run_id: str
     spec: RunSpec
     started_at: datetime
     ended_at: datetime | None = None
-    seed: int = 0  # of whatever was random
-    plan: Plan | None = None  # None: it ended before there was one
+    seed: int = 0  # of all random choices
+    plan: Plan | None = None  # None: the run ended before there was one
     ledger: Ledger | None = None
-    destinations: list[Address] | None = None  # of the plan; None: the target does not listen yet
-    moves: list[Move] = field(default_factory=list)  # of shares of lost workers
+    destinations: list[Address] | None = None  # addresses of the plan's destinations; None: the target does not listen yet
+    moves: list[Move] = field(default_factory=list)  # redistributed shares of lost workers
     workers: dict[str, DescribedWorker] = field(default_factory=dict)
     target: DescribedTarget | None = None
     interrupted: bool = False
     refusals: tuple[str, ...] = ()  # why nothing was opened
-    preflight: Preflight | None = None  # None: it ended before every node had told its limits
+    preflight: Preflight | None = None  # None: the run ended before every node had sent its limits
     limit_usages: LimitUsages = field(default_factory=LimitUsages)
-    troubles: list[str] = field(default_factory=list)  # what went wrong outside of any connection
-    ramp_end: Comparison | None = None  # None as well where there was no hold: its end is the ramp's
-    rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # where the schedule stood still
+    troubles: list[str] = field(default_factory=list)  # what went wrong apart from connections
+    ramp_end: Comparison | None = None  # None also if there was no hold: hold_end is then the end of the ramp
+    rests: list[tuple[Rest, Comparison]] = field(default_factory=list)  # comparisons while the schedule stood still
     hold_end: Comparison | None = None
-    off_schedule: int | None = None  # the most by which the clients missed their schedule in the hold
-    widest_gap: int | None = None  # between what clients and acceptors held, of all moments of the hold that were seen
+    off_schedule: int | None = None  # connections by which the clients missed their schedule in the hold, at most
+    widest_gap: int | None = None  # largest difference between clients and acceptors in the samples of the hold
     findings: dict[str, Findings] = field(default_factory=dict)
-    costs: dict[str, Cost] = field(default_factory=dict)  # by node, where the schedule stood still with the most connections
+    costs: dict[str, Cost] = field(default_factory=dict)  # by node, from the rest of the schedule with the most connections
     diagnosis: list[Finding] = field(default_factory=list)
-    probed: Probed | None = None  # None: not asked for
+    probed: Probed | None = None  # None: the run was not asked to probe
     teardown_seconds: float | None = None
     left_open: int | None = None  # connections that the target still had after the workers had closed theirs
-    cut_off: str = ""  # why what is known ends before the run did; empty: it does not
-    known_until: datetime | None = None  # by the journal; None: none was kept, or nothing is in it
+    cut_off: str = ""  # why the records end before the run did; empty: they do not
+    known_until: datetime | None = None  # end of the journal; None: no journal was kept, or it is empty
     takeovers: list[TakeoverRecord] = field(default_factory=list)
-    untold: str = ""  # why the journal ends before the run did
+    untold: str = ""  # why the journal ends before the run did; empty: it does not
     requirement_monitor: RequirementMonitor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +99,7 @@ class Outcome:
 
     @property
     def judgements(self) -> list[Judgement]:
-        """Of what is required always, up to now."""
+        """Judgements so far of the requirements that must hold at all times."""
         return list(self.requirement_monitor.judgements.values())
 
     @judgements.setter
@@ -104,10 +107,11 @@ class Outcome:
         self.requirement_monitor.judgements = {judgement.criterion: judgement for judgement in judgements}
 
     def mustered(self, mustered: Survey) -> None:
+        """Take in the descriptions of all nodes."""
         self.workers, self.target = dict(mustered.workers), mustered.target
 
     def make_plan(self, mustered: Survey) -> tuple[str, ...]:
-        """With the ledger that goes with it; or why there is none."""
+        """Make the plan and its ledger. Return the reasons if the run does not fit; empty if it does."""
         self.preflight = preflight_of(self.spec, mustered)
         self.plan, refused = self.preflight.plan()
         if self.plan:
@@ -116,28 +120,30 @@ class Outcome:
         return tuple(refused)
 
     def new_ledger(self, plan: Plan, target_name: str) -> Ledger:
+        """Return an empty ledger for the nodes of ``plan``."""
         workers = (NodeRecord(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
         target = NodeRecord(target_name, plan.total, self.target.host.namespace) if self.target else None
         return Ledger(workers, target, self.spec.schedule, accepting=target is not None and not self.spec.endpoint)
 
     @property
     def unaccepted(self) -> bool:
-        """Whether clients held, when last compared, what the server had not accepted or did not know."""
+        """Whether at the last comparison clients held connections that the server had not accepted or did not know."""
         compared = self.hold_end or self.ramp_end
         found = compared.reconciliation if compared else None
         return bool(found and (found.ghosts or found.in_syn_queues or found.in_accept_queues))
 
     def host_of(self, name: str) -> Host | None:
-        """The host of a node that was described."""
+        """Return the host of a node; None if the node was not described."""
         if name in self.workers:
             return self.workers[name].host
         return self.target.host if self.target else None
 
     def found(self) -> dict[str, Findings]:
-        """What the hosts have told up to now, by node; what a connection costs, of when there were the most of them."""
+        """Return the findings so far, by node. Memory costs are from the moment with the most connections."""
         return {name: found.or_fuller(self.costs.get(name)) for name, found in self.told_now().items()}
 
     def told_now(self) -> dict[str, Findings]:
+        """Return the findings of the newest readings, by node."""
         ledger = self.ledger
         return {
             entry.name: find(entry, self.open_at(entry), host, self.ends_at(host, entry))
@@ -146,17 +152,20 @@ class Outcome:
         }
 
     def note_costs(self) -> None:
-        """The schedule stands still, and may go down from here: what a connection costs now is kept, if it is known."""
+        """Keep what a connection costs now, if it is known. Call it while the schedule stands still, before it may go down."""
         for name, found in self.told_now().items():
             if found.cost.connections:
                 self.costs = {**self.costs, name: found.or_fuller(self.costs.get(name)).cost}
 
     def open_at(self, entry: NodeRecord) -> int:
-        """Connections that have an end at a node."""
+        """Return the number of connections that have an end on this node."""
         return self.ledger.established if self.ledger and entry is self.ledger.target else entry.sample.tally.open
 
     def ends_at(self, host: Host, entry: NodeRecord) -> float | None:
-        """How many ends a connection of a node has on its machine, on average. None: what a server does there is its own."""
+        """Return how many sockets a connection of this node has on the node's machine, on average.
+
+        None with an endpoint or without a target: what else a server opens there is unknown.
+        """
         if self.ledger is None or self.ledger.target is None or self.spec.endpoint:
             return None
         if entry is not self.ledger.target:
@@ -172,5 +181,5 @@ class Outcome:
         return (accepted + sum(self.open_at(each) for each in here)) / established
 
     def as_of_now(self) -> Outcome:
-        """This run as if its hold ended now, by what samples say; nobody is asked anything."""
+        """Return this outcome as if the hold ended now, by the newest samples. No node is asked."""
         return replace(self, hold_end=of_samples(self.ledger) if self.ledger else None, findings=self.found())

@@ -1,4 +1,4 @@
-"""Reconciliation: what clients, acceptors and the kernel counted, and a name for every difference. Pure."""
+"""Reconciliation: compares the counts of clients, acceptors and kernels, and names every difference. Pure."""
 
 from __future__ import annotations
 
@@ -11,46 +11,44 @@ GHOSTS = (
     "(raise net.core.somaxconn and the listener's backlog) or it accepted too slowly"
 )
 UNFINISHED = (
-    "wait in SYN queues: established for the clients, whose last ACK the server's kernel dropped, since its accept queues were "
-    "full (raise net.core.somaxconn and the listener's backlog); it sends its SYN-ACK again, after 1, 3, 7, 15 and 31 s"
+    "wait in SYN queues: established for the clients, but the server's kernel dropped their last ACK because its accept queues "
+    "were full (raise net.core.somaxconn and the listener's backlog); it repeats its SYN-ACK after 1, 3, 7, 15 and 31 s"
 )
 LOST = (
-    "were lost on the way: the server has closed them, and neither FIN nor RST of it reached the clients; look for dropped "
-    "packets (raise net.core.netdev_max_backlog)"
+    "were lost on the way: the server has closed them, but no FIN or RST reached the clients; look for dropped packets "
+    "(raise net.core.netdev_max_backlog)"
 )
-OF_LOST = (
-    "on the server's port may be those of workers that were lost: nobody knows which, and as many ghosts would not show "
-    "beside them"
-)
-NOT_OURS = "on the server's port are not c1m's own: no worker has them"
-QUEUED = "wait in accept queues, and are not known to be held by clients: those may be others', or closed again"
+OF_LOST = "on the server's port may be those of lost workers: it is unknown which are, and they could hide as many ghosts"
+NOT_OURS = "on the server's port are not c1m's own: no worker has opened them"
+QUEUED = "wait in accept queues, and are not known to be held by clients: other programs may have opened them, or closed them"
 FULL = "; {count} of its acceptors have no descriptor left (raise ulimit -Hn there)"
-HALF_CLOSED = "are half closed: the other side has closed them, the server has not"
+HALF_CLOSED = "are half closed: the client has closed them, the server has not"
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The same connections, counted by those who can know; None is unknown."""
+    """The connections of a run at one moment, as each side counts them. None is unknown."""
 
-    client: int  # established, by the workers
-    client_kernel: int | None  # ... by the workers' kernels
-    target_open: int | None  # accepted and open, by the acceptors
-    target_kernel: int | None  # established, by the target's kernel
-    in_accept_queues: int | None  # of those, not accepted yet
-    client_opened: int | None = None  # ever established, by the workers
-    accepted: int | None = None  # ever, by the acceptors
-    half_closed: int | None = None  # by the target's kernel: the client has closed, the server has not
-    in_syn_queues: int | None = None  # by the target's kernel, which waits for the last ACK of the handshake
-    acceptors_full: int = 0  # acceptors that take no more
-    lost: int = 0  # open on workers that were lost, when they were last heard: some may still be
+    client: int  # established, counted by the workers
+    client_kernel: int | None  # established, counted by the workers' kernels
+    target_open: int | None  # accepted and open, counted by the acceptors
+    target_kernel: int | None  # established, counted by the target's kernel
+    in_accept_queues: int | None  # of target_kernel, not accepted yet
+    client_opened: int | None = None  # ever established, counted by the workers
+    accepted: int | None = None  # ever accepted, counted by the acceptors
+    half_closed: int | None = None  # counted by the target's kernel: the client has closed, the server has not
+    in_syn_queues: int | None = None  # counted by the target's kernel: the last ACK of the handshake is missing
+    acceptors_full: int = 0  # acceptors that accept no more
+    lost: int = 0  # open on lost workers at their last samples; some may still be open
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """``ghosts`` never had a socket on the server, ``in_syn_queues`` have none yet; ``lost_on_the_way`` had one, and its end
-    never reached the client.
+    """The counts of all sides, and their differences by name.
 
-    ``not_ours`` are on the server's port, and no worker's. All four are None where nobody can tell.
+    ``ghosts`` never had a socket on the server. ``in_syn_queues`` have none yet. ``lost_on_the_way`` had one that ended
+    without the client learning of it. ``not_ours`` are on the server's port, but belong to no worker. All four are None
+    if the server's kernel is unknown.
     """
 
     client_established: int
@@ -58,15 +56,15 @@ class Reconciliation:
     target_open: int | None
     kernel_established: int | None
     in_accept_queues: int | None
-    in_syn_queues: int | None  # of those that clients hold
+    in_syn_queues: int | None  # of the connections that clients hold
     half_closed: int | None
     ghosts: int | None
     lost_on_the_way: int | None
     not_ours: int | None
-    never_accepted: int | None  # of all connections of the run: established for the clients, and not for the acceptors
+    never_accepted: int | None  # in the whole run: established for clients, but not accepted; None: accepts are not counted
     unexplained: int | None
     explanation: tuple[str, ...]
-    awaiting_accept: int | None = None  # at least so many that clients hold are in accept queues; None: the queues are unknown
+    awaiting_accept: int | None = None  # client connections in accept queues, at least; None: the queues are unknown
 
     @property
     def sound(self) -> bool:
@@ -74,25 +72,26 @@ class Reconciliation:
         return not (self.ghosts or self.in_syn_queues or self.awaiting_accept or self.lost_on_the_way or self.unexplained)
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the reconciliation as JSON."""
         return asdict(self) | {"explanation": list(self.explanation)}
 
 
 def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
-    """``unknown`` says why something is None; it becomes part of the explanation."""
-    told = list(unknown)
+    """Return the reconciliation of ``counts``. ``unknown``: why counts are None; it becomes part of the explanation."""
+    explanation = list(unknown)
     gaps: list[int] = []
     if counts.client_kernel is not None:
         gap = counts.client - counts.client_kernel
         gaps.append(abs(gap))
         if gap:
-            told.append(f"the workers count {counts.client:,} established, their kernels {counts.client_kernel:,}")
+            explanation.append(f"the workers count {counts.client:,} established, their kernels {counts.client_kernel:,}")
     ghosts, unfinished, lost, others = across(counts)
-    told += sentences(ghosts, unfinished, lost, others, counts)
+    explanation += sentences(ghosts, unfinished, lost, others, counts)
     if counts.target_kernel is not None and counts.target_open is not None:
         gap = beyond_queues(counts.target_kernel - counts.target_open, counts.in_accept_queues or 0, counts.half_closed or 0)
         gaps.append(abs(gap))
         if gap:
-            told.append(
+            explanation.append(
                 f"the acceptors hold {counts.target_open:,} open, the target's kernel {counts.target_kernel:,} established"
             )
     return Reconciliation(
@@ -108,31 +107,32 @@ def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
         not_ours=others,
         never_accepted=never_accepted(counts),
         unexplained=sum(gaps) if gaps else None,
-        explanation=tuple(told) or (agreement(counts),),
+        explanation=tuple(explanation) or (agreement(counts),),
         awaiting_accept=awaiting_accept(counts),
     )
 
 
 def beyond_queues(more: int, queued: int, half_closed: int) -> int:
-    """What accept queues do not explain of how many more the kernel has established than acceptors have open.
+    """Return how many connections accept queues do not explain, of the ``more`` that the kernel has than the acceptors.
 
-    One that its client closed while it waited is in the queue, and not established.
+    Negative if the kernel has fewer. A connection that its client closed while it waited is in the queue, but not
+    established.
     """
     return max(more - queued, 0) + min(more - max(queued - half_closed, 0), 0)
 
 
 def never_accepted(counts: Counts) -> int | None:
-    """Ghosts, and those that were ones until they ended; None where nobody counts accepts."""
+    """Return how many connections were never accepted, whether they are still open or not; None if accepts are not counted."""
     if counts.accepted is None or counts.client_opened is None:
         return None
     return max(counts.client_opened - counts.accepted - (counts.in_accept_queues or 0), 0)
 
 
 def awaiting_accept(counts: Counts) -> int | None:
-    """Connections that clients hold and the server has not accepted, as far as they cannot be anybody else's.
+    """Return how many connections that clients hold are not accepted, at least; None if the queues are unknown.
 
-    Where acceptors count, it is what they lack. An endpoint does not say what it accepted: there all are taken for the
-    clients' that are neither closed again nor possibly others'. None where the queues are unknown.
+    Acceptors count what they have accepted. An endpoint does not: there a queued connection counts as a client's unless it
+    is closed again or may belong to another program.
     """
     queued = counts.in_accept_queues
     if queued is None or counts.target_kernel is None:
@@ -144,10 +144,11 @@ def awaiting_accept(counts: Counts) -> int | None:
 
 
 def across(counts: Counts) -> tuple[int | None, int | None, int | None, int | None]:
-    """Ghosts, in SYN queues, lost on the way, not ours: the difference between the clients and the server's kernel, told apart.
+    """Return the differences between clients and the server's kernel: ghosts, in SYN queues, lost on the way, not ours.
 
-    A connection that was ever accepted is no ghost. An endpoint does not say what it accepted; there all are taken for
-    ghosts. Others' connections on the port can hide as many of both, if there are any.
+    All are None if the server's kernel is unknown. A connection that was ever accepted is no ghost. An endpoint does not say
+    what it accepted; there all missing connections count as ghosts. Connections of other programs on the port can hide as
+    many ghosts and lost ones.
     """
     if counts.target_kernel is None:
         return None, None, None, None
@@ -160,11 +161,12 @@ def across(counts: Counts) -> tuple[int | None, int | None, int | None, int | No
 
 
 def of_lost(counts: Counts) -> int:
-    """Connections that the server's kernel has beyond the clients', as far as lost workers may have them."""
+    """Return how many connections that the server's kernel has and the clients lack may belong to lost workers."""
     return min(max((counts.target_kernel or 0) - counts.client, 0), counts.lost)
 
 
 def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
+    """Return a sentence for each difference that is not zero."""
     waiting = awaiting_accept(counts) or 0
     full = FULL.format(count=counts.acceptors_full) if counts.acceptors_full else ""
     named = (
@@ -176,11 +178,12 @@ def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, othe
         ((counts.in_accept_queues or 0) - waiting, f"{QUEUED}{full}"),
         (counts.half_closed, HALF_CLOSED),
     )
-    told = [f"{count:,} connections {says}" for count, says in named if count]
-    return [f"{not_accepted(counts, waiting)}{full}", *told] if waiting else told
+    found = [f"{count:,} connections {says}" for count, says in named if count]
+    return [f"{not_accepted(counts, waiting)}{full}", *found] if waiting else found
 
 
 def not_accepted(counts: Counts, waiting: int) -> str:
+    """Return how many connections the server accepted, and how many wait in its accept queues."""
     missing = max(counts.client - (counts.target_kernel or 0), 0)
     accepted, certain = counts.client - missing - waiting, waiting == counts.in_accept_queues
     return (
@@ -190,7 +193,7 @@ def not_accepted(counts: Counts, waiting: int) -> str:
 
 
 def agreement(counts: Counts) -> str:
-    """Who was asked and said the same: an endpoint's own count is nobody's to ask."""
+    """Return a sentence that names the sides whose counts are known and agree."""
     others = {
         "their kernels": counts.client_kernel,
         "acceptors": counts.target_open,

@@ -1,4 +1,4 @@
-"""Processes of nodes that ended while their run went on, and whose places others took. No trouble if all came back. Pure."""
+"""Replaced child processes of nodes: those that ended during a run, and whose place another process took. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from .comparison import Comparison
 
 
 def mended(ledger: Ledger) -> list[str]:
-    """A sentence for each."""
+    """Return a sentence for each replaced process of all nodes."""
     return [f"{entry.name}: {sentence(each)}" for entry in ledger.entries for each in entry.sample.replacements]
 
 
 def sentence(replacement: Replacement) -> str:
+    """Return how the process ended, what it held, and how soon it was replaced."""
     seconds = replacement.after_ns / NANOSECONDS
     when = "" if replacement.ended_ns is None else f", {replacement.ended_ns / NANOSECONDS:.1f} s into the run"
     return (
@@ -26,11 +27,12 @@ def sentence(replacement: Replacement) -> str:
 
 
 def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
-    """Whether at the end of the hold everything was there that the schedule asks for, or away as the run asked."""
+    """Return whether all connections of the schedule were open at the end of the hold, or away as the run asked."""
     return at_end is not None and at_end.established + at_end.away >= ledger.wanted_at_end
 
 
 def to_summary(replacement: Replacement) -> dict[str, Any]:
+    """Return a replacement as JSON."""
     return {
         "ended": replacement.exit_reason,
         "connections": replacement.connections,

@@ -1,4 +1,4 @@
-"""What storms did, for the summary: who left, who came back, how long it took, and what the accept queues said. Pure."""
+"""Results of storms: how many connections left and came back, how long it took, and what accept queues dropped. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from c1m.traffic.turnover import Wave
 # What Linux counts when more connections come than are accepted (snmp_counter.rst): dropped because the accept queue was
 # full, dropped for any reason, answered with a SYN cookie, dropped because the SYN queue was full.
 QUEUE_COUNTERS = ("ListenOverflows", "ListenDrops", "TCPReqQFullDoCookies", "TCPReqQFullDrop")
-READING_SECONDS = 1.5  # so old may be what a row of the time line tells of a host
+READING_SECONDS = 1.5  # age that a host reading in a row of the timeline may have
 
 Rows = Sequence[tuple[float, TimelineRow]]
 
 
 def in_order(storms: Sequence[Storm]) -> list[Storm]:
-    """As they come, which is how nodes tell of them."""
+    """Return the storms by time, which is the order in which nodes report their waves."""
     return sorted(storms, key=lambda storm: storm.at)
 
 
 def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows, *, with_target: bool) -> list[dict[str, Any]]:
-    """``waves``: of the whole fleet. Without a target nobody knows of its queues."""
-    told = []
+    """Return the storms of a summary. ``waves``: of the whole fleet. Accept queues are None without a target."""
+    summaries = []
     for index, storm in enumerate(in_order(storms)):
         wave = waves[index] if index < len(waves) else Wave()
         recovered = wave.recovered_seconds if wave.is_over and wave.returned else None
-        told.append(
+        summaries.append(
             {
                 "at_seconds": storm.at,
                 "by": storm.by,
@@ -42,11 +42,11 @@ def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows,
                 "accept_queues": queue_story(rows, storm.at, storm.at + wave.recovered_seconds) if with_target else None,
             }
         )
-    return told
+    return summaries
 
 
 def queue_story(rows: Rows, begin: float, end: float) -> dict[str, int] | None:
-    """Events on the target's host between two times, by the kernel's names; None where it was not read at both."""
+    """Return kernel counter -> events on the target's host between two times; None if the host was not read at both."""
     before = [host for at, moment in rows if at <= begin and (host := target_host(moment))]
     after = [host for at, moment in rows if at >= end and (host := target_host(moment))]
     late = [host for at, moment in rows if at >= end + READING_SECONDS and (host := target_host(moment))]
@@ -57,18 +57,19 @@ def queue_story(rows: Rows, begin: float, end: float) -> dict[str, int] | None:
 
 
 def target_host(moment: TimelineRow) -> HostState | None:
-    """The ledger tells of the target's host first."""
+    """Return the state of the target's host, which the ledger puts first; None if it is unknown."""
     return next(iter(moment.hosts.values()), None)
 
 
 def failures(storms: Sequence[Storm], waves: Sequence[Wave]) -> list[str]:
-    """Of the storms that did not end as they should, a sentence each."""
-    told = []
+    """Return a sentence for each storm that dropped nothing or whose connections did not all come back."""
+    sentences = []
     for index, storm in enumerate(in_order(storms)):
         wave = waves[index] if index < len(waves) else Wave()
         if not wave.dropped:
-            told.append(f"the storm {storm} dropped nobody; does the run last until then?")
+            sentences.append(f"the storm {storm} dropped no connection; does the run last until then?")
         elif not wave.is_over:
-            forgone = f", and {wave.forgone:,} were not asked for any more" if wave.forgone else ""
-            told.append(f"of {wave.dropped:,} connections that left in the storm {storm}, {wave.returned:,} came back{forgone}")
-    return told
+            forgone = f", and the schedule no longer asked for {wave.forgone:,}" if wave.forgone else ""
+            left = f"{wave.dropped:,} connections that left in the storm {storm}"
+            sentences.append(f"{wave.returned:,} of {left} came back{forgone}")
+    return sentences

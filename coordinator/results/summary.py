@@ -1,4 +1,4 @@
-"""The summary: what remains of a run, as one document. Pure; fields are added over time, never renamed."""
+"""The summary: the results of a run as one JSON document. Pure; fields are added over time, never renamed."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ SYN_STEPS = (1, 3, 7)  # seconds
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
+    """Return the summary of a run, with its verdict."""
     figures = measured(outcome)
     required = judge_all(outcome.spec.require, outcome.requirement_monitor, figures)
     judged = verdict(outcome, required)
@@ -59,7 +60,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def journal_summary(outcome: Outcome) -> dict[str, Any] | None:
-    """How far the run can be shown again; None: not at all."""
+    """Return how far the run can be replayed; None if it has no journal."""
     reason = outcome.cut_off or outcome.untold
     if outcome.known_until is None and not reason:
         return None
@@ -67,7 +68,7 @@ def journal_summary(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def measured(outcome: Outcome) -> dict[str, Any]:
-    """The figures of a summary: whatever a criterion may ask for."""
+    """Return the figures of a summary, to which criteria may refer."""
     ledger = outcome.ledger or Ledger((), None)
     tally, hold_end = ledger.tally, outcome.hold_end
     return {
@@ -113,7 +114,10 @@ def measured(outcome: Outcome) -> dict[str, Any]:
 
 
 def limits(outcome: Outcome) -> dict[str, Any] | None:
-    """How far the fleet would have gone, what was not ok before the run, and what became tight while it ran."""
+    """Return the fleet's ceiling, limits that were not ok before the run, and limits that became tight during it.
+
+    None if the run ended before the limits were known.
+    """
     if outcome.preflight is None:
         return None
     taken = [taken.to_summary() for taken in outcome.limit_usages.taken.values()]
@@ -121,7 +125,7 @@ def limits(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
-    """At the end of the hold, and beside it at the end of the ramp and in between."""
+    """Return the reconciliation at the end of the hold, at the end of the ramp, and at rests; None if there was no hold."""
     if outcome.hold_end is None:
         return None
     return {
@@ -137,12 +141,16 @@ def reconciliation(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def heartbeats(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
+    """Return the heartbeat results; None if the run sends none."""
     wanted = outcome.spec.beating
     return liveness.to_summary(tally.heartbeats, wanted.expect) if wanted else None
 
 
 def keepalive(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
-    """Probes are counted by network namespaces, of which each counts once, whoever else uses it."""
+    """Return the keepalive results; None if the run uses none.
+
+    The kernel counts probes by network namespace. Each namespace counts once, and other programs in it count as well.
+    """
     if not outcome.spec.keepalive:
         return None
     namespaces = {
@@ -154,20 +162,22 @@ def keepalive(outcome: Outcome, tally: Tally) -> dict[str, Any] | None:
 
 
 def pushes(outcome: Outcome, ledger: Ledger) -> dict[str, Any] | None:
+    """Return the server push results; None if the run uses none."""
     if not outcome.spec.server_push:
         return None
     return liveness.push_summary(ledger.tally.pushes, ledger.target.sample.tally.pushes if ledger.target else {})
 
 
 def syn_steps(connect_latency_us: Mapping[int, int]) -> dict[str, int]:
-    """Connects that took so long have waited for a SYN to be sent again: it is after 1 s, then 3 s, then 7 s.
+    """Return how many connects took at least 1, 3 and 7 s, which is when the kernel sends a SYN again.
 
-    From Linux 6.5 on the first four waits are 1 s each (net.ipv4.tcp_syn_linear_timeouts), so that 3 s is the third.
+    Since Linux 6.5 the first four waits are 1 s each (net.ipv4.tcp_syn_linear_timeouts), so that 3 s is the third retry.
     """
     return {f"took_{seconds}_seconds": at_least(connect_latency_us, seconds * 1_000_000) for seconds in SYN_STEPS}
 
 
 def worker_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
+    """Return the results of one worker."""
     tally, hold_end = entry.sample.tally, outcome.hold_end
     inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
     planned = {worker.name: worker for worker in outcome.plan.workers} if outcome.plan else {}
@@ -201,7 +211,7 @@ def worker_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
 
 
 def lost(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
-    """Why and since when a node is; what it said last stands apart, for it is no count of anything that is now."""
+    """Return why and since when a node is lost. Its last counts are kept apart, because they do not describe the present."""
     loss = outcome.ledger.losses.get(entry.name) if outcome.ledger else None
     if loss is None:
         return {"lost": entry.lost or None, "lost_at_seconds": None, "last_known": None}
@@ -211,6 +221,7 @@ def lost(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
 
 
 def target_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
+    """Return the results of the target, or of the observed endpoint."""
     tally: Tally = entry.sample.tally
     hold_end = outcome.hold_end
     inspection = hold_end.inspections.get(entry.name, Inspection()) if hold_end else Inspection()
@@ -236,10 +247,12 @@ def target_summary(outcome: Outcome, entry: NodeRecord) -> dict[str, Any]:
 
 
 def held(outcome: Outcome) -> int | None:
+    """Return the connections established at the end of the hold; None if there was no hold."""
     return outcome.hold_end.established if outcome.hold_end else None
 
 
 def host_findings(findings: Findings, inspection: Inspection) -> dict[str, Any]:
+    """Return what the kernel of a node counted, and what connections cost there."""
     return {
         "memory": findings.cost.to_summary(),
         "kernel": {
@@ -254,7 +267,7 @@ def host_findings(findings: Findings, inspection: Inspection) -> dict[str, Any]:
 
 
 def footprint(inspection: Inspection, connections: int | None) -> dict[str, Any]:
-    """Of all processes of a node, while the connections were held; None is unknown."""
+    """Return memory and CPU of all processes of a node while connections were held. None is unknown."""
     per_connection = inspection.pss_bytes / connections if inspection.pss_bytes and connections else None
     return {
         "rss_bytes": inspection.rss_bytes,
@@ -266,13 +279,15 @@ def footprint(inspection: Inspection, connections: int | None) -> dict[str, Any]
 
 
 def environment(outcome: Outcome) -> dict[str, Any]:
-    told = {name: (described.host, described.clock) for name, described in outcome.workers.items()}
+    """Return the host of each node that was described."""
+    hosts = {name: (described.host, described.clock) for name, described in outcome.workers.items()}
     if outcome.target and outcome.ledger and outcome.ledger.target:
-        told[outcome.ledger.target.name] = outcome.target.host, outcome.target.clock
-    return {name: host_summary(host, clock) for name, (host, clock) in told.items()}
+        hosts[outcome.ledger.target.name] = outcome.target.host, outcome.target.clock
+    return {name: host_summary(host, clock) for name, (host, clock) in hosts.items()}
 
 
 def host_summary(host: Host, clock: Clock | None) -> dict[str, Any]:
+    """Return a node's machine, kernel settings and versions. ``clock``: None if its offset was not measured."""
     return {
         "hostname": host.hostname,
         "kernel": host.kernel,
@@ -289,4 +304,5 @@ def host_summary(host: Host, clock: Clock | None) -> dict[str, Any]:
 
 
 def instant(moment: datetime | None) -> str | None:
+    """Return a time in ISO 8601 with milliseconds; None for None."""
     return moment.isoformat(timespec="milliseconds") if moment else None

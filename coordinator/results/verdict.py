@@ -19,21 +19,23 @@ from .replacements import came_back, mended
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """The result of a run: its name, the exit code of the command, and why."""
+
     name: str
     exit_code: int
-    reasons: tuple[str, ...]  # what went wrong, and why
-    notes: tuple[str, ...] = ()  # what a person should hear of all the same
+    reasons: tuple[str, ...]  # what failed or degraded the run
+    notes: tuple[str, ...] = ()  # what a person should know besides
 
 
 def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
-    """The gravest thing that happened decides the exit code; every reason is kept.
+    """Return the verdict. The gravest event decides the exit code, and all reasons are kept.
 
-    A cause is a reason where it had an effect. Where growth has stalled and gone on, and the run passed, it is a note.
+    A diagnosed cause is a reason if the run did not pass. If the run passed all the same, the cause is a note.
     """
     ledger = outcome.ledger
     criteria = [*failed_criteria(outcome), *(judgement.reason for judgement in required if not judgement.met)]
     troubles = list(dict.fromkeys([*(ledger.troubles if ledger else []), *outcome.troubles]))
-    causes = sentences([finding.cause for finding in outcome.diagnosis])  # they do not fail a run by themselves
+    causes = sentences([finding.cause for finding in outcome.diagnosis])  # a cause alone does not fail a run
     made_good = [loss.sentence() for loss in (ledger.losses.values() if ledger else ()) if loss.made_good]
     if ledger and came_back(ledger, outcome.hold_end):
         made_good += mended(ledger)
@@ -57,22 +59,24 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
 
 
 def failed_criteria(outcome: Outcome) -> list[str]:
-    """Reached, held, and reconciled: what of it is not true, a sentence each."""
+    """Return a sentence for each rule that the run broke: reached, held, reconciled, alive."""
     ledger, hold_end = outcome.ledger, outcome.hold_end
     if ledger is None or hold_end is None:
         return ["the run ended before its hold did"]
     if outcome.spec.turnover:
-        told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
-        told += storm_results.failures(outcome.spec.storm, ledger.waves)
+        broken = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
+        broken += storm_results.failures(outcome.spec.storm, ledger.waves)
     elif ledger.losses or any(entry.sample.replacements for entry in ledger.entries):
-        # What was opened where nobody looks any more is not established, what a dead process had is opened again.
-        told = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
+        # Connections of lost workers are not counted, and those of dead processes are opened again: compare with the
+        # schedule, not with what was ever opened.
+        broken = not_filled(ledger.wanted_at_end, hold_end, ledger.tally)
     else:
-        told = [*not_reached(ledger), *not_held(ledger, hold_end)]
-    return [*told, *not_reconciled(outcome, hold_end), *not_alive(outcome, ledger)]
+        broken = [*not_reached(ledger), *not_held(ledger, hold_end)]
+    return [*broken, *not_reconciled(outcome, hold_end), *not_alive(outcome, ledger)]
 
 
 def not_reached(ledger: Ledger) -> list[str]:
+    """Return a sentence if fewer connections were established than the schedule asked for."""
     opened = ledger.tally.opened
     if opened >= ledger.due:
         return []
@@ -80,54 +84,60 @@ def not_reached(ledger: Ledger) -> list[str]:
 
 
 def not_held(ledger: Ledger, hold_end: Comparison) -> list[str]:
+    """Return a sentence if connections that the run did not close itself were not held to the end."""
     left_open = ledger.tally.opened - hold_end.closed
     if hold_end.established >= left_open:
         return []
     held = f"{hold_end.established:,} of {left_open:,} established connections were held to the end"
-    said = f"; the server said: {ledger.heard}" if ledger.heard else ""
-    return [f"{held}{stayed(hold_end)}; dropped: {causes_of(ledger.tally.dropped)}{said}"]
+    quoted = f"; the server said: {ledger.heard}" if ledger.heard else ""
+    return [f"{held}{stayed(hold_end)}; dropped: {causes_of(ledger.tally.dropped)}{quoted}"]
 
 
 def not_reconciled(outcome: Outcome, hold_end: Comparison) -> list[str]:
-    """At the end of the hold, wherever the schedule stood still before, and by a probe of what clients hold."""
-    told = [] if hold_end.reconciliation.sound else list(hold_end.reconciliation.explanation)
+    """Return a sentence for each difference between clients and server: at the end of the hold, at rests, and by the probe."""
+    found = [] if hold_end.reconciliation.sound else list(hold_end.reconciliation.explanation)
     for rest, comparison in outcome.rests:
         if not comparison.reconciliation.sound:
-            told += [f"while the schedule stood at {rest.total:,}: {each}" for each in comparison.reconciliation.explanation]
+            found += [f"while the schedule stood at {rest.total:,}: {each}" for each in comparison.reconciliation.explanation]
     if (probed := outcome.probed) and probed.ghosts:
-        told.append(
-            f"{probed.ghosts:,} of {probed.connections:,} connections that were probed got a RST for an answer: the server's "
-            f"kernel does not know them"
+        found.append(
+            f"{probed.ghosts:,} of {probed.connections:,} probed connections were answered with a RST: the server's kernel "
+            f"does not know them"
         )
-    return told
+    return found
 
 
 def not_alive(outcome: Outcome, ledger: Ledger) -> list[str]:
-    told: list[str] = []
+    """Return a sentence for each failure of heartbeats and server push, and for bytes that differ between the sides."""
+    failures: list[str] = []
     if wanted := outcome.spec.beating:
-        told += liveness.complaints(ledger.tally.heartbeats, wanted)
+        failures += liveness.complaints(ledger.tally.heartbeats, wanted)
     if wanted or outcome.spec.server_push:
-        told += liveness.push_complaints(ledger.tally.pushes)
-        if ledger.accepting and not ledger.losses:  # both sides have to have told all
-            told += liveness.bytes_differ(ledger.tally, ledger.accepting.sample.tally)
-    return told
+        failures += liveness.push_complaints(ledger.tally.pushes)
+        if ledger.accepting and not ledger.losses:  # bytes can be compared only if both sides are known in full
+            failures += liveness.bytes_differ(ledger.tally, ledger.accepting.sample.tally)
+    return failures
 
 
 def not_filled(goal: int, at_end: Comparison, tally: Tally) -> list[str]:
-    """``goal``: seats of the schedule at its end. ``tally``: of the whole run."""
+    """Return a sentence if fewer connections were open or away at the end than ``goal``, the schedule's total at its end.
+
+    ``tally``: of the whole run.
+    """
     if at_end.established + at_end.away >= goal:
         return []
-    away = f", {at_end.away:,} more were away as asked" if at_end.away else ""
-    waiting = f"; {at_end.waiting:,} waited to be opened again" if at_end.waiting else ""
+    away = f", {at_end.away:,} more were away as the run asked" if at_end.away else ""
+    waiting = f"; {at_end.waiting:,} were waiting to be reopened" if at_end.waiting else ""
     lost = f"dropped: {causes_of(tally.dropped)}; failed: {causes_of(tally.failed)}"
     held = f"{at_end.established:,} of {goal:,} connections were held at the end of the hold"
     return [f"{held}{away}{waiting}{stayed(at_end)}; {lost}"]
 
 
 def stayed(at_end: Comparison) -> str:
-    """Who is neither held nor dropped: slow clients."""
-    return f"; {at_end.half_closed:,} stayed when the server had closed its side" if at_end.half_closed else ""
+    """Return how many connections of slow clients are neither held nor dropped; empty if none."""
+    return f"; {at_end.half_closed:,} stayed after the server had closed its side" if at_end.half_closed else ""
 
 
 def causes_of(counts: Mapping[str, int]) -> str:
+    """Return counts by cause as text; "none" if there are none."""
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"

@@ -287,7 +287,7 @@ def test_a_lost_share_is_taken_over_and_the_run_passes(when: str, number: int, t
         counted = summary["reconciliation"]
         if number == signal.SIGSTOP:  # its shards go on, and the target has their connections besides
             assert counted["target_open"] == TOTAL + EACH
-            assert any("may be those of workers that were lost" in told for told in counted["explanation"])
+            assert any("may be those of lost workers" in told for told in counted["explanation"])
             nodes.workers[0].send_signal(signal.SIGCONT)
             assert all_gone([pid for pid, name in children_of(nodes.workers[0].pid).items() if "shard" in name])
         else:

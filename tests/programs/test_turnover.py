@@ -238,7 +238,7 @@ def test_where_nobody_listens_tries_are_counted_and_some_still_wait() -> None:
     assert summary["reopened"] > 50
     assert summary["failed"] == {"ECONNREFUSED": 50 + summary["reopened"]}
     assert summary["waiting_at_hold_end"] == 50
-    assert any("50 waited to be opened again" in reason for reason in summary["reasons"])
+    assert any("50 were waiting to be reopened" in reason for reason in summary["reasons"])
 
 
 def test_slow_clients_are_refused_toward_whom_the_worker_does_not_know() -> None:
@@ -265,7 +265,7 @@ def test_what_a_server_does_with_slow_clients_is_counted() -> None:
     assert halved["dropped"] == {}
     assert (halved["half_closed_at_hold_end"], halved["half_closed_after_us"]["count"]) == (40, 40)
     assert halved["reconciliation"]["client_kernel_established"] == halved["established_at_hold_end"] == 0
-    assert "held to the end; 40 stayed when the server had closed its side; dropped: none" in halved["reasons"][0]
+    assert "held to the end; 40 stayed after the server had closed its side; dropped: none" in halved["reasons"][0]
 
 
 @pytest.mark.usefixtures("nodes")
