@@ -1,4 +1,4 @@
 """Why connections fail, are dropped, or stop growing: ordered rules over evidence.
 
-Pure; collecting the evidence belongs to ledger, printing the causes to report.
+Pure. Collecting the evidence belongs to ledger, printing the causes to report.
 """

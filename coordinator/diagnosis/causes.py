@@ -1,4 +1,4 @@
-"""Causes: what the rules make of the evidence of all nodes, and the sentence that tells it. Pure."""
+"""Causes: what the rules conclude from the evidence of all nodes, and the sentence that says so. Pure."""
 
 from __future__ import annotations
 
@@ -22,55 +22,63 @@ INSTEAD_OF: Final = {
 }
 SETTING: Final = re.compile(r"\{([a-z0-9_.-]+)\}")
 
-# Where runs of all kinds of programs stop, and why they usually do. They are told, and decide nothing.
+# Counts at which programs of all kinds stop, and the usual reason. They are shown as a hint, and decide nothing.
 TELLING: Final = {
     28_232: "is the size of the kernel's own ip_local_port_range, 32768-60999",
-    64_512: "is what one source address has of unprivileged ports",
+    64_512: "is the number of unprivileged ports of one source address",
     262_144: "is the kernel's usual nf_conntrack_max",
     524_288: "is a usual limit of descriptors (LimitNOFILE=), and of connection tables",
-    1_048_576: "is the kernel's own fs.nr_open, the most descriptors that a process may have",
+    1_048_576: "is the kernel's own fs.nr_open, the highest limit of descriptors that a process may have",
 }
-TELLING_SHARE: Final = 0.001  # how near: people saw 262,094 and 524,273
+TELLING_SHARE: Final = 0.001  # of the number: how near a count must be; reported were 262,094 and 524,273
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why, on which node, by what evidence, and what to do."""
+    """Why a run is in trouble, on which node, by what evidence, and what to do."""
 
     cause: str
     node: str
     says: str
     evidence: tuple[str, ...]
     cure: str
-    limit: str | None = None  # of c1m.limits, if it is one; c1m-coord explain has a page on it
+    limit: str | None = None  # name in c1m.limits, with a page of c1m-coord explain; None: no limit
 
     @property
     def role(self) -> str:
+        """The first word of the node: "worker" or "target", or "the" for a cause of the whole run."""
         return self.node.partition(" ")[0]
 
     @property
     def sentence(self) -> str:
+        """Node, cause, evidence and cure as one sentence."""
         return f"{self.node}: {self.says} ({', '.join(self.evidence)}); {self.cure}"
 
 
 def diagnose(scene: Sequence[Evidence], troubles: Collection[Trouble], *, last_resort: bool = False) -> list[Cause]:
-    """The causes that the evidence of all nodes shows, in the order of the table; or those of last resort."""
+    """Return the causes that the evidence of all nodes shows, in the order of the table.
+
+    ``last_resort``: try only the rules that could explain anything.
+    """
     found: list[Cause] = []
-    told: set[tuple[str, str]] = set()  # (cause, node), and (cause, host) of what all nodes of a host see alike
+    named: set[tuple[str, str]] = set()  # (cause, node), and (cause, host) for what all nodes of a host see alike
     for rule in RULES:
         if rule.last_resort is not last_resort or (rule.troubles and rule.troubles.isdisjoint(troubles)):
             continue
         for seen in scene:
             keys = {(rule.cause, seen.node), *([(rule.cause, seen.host)] if rule.of_host else [])}
-            if seen.role in rule.on and told.isdisjoint(keys) and (cause := match(rule, seen, scene)):
+            if seen.role in rule.on and named.isdisjoint(keys) and (cause := match(rule, seen, scene)):
                 found.append(cause)
-                told |= keys
+                named |= keys
     return remaining(found)
 
 
 def remaining(causes: Sequence[Cause]) -> list[Cause]:
-    """Those that no other one stands in for. What a server does not accept shows on its clients; what goes wrong with one
-    client shows nowhere else."""
+    """Return the causes that no other cause replaces.
+
+    A cause on the target replaces those of all nodes, because what a server does not accept shows on its clients. A cause on
+    a client replaces only those of the same client.
+    """
     everywhere: set[str] = set()
     on_node: dict[str, set[str]] = {}
     for cause in causes:
@@ -80,22 +88,23 @@ def remaining(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def match(rule: Rule, seen: Evidence, scene: Sequence[Evidence]) -> Cause | None:
+    """Return the cause if all signs of the rule show; else None."""
     shown = [sign.shows(seen) for sign in rule.signs]
     if not all(shown):
         return None
     there = [other for other in scene if other.role != seen.role]
     for sign in rule.elsewhere:
-        told = [f"{other.node}: {text}" for other in there if (text := sign.shows(other))]
-        if not told:
+        found = [f"{other.node}: {text}" for other in there if (text := sign.shows(other))]
+        if not found:
             return None
-        shown += told
+        shown += found
     more = [text for sign in rule.also if (text := sign.shows(seen))]
     says, cure = stated(rule.says, seen.facts), cure_of(rule, seen.facts)
     return Cause(rule.cause, seen.node, says, (*shown, *more), cure, rule.limit or None)
 
 
 def cure_of(rule: Rule, facts: Mapping[str, str]) -> str:
-    """In words: the rule's own, and those of its limit with the value that it has there, if that is a sysctl."""
+    """Return the cure of the rule, and that of its limit with the limit's value on the host if it is a sysctl."""
     if not rule.limit:
         return stated(rule.cure, facts)
     limit = CURES[rule.limit]
@@ -105,12 +114,12 @@ def cure_of(rule: Rule, facts: Mapping[str, str]) -> str:
 
 
 def stated(text: str, facts: Mapping[str, str]) -> str:
-    """With the host's own values in place of the names in braces."""
+    """Return ``text`` with the host's values in place of the names in braces."""
     return SETTING.sub(lambda found: facts.get(found[1], "unknown") or "none", text)
 
 
 def ruled_out(scene: Sequence[Evidence]) -> tuple[list[str], list[str]]:
-    """Causes that would have shown, and those that could not have been seen, in the order of the table."""
+    """Return causes that would have shown, and causes that could not be seen, both in the order of the table."""
     seen: dict[str, bool] = {}
     for rule in RULES:
         known = [all(sign.known(each) for sign in rule.signs) for each in scene if each.role in rule.on]
@@ -120,6 +129,6 @@ def ruled_out(scene: Sequence[Evidence]) -> tuple[list[str], list[str]]:
 
 
 def telling(count: int) -> str:
-    """What a count of connections reminds of; empty where it does not."""
+    """Return which well-known limit a count of connections is near; empty if none."""
     near = (f"{number:,} {says}" for number, says in TELLING.items() if abs(count - number) <= number * TELLING_SHARE)
     return next(near, "")

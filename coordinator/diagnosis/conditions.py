@@ -1,4 +1,4 @@
-"""Signs: the forms in which evidence shows. Each says in words what it saw of one node, or that it cannot know. Pure."""
+"""Conditions over the evidence of one node. Each returns what it saw as text, and whether it could have seen it. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from c1m.limits.sysctls import whole
 
 
 class Condition(Protocol):
+    """A sign that a rule looks for."""
+
     def shows(self, seen: Evidence) -> str:
-        """What was seen, in words; empty where nothing was."""
+        """Return what was seen as text; empty if the sign did not show."""
 
     def known(self, seen: Evidence) -> bool:
-        """Whether it would have been seen, had it been there."""
+        """Return whether the sign would have been seen if it had been there."""
 
 
 class Error:
-    """Calls that said an errno: "connect ENETUNREACH"; one of these is enough."""
+    """Calls that failed with an errno, as in "connect ENETUNREACH". One of several is enough."""
 
     def __init__(self, *errors: str) -> None:
         self.errors = errors
@@ -33,7 +35,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Rose:
-    """A counter of the kernel that rose. One that fell wrapped, or went with its processor, and says nothing."""
+    """A kernel counter that rose. A counter that fell has wrapped, or a processor went offline, and is ignored."""
 
     counter: str
 
@@ -47,7 +49,7 @@ class Rose:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """A level that reached so much."""
+    """A level that reached at least ``least``."""
 
     level: str
     least: int
@@ -63,7 +65,7 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A level at its limit, which is another level, or a fact of the host. ``percent`` of it counts as full."""
+    """A level that reached ``percent`` of its limit. The limit is another level or a sysctl of the host."""
 
     level: str
     limit: str
@@ -71,6 +73,7 @@ class Full:
     percent: float = 100.0
 
     def limit_in(self, seen: Evidence) -> int | None:
+        """Return the limit; None if it is unknown."""
         return seen.levels.get(self.limit, whole(seen.facts.get(self.limit, "")))
 
     def shows(self, seen: Evidence) -> str:
@@ -85,13 +88,13 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Overflowing:
-    """An accept queue longer than its backlog: the kernel lets in one more than that."""
+    """An accept queue longer than its backlog. The kernel admits one connection more than the backlog."""
 
     def shows(self, seen: Evidence) -> str:
         queued, backlog = seen.levels.get("accept_queue"), seen.levels.get("accept_backlog")
         if queued is None or backlog is None or queued <= backlog:
             return ""
-        return f"{queued:,} wait in a queue with a backlog of {backlog:,}"
+        return f"{queued:,} wait in an accept queue with a backlog of {backlog:,}"
 
     def known(self, seen: Evidence) -> bool:
         return "accept_queue" in seen.levels
@@ -99,7 +102,7 @@ class Overflowing:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Nothing more comes from the node, for a reason with these words in it."""
+    """The node is lost, for a reason that contains ``words``."""
 
     words: str = ""
 
@@ -112,27 +115,27 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Nothing came from the node for so long; samples come at least once a second."""
+    """The node sent no sample for ``seconds``. It sends at least one a second."""
 
     seconds: float
 
     def shows(self, seen: Evidence) -> str:
-        return f"nothing for {seen.silent_seconds:.0f} s" if seen.silent_seconds >= self.seconds else ""
+        return f"no sample for {seen.silent_seconds:.0f} s" if seen.silent_seconds >= self.seconds else ""
 
     def known(self, _: Evidence) -> bool:
         return True
 
 
 class Dropped:
-    """Connections that were established and lost, by cause; one of these is enough."""
+    """Established connections that were dropped, by cause. One of several is enough."""
 
     def __init__(self, *causes: str) -> None:
         self.causes = causes
 
     def shows(self, seen: Evidence) -> str:
         found = [(cause, seen.dropped.get(cause, 0)) for cause in self.causes]
-        told = ", ".join(f"{count:,} {cause}" for cause, count in found if count)
-        return f"{told}; it said first: {seen.heard}" if told and seen.heard else told
+        counts = ", ".join(f"{count:,} {cause}" for cause, count in found if count)
+        return f"{counts}; it said first: {seen.heard}" if counts and seen.heard else counts
 
     def known(self, _: Evidence) -> bool:
         return True
@@ -140,7 +143,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class NodeSaid:
-    """The node's own sentence, of what it gave up or which of its processes ended, with this in it."""
+    """A sentence of the node, about why it stopped or how a process ended, that contains ``words``."""
 
     words: str
 

@@ -1,4 +1,4 @@
-"""The diagnosis of a run: what stood in its way, when that was seen, and by what evidence. A fold; time is an argument."""
+"""The diagnosis of a run: which causes were found, when, and by what evidence. A fold; time is an argument."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from c1m.text.units import format_duration
 from .causes import Cause, diagnose, remaining, ruled_out, telling
 from .progress import Progress, ProgressDetector, Trouble
 
-LOOK_SECONDS = 1.0  # between two looks for causes: readings come no more often ...
-NODES_NAMED = 3  # in a sentence; the summary has them all
-UNEXPLAINED_SECONDS = 8.0  # that growth may stall before it is said that nothing explains it
+LOOK_SECONDS = 1.0  # between two searches for causes: readings are not more frequent
+NODES_NAMED = 3  # in one sentence; the summary lists all
+UNEXPLAINED_SECONDS = 8.0  # how long growth may stall before it is called unexplained
 
 Scene = Callable[[float | None], Sequence[Evidence]]
-"""The evidence of all nodes since so many seconds after the start; None is from before anything was opened."""
+"""Returns the evidence of all nodes since a time, in seconds after the start; None: since before the first opening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cause, and when it was first seen: seconds after the start, or None where only the whole run shows it."""
+    """A cause, and when it was first seen, in seconds after the start; None if only the whole run shows it."""
 
     cause: Cause
     at_seconds: float | None
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
         return {
             **asdict(self.cause),
             "evidence": list(self.cause.evidence),
@@ -38,43 +39,46 @@ class Finding:
 
 
 class Diagnosis:
+    """Looks for causes while a run is in trouble, and keeps what it found."""
+
     def __init__(self, found: Iterable[Finding] = ()) -> None:
-        """``found``: what an earlier look at the same run has found."""
+        """``found``: what an earlier coordinator of the same run has found."""
         self.growth = ProgressDetector()
         self.found = {(finding.cause.cause, finding.cause.node): finding for finding in found}
         self.next_look = 0.0
-        self.stalled: Progress | None = None  # when a stall was told that is not over
+        self.stalled: Progress | None = None  # when the present stall was reported; None: growth is not stalled
 
     def take(self, now: Progress, planned: int, scene: Scene) -> list[str]:
-        """The next moment while the run opens; what there is to tell a person about it."""
+        """Take in the next moment of the opening. Return sentences for people; most of the time none."""
         self.growth.take(now)
         troubles = self.growth.troubles()
-        told = self.begin_or_end(troubles.get(Trouble.STALLED), planned)
+        news = self.begin_or_end(troubles.get(Trouble.STALLED), planned)
         if troubles and now.at >= self.next_look:
             for trouble, since in troubles.items():
                 evidence = scene(since)
-                # ... and of many nodes more seldom (c1m/measure/sampling.py).
+                # Readings of many nodes are rarer (c1m/measure/sampling.py).
                 self.next_look = now.at + max(LOOK_SECONDS, pace_of(len(evidence)).reading_every)
                 causes = diagnose(evidence, {trouble})
                 if trouble is Trouble.STALLED and not causes and now.at - since >= UNEXPLAINED_SECONDS:
                     causes = self.wonder(scene(since))
-                told += self.add(causes, now.at)
-        return told
+                news += self.add(causes, now.at)
+        return news
 
     def begin_or_end(self, since: float | None, planned: int) -> list[str]:
+        """Return a sentence when a stall begins or ends. ``since``: when growth stopped; None: it did not."""
         now, before = self.growth.last, self.stalled
         if since is not None and before is None:
             self.stalled = now
             waited, hint = format_duration(round(now.at - since)), telling(now.opened)
-            told = f"stalled: {now.opened:,} of {planned:,} established, and no more for {waited}"
-            return [f"{told}; {hint}" if hint else told]
+            stall = f"stalled: {now.opened:,} of {planned:,} established, and no more for {waited}"
+            return [f"{stall}; {hint}" if hint else stall]
         if before is not None and now.opened > before.opened:
             self.stalled = None
             return [f"growing again: {now.opened:,} of {planned:,} established"]
         return []
 
     def wonder(self, scene: Sequence[Evidence]) -> list[Cause]:
-        """A stall that nothing explains: where not to look."""
+        """Return the cause of a stall that no rule explains: a rule of last resort, or what was ruled out."""
         if causes := diagnose(scene, {Trouble.STALLED}, last_resort=True):
             return causes
         opened = self.growth.last.opened
@@ -84,12 +88,16 @@ class Diagnosis:
             f"unknown: {', '.join(unknown)}" if unknown else "",
             telling(opened),
         ]
-        says = f"growth stopped at {opened:,} connections, and nothing that was seen explains it"
-        cure = "look at what is between the nodes, and at the server's own log"
+        says = f"growth stopped at {opened:,} connections, and no evidence explains it"
+        cure = "check what lies between the nodes, and the server's own log"
         return [Cause("unexplained", "the run", says, tuple(text for text in evidence if text), cure)]
 
     def conclude(self, scene: Scene, *, unaccepted: bool) -> list[Finding]:
-        """All that was found, with what the whole run shows. A stall has been looked at while it lasted."""
+        """Return all findings, including those that only the evidence of the whole run shows.
+
+        Stalls are left out: they were examined while they lasted. ``unaccepted``: clients hold connections that the server
+        has not accepted.
+        """
         troubles = {*self.growth.lost_since, *([Trouble.UNACCEPTED] if unaccepted else [])}
         causes = diagnose(scene(None), troubles)
         if troubles and not causes and not self.found:
@@ -101,16 +109,16 @@ class Diagnosis:
         return [finding for finding in self.found.values() if finding.cause in left]
 
     def add(self, causes: Sequence[Cause], at_seconds: float | None) -> list[str]:
-        """Take them in; a sentence for each that is new, and that no other node of the kind has shown."""
-        told = {(finding.cause.cause, finding.cause.role) for finding in self.found.values()}
+        """Keep new causes. Return sentences for those that no other node of the same role has shown before."""
+        known = {(finding.cause.cause, finding.cause.role) for finding in self.found.values()}
         new = [cause for cause in causes if (cause.cause, cause.node) not in self.found]
         for cause in new:
             self.found[cause.cause, cause.node] = Finding(cause, at_seconds)
-        return sentences([cause for cause in new if (cause.cause, cause.role) not in told])
+        return sentences([cause for cause in new if (cause.cause, cause.role) not in known])
 
 
 def sentences(causes: Sequence[Cause]) -> list[str]:
-    """One for all nodes of a kind that show the same cause: there may be hundreds of workers."""
+    """Return one sentence for all nodes of a role with the same cause, because there may be hundreds of workers."""
     together: dict[tuple[str, str], list[Cause]] = {}
     for cause in causes:
         together.setdefault((cause.cause, cause.role), []).append(cause)
@@ -118,6 +126,7 @@ def sentences(causes: Sequence[Cause]) -> list[str]:
 
 
 def also_on(others: Sequence[Cause]) -> str:
+    """Return which other nodes show the same cause; empty if none."""
     if not others:
         return ""
     named = ", ".join(cause.node for cause in others[:NODES_NAMED])

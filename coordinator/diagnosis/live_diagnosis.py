@@ -1,4 +1,4 @@
-"""The lookout of a run: it makes of the ledger what a diagnosis needs, and keeps to the run's own clock. Pure."""
+"""Live diagnosis: gives the progress and the evidence of a run's ledger to its diagnosis. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .progress import Progress
 
 
 class LiveDiagnosis:
-    """``began``: the start of the run, on the monotonic clock that moments are told by."""
+    """Diagnoses a run from its ledger. ``began``: the start of the run, on the clock of all ``now``."""
 
     def __init__(
         self,
@@ -28,7 +28,10 @@ class LiveDiagnosis:
         asked_to_drop: bool = False,
         found: Iterable[Finding] = (),
     ) -> None:
-        """``found``: what an earlier coordinator of the run has found."""
+        """``host_of``: node -> its host, or None if unknown.
+
+        ``asked_to_drop``: the run has the target drop connections. ``found``: what an earlier coordinator has found.
+        """
         self.ledger = ledger
         self.host_of = host_of
         self.arrival = arrival
@@ -37,16 +40,16 @@ class LiveDiagnosis:
         self.diagnosis = Diagnosis(found)
 
     def look(self, now: float) -> list[str]:
-        """What there is to tell a person at this moment."""
+        """Examine the run now. Return sentences for people; most of the time none."""
         return self.diagnosis.take(self.moment(now), self.ledger.planned, lambda since: self.scene(since, now))
 
     def conclude(self, now: float, *, unaccepted: bool) -> list[Finding]:
-        """All that was found, once nothing more is opened. ``unaccepted``: clients hold what the server does not."""
+        """Return all findings, once nothing more is opened. ``unaccepted``: clients hold what the server has not accepted."""
         self.diagnosis.growth.take(self.moment(now))
         return self.diagnosis.conclude(lambda since: self.scene(since, now), unaccepted=unaccepted)
 
     def moment(self, now: float) -> Progress:
-        """Of the workers that can still tell; what a lost one was to open, nobody asks for any more."""
+        """Return the progress of all workers that are not lost. The share of a lost worker is not expected any more."""
         entries = [entry for entry in self.ledger.workers if not entry.lost]
         tally = self.ledger.there.tally
         return Progress(
@@ -64,20 +67,22 @@ class LiveDiagnosis:
         )
 
     def scheduled(self, sample: Sample) -> int:
-        """How many a worker should have open; one that has given up is asked for no more than it has."""
+        """Return how many connections a worker should have open; if it stopped opening, as many as it has."""
         tally = sample.tally
         if sample.scheduled is None or sample.halted:
             return tally.open
         if self.arrival is Arrival.POISSON and sample.elapsed_ns < self.ledger.schedule.end_ns:
-            # Arrivals at random lie around the line; six times their spread is no chance any more.
+            # Random arrivals deviate from the schedule by sqrt(scheduled) at most; three times that is not chance.
             return max(sample.scheduled - 3 * isqrt(sample.scheduled) - 1, 0)
         return sample.scheduled
 
     def scene(self, since: float | None, now: float) -> Sequence[Evidence]:
+        """Return the evidence of all nodes since ``since`` seconds after the start; None: since before the first opening."""
         start = None if since is None else self.began + since
         return [self.evidence(entry, start, now) for entry in self.ledger.entries]
 
     def evidence(self, entry: NodeRecord, since: float | None, now: float) -> Evidence:
+        """Return the evidence of one node. ``since``: on the clock of ``now``."""
         host = self.host_of(entry.name)
         return entry.trail.evidence(
             node=entry.name,

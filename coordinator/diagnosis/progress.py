@@ -1,8 +1,8 @@
-"""Whether a run still gets what its schedule asks for. A fold over moments; time is an argument.
+"""Whether a run still makes the progress that its schedule asks for. A fold over moments; time is an argument.
 
 A run is in trouble when it has *stalled* (more is asked for, and nothing more is established), is *late* (a connection
 that was due long ago has not even been tried), when attempts have *failed*, connections were *dropped*, or the server has
-not *accepted* what clients hold. One that grows slowly, or does not grow because nobody asks for more, is in none.
+not *accepted* what clients hold. Slow growth is no trouble, nor is standing still when the schedule asks for no more.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import enum
 from collections import deque
 from dataclasses import dataclass
 
-# Samples come every 0.25 to 1 s, and a SYN that was lost by chance is sent again after 1 s: less than this is no news.
+# Samples come every 0.25 to 1 s, and a SYN that was lost by chance is sent again after 1 s: shorter pauses mean nothing.
 PATIENCE_SECONDS = 3.0
 
 
 class Trouble(enum.Enum):
+    """What is wrong with a run; the module's docstring defines each."""
+
     STALLED = "stalled"
     LATE = "late"
     FAILED = "failed"
@@ -25,36 +27,38 @@ class Trouble(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run ``at`` seconds after its start, by the newest samples of its workers."""
+    """The connections of a run ``at`` seconds after its start, by the newest samples of its workers."""
 
     at: float
     scheduled: int  # connections that should be open
     open: int
     in_flight: int = 0
-    opened: int = 0  # so far, as the following
+    opened: int = 0  # so far, as the counts below
     failed: int = 0
     dropped: int = 0
-    reopened: int = 0  # tries in place of failed and dropped ones
-    away: int = 0  # of those that should be open, as many as the run has sent away for a while
-    asked_to_drop: bool = False  # the run has the server drop connections: that they are dropped is no trouble
-    paced: bool = False  # openings are due on the clock; otherwise as fast as they go, and nothing can be late
+    reopened: int = 0  # attempts in place of failed and dropped ones
+    away: int = 0  # of those that should be open, how many the run has sent away for a while
+    asked_to_drop: bool = False  # the run has the server drop connections, so that drops are no trouble
+    paced: bool = False  # openings are due at times; False: they go as fast as they can, and cannot be late
 
     @property
     def tried(self) -> int:
-        """Of what is scheduled, how many are open, on the way, away, or lost and not tried again yet."""
+        """Connections of the schedule that are open, in flight, away, or lost and not tried again yet."""
         lost = max(self.failed + self.dropped - self.reopened, 0)
         return self.open + self.in_flight + self.away + lost
 
 
 class ProgressDetector:
+    """Detects from successive moments of a run which troubles it is in, and since when."""
+
     def __init__(self) -> None:
         self.last = Progress(0.0, 0, 0)
-        self.waiting_since: float | None = None  # for the next connection to be established; None: none is asked for
-        self.due: deque[tuple[float, int]] = deque()  # when so many were scheduled, as far as they were not tried yet
-        self.lost_since: dict[Trouble, float] = {}  # since when connections failed, or were dropped
+        self.waiting_since: float | None = None  # since when the next connection is awaited; None: none is asked for
+        self.due: deque[tuple[float, int]] = deque()  # (when, how many were scheduled then), until as many were tried
+        self.lost_since: dict[Trouble, float] = {}  # FAILED or DROPPED -> since when
 
     def take(self, now: Progress) -> None:
-        """The next moment; none that is not later than the last."""
+        """Take in the next moment. It is later than the last."""
         if now.scheduled <= now.tried - now.in_flight:
             self.waiting_since = None
         elif self.waiting_since is None or now.opened > self.last.opened:
@@ -72,7 +76,7 @@ class ProgressDetector:
         self.last = now
 
     def troubles(self) -> dict[Trouble, float]:
-        """What is wrong now, and since when."""
+        """Return the present troubles, and since when, in seconds after the start."""
         found = dict(self.lost_since)
         if self.waiting_since is not None and self.last.at - self.waiting_since >= PATIENCE_SECONDS:
             found[Trouble.STALLED] = self.waiting_since

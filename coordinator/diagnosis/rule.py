@@ -1,10 +1,9 @@
-"""A rule of the table of causes: the evidence that gives a cause away, what it means, and what to do about it. Pure.
+"""A rule of the table of causes: the evidence that shows a cause, what it means, and what to do about it. Pure.
 
-A cause is named where all of its ``signs`` show on one node, while the run is in a trouble that the cause can make. Where
-two rules of one cause fit a node, the first one tells it. A cause that explains others (a stopped acceptor fills its accept
-queue, and a full queue leaves SYNs unanswered) stands in for them: on its own node, and that of a target everywhere. What
-is told always is no trouble of its own: a counter that stays still in a healthy run, of which a person should hear even
-where everything was reached.
+A cause is named if all of its ``signs`` show on one node while the run is in a trouble that the cause can make. If two rules
+of one cause fit a node, the first one is used. A cause that explains others (a stopped acceptor fills its accept queue, and a
+full queue leaves SYNs unanswered) replaces them: on its own node, and if it is on the target, on all nodes. Some rules need
+no trouble: they watch a counter that stays still in a healthy run, and are reported even if everything was reached.
 """
 
 from __future__ import annotations
@@ -23,30 +22,31 @@ GROWTH: Final = frozenset({Trouble.STALLED, Trouble.LATE})
 FAILED: Final = frozenset({Trouble.FAILED})
 ALWAYS: Final = frozenset[Trouble]()
 
-# What follows from a server that does not accept, or does it too slowly.
+# Causes that follow from a server that does not accept, or accepts too slowly.
 UNACCEPTED: Final = ("accept queue", "SYN queue", "SYN cookies", "SYN unanswered", "server closes")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``says`` and ``cure`` may name facts of the host in braces, {net.core.somaxconn}; what is shown is their value.
+    """One rule of the table.
 
-    Where the cause is a limit of the table, ``limit`` names it: its cure is told, and where to read more.
+    ``says`` and ``cure`` may name sysctls of the host in braces, as in {net.core.somaxconn}; their values are shown.
+    ``limit`` names the limit of c1m.limits that the cause is, if any: its cure is shown, and its page of c1m-coord explain.
     """
 
     cause: str
     on: tuple[str, ...]  # roles
-    troubles: frozenset[Trouble]  # of which one must be there; none: told always
-    signs: tuple[Condition, ...]  # all must show
+    troubles: frozenset[Trouble]  # one of which must be present; empty: none is needed
+    signs: tuple[Condition, ...]  # all must show on the node
     says: str
     cure: str = ""
     limit: str = ""
-    also: tuple[Condition, ...] = ()  # told where they show
+    also: tuple[Condition, ...] = ()  # shown as evidence if they show
     elsewhere: tuple[Condition, ...] = ()  # must show on a node of the other role
-    instead_of: tuple[str, ...] = ()
-    last_resort: bool = False  # could explain anything, and is therefore looked at only when nothing else explains it
+    instead_of: tuple[str, ...] = ()  # causes that this one replaces
+    last_resort: bool = False  # could explain anything, and is used only if no other rule fits
 
     @property
     def of_host(self) -> bool:
-        """Whether all nodes of a host see it alike: then one of them tells it."""
+        """Whether all nodes of a host see the cause alike, so that it is named for one of them only."""
         return all(isinstance(sign, Rose) for sign in self.signs)

@@ -1,4 +1,4 @@
-"""What stops a run, as a table of rules in the order in which causes are told. Pure."""
+"""The table of all rules, in the order in which causes are shown. Pure."""
 
 from __future__ import annotations
 

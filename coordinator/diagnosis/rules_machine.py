@@ -1,4 +1,4 @@
-"""Rules of programs and the machine under them: silence, stops, memory, descriptors, CPU. Pure."""
+"""Rules about programs and their machine: silence, stops, memory, descriptors, CPU. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MACHINE_RULES: Final = (
         BOTH,
         ANY,
         (Lost(LEFT),),
-        "it closed its connections itself, and is not heard any more",
-        "let the coordinator run: where it is stopped (^Z, kill -STOP) for longer than --lease, nodes take it for dead; who "
-        "told a node to leave is in its log",
+        "it closed its connections itself, and sends no more samples",
+        "keep the coordinator running: if it is stopped (^Z, kill -STOP) for longer than --lease, nodes take it for dead; a "
+        "node's log names who told it to leave",
         instead_of=("refused", *UNACCEPTED),
     ),
     *(
@@ -31,7 +31,7 @@ MACHINE_RULES: Final = (
             ANY,
             (sign,),
             says,
-            "look whether the machine answers, what state the program is in there (ps -o stat; T: kill -CONT), and whether the "
+            "check whether the machine answers, the state of the program there (ps -o stat; T: kill -CONT), and whether the "
             "kernel killed it (dmesg)",
             instead_of=("refused", *UNACCEPTED),
         )
@@ -39,7 +39,7 @@ MACHINE_RULES: Final = (
             (Lost(), "it has stopped answering: its program is stopped or has ended, or its machine hangs or is cut off"),
             (
                 Silent(PATIENCE_SECONDS),
-                "it said nothing for a while: its program was stopped, its machine hung or had no CPU, or it was cut off",
+                "it sent nothing for a while: its program was stopped, its machine hung or had no CPU, or it was cut off",
             ),
         )
     ),
@@ -48,8 +48,8 @@ MACHINE_RULES: Final = (
         BOTH,
         ANY,
         (AtLeast("processes_stopped", 1, "{value} in state T"),),
-        "processes of it are stopped by a signal or a debugger, and do nothing",
-        "let them go on with kill -CONT",
+        "processes of it are stopped by a signal or a debugger",
+        "resume them with kill -CONT",
         also=(Overflowing(), Rose("ListenOverflows")),
         instead_of=UNACCEPTED,
     ),
@@ -58,7 +58,7 @@ MACHINE_RULES: Final = (
         BOTH,
         ANY,
         (Rose("cgroup_oom_kills"),),
-        "the kernel killed processes of its cgroup, which was out of memory",
+        "the kernel killed processes of its cgroup because the cgroup was out of memory",
         limit="cgroup-memory",
         also=(NodeSaid("SIGKILL"), Rose("cgroup_memory_hits")),
         instead_of=("memory", "acceptor ended", "refused", *UNACCEPTED),
@@ -68,8 +68,8 @@ MACHINE_RULES: Final = (
         TARGET,
         ANY,
         (NodeSaid("acceptor "),),
-        "processes of it ended, and the kernel closed the connections that they held",
-        "look what ended them: somebody's kill, the kernel (dmesg), or a defect of c1m, which its last words name",
+        "acceptor processes of it ended, and the kernel closed the connections that they held",
+        "find out what ended them: a kill, the kernel (dmesg), or a defect of c1m, which the exit reason names",
         instead_of=("refused", *UNACCEPTED),
     ),
     Rule("memory", BOTH, ANY, (NodeSaid("of memory left"),), "it was about to run out of memory", limit="memory"),
@@ -110,7 +110,7 @@ MACHINE_RULES: Final = (
         GROWTH,
         (AtLeast("acceptors_full", 1, "{value} full"), AtLeast("accept_queue", 1, "{value} wait in the fullest queue")),
         "acceptors hold as many connections as they have descriptors for, and more are waiting",
-        "raise ulimit -Hn there, or look who else connects to its ports",
+        "raise ulimit -Hn there, or find out who else connects to its ports",
         instead_of=UNACCEPTED,
     ),
     Rule(
@@ -118,7 +118,7 @@ MACHINE_RULES: Final = (
         BOTH,
         ANY,
         (Error("socket ENFILE", "accept ENFILE"),),
-        "the whole machine has no file left to open",
+        "the machine has reached its limit of open files",
         limit="open-files",
         instead_of=UNACCEPTED,
     ),
@@ -127,7 +127,7 @@ MACHINE_RULES: Final = (
         BOTH,
         GROWTH,
         (Rose("cgroup_cpu_throttled"), AtLeast("longest_cpu_wait_percent", 30, "a process waits {value} % of the time")),
-        "its cgroup has used up its share of CPU again and again, and its processes had to wait",
+        "its cgroup repeatedly used up its CPU quota, and its processes had to wait",
         "raise the cgroup's quota (CPUQuota= in the unit, docker --cpus), or pace the run with a lower --rate",
         instead_of=("CPU", *UNACCEPTED),
     ),
@@ -136,8 +136,8 @@ MACHINE_RULES: Final = (
         BOTH,
         GROWTH,
         (AtLeast("longest_cpu_wait_percent", WAITING_PERCENT, "a process waits for a CPU {value} % of the time"),),
-        "its processes are ready to work and get no CPU",
-        "look what else runs there (top) and on which CPUs they may run (taskset -p), or add workers, or lower --rate",
+        "its processes are ready to run but get no CPU",
+        "check what else runs there (top) and on which CPUs its processes may run (taskset -p), add workers, or lower --rate",
         also=(AtLeast("busiest_cpu_percent", 1, "and runs {value} % of it"),),
         instead_of=UNACCEPTED,
     ),
@@ -146,7 +146,7 @@ MACHINE_RULES: Final = (
         BOTH,
         GROWTH,
         (AtLeast("busiest_cpu_percent", ALL_OF_A_CPU_PERCENT, "its busiest process uses {value} % of a CPU"),),
-        "a process of it has all of a CPU, and would need more",
+        "a process of it uses all of a CPU and needs more",
         "add workers or cores, or lower --rate",
         instead_of=UNACCEPTED,
     ),

@@ -1,4 +1,4 @@
-"""Rules of the way between clients and server: addresses, ports, routes, firewalls, and a server that hangs up. Pure."""
+"""Rules about the path between clients and server: addresses, ports, routes, firewalls, a server that closes. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WAY_RULES: Final = (
         WORKER,
         FAILED,
         (Error("bind EADDRINUSE", "connect EADDRNOTAVAIL"),),
-        "other programs hold so many of its client ports that not every connection found one; what the kernel chooses ports "
-        "from is net.ipv4.ip_local_port_range ({net.ipv4.ip_local_port_range})",
-        "give more --source addresses or other --ports, or close what holds them (ss -tan); TIME_WAIT takes a minute",
+        "other programs hold so many of its client ports that some connections found none; the kernel chooses ports from "
+        "net.ipv4.ip_local_port_range ({net.ipv4.ip_local_port_range})",
+        "give more --source addresses or other --ports, or close what holds them (ss -tan); TIME_WAIT lasts a minute",
         limit="tuples",
     ),
     Rule(
@@ -32,8 +32,8 @@ WAY_RULES: Final = (
         WORKER,
         ANY,
         (Error("connect ENETUNREACH", "connect EHOSTUNREACH"),),
-        "it has no route to where it connects",
-        "add one (ip route add), or say with --data-host where the target is to be reached from there",
+        "it has no route to the address that it connects to",
+        "add one (ip route add), or give the address at which it reaches the target with --data-host",
     ),
     Rule(
         "forbidden there",
@@ -41,16 +41,16 @@ WAY_RULES: Final = (
         ANY,
         (Error("connect EACCES", "connect EPERM", "handshake EPERM"),),
         "its own firewall or routes forbid these connections",
-        "look at nft list ruleset and ip route there, for a reject, a drop in output, or a prohibit",
+        "check nft list ruleset and ip route there for a reject, a drop in output, or a prohibit",
     ),
     Rule(
         "unreachable",
         WORKER,
         ANY,
         (Error("handshake EHOSTUNREACH", "handshake ENETUNREACH", "handshake EACCES"),),
-        "it is told that the target cannot be reached: by ICMP from a router or a firewall on the way, or because nobody on "
-        "its network has the address",
-        "look at the routes and firewalls between them, and whether the target's machine is up",
+        "it cannot reach the target: a router or firewall on the path said so by ICMP, or no host on its network has the "
+        "address",
+        "check the routes and firewalls between them, and whether the target's machine is up",
         instead_of=("SYN unanswered",),
     ),
     Rule(
@@ -59,7 +59,7 @@ WAY_RULES: Final = (
         ANY,
         (Error("handshake ECONNREFUSED"),),
         "its connections are refused, although the target listens: a firewall answers in the target's place",
-        "look for rules that reject with tcp reset, on the target and on the way",
+        "look for rules that reject with tcp reset, on the target and on the path",
         elsewhere=(AtLeast("listeners", 1, "{value} listening ports"),),
     ),
     Rule(
@@ -75,9 +75,9 @@ WAY_RULES: Final = (
         TARGET,
         ANY,
         (Full("chosen_ports", "choosable_ports", "{value} of {limit} in use", percent=98),),
-        "the kernel has no port left to choose there for connections that the server itself opens, as a proxy does: "
-        "net.ipv4.ip_local_port_range ({net.ipv4.ip_local_port_range}) without the reserved "
-        "({net.ipv4.ip_local_reserved_ports})",
+        "the kernel has no port left for connections that the server itself opens, as a proxy does: all ports of "
+        "net.ipv4.ip_local_port_range ({net.ipv4.ip_local_port_range}) except the reserved ones "
+        "({net.ipv4.ip_local_reserved_ports}) are used",
         limit="ports",
         instead_of=("server closes",),
     ),
@@ -86,15 +86,15 @@ WAY_RULES: Final = (
         WORKER,
         ANY,
         (Dropped("peer_closed", "peer_reset"),),
-        "the server accepts connections and closes them again itself",
-        "look at its limit of connections (maxclients, maxconn, worker_connections) and at its log",
+        "the server accepts connections and then closes them itself",
+        "check its limit of connections (maxclients, maxconn, worker_connections) and its log",
     ),
     Rule(
         "conntrack table",
         BOTH,
         ANY,
         (Full("conntrack", "net.netfilter.nf_conntrack_max", "{value} of {limit} entries", percent=99.5),),
-        "its table of tracked connections is full, and the kernel drops packets of new ones without a word",
+        "its table of tracked connections is full, and the kernel silently drops packets of new ones",
         limit="conntrack",
         also=(Rose("conntrack_dropped"), Rose("TCPSynRetrans")),
         instead_of=("SYN unanswered",),

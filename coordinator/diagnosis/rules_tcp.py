@@ -1,4 +1,4 @@
-"""Rules of TCP in the kernel: its queues, its cookies, its memory, and SYNs that nobody answers. Pure."""
+"""Rules about TCP in the kernel: queues, SYN cookies, memory, and unanswered SYNs. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from .conditions import AtLeast, Error, Overflowing, Rose
 from .rule import ALWAYS, ANY, BOTH, FAILED, GROWTH, TARGET, WORKER, Rule
 
-# A connection that the server never knew is reset as soon as it says something.
+# Causes that ghosts bring about: a connection that the server never knew is reset as soon as the client sends something.
 GHOSTLY: Final = ("SYN unanswered", "server closes")
 UNANSWERED: Final = (
     (GROWTH, (Rose("TCPSynRetrans"), AtLeast("in_flight", 1, "{value} in flight"))),
@@ -20,7 +20,7 @@ TCP_RULES: Final = (
         BOTH,
         ALWAYS,
         (Rose("IPReversePathFilter"),),
-        "packets came from where their sender is not expected, and were dropped",
+        "packets arrived on an interface on which their sender is not expected, and were dropped",
         limit="rp-filter",
         instead_of=("SYN unanswered",),
     ),
@@ -38,7 +38,7 @@ TCP_RULES: Final = (
         TARGET,
         ALWAYS,
         (Rose("ListenOverflows"),),
-        "accept queues were full, and each time a connection waited for its next SYN or became a ghost",
+        "accept queues were full; each time, a connection waited for its next SYN or became a ghost",
         limit="accept-queue",
         also=(Overflowing(),),
         instead_of=GHOSTLY,
@@ -57,7 +57,7 @@ TCP_RULES: Final = (
         TARGET,
         ALWAYS,
         (Rose("TCPReqQFullDoCookies"),),
-        "handshakes found the SYN queue full and were answered with cookies, which are how ghosts are made",
+        "handshakes found the SYN queue full and were answered with SYN cookies, which is how ghosts are made",
         limit="accept-queue",
         instead_of=GHOSTLY,
         also=(Rose("SyncookiesSent"),),
@@ -77,7 +77,7 @@ TCP_RULES: Final = (
         BOTH,
         ALWAYS,
         (Rose("TCPAbortOnMemory"),),
-        "connections were aborted for want of TCP memory",
+        "connections were aborted because TCP was out of memory",
         limit="tcp-mem",
         also=(Rose("TCPMemoryPressures"),),
     ),
@@ -95,8 +95,8 @@ TCP_RULES: Final = (
             WORKER,
             troubles,
             signs,
-            "its SYNs get no answer: the target listens and its kernel has refused none of them, so that they are dropped on "
-            "the way, without a word",
+            "its SYNs get no answer: the target listens and its kernel has refused none of them, so they are dropped silently "
+            "on the path",
             "look for firewalls, security groups and full connection tables between them, and for a wrong route back",
             elsewhere=(AtLeast("listeners", 1, "{value} listening ports"),),
         )
@@ -108,8 +108,8 @@ TCP_RULES: Final = (
             WORKER,
             troubles,
             signs,
-            "its SYNs get no answer, and nobody tells what the server's kernel saw of them: they are dropped on the way, or "
-            "its accept queue is full because the server is stopped or slow",
+            "its SYNs get no answer, and it is unknown what the server's kernel saw: they are dropped on the path, or the "
+            "server's accept queue is full because the server is stopped or slow",
             "run c1m-target observe on the server's machine to tell these apart, and look for firewalls between them",
         )
         for troubles, signs in UNANSWERED
@@ -119,7 +119,7 @@ TCP_RULES: Final = (
         BOTH,
         ANY,
         (Rose("softnet_dropped"),),
-        "packets were dropped before TCP saw them, by whatever the machine does besides",
+        "the machine dropped packets before TCP saw them; they may be those of other programs",
         limit="netdev-backlog",
         last_resort=True,
     ),

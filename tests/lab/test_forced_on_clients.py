@@ -124,7 +124,7 @@ def test_shards_that_get_no_cpu(fleet: Fleet, tmp_path: Path) -> None:
             "--rate",
             "4000",
             opening=starve,
-            named="ready to work and get no CPU",
+            named="ready to run but get no CPU",
             then=feed,
         )
 

@@ -62,7 +62,7 @@ def test_acceptors_that_are_stopped(fleet: Fleet, tmp_path: Path) -> None:
 def test_a_target_that_is_stopped_as_a_whole(hosts: Lab, tmp_path: Path) -> None:
     with sysctl(hosts, "target", core__somaxconn="64"), a_fleet(hosts) as fleet:
         whole, words = Stopped(lambda: [*fleet.acceptors(), fleet.target.pid]), (*fleet.to_target, *PACED)
-        told = conduct(fleet, tmp_path, *words, opening=whole.stop, named="it said nothing for a while", then=whole.go_on)
+        told = conduct(fleet, tmp_path, *words, opening=whole.stop, named="it sent nothing for a while", then=whole.go_on)
 
     assert told.causes() == [("node silent", TARGET)]
 

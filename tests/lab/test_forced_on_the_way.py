@@ -21,7 +21,7 @@ def test_syns_that_a_firewall_drops(fleet: Fleet, tmp_path: Path) -> None:
         told = conduct(fleet, tmp_path, *fleet.to_target, *patient, named="SYNs get no answer")
 
     assert told.causes() == [("SYN unanswered", WORKER)]
-    assert "dropped on the way" in told.summary["diagnosis"][0]["sentence"]
+    assert "on the path" in told.summary["diagnosis"][0]["sentence"]
     assert told.summary["failed"] == {"ECANCELED": 200}, "none had given up when it was told"
     assert any(line.startswith("stalled: 200 of 400 established") for line in told.lines), told.lines
 
@@ -36,7 +36,7 @@ def test_a_firewall_that_rejects_in_the_targets_place(fleet: Fleet, tmp_path: Pa
 
 def test_a_firewall_that_says_prohibited(fleet: Fleet, tmp_path: Path) -> None:
     with filtered(fleet.hosts, "target", incoming("reject with icmpx type admin-prohibited")):
-        told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "300", named="cannot be reached")
+        told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "300", named="it cannot reach the target")
 
     assert told.causes() == [("unreachable", WORKER)]
 

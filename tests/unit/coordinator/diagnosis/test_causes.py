@@ -198,7 +198,7 @@ def test_what_nothing_explains_says_what_was_ruled_out_and_what_is_not_known() -
         "stalled: 262,144 of 300,000 established, and no more for 3 s; 262,144 is the kernel's usual nf_conntrack_max"
     )
     (sentence,) = told[1:]
-    assert "nothing that was seen explains it" in sentence
+    assert "no evidence explains it" in sentence
     assert "ruled out: node silent, process stopped" in sentence
     assert "unknown: killed for memory" in sentence
     (finding,) = diagnosis.conclude(lambda _: scene, unaccepted=False)
