@@ -1,13 +1,13 @@
-"""Whether a worker's own processors kept up with what it measured: latencies of one that did not are partly its own. Pure."""
+"""Whether a worker was CPU-bound, in which case its latencies include its own scheduling delay. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Of a second, from which on the processor is what a process waits for, or has used up.
+# Percent of a second. From here on a process waits for a CPU too long, or uses all of one.
 WAITING_PERCENT, ALL_OF_A_CPU_PERCENT = 40, 90
-LEAST_SECONDS, LEAST_SHARE = 3, 0.1  # that are worth a word: a short ramp at full speed is what a run is for
+LEAST_SECONDS, LEAST_SHARE = 3, 0.1  # saturated seconds worth a note; a short ramp at full speed is normal
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Saturation:
     saturated: int = 0
 
     def take(self, levels: Mapping[str, int]) -> None:
-        """Levels that do not tell are none of those seconds."""
+        """Count one second. Levels without CPU figures are ignored."""
         if "busiest_cpu_percent" not in levels:
             return
         self.seconds += 1
@@ -27,10 +27,10 @@ class Saturation:
 
     @property
     def sentence(self) -> str:
-        """Empty where it is not worth a word."""
+        """A note for people; empty if the worker was not CPU-bound for long."""
         if self.saturated < max(LEAST_SECONDS, LEAST_SHARE * self.seconds):
             return ""
         return (
-            f"in {self.saturated:,} of {self.seconds:,} seconds its processes waited for a CPU or had all of one, so that "
-            "latencies include waiting for its own processors; to measure only the server, add workers or lower --rate"
+            f"was CPU-bound in {self.saturated:,} of {self.seconds:,} seconds, so latencies include its own scheduling delay; "
+            "add workers or lower --rate"
         )

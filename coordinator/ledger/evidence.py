@@ -1,7 +1,7 @@
-"""Evidence: what each node, its processes and its kernel told about a stretch of a run. Pure.
+"""Evidence: what each node, its processes and its kernel reported about a period of a run. Pure.
 
-A *trail* keeps the newest looks at one node. Counters are cumulative, so what rose in a stretch is a difference; of what
-goes up and down, the most that was seen in it counts: a process that was stopped, a queue that was full.
+A NodeHistory keeps the newest observations of one node. Counters are cumulative: their growth in a period is a difference.
+Of levels, which rise and fall, the highest in the period counts, such as stopped processes or the length of a queue.
 """
 
 from __future__ import annotations
@@ -13,29 +13,31 @@ from statistics import fmean
 
 from c1m.measure.sample import Reading, Sample
 
-LOOKS = 60  # with a reading a second: a minute
+LOOKS = 60  # observations kept of each node: a minute, with one reading a second
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one node, for one stretch of time. A name that is absent is unknown, never zero."""
+    """What is known of one node in one period. A name that is absent is unknown, not zero."""
 
     node: str
     role: str  # "worker" or "target"
-    host: str = ""  # equal for nodes that share a kernel and a network namespace, hence its counters
+    host: str = ""  # equal for nodes that share a kernel and network namespace, and so its counters
     errors: Mapping[str, int] = field(default_factory=dict)  # "connect ENETUNREACH" -> how often
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> connections
     rose: Mapping[str, int] = field(default_factory=dict)  # kernel counter -> events
     levels: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)  # sysctl -> value
     silent_seconds: float = 0.0
-    heard: str = ""  # what the server said first
-    told: tuple[str, ...] = ()  # by the node itself: why it stopped, which process ended how
-    lost: str = ""  # why nothing more will come from it
+    heard: str = ""  # the first bytes that the server sent
+    told: tuple[str, ...] = ()  # sentences of the node: why it stopped opening, how its processes ended
+    lost: str = ""  # why the node is lost; empty: it is not
 
 
 @dataclass(frozen=True, slots=True)
 class NodeObservation:
+    """One sample of a node at the time ``at``, with the newest reading by then."""
+
     at: float
     counters: Mapping[str, int]
     levels: Mapping[str, int]
@@ -44,7 +46,7 @@ class NodeObservation:
 
 
 class NodeHistory:
-    """The looks at one node. ``first`` is from before anything was opened, and stays."""
+    """The newest observations of one node. ``first``, from before the first opening, is kept for good."""
 
     def __init__(self) -> None:
         self.looks: deque[NodeObservation] = deque(maxlen=LOOKS)
@@ -53,7 +55,7 @@ class NodeHistory:
         self.sample: Sample | None = None
 
     def take(self, sample: Sample, at: float) -> None:
-        """A sample that came ``at`` seconds, on whatever clock the reader keeps to."""
+        """Take in a sample that was received ``at`` seconds, on the caller's clock."""
         self.heard_at, self.sample = at, sample
         tally = sample.tally
         last = self.looks[-1] if self.looks else NodeObservation(at, {}, {}, {}, {})
@@ -62,7 +64,7 @@ class NodeHistory:
             counters, levels = sample.reading.counters, sample.reading.levels
         levels = {**levels, "open": tally.open, "in_flight": tally.in_flight, "acceptors_full": sample.full}
         look = NodeObservation(at, counters, levels, tally.errors, tally.dropped)
-        # Samples come up to four times a second, readings once: the newest look of a second stands for it.
+        # Samples come up to four times a second, readings once: of each second only the newest observation is kept.
         if not sample.reading and self.looks and self.looks[-1] is not self.first:
             self.looks.pop()
         self.looks.append(look)
@@ -70,7 +72,7 @@ class NodeHistory:
             self.first = look
 
     def read(self, reading: Reading, at: float) -> None:
-        """A reading that came by itself, when it was asked for."""
+        """Take in a reading without a sample: the answer to a request."""
         if self.sample:
             self.take(replace(self.sample, reading=reading), at)
 
@@ -85,14 +87,17 @@ class NodeHistory:
         since: float | None,
         silent_seconds: float,
     ) -> Evidence:
-        """From ``since`` on; None is from the very first. ``lost``: why nothing more will come."""
+        """Return the evidence since ``since``; None: since the first observation.
+
+        ``lost``: why the node is lost, else empty. ``silent_seconds``: since its last sample.
+        """
         if not self.looks or not self.sample:
             return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, lost=lost)
         sample, last = self.sample, self.looks[-1]
         stretch = [look for look in self.looks if since is None or look.at >= since] or [last]
         before = self.before(since)
         counters = (before or self.first or last).counters
-        errors, dropped = (before.errors, before.dropped) if before else ({}, {})  # a run's own begin at zero
+        errors, dropped = (before.errors, before.dropped) if before else ({}, {})  # counts of the run itself begin at zero
         return Evidence(
             node=node,
             role=role,
@@ -109,7 +114,7 @@ class NodeHistory:
         )
 
     def before(self, since: float | None) -> NodeObservation | None:
-        """The newest look that is no newer than that, or the oldest there still is; None for the whole of the run."""
+        """Return the newest observation at or before ``since``, or the oldest that is kept; None for the whole run."""
         if since is None:
             return None
         oldest = self.looks[0]
@@ -117,14 +122,14 @@ class NodeHistory:
 
 
 def difference(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """What rose; a name that was not there before was zero."""
+    """Return the counts that rose, and by how much. A name that is missing in ``before`` was zero."""
     return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
 
 
 def levels_of(looks: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """The most that was seen of each level, and the newest of each limit.
+    """Return the highest value of each level, the newest of each limit and backlog, and the mean of each percentage.
 
-    Shares of time are averaged: a process may well run for one whole second.
+    Percentages are shares of time: a single second at 100 % is normal.
     """
     values: dict[str, list[int]] = {}
     for levels in looks:

@@ -1,4 +1,4 @@
-"""The ledger: the newest sample of every node, and what follows from them. A fold; it looks at no clock and no network."""
+"""The ledger: the newest sample of every node, and sums over them. A fold without clock or network."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .node_record import NodeRecord, host_states, node_states
 from .running_totals import RunningTotals
 from .timeline import Timeline, TimelineRow
 
-ADDED_UP = 100  # workers whose histograms are added up for each row of it: 40 ms, and of a thousand 400
+ADDED_UP = 100  # workers whose histograms are added up for each row of the timeline: takes 40 ms, and 400 ms for a thousand
 
 
 class Ledger:
-    """Workers, and the target if there is one."""
+    """The records of all workers, and of the target if there is one."""
 
     def __init__(
         self,
@@ -32,35 +32,37 @@ class Ledger:
         *,
         accepting: bool = True,
     ) -> None:
-        """``schedule``: with which the run begins. ``accepting``: the target, if there is one, counts what it accepts; an
-        observer cannot."""
+        """``schedule``: the schedule at the start of the run.
+
+        ``accepting``: whether the target counts what it accepts. An observer of another server cannot.
+        """
         self.workers = list(workers)
         self.target = target
         self.accepts = accepting
         self.peak = 0
-        self.losses: dict[str, NodeLoss] = {}  # by node, in their order
-        self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # of the schedule; all but the first are retargets
+        self.losses: dict[str, NodeLoss] = {}  # by node, in the order of the losses
+        self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # all but the first are retargets
         self.timeline = Timeline()
-        self.there, self.gone = (
-            RunningTotals(),
-            RunningTotals(),
-        )  # what the newest samples of the workers count, and of those that are lost
+        self.there, self.gone = RunningTotals(), RunningTotals()  # sums over workers that are there, and that are lost
         for entry in self.workers:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
 
     def sums_of(self, entry: NodeRecord) -> RunningTotals:
+        """Return the sums to which a worker's tally belongs."""
         return self.gone if entry.lost else self.there
 
     @property
     def entries(self) -> list[NodeRecord]:
+        """All nodes: the workers, then the target if there is one."""
         return [*self.workers, *([self.target] if self.target else [])]
 
     @property
     def accepting(self) -> NodeRecord | None:
-        """The target, if it is one that counts what it accepts, and is not lost."""
+        """The target if it counts what it accepts and is not lost; else None."""
         return self.target if self.target and self.accepts and not self.target.lost else None
 
     def take(self, entry: NodeRecord, sample: Sample) -> None:
+        """Replace the node's sample by a newer one, and update the sums."""
         if entry is not self.target:
             self.sums_of(entry).replace(entry.sample.tally, sample.tally)
         entry.take(sample)
@@ -69,18 +71,21 @@ class Ledger:
         self.peak = max(self.peak, self.established)
 
     def hear(self, entry: NodeRecord, sample: Sample, now: float) -> None:
-        """A sample that came ``now``, on whatever clock the reader keeps to."""
+        """Take in a sample that was received ``now``, on the caller's clock, with its evidence and timeline."""
         self.take(entry, sample)
         entry.trail.take(sample, now)
         self.timeline.take(now, self.moment)
 
     def read(self, entry: NodeRecord, reading: Reading, now: float) -> None:
-        """A reading that came by itself, when it was asked for."""
+        """Take in a reading without a sample: the answer to a request."""
         entry.history.take(reading)
         entry.trail.read(reading, now)
 
     def lose(self, entry: NodeRecord, reason: str, now: float) -> NodeLoss:
-        """From here on it is neither heard nor counted, once and for good. ``reason``: a sentence that names it."""
+        """Mark a node as lost for the rest of the run; its samples no longer count. Return the record of the loss.
+
+        ``reason``: a sentence that names the node. A node that is lost already keeps its first reason.
+        """
         if entry.lost:
             return self.losses[entry.name]
         began = self.timeline.began
@@ -93,17 +98,17 @@ class Ledger:
         return loss
 
     def move(self, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """What of a lost worker's share others have from here on; ``not_taken``: why not all of it."""
+        """Add to other workers what they took over of a lost worker's share. ``not_taken``: why they did not take all."""
         loss = self.losses[node]
         loss.taken_by, loss.not_taken = dict(taken_by), not_taken
         for entry in self.workers:
             if count := taken_by.get(entry.name, 0):
                 entry.planned += count
-                if taker := self.losses.get(entry.name):  # lost itself before this was known
+                if taker := self.losses.get(entry.name):  # the taker was lost before this was known
                     taker.share = (taker.share or 0) + count
 
     def moment(self) -> TimelineRow:
-        """What the newest samples say, for the time line. Nodes that are lost have no more moments."""
+        """Return a row for the timeline from the newest samples of nodes that are not lost."""
         tally, target = self.tally, self.accepting.sample.tally if self.accepting else None
         return TimelineRow(
             established=self.established,
@@ -122,7 +127,7 @@ class Ledger:
         )
 
     def latencies(self) -> dict[str, dict[int, int]]:
-        """By kind, as far as they were measured; of a large fleet none."""
+        """Return the histograms measured so far, by kind; none for fleets of more than ADDED_UP workers."""
         if len(self.workers) > ADDED_UP:
             return {}
         found = {kind: self.histogram(kind) for kind in (*LABELS, DUE)}
@@ -132,107 +137,114 @@ class Ledger:
 
     @property
     def schedule(self) -> Schedule:
-        """As the newest retarget left it."""
+        """The present schedule, after the newest retarget."""
         return self.revisions[-1].schedule
 
     @property
     def has_stages(self) -> bool:
-        """Whether the schedule is more than a way up."""
+        """Whether the schedule has more than one stage, or was retargeted."""
         return len(self.revisions) > 1 or len(self.schedule.stages) > 1
 
     @property
     def scheduled(self) -> int | None:
-        """How many should be open now, by the schedule of each node's newest sample; None where there is none yet."""
-        told = [entry.sample.scheduled for entry in self.workers if not entry.lost]
-        return None if None in told or not told else sum(count for count in told if count is not None)
+        """Connections that should be open now, by the newest samples; None until every worker has sent one."""
+        counts = [entry.sample.scheduled for entry in self.workers if not entry.lost]
+        return None if None in counts or not counts else sum(count for count in counts if count is not None)
 
     @property
     def off_schedule(self) -> int | None:
-        """By how many connections, away ones included, the workers miss their schedules now; in flight are as many at least."""
+        """Connections by which the workers miss their schedules now; None if the schedule is unknown.
+
+        Away and waiting connections count as there, those in flight as missing.
+        """
         there = self.there.tally
         return None if self.scheduled is None else abs(there.open + there.away + there.waiting - self.scheduled)
 
     def entry(self, name: str) -> NodeRecord:
-        """Of the node that is called so; it is one of the run."""
+        """Return the record of a node. ``name`` is a node of the run."""
         return next(entry for entry in self.entries if entry.name == name)
 
     @property
     def wanted_at_end(self) -> int:
-        """How many should be open when the schedule has ended."""
+        """Connections that should be open when the schedule has ended."""
         return self.schedule.at(self.schedule.end_ns)
 
     @property
     def due(self) -> int:
-        """Openings that the schedule asks for from its beginning to its end."""
+        """Openings that the schedule asks for from beginning to end."""
         return self.schedule.due_by(self.schedule.end_ns)
 
     @property
     def planned(self) -> int:
-        """Of all workers; what was taken over is counted once."""
+        """Connections planned for all workers. Shares that were taken over count once."""
         return sum(entry.planned for entry in self.workers) - sum(loss.taken for loss in self.losses.values())
 
     @property
     def established(self) -> int:
-        """Connections that the workers have open; a lost worker's are not known, and so not counted."""
+        """Connections that the workers have open. Those of lost workers are unknown and not counted."""
         return self.there.open
 
     @property
     def in_use(self) -> int:
-        """Connections that the workers have open, wholly or on their side alone, or are opening."""
+        """Connections that the workers have open, half closed or in flight."""
         tally = self.there.tally
         return tally.open + tally.half_closed + tally.in_flight
 
     @property
     def tally(self) -> Tally:
-        """All that was ever told: what has happened has happened, whoever was lost since."""
+        """The sum of all tallies, with the last ones of lost workers."""
         return self.there.tally + self.gone.tally
 
     @property
     def reached_ns(self) -> Mapping[int, int]:
-        """Stage, by its place in the schedule -> when all had reached it that are there, or whose share nobody took over."""
+        """Stage, by its index in the schedule -> nanoseconds after the start at which all workers had reached it.
+
+        Lost workers whose share was taken over in full are left out.
+        """
         made_good = {loss.node for loss in self.losses.values() if loss.made_good}
         return reached_by_all(entry.sample.reached_ns for entry in self.workers if entry.name not in made_good)
 
     @property
     def waves(self) -> tuple[Wave, ...]:
-        """What each storm did, in their order, as far as they have come."""
+        """What each storm did, over all workers, in the order of the storms; those to come are missing."""
         return joined_waves([entry.sample.waves for entry in self.workers])
 
     def histogram(self, name: str) -> Mapping[int, int]:
-        """Microseconds -> how many, of all workers."""
+        """Return one histogram over all workers: microseconds -> count."""
         return joined(entry.histograms.get(name, {}) for entry in self.workers)
 
     @property
     def ramp_seconds(self) -> float:
-        """From the start to the newest opening, each worker by its own clock, the slowest of them."""
+        """Seconds from the start to the last opening of the ramp, of the slowest worker, each by its own clock."""
         return max((entry.ramp_ns for entry in self.workers), default=0) / 1e9
 
     @property
     def ramp_rate(self) -> float | None:
-        """Connections a second. None: nothing was opened."""
+        """Connections opened a second in the ramp; None if none were opened."""
         opened = sum(entry.ramp_opened for entry in self.workers)
         return opened / self.ramp_seconds if self.ramp_seconds else None
 
     @property
     def heard(self) -> str:
-        """The beginning of the first that the server said; empty when it said nothing."""
+        """The first bytes that the server sent to any worker, as text; empty if it sent none."""
         return next((entry.heard for entry in self.workers if entry.heard), "").strip()
 
     def all_at(self, phase: Phase, entries: Iterable[NodeRecord] | None = None) -> bool:
-        """Whether every node that is not lost is at least that far."""
+        """Return whether every node that is not lost has reached ``phase``. ``entries``: the nodes to check; None: all."""
         chosen = self.entries if entries is None else entries
         return all(entry.lost or entry.sample.phase >= phase for entry in chosen)
 
-    def any_of(self, told: Callable[[NodeRecord], str]) -> list[str]:
-        return [f"{entry.name}: {text}" for entry in self.entries if (text := told(entry))]
+    def any_of(self, sentence: Callable[[NodeRecord], str]) -> list[str]:
+        """Return the sentences that are not empty, each with the name of its node."""
+        return [f"{entry.name}: {text}" for entry in self.entries if (text := sentence(entry))]
 
     @property
     def troubles(self) -> list[str]:
-        """What ended that should not have, and what was given up: a sentence each."""
+        """A sentence for each lost node, unreplaced process, worker off the schedule, and worker that stopped opening."""
         exit_reasons = [f"{entry.name}: {text}" for entry in self.entries for text in entry.unreplaced]
         lost = [loss.sentence() for loss in self.losses.values() if not loss.made_good]
         newest = self.revisions[-1].version
         astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]
         if astray:
-            exit_reasons.append(f"{', '.join(astray)} did not get the schedule that the others follow; retarget all of them")
+            exit_reasons.append(f"{', '.join(astray)} did not get the schedule that the other workers follow; retarget again")
         return lost + exit_reasons + self.any_of(lambda entry: entry.sample.halted)

@@ -1,4 +1,4 @@
-"""Gauges: what a run takes of each limit while it goes on, by the readings of the nodes; told when it becomes tight. Pure."""
+"""Limit usage: what a run uses of each limit, by the readings of the nodes, and when a limit becomes tight. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ WATCHED = [limit for limit in LIMITS if limit.is_watched]
 
 @dataclass(frozen=True, slots=True)
 class TightLimit:
-    """A usage that was told, and by whom."""
+    """A limit that became tight, and the node whose reading shows it."""
 
     node: str
     usage: Usage
 
     def sentence(self) -> str:
+        """Return what is used of the limit, and what lifts it."""
         usage, limit = self.usage, self.usage.limit
         says = "is used up" if usage.standing is LimitStatus.STOPS else "is nearly used up"
         return (
@@ -30,6 +31,7 @@ class TightLimit:
         )
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the usage as JSON, in the unit of the limit."""
         usage = self.usage
         return {
             "limit": usage.limit.name,
@@ -43,28 +45,29 @@ class TightLimit:
 
 
 class LimitUsages:
-    """Of all nodes. Each limit of a place is told once when it becomes tight, and once more when nothing is left."""
+    """The usage of all nodes. Each limit of a place is reported when it becomes tight, and again when it is used up."""
 
     def __init__(self, members: Iterable[Member] = ()) -> None:
         self.members = {member.name: member for member in members}
-        self.numbers: dict[str, int] = {}  # node -> its newest reading that was looked at
-        self.taken: dict[tuple[str, str], TightLimit] = {}  # the worst, by limit and place
+        self.numbers: dict[str, int] = {}  # node -> its newest reading that was examined
+        self.taken: dict[tuple[str, str], TightLimit] = {}  # (limit, place) -> its worst usage
 
     def look(self, name: str, first: Reading | None, last: Reading | None) -> list[str]:
-        """What is new since the last look, a sentence each. A reading that was seen before says nothing new."""
+        """Return a sentence for each limit that became tighter. A reading that was examined before is ignored."""
         member = self.members.get(name)
         if member is None or first is None or last is None or self.numbers.get(name) == last.number:
             return []
         self.numbers[name] = last.number
-        told = []
+        sentences = []
         for usage in usages(WATCHED, member.host, member.ask, first.levels, last.levels):
             place = (usage.limit.name, place_of(usage.limit.scope, member))
             before = self.taken[place].usage.standing if place in self.taken else LimitStatus.OK
             if usage.standing > before:
                 self.taken[place] = TightLimit(name, usage)
-                told.append(self.taken[place].sentence())
-        return told
+                sentences.append(self.taken[place].sentence())
+        return sentences
 
     @property
     def sentences(self) -> list[str]:
+        """A sentence for each limit that became tight."""
         return [taken.sentence() for taken in self.taken.values()]

@@ -1,4 +1,4 @@
-"""A node that was lost: why, when, what it had, and who took it over. Pure."""
+"""The loss of a node: why, when, its share, and which workers took the share over. Pure."""
 
 from __future__ import annotations
 
@@ -8,53 +8,56 @@ from typing import Any
 
 from c1m.text.units import format_duration
 
-LEFT = "closed what it had of the run"  # in the reason, where a node said so itself
+LEFT = "closed what it had of the run"  # part of the reason if the node itself said that it closes
 
 
 @dataclass
 class NodeLoss:
-    """Final for the run: whatever the node says later, nobody counts it any more."""
+    """The record of a lost node. A loss is final for the run: later samples of the node do not count."""
 
     node: str
     reason: str  # a sentence that names the node
     at_seconds: float | None  # since the start; None: before it
-    share: int | None  # connections that were to be open there, those taken over from others included; None: the target
+    share: int | None  # connections planned there, with those taken over from others; None: the target
     taken_by: Mapping[str, int] = field(default_factory=dict)  # worker -> connections
-    not_taken: str = ""  # why some of them were not taken over; empty: nobody tried, or all were
+    not_taken: str = ""  # why some were not taken over; empty: all were, or it was not tried
 
     @property
     def taken(self) -> int:
-        """Connections that others have taken over."""
+        """Connections that other workers have taken over."""
         return sum(self.taken_by.values())
 
     @property
     def made_good(self) -> bool:
-        """Whether others have all of its share."""
+        """Whether other workers have taken over the whole share."""
         return self.share == self.taken
 
     @property
     def when(self) -> str:
+        """The time of the loss, as text."""
         return "before the start" if self.at_seconds is None else f"{format_duration(round(self.at_seconds, 1))} into the run"
 
     def sentence(self) -> str:
-        told = f"lost {self.when}: {self.reason}"
-        if told.endswith("?"):  # a question to a person ends a sentence
-            return f"{told} {self.meaning[0].upper()}{self.meaning[1:]}"
-        return f"{told}; {self.meaning}"
+        """Return when and why the node was lost, and what that means for the run."""
+        cause = f"lost {self.when}: {self.reason}"
+        if cause.endswith("?"):  # a question ends a sentence
+            return f"{cause} {self.meaning[0].upper()}{self.meaning[1:]}"
+        return f"{cause}; {self.meaning}"
 
     @property
     def meaning(self) -> str:
-        """For the run."""
+        """What the loss means for the run, as text."""
         if self.share is None:
             return "what the server holds is unknown since then"
         if not self.taken_by:
-            told = f"its share of {self.share:,} connections is not counted since then"
+            share = f"its share of {self.share:,} connections is not counted since then"
         else:
             takers = ", ".join(f"{name} {count:,}" for name, count in self.taken_by.items())
-            told = f"of its share of {self.share:,} connections others have taken over: {takers}"
-        return told + (f"; not taken over: {self.not_taken}" if self.not_taken else "")
+            share = f"of its share of {self.share:,} connections others have taken over: {takers}"
+        return share + (f"; not taken over: {self.not_taken}" if self.not_taken else "")
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the loss as JSON."""
         return {
             "node": self.node,
             "reason": self.reason,

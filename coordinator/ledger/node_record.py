@@ -1,4 +1,4 @@
-"""An entry of the ledger: one node, the newest that it told, and what has followed from all of it. A fold."""
+"""A record of the ledger: one node, its newest sample, and what all of its samples add up to. A fold."""
 
 from __future__ import annotations
 
@@ -18,42 +18,43 @@ from .timeline import HostState, NodeState
 
 @dataclass
 class NodeRecord:
-    """One node."""
+    """One node of a run."""
 
     name: str
     planned: int
-    host: str = ""  # names machine and network namespace: nodes of one host read the same counters. Empty: not known
+    host: str = ""  # machine and network namespace: nodes of one host read the same counters. Empty: unknown
     sample: Sample = field(default_factory=lambda: Sample(Phase.PREPARED))
-    peak: int = 0  # most connections open at once, of the moments that were seen
-    ramp_opened: int = 0  # connections opened until they were as many as planned; what is opened after that is no ramp
-    ramp_ns: int = 0  # ... and within how long
-    lost: str = ""  # why nothing more will come from it; empty while something does. Final: see loss.py
-    left: bool = False  # lost, and it closes what it had by itself: nobody has to tell it
+    peak: int = 0  # most connections open at once, in any sample
+    ramp_opened: int = 0  # connections opened up to the planned number; later openings are not part of the ramp
+    ramp_ns: int = 0  # from the start to the last of those
+    lost: str = ""  # why the node is lost; empty: it is not. Final: see node_loss.py
+    left: bool = False  # lost, and closes its connections by itself without an order
     history: HostReadings = field(default_factory=HostReadings)
     trail: NodeHistory = field(default_factory=NodeHistory)
     saturation: Saturation = field(default_factory=Saturation)
-    histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that came
-    sources: Sequence[SourceLatency] = ()  # ... as well
-    slowest: Mapping[str, SourceLatency] = field(default_factory=dict)  # of those, by kind
+    histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # the newest that it sent
+    sources: Sequence[SourceLatency] = ()  # the newest that it sent
+    slowest: Mapping[str, SourceLatency] = field(default_factory=dict)  # kind -> the slowest of the sources
 
     @property
     def heard(self) -> str:
-        """The beginning of the first that the server said to the node; empty when it said nothing."""
+        """The first bytes that the server sent to the node, as text; empty if it sent none."""
         return self.sample.heard.decode("utf-8", "backslashreplace")
 
     @property
     def unreplaced(self) -> list[str]:
-        """How processes ended whose places nobody took."""
+        """Exit reasons of child processes that were not replaced."""
         replaced = {each.exit_reason for each in self.sample.replacements}
         return [exit_reason for exit_reason in self.sample.exit_reasons if exit_reason not in replaced]
 
     def take(self, sample: Sample) -> None:
+        """Take in the node's newest sample."""
         self.sample = sample
         if self.ramp_opened < self.planned:
             self.ramp_opened, self.ramp_ns = sample.tally.opened, sample.opened_within_ns
         if sample.reading:
             self.history.take(sample.reading)
-            if sample.scheduled is not None and sample.phase in (Phase.OPENING, Phase.HOLDING):  # a worker's
+            if sample.scheduled is not None and sample.phase in (Phase.OPENING, Phase.HOLDING):  # a worker's sample
                 self.saturation.take(sample.reading.levels)
         self.histograms = sample.histograms or self.histograms
         if sample.sources:
@@ -63,20 +64,23 @@ class NodeRecord:
 
     @property
     def node_state(self) -> NodeState:
+        """CPU and memory of the node, for the timeline."""
         return NodeState(self.sample.cpu_seconds, self.history.last.pss_bytes if self.history.last else None)
 
     @property
     def host_state(self) -> HostState | None:
+        """The newest reading of the host, for the timeline; None if it sent none."""
         last = self.history.last
         if last is None:
             return None
         return HostState(last.number + 1, last.sockets, last.slab_bytes, last.levels, self.history.rose())
 
 
-EACH = 10  # hosts, and as many nodes, that have columns of their own on the time line; more are added up
+EACH = 10  # hosts and nodes with columns of their own in the timeline; if there are more, they are added up
 
 
 def node_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, NodeState]:
+    """Return the state of each node that is not lost; of more than EACH workers, their sum."""
     there = {entry.name: entry.node_state for entry in workers if not entry.lost}
     if len(workers) > EACH:
         pss_bytes = sum_known(state.pss_bytes for state in there.values())
@@ -87,7 +91,7 @@ def node_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dic
 
 
 def host_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, HostState]:
-    """By the names of the nodes that are there; the target's host always has its own."""
+    """Return the state of each host, named by its nodes; of more than EACH hosts, the target's and the sum of the others."""
     nodes: dict[str, list[NodeRecord]] = {}
     for entry in [*([target] if target else []), *reversed(workers)]:
         nodes.setdefault(entry.host or entry.name, []).append(entry)
@@ -101,16 +105,18 @@ def host_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dic
 
 
 def title(entries: Sequence[NodeRecord]) -> str:
+    """Return the names of up to three nodes, or the first and how many more."""
     names = [entry.name for entry in entries]
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def first_known(entries: Sequence[NodeRecord]) -> HostState | None:
+    """Return the first host state that is known, of nodes that are not lost; None if none is."""
     return next((state for entry in entries if not entry.lost and (state := entry.host_state)), None)
 
 
 def together(states: Sequence[HostState]) -> HostState:
-    """Several machines as one: what all of them know, added up."""
+    """Return the sum of several host states. Unknown values are left out."""
     return HostState(
         readings=sum(state.readings for state in states),
         sockets=sum_known(state.sockets for state in states),
@@ -121,11 +127,13 @@ def together(states: Sequence[HostState]) -> HostState:
 
 
 def sum_known(values: Iterable[int | None]) -> int | None:
+    """Return the sum of the known values; None if none is known."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def sum_maps(mappings: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of the values of each name."""
     added: Counter[str] = Counter()
     for mapping in mappings:
         added.update(mapping)

@@ -1,4 +1,4 @@
-"""A node's readings, folded: what a socket costs in each cache, and which counters rose. Pure, and of fixed size."""
+"""A fold over the readings of a host: what a socket costs in each slab cache, and which counters rose. Pure, of fixed size."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 from c1m.measure.sample import Cache, Reading
 
-# Whoever lists /proc/PID/fd (ss -p, lsof, monitoring agents) leaves an inode, a dentry and a security label for each
-# descriptor. With a million sockets open that is 900 MB which the sockets did not take.
+# Programs that list /proc/PID/fd (ss -p, lsof, monitoring agents) leave an inode, a dentry and a security label for each
+# descriptor. With a million sockets open that is 900 MB that the sockets do not cost.
 ARTEFACT = "proc_inode_cache"
-WITH_ARTEFACT = ("dentry", "lsm_inode_cache")  # one of each for each inode
+WITH_ARTEFACT = ("dentry", "lsm_inode_cache")  # one object of each for each inode
 
 
 @dataclass(slots=True)
 class RegressionAxis:
-    """What all lines over the same x have in common."""
+    """The sums over x that all lines over the same axis share."""
 
     count: int = 0
     sum_x: float = 0.0
     sum_xx: float = 0.0
 
     def add(self, x: float) -> None:
+        """Add a point's x."""
         self.count += 1
         self.sum_x += x
         self.sum_xx += x * x
@@ -29,20 +30,20 @@ class RegressionAxis:
 
 @dataclass(slots=True)
 class RegressionLine:
-    """Least squares through a point for each x of the axis. A y of zero adds nothing, and need not be told."""
+    """A least-squares line with one point for each x of the axis. Points with y = 0 change nothing and need not be added."""
 
     axis: RegressionAxis
     sum_y: float = 0.0
     sum_xy: float = 0.0
 
     def add(self, x: float, y: float) -> None:
-        """The y at an x that the axis has, or is about to get."""
+        """Add the y of a point whose x is, or will be, added to the axis."""
         self.sum_y += y
         self.sum_xy += x * y
 
     @property
     def slope(self) -> float | None:
-        """None while all points have the same x."""
+        """The slope of the line; None while all points have the same x."""
         axis = self.axis
         spread = axis.count * axis.sum_xx - axis.sum_x * axis.sum_x
         return (axis.count * self.sum_xy - axis.sum_x * self.sum_y) / spread if spread > 0 else None
@@ -50,7 +51,7 @@ class RegressionLine:
 
 @dataclass(frozen=True, slots=True)
 class SlabState:
-    """The slab of one reading without the artefact, in bytes and objects by cache."""
+    """The slab of one reading without the artefact: bytes and objects by cache."""
 
     slab_bytes: float | None
     page_bytes: Mapping[str, float]
@@ -59,6 +60,7 @@ class SlabState:
 
 
 def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> SlabState:
+    """Return the slab without what listings of descriptors added. ``slab_bytes``: None if unknown."""
     made = caches[ARTEFACT].objects if ARTEFACT in caches else 0
     aside = {name: made * caches[name].full_bytes for name in WITH_ARTEFACT if name in caches}
     if ARTEFACT in caches:
@@ -73,20 +75,20 @@ def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> SlabState:
 
 
 class HostReadings:
-    """Lines over the number of TCP sockets on the machine. That is the scope of its slab too: both count every namespace."""
+    """Regression of slab caches over the TCP sockets of the machine. Both count all network namespaces."""
 
     def __init__(self) -> None:
         self.first: Reading | None = None
-        self.base = books({}, None)  # of the first reading
+        self.base = books({}, None)  # the slab of the first reading
         self.last: Reading | None = None
-        self.slab = RegressionLine(RegressionAxis())  # on its own: there may be readings without it
+        self.slab = RegressionLine(RegressionAxis())  # has its own axis: some readings lack it
         self.axis = RegressionAxis()
-        self.page_bytes: dict[str, RegressionLine] = {}  # of caches that have changed since the first reading
+        self.page_bytes: dict[str, RegressionLine] = {}  # caches that changed since the first reading
         self.objects: dict[str, RegressionLine] = {}
-        self.artefact_bytes = 0.0  # that there are more than at the first reading
+        self.artefact_bytes = 0.0  # growth since the first reading
 
     def take(self, reading: Reading) -> None:
-        """A reading that is not newer than the last one is the same again, and changes nothing."""
+        """Take in a reading. One that is not newer than the last is ignored."""
         if self.last and reading.number <= self.last.number:
             return
         now = books(reading.caches, reading.slab_bytes)
@@ -105,7 +107,10 @@ class HostReadings:
         self.grow(self.objects, sockets, now.objects, then.objects)
 
     def grow(self, lines: dict[str, RegressionLine], sockets: int, now: Mapping[str, float], then: Mapping[str, float]) -> None:
-        """A cache without slabs is left out of a reading: it was at zero until it is seen. Two thirds of them never change."""
+        """Add a point to the line of each cache that changed; two thirds never change.
+
+        A reading leaves out caches without slabs, so a cache that is missing is at zero.
+        """
         for name in now.keys() | then.keys():
             if grown := now.get(name, 0) - then.get(name, 0):
                 if name not in lines:
@@ -114,26 +119,27 @@ class HostReadings:
 
     @property
     def sockets(self) -> int | None:
-        """TCP sockets that the machine has more than at the first reading."""
+        """Growth of the machine's TCP sockets since the first reading; None if unknown."""
         if not self.first or not self.last or self.first.sockets is None or self.last.sockets is None:
             return None
         return self.last.sockets - self.first.sockets
 
     @property
     def user_bytes(self) -> int | None:
-        """That the watched processes take more than at the first reading."""
+        """Growth of the memory (PSS) of the watched processes since the first reading; None if unknown."""
         if not self.first or not self.last or self.first.pss_bytes is None or self.last.pss_bytes is None:
             return None
         return self.last.pss_bytes - self.first.pss_bytes
 
     def rose(self) -> dict[str, int]:
-        """Counter -> events since the first reading; only those that both readings know."""
+        """Return counter -> events since the first reading, for counters that both readings have."""
         if not self.first or not self.last:
             return {}
         before = self.first.counters
         return {name: value - before[name] for name, value in self.last.counters.items() if name in before}
 
     def grew(self, level: str) -> int | None:
+        """Return how much a level changed since the first reading; None if either reading lacks it."""
         if not self.first or not self.last or level not in self.first.levels or level not in self.last.levels:
             return None
         return self.last.levels[level] - self.first.levels[level]

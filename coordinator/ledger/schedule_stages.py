@@ -1,4 +1,4 @@
-"""What the coordinator knows of a run's schedule: what replaced it, and when the nodes reached each stage. Pure."""
+"""The schedule of a run as it happened: its rests, its retargets, and when the nodes reached each stage. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule
 from c1m.text.units import format_duration
 
-# A comparison asks every kernel for its connections and takes that long: 2 us each for both ends of one host, and the
-# time until the last samples have come.
+# Duration of a comparison. It waits for the last samples, and asks every kernel for its connections, which takes 2 us for
+# each end; both ends may be on one host.
 COMPARISON_SECONDS = 4.0
 COMPARISON_SECONDS_A_CONNECTION = 4e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A time for which the schedule stands still. Seconds from the start of the run."""
+    """A period in which the schedule stands still, in seconds from the start of the run."""
 
     begin: float
     end: float
@@ -25,12 +25,15 @@ class Rest:
 
     @property
     def latest(self) -> float:
-        """When a comparison must begin to be over before the rest is."""
+        """The latest second at which a comparison can begin and end within the rest."""
         return self.end - COMPARISON_SECONDS - COMPARISON_SECONDS_A_CONNECTION * self.total
 
 
 def rests(schedule: Schedule) -> Iterator[Rest]:
-    """Those with time for a comparison, but the last one if the schedule ends with it: that is compared when it is over."""
+    """Yield the rests that are long enough for a comparison.
+
+    A rest at the end of the schedule is left out: it is the hold, which is compared when it is over.
+    """
     for begin, end, total in schedule.rests():
         rest = Rest(begin / NANOSECONDS, end / NANOSECONDS, total)
         if rest.latest > rest.begin and end < schedule.end_ns:
@@ -38,7 +41,7 @@ def rests(schedule: Schedule) -> Iterator[Rest]:
 
 
 def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[dict[str, Any]]:
-    """The stages that a person named; None is not reached."""
+    """Return the stages that the user named. ``reached_ns``: by index of the stage; missing: not reached, shown as None."""
     return [
         {
             "total": stage.total,
@@ -52,17 +55,19 @@ def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[di
 
 
 def retarget_sentence(revision: Revision) -> str:
-    """As a person is told it while the run goes on."""
-    told = retarget_summary(revision)
-    ways = ", ".join(way(stage["total"], stage["within_seconds"]) for stage in told["stages"])
-    return f"retargeted: from {told['from']:,} at {format_duration(told['at_seconds'])} to {ways}"
+    """Return a retarget as a sentence for people."""
+    retarget = retarget_summary(revision)
+    ways = ", ".join(way(stage["total"], stage["within_seconds"]) for stage in retarget["stages"])
+    return f"retargeted: from {retarget['from']:,} at {format_duration(retarget['at_seconds'])} to {ways}"
 
 
 def way(total: int, within_seconds: float) -> str:
+    """Return a stage as text: a total, and how soon."""
     return f"{total:,} " + (f"within {format_duration(within_seconds)}" if within_seconds else "at once")
 
 
 def retarget_summary(revision: Revision) -> dict[str, Any]:
+    """Return a retarget as JSON: when, from which total, and its new stages."""
     new = [line for line in revision.schedule.lines if line.begin_ns >= revision.since_ns]
     return {
         "version": revision.version,

@@ -1,8 +1,7 @@
-"""The time line: what clients, target and hosts were at, moment by moment since the start. Pure, and of fixed size.
+"""The timeline: counts of clients, target and hosts over time since the start. Pure, of fixed size.
 
-Times are the coordinator's, of when the samples had come by which a moment is known; clocks of nodes are never compared. A
-sample is a quarter of a second old at most where something happens, a reading of a host one second, so that what rose may
-stand one row later than it happened.
+Times are when samples were received, on the coordinator's clock; clocks of nodes are never compared. While anything happens a
+sample is at most a quarter of a second old, and a reading of a host one second, so a rise may be one row late.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ from typing import Any
 
 from c1m.measure.latency import percentile, since
 
-ROWS = 600  # as many make a picture; a run of an hour has one every eight seconds
+ROWS = 600  # enough for a chart; a run of an hour has a row every eight seconds
 STEP_SECONDS = 1.0
 
-Column = list[Any]  # a number for each row, None where it is unknown
+Column = list[Any]  # a number for each row; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """One machine, or several together. ``counters`` are events since its first reading."""
+    """One machine, or the sum of several. ``counters`` are events since the first reading."""
 
-    readings: int  # so far: as many in two rows means that nothing new was read between them
-    sockets: int | None  # TCP sockets, of all its network namespaces
+    readings: int  # so far; equal in two rows: nothing was read between them
+    sockets: int | None  # TCP sockets of all network namespaces
     slab_bytes: int | None
     levels: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
@@ -33,7 +32,7 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """One node, or several together. What an observer tells is the server's that it watches."""
+    """One node, or the sum of several. The figures of an observer are those of the server that it watches."""
 
     cpu_seconds: float  # used so far by its shards or acceptors, or by the server
     pss_bytes: int | None  # of all its processes
@@ -41,27 +40,27 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """By the newest samples of all nodes. ``opened``, ``failed``, ``dropped`` and ``accepted`` are cumulative."""
+    """The counts of one moment. ``opened``, ``failed``, ``dropped`` and ``accepted`` are cumulative."""
 
     established: int
     opened: int
     failed: int
     dropped: int
-    accepted: int | None  # None where nobody counts it
+    accepted: int | None  # None: not counted
     target_open: int | None
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     hosts: Mapping[str, HostState] = field(default_factory=dict)
-    latencies: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # kind -> microseconds -> how many so far
-    scheduled: int | None = None  # how many should be open by the schedule; None: no worker has said yet
-    away: int = 0  # seats whose successors are not due yet ...
-    waiting: int = 0  # ... or wait for another try
+    latencies: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # kind -> microseconds -> count so far
+    scheduled: int | None = None  # connections that should be open; None: not every worker has sent it yet
+    away: int = 0  # seats whose successors are not due yet
+    waiting: int = 0  # seats whose successors wait for another try
     replaced: int = 0  # cumulative
 
 
 class Timeline:
-    """A row a second; when there are ROWS of them every second one goes, and from then on they are twice as far apart.
+    """The rows of a run, one a second. When there are ROWS of them, every other one is dropped and the step doubles.
 
-    Most of what a row tells is cumulative, so that a row which is left out is in the next one.
+    Most values of a row are cumulative, so the next row includes what a dropped one counted.
     """
 
     def __init__(self) -> None:
@@ -69,27 +68,30 @@ class Timeline:
         self.step_seconds = STEP_SECONDS
         self.due = 0.0
         self.rows: list[tuple[float, TimelineRow]] = []  # seconds since the start
-        self.turns: list[tuple[float, str]] = []  # when the run began to do something else, and what
+        self.turns: list[tuple[float, str]] = []  # (seconds since the start, what the run did from then on)
 
     def begin(self, now: float, look: Callable[[], TimelineRow]) -> None:
+        """Start the timeline, with a first row. ``look`` returns the present counts."""
         self.began = now
         self.add(0.0, look())
 
     def take(self, now: float, look: Callable[[], TimelineRow]) -> None:
-        """A row, if it is time for one."""
+        """Add a row if one is due. ``look`` is called only then."""
         if self.began is not None and now - self.began >= self.due:
             self.add(now - self.began, look())
 
     def end(self, now: float, look: Callable[[], TimelineRow]) -> None:
-        """The last row, whenever the one before it was."""
+        """Add the last row, whether it is due or not."""
         if self.began is not None and not (self.rows and now - self.began <= self.rows[-1][0]):
             self.add(now - self.began, look())
 
     def turn(self, now: float, doing: str) -> None:
+        """Record what the run does from ``now`` on, if that is different."""
         if self.began is not None and doing != (self.turns[-1][1] if self.turns else ""):
             self.turns.append((now - self.began, doing))
 
     def add(self, seconds: float, moment: TimelineRow) -> None:
+        """Add a row at ``seconds`` since the start, and thin the rows out if there are too many."""
         self.rows.append((seconds, moment))
         if len(self.rows) >= ROWS:
             self.rows = [self.rows[0], *self.rows[1::2]]  # the newest one stays
@@ -99,9 +101,9 @@ class Timeline:
     # -- as columns
 
     def to_summary(self) -> dict[str, Any] | None:
-        """A column for each figure, all of the same length; None when nothing was ever started.
+        """Return a column for each figure, all of the same length; None if the run never started.
 
-        What is "per second", "percent" or counted is of the interval that ends with the row.
+        Rates, percentages and counts of latencies and events are of the interval that ends with the row.
         """
         if not self.rows:
             return None
@@ -131,7 +133,7 @@ class Timeline:
 
 
 def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column]:
-    """Of what was measured in each interval; unknown where nothing was."""
+    """Return count and percentiles of each interval, in microseconds; None if nothing was measured in it."""
     found = [since(now, before) for before, now in pairwise([{}, *cumulative])]
     return {
         "count": [sum(counts.values()) for counts in found],
@@ -142,6 +144,7 @@ def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column
 
 
 def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -> dict[str, Any]:
+    """Return CPU and memory of a node over time."""
     return {
         "cpu_percent": cpu_percent(seconds, [state.cpu_seconds if state else None for state in states]),
         "pss_bytes": [state.pss_bytes if state else None for state in states],
@@ -149,9 +152,9 @@ def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -
 
 
 def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
-    """What there was, and what rose in each interval; of levels and counters only those that moved at all.
+    """Return sockets, slab, levels and counters of a host over time; levels and counters only if they changed.
 
-    Where no reading came in an interval, its row is unknown, and what rose is in the next one.
+    If no reading came in an interval its row is None, and the next row includes what rose in it.
     """
     states = renewed(states)
     known = [state for state in states if state]
@@ -168,23 +171,24 @@ def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
 
 
 def renewed(states: Sequence[HostState | None]) -> list[HostState | None]:
-    """Without those that are the same reading as the one before."""
+    """Return the states, with None in place of those whose reading is the same as in the row before."""
     return [
         None if state and before and state.readings == before.readings else state for before, state in pairwise([None, *states])
     ]
 
 
 def names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Every name that is in one of them, in the order of their first appearance."""
+    """Return every name in any of the mappings, in the order of first appearance."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
 
 def rose(states: Sequence[HostState]) -> list[str]:
+    """Return the counters that rose at any time, sorted."""
     return sorted({name for state in states for name, events in state.counters.items() if events > 0})
 
 
 def rises(cumulative: Column) -> Column:
-    """Events by interval, from the first reading on. softnet's columns wrap, and what fell says nothing."""
+    """Return the events of each interval. None: no reading, or the counter fell, as softnet's columns do when they wrap."""
     found: Column = []
     before = 0
     for now in cumulative:
@@ -194,13 +198,13 @@ def rises(cumulative: Column) -> Column:
 
 
 def rates(seconds: Sequence[float], cumulative: Column) -> Column:
-    """A second, over the interval that ends with the row; the first row ends none."""
+    """Return the rate per second of the interval that ends with each row; None for the first row."""
     intervals = pairwise(zip(seconds, cumulative, strict=True))
     return [None, *(round((now - before) / (at - earlier), 1) for (earlier, before), (at, now) in intervals)]
 
 
 def cpu_percent(seconds: Sequence[float], used: Column) -> Column:
-    """Of one processor, over the interval that ends with the row; None where a node was not heard of."""
+    """Return percent of one processor in the interval that ends with each row; None if the node's state is unknown."""
     found: Column = [None]
     for (earlier, before), (at, now) in pairwise(zip(seconds, used, strict=True)):
         found.append(None if before is None or now is None else round(100 * (now - before) / (at - earlier), 1))

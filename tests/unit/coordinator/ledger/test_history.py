@@ -248,7 +248,7 @@ RAMP = [reading(0, 0, SIX_18), reading(1, 1_000, SIX_18)]
         ([], None, "no reading"),
         (RAMP, 0, "no connection was established"),
         (RAMP, None, "no connection was established"),
-        (RAMP[:1], 1_000, "read once"),
+        (RAMP[:1], 1_000, "read only once"),
         ([reading(0, 9, SIX_18), reading(1, 9, SIX_18)], 10, "no more TCP sockets"),
         ([reading(0, 900, SIX_18), reading(1, 9, SIX_18)], 10, "no more TCP sockets"),  # others closed theirs
         ([Reading(0, None, 10**8, None), Reading(1, None, 10**8, None)], 10, "cannot be read"),
