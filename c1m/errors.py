@@ -1,22 +1,25 @@
-"""What goes wrong in a way that a person must act on: one sentence each, with the exit code that goes with it."""
+"""Errors that a person must act on. Each has a message of one sentence and a process exit code."""
 
 from __future__ import annotations
 
 
 class C1mError(Exception):
-    """The message is a sentence with the value, the limit, the machine and the cure."""
+    """Base class. The message is a sentence with the value, the limit, the machine and the cure."""
 
     exit_code = 1
 
 
 class UsageError(C1mError):
-    """What was asked for makes no sense, whatever the machines can do."""
+    """The request is invalid on any machine."""
 
     exit_code = 2
 
 
 class RefusedError(C1mError):
-    """It makes sense but cannot fit; nothing was opened. ``more``: what else is in the way."""
+    """The request is valid, but does not fit these machines. Nothing was opened.
+
+    ``reasons`` is the first reason, which is also the message, followed by all other reasons.
+    """
 
     exit_code = 3
 
@@ -26,20 +29,20 @@ class RefusedError(C1mError):
 
 
 class UnreachableError(C1mError):
-    """A node did not answer, or was lost."""
+    """A node did not answer, or the connection to it was lost."""
 
     exit_code = 4
 
 
 class BrokenError(UnreachableError):
-    """There is no connection to it, or no longer one: the node itself may be well."""
+    """The connection to a node failed or ended. The node itself may still be running."""
 
 
 class GoneError(UnreachableError):
-    """Nobody listens where the node did: its machine says so."""
+    """Nothing listens at the node's address any more: its machine refused the connection."""
 
 
 class AbandonedError(C1mError):
-    """The operator did not want it any more, before there was anything to tell a summary of."""
+    """The operator interrupted the run before it had produced anything to summarise."""
 
     exit_code = 130

@@ -1,4 +1,4 @@
-"""What the kernel says and takes: /proc, sock_diag, slabinfo, cgroups, sysctls.
+"""Reads from and writes to the kernel: /proc, sock_diag, slabinfo, cgroups, sysctls.
 
-What the numbers mean belongs to c1m/measure and c1m/limits.
+This package reports numbers. Their interpretation belongs to c1m/measure and c1m/limits.
 """

@@ -1,7 +1,7 @@
-"""What processes are doing: running, waiting for a processor, stopped, out of descriptors. By /proc, without touching them.
+"""Reads what processes are doing from /proc: CPU time, waiting for a CPU, being stopped, descriptors in use.
 
-A process costs about 20 us to look at, and each of its threads as much: their schedstat, and the size of their descriptor
-table, since those may have one each.
+Reading takes about 20 us for a process and as much for each of its threads, because each thread has a schedstat file and
+may have a descriptor table of its own.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Final
 from .host import read_text
 from .process_footprint import GONE, parse_cpu_ticks, parse_state
 
-STOPPED: Final = frozenset("Tt")  # by a signal, or by a debugger
+STOPPED: Final = frozenset("Tt")  # states: stopped by a signal, stopped by a debugger
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessActivity:
-    """One process at one moment."""
+    """The activity of one process at one moment. CPU and wait times count from the start of the process."""
 
     state: str  # the letter of /proc/PID/stat: R, S, D, T, ...
-    cpu_seconds: float  # of all its threads, in steps of 10 ms
-    waited_seconds: float | None  # that its threads were runnable and did not run; None: the kernel does not tell
-    descriptors: int | None  # open ones in the fullest table of its threads; None before Linux 6.2
+    cpu_seconds: float  # of all threads, in steps of 10 ms
+    waited_seconds: float | None  # runnable but not running, over all threads; None if the kernel does not record it
+    descriptors: int | None  # open descriptors in the fullest table of its threads; None before Linux 6.2
 
 
 def look_at(pid: int) -> ProcessActivity | None:
-    """None when the process is gone."""
+    """Return the current activity of a process, or None if it has ended."""
     stat = read_text(f"/proc/{pid}/stat")
     if not stat or (state := parse_state(stat)) in GONE:
         return None
@@ -42,7 +42,7 @@ def look_at(pid: int) -> ProcessActivity | None:
 
 
 def tasks_of(pid: int) -> list[str]:
-    """The directory of each thread; none when the process is gone."""
+    """Return the /proc directory of each thread of a process. The list is empty if the process is gone."""
     directory = f"/proc/{pid}/task"
     try:
         return [f"{directory}/{thread}" for thread in os.listdir(directory)]
@@ -51,13 +51,17 @@ def tasks_of(pid: int) -> list[str]:
 
 
 def parse_run_delay(schedstat: str) -> float | None:
-    """Seconds on a run queue, the second number of /proc/PID/schedstat; None without CONFIG_SCHED_INFO."""
+    """Return the seconds spent on a run queue: the second number of /proc/PID/schedstat. None without CONFIG_SCHED_INFO."""
     found = re.fullmatch(r"\d{1,20} (\d{1,20}) \d{1,20}\s*", schedstat)
     return int(found[1]) / 1e9 if found else None
 
 
 def descriptors_of(task: str) -> int | None:
-    """Open descriptors of a thread: to list them would leave an inode and a dentry in the slab for each."""
+    """Return how many descriptors a thread has open, or None if that is unknown.
+
+    ``task`` is its /proc directory. The size of ``fd`` is used because listing it would leave an inode and a dentry in the
+    slab for each descriptor.
+    """
     try:
         return os.stat(f"{task}/fd").st_size or None
     except OSError:
@@ -65,13 +69,16 @@ def descriptors_of(task: str) -> int | None:
 
 
 def parse_descriptor_limit(limits: str) -> int | None:
-    """The soft limit of descriptors in /proc/PID/limits; None where there is none, or for another form."""
+    """Return the soft descriptor limit in the text of /proc/PID/limits.
+
+    None if it is unlimited or the text has another form.
+    """
     found = re.search(r"^Max open files\s+(\d{1,18})\s", limits, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 class Activity:
-    """Looks at the same processes again and again; what they did in between is the difference."""
+    """Compares the activity of the same processes from one reading to the next."""
 
     def __init__(self) -> None:
         self.looks: Mapping[int, ProcessActivity] = {}
@@ -79,11 +86,15 @@ class Activity:
 
     @property
     def cpu_seconds(self) -> float:
-        """That the processes have used, by the newest looks."""
+        """CPU seconds used by all processes of the newest reading."""
         return sum(look.cpu_seconds for look in self.looks.values())
 
     def take(self, pids: Iterable[int], now: float) -> dict[str, int]:
-        """Levels of the processes together; what is not known is left out. ``now`` is monotonic, in seconds."""
+        """Read the processes and return their combined levels by name. A level that is unknown is absent.
+
+        ``now`` is a monotonic time in seconds. The shares of CPU time need an earlier reading, so the first one does not
+        have them.
+        """
         pids = list(pids)
         if not pids:
             return {}
@@ -97,7 +108,7 @@ class Activity:
 
 
 def fullest(looks: Mapping[int, ProcessActivity]) -> dict[str, int]:
-    """Descriptors of the process that has most, and its limit."""
+    """Return the descriptor count of the process that has most of them open, and that process's limit."""
     used = {pid: look.descriptors for pid, look in looks.items() if look.descriptors}
     if not used:
         return {}
@@ -107,7 +118,10 @@ def fullest(looks: Mapping[int, ProcessActivity]) -> dict[str, int]:
 
 
 def shares(before: Mapping[int, ProcessActivity], now: Mapping[int, ProcessActivity], seconds: float) -> dict[str, int]:
-    """Of the process that ran most, and of the one that waited most for a processor, in percent of the time between."""
+    """Return the largest CPU share and the largest share of time spent waiting for a CPU that any one process had.
+
+    Both are percentages of the time between the two readings. Only processes in both readings count.
+    """
     both = [(before[pid], look) for pid, look in now.items() if pid in before]
     if not both or seconds <= 0:
         return {}
@@ -122,5 +136,8 @@ def shares(before: Mapping[int, ProcessActivity], now: Mapping[int, ProcessActiv
 
 
 def percent(part: float, whole: float) -> int:
-    """At least 0: the kernel takes waits into its books when they end, and clocks are read one after the other."""
+    """Return ``part`` as a whole percentage of ``whole``, at least 0.
+
+    A difference can be negative: the kernel records a wait when it ends, and the clocks are read one after another.
+    """
     return max(round(100 * part / whole), 0)

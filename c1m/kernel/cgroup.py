@@ -1,4 +1,4 @@
-"""Control groups: which of them a process is in, of either version, and where their files are."""
+"""Finds the cgroups of a process, for cgroup v1 and v2, and the directories that hold their files."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from .host import read_int, read_text
 
 
 def own_directories(controller: str) -> list[str]:
-    """``directories`` of this process; none where /proc does not tell."""
+    """Return ``directories`` for this process. The list is empty if /proc does not show its cgroups."""
     cgroups, mounts = read_text("/proc/self/cgroup"), read_text("/proc/self/mountinfo")
     return [] if cgroups is None or mounts is None else directories(cgroups, mounts, controller)
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupPids:
-    """A pids cgroup with a limit; ``used`` counts threads, those of its children too."""
+    """A pids cgroup that has a limit. ``used`` counts threads, including those in child cgroups."""
 
     limit: int
     used: int
 
 
 def read_cgroup_pids() -> CgroupPids | None:
-    """The tightest of this process's pids cgroups; None if no limit is to be seen."""
+    """Return the pids cgroup of this process that has the least room, or None if no limit is visible."""
     return tightest_pids(own_directories("pids"))
 
 
 def tightest_pids(where: Iterable[str]) -> CgroupPids | None:
-    """Of these directories, the cgroup with least room; None if none has a limit. Both versions have the same files."""
+    """Return the cgroup with the least room among these directories, or None if none has a limit.
+
+    Both cgroup versions use the same file names.
+    """
     levels = []
     for directory in where:
         limit, used = read_int(f"{directory}/pids.max"), read_int(f"{directory}/pids.current")
-        if limit is not None and used is not None:  # "max" is no number
+        if limit is not None and used is not None:  # "max", for no limit, reads as None
             levels.append(CgroupPids(limit, used))
     return min(levels, key=lambda level: level.limit - level.used, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A line of mountinfo: which directory of a file system (``root``) is seen where (``point``)."""
+    """One line of mountinfo: the directory ``root`` of a file system is mounted at ``point``."""
 
     root: str
     point: str
@@ -50,18 +53,21 @@ class Mount:
 
 
 def parse_cgroups(text: str) -> dict[str, str]:
-    """/proc/PID/cgroup as {controller: path}, under "" for cgroup v2. ValueError for other forms."""
+    """Parse /proc/PID/cgroup into {controller: path}.
+
+    The path of cgroup v2 has the key "". Raises ValueError for another form.
+    """
     paths: dict[str, str] = {}
     for line in _lines(text):
         found = re.fullmatch(r"[0-9]+:([^:]*):(/.*)", line, re.DOTALL)
         if not found:
-            raise ValueError(f"{line!r} is not a line of /proc/PID/cgroup, as '4:memory:/a' is")
+            raise ValueError(f"{line!r} is not a line of /proc/PID/cgroup, which looks like '4:memory:/a'")
         paths.update(dict.fromkeys(found[1].split(","), found[2]))
     return paths
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
-    """/proc/PID/mountinfo. ValueError for other forms."""
+    """Parse /proc/PID/mountinfo. Raises ValueError for a line of another form."""
     return [_mount(line) for line in _lines(text)]
 
 
@@ -70,26 +76,27 @@ def _mount(line: str) -> Mount:
     place, dash, what = line.partition(" - ")
     where, kind = place.split(" "), what.split(" ")
     if not dash or len(where) < 6 or len(kind) < 3:
-        raise ValueError(f"{line!r} is not a line of mountinfo, as '35 31 0:32 / /sys rw - sysfs none rw' is")
+        raise ValueError(f"{line!r} is not a line of mountinfo, which looks like '35 31 0:32 / /sys rw - sysfs none rw'")
     return Mount(_unescaped(where[3]), _unescaped(where[4]), kind[0], tuple(kind[2].split(",")))
 
 
 def _unescaped(path: str) -> str:
-    """Blanks in paths are written as \\040 and so on."""
+    r"""Decode octal escapes: the kernel writes a blank in a path as \040."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), path)
 
 
 def _lines(text: str) -> list[str]:
-    # Not splitlines(): a path may hold what Unicode calls a line break.
+    # Not splitlines(): a path may contain characters that Unicode counts as line breaks.
     return text.removesuffix("\n").split("\n") if text else []
 
 
 def directories(cgroups: str, mounts: str, controller: str) -> list[str]:
-    """Where to read a controller's cgroups of a process: its own first, then its ancestors as far as mounted.
+    """Return the directories of a process's cgroups for one controller: its own first, then its ancestors as far as mounted.
 
-    ``controller`` is "memory", "pids" or "cpu". ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo;
-    ValueError for other forms. A host with both versions has a controller in one of them, and names it under v1. No
-    directories where it is in neither, or not mounted here.
+    ``controller`` is "memory", "pids" or "cpu". ``cgroups`` and ``mounts`` are the texts of /proc/PID/cgroup and mountinfo.
+    Raises ValueError if they have another form. On a host with both versions a controller belongs to one of them; if it
+    belongs to v1, /proc/PID/cgroup names it there. The list is empty if the controller belongs to neither or is not mounted
+    here.
     """
     paths = parse_cgroups(cgroups)
     path = paths.get(controller, paths.get(""))
@@ -97,7 +104,7 @@ def directories(cgroups: str, mounts: str, controller: str) -> list[str]:
     if path is None or not candidates:
         return []
     mount = next((mount for mount in candidates if _below(path, mount.root) is not None), candidates[0])
-    # Without a cgroup namespace a container is told a path of its host; what it sees mounted is then its own.
+    # Without a cgroup namespace, a container reads the host's path. The cgroup mounted in the container is then its own.
     parts = (_below(path, mount.root) or "").split("/")
     names = [] if ".." in parts else [part for part in parts if part]
     return [posixpath.join(mount.point, *names[:depth]) for depth in range(len(names), -1, -1)]
@@ -108,5 +115,5 @@ def _holds(mount: Mount, controller: str, v1: bool) -> bool:
 
 
 def _below(path: str, root: str) -> str | None:
-    """The rest of a path under a root, or None if it is not under it."""
+    """Return the part of ``path`` below ``root``, or None if it is not below it."""
     return path.removeprefix(root) if (path + "/").startswith(root.rstrip("/") + "/") else None

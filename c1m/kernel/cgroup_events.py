@@ -1,6 +1,6 @@
-"""What a process's cgroups have refused or held up: memory, processes, processor time. Both versions of cgroups.
+"""Counts the limits that a process's cgroups enforced: memory, processes, CPU time. Supports cgroup v1 and v2.
 
-A cgroup has limits of its own, and so has each of its ancestors: their events are added up.
+Each ancestor of a cgroup has limits of its own. The events of a cgroup and of its ancestors are added up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .host import read_int, read_text
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """Directories of the cgroups of one process, its own first."""
+    """Directories of one process's cgroups by controller, its own cgroup first."""
 
     memory: tuple[str, ...] = ()
     pids: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Cgroups:
 
 
 def cgroups_of(pid: int | str) -> Cgroups:
-    """Of a process, as far as they are mounted here; none of a process that is gone."""
+    """Return the mounted cgroups of a process. All fields are empty if the process is gone."""
     paths, mounts = read_text(f"/proc/{pid}/cgroup"), read_text("/proc/self/mountinfo")
     if paths is None or mounts is None:
         return Cgroups()
@@ -31,7 +31,10 @@ def cgroups_of(pid: int | str) -> Cgroups:
 
 
 def events(cgroups: Cgroups) -> dict[str, int]:
-    """What only rises: limits that were hit, processes that were killed for memory, periods cut short for CPU."""
+    """Return cumulative counters by name: limits hit, processes killed by the OOM killer, periods throttled for CPU time.
+
+    A counter that this kernel does not have is absent.
+    """
     known = {
         "cgroup_memory_hits": total(memory_hits(where) for where in cgroups.memory),
         "cgroup_oom_kills": total(oom_kills(where) for where in cgroups.memory[:1]),
@@ -42,23 +45,27 @@ def events(cgroups: Cgroups) -> dict[str, int]:
 
 
 def memory_hits(where: str) -> int | None:
-    """How often a limit stood in the way, be it that page cache was dropped then, or a process killed."""
+    """Return how often usage reached the memory limit, or None if unknown.
+
+    A hit counts whether the kernel then dropped page cache or killed a process.
+    """
     hits = number_after("max", read_text(f"{where}/memory.events"))
     return read_int(f"{where}/memory.failcnt") if hits is None else hits
 
 
 def oom_kills(where: str) -> int | None:
+    """Return how many processes of this cgroup the OOM killer killed, or None if unknown."""
     kills = number_after("oom_kill", read_text(f"{where}/memory.events"))
     return number_after("oom_kill", read_text(f"{where}/memory.oom_control")) if kills is None else kills
 
 
 def number_after(name: str, text: str | None) -> int | None:
-    """From lines of "name number"; None where there is no such line."""
+    """Return the number in the line "name number" of ``text``, or None if there is no such line."""
     found = re.search(rf"^{name} (\d{{1,20}})$", text or "", re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def total(counts: Iterable[int | None]) -> int | None:
-    """Of those that are known; None if none is."""
+    """Return the sum of the counts that are known, or None if none is."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None

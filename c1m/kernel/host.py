@@ -1,4 +1,4 @@
-"""What names a host and what it allows: the facts that a run records once for every node."""
+"""Reads the facts of a host that a run records once for each node: its identity, CPUs and port settings."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ SO_NETNS_COOKIE: Final = 71  # asm-generic/socket.h, since Linux 5.14; Python's 
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """One host as one process sees it. None is "unknown": the file is absent or unreadable.
+    """One host as one process sees it. A value is None if its file is absent or unreadable.
 
-    ``boot_id`` names the running kernel: all containers of one host have the same, and a reboot changes it.
-    But virtual machines restored from one snapshot have the same too.
-    ``cores``: the CPUs this process may run on. A cgroup's CPU quota does not lower it.
-    ``netns``: the inode number of the network namespace. Nodes of one host with the same share ports and
-    counters.
-    ``ephemeral_range`` (both ends included) and ``reserved_ports`` are of that namespace.
+    ``boot_id`` identifies the running kernel. All containers of a host share it, and a reboot changes it. Virtual machines
+    restored from one snapshot share it too. ``cores`` is the number of CPUs that this process may run on. A cgroup's CPU
+    quota does not lower it. ``netns`` is the inode number of the network namespace. Nodes of one host with the same
+    namespace share ports and counters. ``ephemeral_range`` (both ends included), ``reserved_ports`` and ``somaxconn``
+    belong to that namespace.
     """
 
     boot_id: str | None
@@ -37,7 +36,7 @@ class HostFacts:
 
 
 def read_host() -> HostFacts:
-    """The facts of this host, read now. Raises ValueError for port ranges that c1m.net.ports cannot read."""
+    """Read the facts of this host. Raises ValueError for port ranges that c1m.net.ports cannot parse."""
     boot_id = read_text(BOOT_ID)
     ephemeral = read_text("/proc/sys/net/ipv4/ip_local_port_range")
     reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")
@@ -53,9 +52,10 @@ def read_host() -> HostFacts:
 
 
 def read_text(path: str) -> str | None:
-    """A small file of /proc, /sys or a cgroup; None when it is absent, unreadable, or its process is gone.
+    """Return the contents of a small file of /proc, /sys or a cgroup.
 
-    Bytes that are not UTF-8 survive as surrogates: the name of a command or a mount point may hold any.
+    None if the file is absent or unreadable, or its process is gone. Bytes that are not UTF-8 become surrogates, because
+    command names and mount points may contain any byte.
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -65,13 +65,16 @@ def read_text(path: str) -> str | None:
 
 
 def read_int(path: str) -> int | None:
-    """The one decimal number in a file, such as a sysctl's; None when it is unreadable or not one."""
+    """Return the decimal number that a file, such as a sysctl's, consists of.
+
+    None if it is unreadable or holds anything else.
+    """
     text = read_text(path) or ""
     return int(text) if re.fullmatch(r"-?[0-9]{1,20}\n?", text) else None
 
 
 def network_namespace(pid: int | str) -> int | None:
-    """The inode of a process's network namespace; None when it is gone, or another user's."""
+    """Return the inode number of a process's network namespace. None if the process is gone or belongs to another user."""
     try:
         return os.stat(f"/proc/{pid}/ns/net").st_ino
     except OSError:
@@ -79,8 +82,10 @@ def network_namespace(pid: int | str) -> int | None:
 
 
 def namespace_cookie() -> int | None:
-    """What names our network namespace among all that there were since the machine started; an inode's number is given again
-    when its namespace is gone. None where the kernel is older than 5.14."""
+    """Return a number that identifies our network namespace until the machine restarts. None before Linux 5.14.
+
+    Unlike the inode number, the kernel never reuses this cookie after the namespace is gone.
+    """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
             return int.from_bytes(asked.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)

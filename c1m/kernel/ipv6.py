@@ -1,4 +1,4 @@
-"""IPv6 prefixes that are local to this network namespace: ``ip -6 route add local PREFIX dev lo``, and its own addresses."""
+"""Reads the IPv6 prefixes that are local to this network namespace: addresses, and ``ip -6 route add local PREFIX dev lo``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ RTF_LOCAL = 0x80000000  # linux/ipv6_route.h
 
 
 def parse_ipv6_route(text: str) -> list[ipaddress.IPv6Network]:
-    """The local prefixes of ``/proc/net/ipv6_route``. Raises ValueError for a line of another form.
+    """Return the local prefixes in the text of ``/proc/net/ipv6_route``. Raises ValueError for a line of another form.
 
-    A line is: destination, prefix length, source, its length, gateway, metric, reference count, use, flags, device;
-    all numbers in hexadecimal.
+    A line has ten columns: destination, prefix length, source, its length, gateway, metric, reference count, use, flags,
+    device. All numbers are hexadecimal.
     """
     prefixes = []
     for line in text.splitlines():
@@ -25,6 +25,6 @@ def parse_ipv6_route(text: str) -> list[ipaddress.IPv6Network]:
 
 
 def local_prefixes() -> list[ipaddress.IPv6Network]:
-    """Empty where the kernel has no IPv6."""
+    """Return the local prefixes of this network namespace. The list is empty if the kernel has no IPv6."""
     path = Path("/proc/self/net/ipv6_route")
     return parse_ipv6_route(path.read_text()) if path.exists() else []

@@ -1,4 +1,4 @@
-"""What a machine is, in words for the summary: two runs can be compared only by who knows where each was made."""
+"""Describes the machine for the summary, so that runs on different machines can be compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLI
 
 
 def read_machine() -> dict[str, str]:
-    """Name -> value; what cannot be known is left out."""
+    """Return {name: value}. A value that is unknown is absent."""
     cpuinfo, stat = read_text("/proc/cpuinfo") or "", read_text("/proc/stat") or ""
     cgroup = meminfo.read_cgroup_memory()
     known = {
@@ -34,13 +34,16 @@ def read_machine() -> dict[str, str]:
 
 
 def processor(cpuinfo: str) -> str:
-    """The model's name; empty where the architecture does not write one."""
+    """Return the CPU's model name from the text of /proc/cpuinfo. It is empty on architectures that do not report one."""
     found = re.search(r"^model name\s*:(.*)$", cpuinfo, re.MULTILINE)
     return found[1].strip() if found else ""
 
 
 def hypervisor(cpuinfo: str, vendor: str) -> str:
-    """ "none", or what the firmware calls itself; x86 only, where the processor tells a guest that it is one."""
+    """Return the firmware's vendor name on a virtual machine, "none" on a physical one, and "" if that is unknown.
+
+    Only x86 tells a guest that it is one, by a flag in /proc/cpuinfo.
+    """
     flags = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
     if not flags:
         return ""
@@ -48,30 +51,36 @@ def hypervisor(cpuinfo: str, vendor: str) -> str:
 
 
 def steal(stat: str) -> str:
-    """Percent of processor time since boot that a hypervisor gave to others."""
+    """Return the percentage of CPU time since boot that the hypervisor gave to other guests. It is empty if unknown."""
     ticks = parse_ticks(stat)
     return f"{100 * ticks[STEAL] / max(sum(ticks), 1):.2f}" if ticks else ""
 
 
 def limits(soft_and_hard: tuple[int, int]) -> str:
+    """Format a (soft, hard) pair of a resource limit."""
     return "/".join("unlimited" if limit == resource.RLIM_INFINITY else str(limit) for limit in soft_and_hard)
 
 
 MS_PER_TICK: Final = 1000 / os.sysconf("SC_CLK_TCK")
-# In this order; guest times, which follow, are in user and nice already.
+# The columns of /proc/stat in order. User and nice already include the guest times, which follow.
 USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)
 
 
 def parse_ticks(stat: str) -> list[int]:
-    """Clock ticks since boot over all processors, by USER and so on; empty for another form, and before 2.6.11 (no steal)."""
+    """Return clock ticks since boot summed over all CPUs, indexed by USER to STEAL.
+
+    The list is empty for text of another form and before Linux 2.6.11, which does not report steal.
+    """
     found = re.match(r"cpu +((?:\d{1,20} ?)+)", stat)
     ticks = [int(word) for word in found[1].split()] if found else []
     return ticks[: STEAL + 1] if len(ticks) > STEAL else []
 
 
 def counters(stat: str) -> dict[str, int]:
-    """Milliseconds since boot that processors worked, that they worked in softirqs (where most of TCP happens), and that a
-    hypervisor gave to others; empty where it is unknown."""
+    """Return milliseconds since boot that the CPUs were busy, were in softirqs, and were stolen by the hypervisor.
+
+    Most of TCP runs in softirqs. The result is empty if the times are unknown.
+    """
     ticks = parse_ticks(stat)
     if not ticks:
         return {}
@@ -81,4 +90,5 @@ def counters(stat: str) -> dict[str, int]:
 
 
 def read_counters() -> dict[str, int]:
+    """Return ``counters`` of this machine now."""
     return counters(read_text("/proc/stat") or "")

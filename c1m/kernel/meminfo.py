@@ -1,4 +1,4 @@
-"""How much memory there is for connections: what the host has left, and what our cgroup is still allowed."""
+"""Reads how much memory is available to connections: what the host has left, and what our cgroup still allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMIT_AND_USAGE: Final = (
     ("memory.limit_in_bytes", "memory.usage_in_bytes"),  # v1
 )
 
-# cgroup v1 says "no limit" as LONG_MAX rounded down to a page (mm/page_counter.c); nothing real comes near.
+# cgroup v1 shows "no limit" as LONG_MAX rounded down to a page (mm/page_counter.c). No real limit is that large.
 _NO_LIMIT: Final = 1 << 62
 
 
@@ -23,11 +23,10 @@ _NO_LIMIT: Final = 1 << 62
 class MemoryState:
     """The host's memory, in bytes.
 
-    ``available_bytes`` is MemFree + Active(file) + Inactive(file), not the kernel's MemAvailable. That adds
-    the reclaimable slab, and inodes and dentries are in there: some 1,050 bytes of each open socket, which
-    nobody can reclaim until it is closed. At 10 million sockets MemAvailable promises 10 GB that do not
-    exist. Neither figure is good to the last byte: ours still has the kernel's own reserve in it (under 1 %),
-    and page cache in use.
+    ``available_bytes`` is MemFree + Active(file) + Inactive(file), not the kernel's MemAvailable. MemAvailable adds the
+    reclaimable slab, which contains inodes and dentries: some 1,050 bytes of each open socket that cannot be reclaimed
+    until the socket is closed. At 10 million sockets MemAvailable promises 10 GB that do not exist. Neither figure is
+    exact: ours still includes the kernel's own reserve (under 1 %) and page cache in use.
     """
 
     total_bytes: int
@@ -36,21 +35,21 @@ class MemoryState:
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
-    """/proc/meminfo as {name: bytes}. ValueError for a line of another form.
+    """Parse /proc/meminfo into {name: bytes}. Raises ValueError for a line of another form.
 
-    Names without a unit are counts: HugePages_Total and its like.
+    Fields without a unit, such as HugePages_Total, are counts.
     """
     fields: dict[str, int] = {}
     for line in text.splitlines():
         found = re.fullmatch(r"(\S+):\s+([0-9]{1,18})( kB)?\s*", line)
         if not found:
-            raise ValueError(f"{line!r} is not a line of meminfo, which reads 'MemFree:  24578120 kB'")
+            raise ValueError(f"{line!r} is not a line of meminfo, which looks like 'MemFree:  24578120 kB'")
         fields[found[1]] = int(found[2]) * (1024 if found[3] else 1)
     return fields
 
 
 def memory_state(fields: Mapping[str, int]) -> MemoryState:
-    """The state that meminfo's fields describe. ValueError if one is missing."""
+    """Return the memory state that the fields of meminfo describe. Raises ValueError if a field is missing."""
     try:
         return MemoryState(
             total_bytes=fields["MemTotal"],
@@ -62,29 +61,29 @@ def memory_state(fields: Mapping[str, int]) -> MemoryState:
 
 
 def read_meminfo() -> dict[str, int] | None:
-    """The fields of /proc/meminfo now, in bytes; None when it cannot be read."""
+    """Return the fields of /proc/meminfo now, in bytes. None if it cannot be read."""
     text = read_text("/proc/meminfo")
     return None if text is None else parse_meminfo(text)
 
 
 def read_memory() -> MemoryState | None:
-    """The host's memory now; None when /proc/meminfo cannot be read."""
+    """Return the host's memory now. None if /proc/meminfo cannot be read."""
     fields = read_meminfo()
     return None if fields is None else memory_state(fields)
 
 
 def available_bytes() -> int | None:
-    """What this process may still take: the least that host and cgroups leave it. None if unknown."""
+    """Return the bytes that this process can still allocate: the least that the host and the cgroups allow. None if unknown."""
     known = [state.available_bytes for state in (read_memory(), read_cgroup_memory()) if state]
     return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupMemory:
-    """A memory cgroup with a limit, in bytes; usage and page cache are those of its children too.
+    """A memory cgroup that has a limit, in bytes. Usage and page cache include those of child cgroups.
 
-    What connections cost is charged here only in part: on cgroup v1 the kernel allocates the socket of an
-    accepted connection in softirq, and charges it to nobody.
+    A cgroup is charged only for part of what connections cost. On cgroup v1 the kernel allocates the socket of an accepted
+    connection in softirq context and charges it to no cgroup.
     """
 
     limit_bytes: int
@@ -93,21 +92,21 @@ class CgroupMemory:
 
     @property
     def available_bytes(self) -> int:
-        """What is left below the limit once the page cache that nobody uses has been dropped."""
+        """Bytes left below the limit after the kernel drops inactive page cache."""
         return max(0, self.limit_bytes - self.usage_bytes + self.inactive_file_bytes)
 
 
 def read_cgroup_memory() -> CgroupMemory | None:
-    """The tightest of this process's memory cgroups and their ancestors; None if no limit is to be seen.
+    """Return the memory cgroup with the least room among this process's own and its ancestors. None if no limit is visible.
 
-    A container sees only its own cgroup and those below: of limits further up it knows nothing.
+    A container sees only its own cgroup and those below, not limits further up.
     """
     levels = [read_level(directory) for directory in own_directories("memory")]
     return min((level for level in levels if level), key=lambda level: level.available_bytes, default=None)
 
 
 def read_level(directory: str) -> CgroupMemory | None:
-    """One cgroup of either version; None for no limit (a root has none) or an unreadable one."""
+    """Read one cgroup of either version. None if it has no limit, as the root has none, or is unreadable."""
     for limit_name, usage_name in _LIMIT_AND_USAGE:
         limit = read_text(f"{directory}/{limit_name}")
         usage_bytes = read_int(f"{directory}/{usage_name}")
@@ -119,7 +118,7 @@ def read_level(directory: str) -> CgroupMemory | None:
 
 
 def parse_limit(text: str) -> int | None:
-    """The bytes in memory.max or memory.limit_in_bytes; None for no limit. ValueError for anything else."""
+    """Return the bytes in memory.max or memory.limit_in_bytes. None for no limit. Raises ValueError for anything else."""
     word = text.strip()
     if word == "max":
         return None
@@ -129,9 +128,9 @@ def parse_limit(text: str) -> int | None:
 
 
 def parse_inactive_file(stat: str) -> int:
-    """Bytes of page cache not lately used, from memory.stat; 0 where it says nothing of it.
+    """Return the bytes of inactive page cache from the text of memory.stat, or 0 if they are not listed.
 
-    v2 counts children in; v1 does so under another name, with "total_" before it.
+    cgroup v2 includes children in "inactive_file"; v1 reports that sum as "total_inactive_file".
     """
     found = dict(re.findall(r"^((?:total_)?inactive_file) ([0-9]{1,20})$", stat, re.MULTILINE))
     return int(found.get("total_inactive_file") or found.get("inactive_file") or 0)

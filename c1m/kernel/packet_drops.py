@@ -1,4 +1,4 @@
-"""What connection tracking of this network namespace refused: /proc/net/stat/nf_conntrack, a line for each processor."""
+"""Counts packets dropped before TCP saw them, by connection tracking (nf_conntrack) and by the CPUs (softnet_stat)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .host import read_text
 
 
 def parse_conntrack(text: str) -> dict[str, int]:
-    """Column -> its sum over the processors; columns are hexadecimal. Raises ValueError for text of another form.
+    """Parse /proc/net/stat/nf_conntrack, a line for each CPU, into {column: sum}. Raises ValueError for another form.
 
-    ``entries`` is the whole table's on each line, so that its sum means nothing.
+    Columns are hexadecimal. ``entries`` is the size of the whole table on every line, so its sum is meaningless.
     """
     header, *lines = text.splitlines() or [""]
     names, rows = header.split(), [line.split() for line in lines]
@@ -22,22 +22,25 @@ def parse_conntrack(text: str) -> dict[str, int]:
 
 
 def read_conntrack() -> dict[str, int] | None:
-    """None without connection tracking in the kernel."""
+    """Return the columns for this network namespace. None if the kernel has no connection tracking."""
     text = read_text("/proc/net/stat/nf_conntrack")
     return None if text is None else parse_conntrack(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Softnet:
-    """Over all processors and all network namespaces. Each column is 32 bits wide, and wraps."""
+    """Packet counts over all CPUs and network namespaces. Each column is 32 bits wide and wraps."""
 
     processed: int
     dropped: int  # the queue was longer than net.core.netdev_max_backlog: loopback and RPS only
-    squeezed: int  # times that a processor had to leave packets for later
+    squeezed: int  # times that a CPU used up its budget and left packets for later
 
 
 def parse_softnet(text: str) -> Softnet:
-    """Raises ValueError for lines of another form. Kernels add columns; the first three have been there since 2.6."""
+    """Parse /proc/net/softnet_stat. Raises ValueError for lines of another form.
+
+    Kernels have added columns over time; the first three have been there since 2.6.
+    """
     rows = [line.split() for line in text.splitlines()]
     for row in rows or [[]]:
         if len(row) < 3 or not all(re.fullmatch("[0-9a-f]{8}", word) for word in row):
@@ -47,5 +50,6 @@ def parse_softnet(text: str) -> Softnet:
 
 
 def read_softnet() -> Softnet | None:
+    """Return the packet counts now. None if softnet_stat cannot be read."""
     text = read_text("/proc/net/softnet_stat")
     return None if text is None else parse_softnet(text)

@@ -1,4 +1,4 @@
-"""What one process takes: memory, CPU time, descriptors."""
+"""Reads what one process uses: memory, CPU time, descriptors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final
 
 from .host import read_text
 
-GONE: Final = frozenset("ZXx")  # states of what has ended, though nobody may have reaped it
+GONE: Final = frozenset("ZXx")  # states of a process that has ended; it may not be reaped yet
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """User memory of a process, in bytes; what the kernel holds for its sockets is in neither figure.
+    """User memory of a process, in bytes. Kernel memory for its sockets is not included.
 
-    ``rss_bytes`` counts a page shared between n processes n times over them all, ``pss_bytes`` once. Children
-    of one zygote share most of theirs: only PSS can be added up.
+    Over n processes, ``rss_bytes`` counts a page that they share n times and ``pss_bytes`` counts it once. Children of one
+    zygote share most of their pages, so only PSS can be added up.
     """
 
     rss_bytes: int
@@ -25,7 +25,7 @@ class Footprint:
 
 
 def parse_smaps_rollup(text: str) -> tuple[int, int]:
-    """(RSS, PSS) in bytes. Raises ValueError if either is missing."""
+    """Return (RSS, PSS) in bytes from the text of smaps_rollup. Raises ValueError if either is missing."""
     sizes = dict(re.findall(r"^(Rss|Pss):\s+([0-9]{1,18}) kB$", text, re.MULTILINE))
     if len(sizes) != 2:
         raise ValueError(f"{text[:200]!r} is not smaps_rollup, which has 'Rss:  1676 kB' and 'Pss:  488 kB'")
@@ -33,53 +33,52 @@ def parse_smaps_rollup(text: str) -> tuple[int, int]:
 
 
 def read_footprint(pid: int) -> Footprint | None:
-    """The footprint of a process; None when it is gone, a zombie or another user's, or Linux is before 4.14.
+    """Return the memory of a process. None if it is gone, a zombie or another user's, and before Linux 4.14.
 
-    The kernel walks the page tables for it, 1 ms for each 100 MB, and meanwhile the process cannot map
-    memory.
+    The kernel walks the page tables, which takes 1 ms for each 100 MB. Meanwhile the process cannot map memory.
     """
     text = read_text(f"/proc/{pid}/smaps_rollup")
     return Footprint(*parse_smaps_rollup(text)) if text else None
 
 
 def parse_cpu_ticks(stat: str) -> int:
-    """utime + stime of /proc/PID/stat, in clock ticks. Raises ValueError for text of another form.
+    """Return utime + stime of /proc/PID/stat, in clock ticks. Raises ValueError for text of another form.
 
-    All threads are in it, also those that have ended; child processes are not.
+    The sum includes all threads, also ended ones, but no child processes.
     """
-    # The command stands in parentheses and may hold blanks and parentheses of its own: the last one ends it.
+    # The command is in parentheses and may itself contain blanks and parentheses; the last parenthesis ends it.
     fields = stat.rpartition(")")[2].split()
-    times = fields[11:13]  # fields 14 and 15 of proc(5), which counts from 1 and starts two before the state
+    times = fields[11:13]  # fields 14 and 15 in proc(5), which numbers the state as field 3
     if len(times) != 2 or not all(re.fullmatch("[0-9]{1,20}", ticks) for ticks in times):
-        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which reads '3404 (cat) R 3396 ...'")
+        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which looks like '3404 (cat) R 3396 ...'")
     return sum(map(int, times))
 
 
 def parse_state(stat: str) -> str:
-    """The state's letter in /proc/PID/stat. Raises ValueError for text of another form."""
+    """Return the letter of the state in the text of /proc/PID/stat. Raises ValueError for text of another form."""
     fields = stat.rpartition(")")[2].split()  # see parse_cpu_ticks
     if not fields or not re.fullmatch("[A-Za-z]", fields[0]):
-        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which reads '3404 (cat) R 3396 ...'")
+        raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which looks like '3404 (cat) R 3396 ...'")
     return fields[0]
 
 
 def is_over(pid: int) -> bool:
-    """Whether a process has ended, though nobody may have reaped it."""
+    """Return whether a process has ended. It may not be reaped yet."""
     stat = read_text(f"/proc/{pid}/stat")
     return not stat or parse_state(stat) in GONE
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """CPU time of a process so far, user and system, in steps of 10 ms; None when it is gone."""
+    """Return the user and system CPU time of a process so far, in steps of 10 ms. None if it is gone."""
     text = read_text(f"/proc/{pid}/stat")
     return parse_cpu_ticks(text) / os.sysconf("SC_CLK_TCK") if text else None
 
 
 def open_descriptors() -> int | None:
-    """How many descriptors this process has open; None before Linux 6.2, whose /proc/self/fd has size 0.
+    """Return how many descriptors this process has open. None before Linux 6.2, where /proc/self/fd has size 0.
 
-    To list /proc/self/fd would tell as well, but each name listed leaves an inode and a dentry in the slab,
-    900 bytes that then pass for the cost of a connection. This takes 3 us and leaves nothing.
+    Reading the size takes 3 us. Listing /proc/self/fd instead would leave an inode and a dentry in the slab for each
+    descriptor, 900 bytes that would then be counted as the cost of a connection.
     """
     try:
         return os.stat("/proc/self/fd").st_size or None
@@ -88,7 +87,7 @@ def open_descriptors() -> int | None:
 
 
 def parse_fd_size(status: str) -> int:
-    """FDSize of /proc/PID/status. Raises ValueError if it is missing."""
+    """Return FDSize from the text of /proc/PID/status. Raises ValueError if it is missing."""
     found = re.search(r"^FDSize:\s+([0-9]{1,18})$", status, re.MULTILINE)
     if not found:
         raise ValueError(f"{status[:200]!r} is not /proc/PID/status, which has a line 'FDSize:  64'")
@@ -96,16 +95,16 @@ def parse_fd_size(status: str) -> int:
 
 
 def descriptor_slots() -> int | None:
-    """Size of this process's descriptor table, on any kernel: no fewer are open. None when unreadable.
+    """Return the size of this process's descriptor table, an upper bound of open descriptors that every kernel has.
 
-    It starts at 64, or as large as the parent needs, doubles, and never shrinks.
+    The table starts at 64 or the size that the parent needed, doubles, and never shrinks. None if it is unreadable.
     """
     text = read_text("/proc/self/status")
     return parse_fd_size(text) if text else None
 
 
 def parse_descriptor_limit(limits: str) -> int:
-    """The soft RLIMIT_NOFILE in /proc/PID/limits, which is what binds a process. Raises ValueError if it is missing."""
+    """Return the soft RLIMIT_NOFILE from the text of /proc/PID/limits. Raises ValueError if it is missing."""
     found = re.search(r"^Max open files +(\d{1,18}) ", limits, re.MULTILINE)
     if not found:
         raise ValueError(f"{limits[:200]!r} is not /proc/PID/limits, which has a line 'Max open files  1024  4096  files'")
@@ -113,6 +112,6 @@ def parse_descriptor_limit(limits: str) -> int:
 
 
 def descriptor_limit(pid: int) -> int | None:
-    """How many descriptors a process may have; None when it is gone, or another user's."""
+    """Return how many descriptors a process may open. None if it is gone or another user's."""
     text = read_text(f"/proc/{pid}/limits")
     return parse_descriptor_limit(text) if text else None

@@ -1,7 +1,7 @@
-"""Takes readings of this host: a few small files of /proc, once a second, at a cost that is itself measured.
+"""Takes readings of this host: a few small files of /proc, once a second. The cost of reading is itself measured.
 
-A reading takes 5 to 13 ms of CPU with a million connections in fifty processes, PSS included: none of these files is
-longer for having more of them.
+A reading takes 5 to 13 ms of CPU time with a million connections in fifty processes, PSS included. The size of these files
+does not depend on the number of connections.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .slab import read_slabinfo
 
 T = TypeVar("T")
 
-# What tells why connections fail, stall or become ghosts. All of the reader's network namespace.
+# Counters that show why connections fail, stall or become ghosts. They belong to the reader's network namespace.
 TCP_EXT: Final = frozenset(
     {
         "ListenOverflows",
@@ -49,16 +49,16 @@ TCP_EXT: Final = frozenset(
 )
 TCP: Final = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "RetransSegs", "OutRsts"})
 
-# PSS makes the kernel walk page tables. No more than this share of the time goes into it: a server of 50 GB is walked
+# Reading PSS makes the kernel walk page tables. At most this share of the time is spent on it: a server of 50 GB is read
 # every half minute.
 PSS_SHARE: Final = 0.02
 
 
 class HostReader:
-    """The readings of one run on one node.
+    """Takes the readings of one run on one node.
 
-    ``pids`` are whose user memory is watched, ``working`` whose activity, and ``more`` are levels that only this node has.
-    All are asked anew each time.
+    ``pids`` returns the processes whose user memory is read, ``working`` those whose activity is read, and ``more`` the
+    levels that only this node has. All three are called again for each reading.
     """
 
     def __init__(
@@ -71,19 +71,23 @@ class HostReader:
         self.working = working
         self.more = more
         self.activity = Activity()
-        self.cgroups = cgroup_events.Cgroups()  # of the processes that work, as they began; all of a node are in the same
+        self.cgroups = cgroup_events.Cgroups()  # of the first working processes; all processes of a node are in the same ones
         self.taken = 0
         self.cost_seconds = 0.0
         self.pss_bytes: int | None = None
         self.next_pss = 0.0
-        self.unknown: dict[str, None] = {}  # why something is, each sentence once
+        self.unknown: dict[str, None] = {}  # the reasons why something is unknown, each once, in order
 
     def take(self, *, walk: bool = True) -> Reading:
-        """A reading now. What cannot be read is unknown in it. ``walk``: for PSS, if it is time again."""
+        """Take a reading now. A value that cannot be read is unknown in it.
+
+        ``walk``: also read PSS if it is due.
+        """
         began = time.thread_time()
         meminfo = self.known(memory.read_meminfo) or {}
         tcp = (self.known(sockstat.read_sockstat) or {}).get("TCP", {})
-        # Only the first: once they are killed, their cgroup still tells why, and not that of those who take their places.
+        # Keep the cgroups of the first processes: if those are killed, their cgroup records why, and the cgroup of their
+        # replacements may not.
         if (working := self.working()) and self.cgroups == cgroup_events.Cgroups():
             self.cgroups = self.known(lambda: cgroup_events.cgroups_of(working[0])) or self.cgroups
         if walk:
@@ -111,15 +115,15 @@ class HostReader:
         return reading
 
     def known(self, read: Callable[[], T | None]) -> T | None:
-        """A kernel that writes a file in a form of its own makes that part unknown, and does not end the run."""
+        """Call ``read``. If the kernel's file has an unexpected form, record why and return None, so that the run goes on."""
         try:
             return read()
-        except (ValueError, OSError) as error:  # OSError: without sock_diag, as in some sandboxes
+        except (ValueError, OSError) as error:  # OSError: no sock_diag, as in some sandboxes
             self.unknown.setdefault(str(error))
             return None
 
     def walk(self, now: float) -> None:
-        """Add up the PSS of the processes, if it is time again."""
+        """Add up the PSS of the processes, if it is due."""
         if now < self.next_pss:
             return
         found = [process_footprint.read_footprint(pid) for pid in self.pids()]
@@ -129,7 +133,7 @@ class HostReader:
 
 
 def counters() -> dict[str, int]:
-    """Those of TCP_EXT and TCP that this kernel has, packets dropped before TCP saw them, and what the processors did."""
+    """Return the TCP_EXT and TCP counters that this kernel has, packets dropped before TCP saw them, and CPU times."""
     extended = (sockstat.read_netstat() or {}).get("TcpExt", {})
     plain = (sockstat.read_snmp() or {}).get("Tcp", {})
     found = {name: value for name, value in extended.items() if name in TCP_EXT}
@@ -142,7 +146,7 @@ def counters() -> dict[str, int]:
 
 
 def read_levels() -> dict[str, int]:
-    """``levels`` of now. A file of a form of its own leaves them all unknown; the run's readings say which."""
+    """Return ``levels`` now. Empty if a file has an unexpected form; the run's readings then say which."""
     try:
         return levels((sockstat.read_sockstat() or {}).get("TCP", {}), memory.read_meminfo() or {})
     except ValueError:
@@ -150,12 +154,15 @@ def read_levels() -> dict[str, int]:
 
 
 def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]:
-    """What there is now of everything that has a limit. ``tcp`` is a line of sockstat."""
+    """Return the current usage of everything that has a limit, by name. ``tcp`` is the TCP line of sockstat.
+
+    A level that is unknown is absent.
+    """
     of_ipv6 = (sockstat.read_sockstat6() or {}).get("TCP6", {})
     cgroup, pids = memory.read_cgroup_memory(), read_cgroup_pids()
     known = {
         "tcp_inuse": tcp["inuse"] + of_ipv6.get("inuse", 0) if "inuse" in tcp else None,
-        "tcp_curr_estab": (sockstat.read_snmp() or {}).get("Tcp", {}).get("CurrEstab"),  # with CLOSE_WAIT
+        "tcp_curr_estab": (sockstat.read_snmp() or {}).get("Tcp", {}).get("CurrEstab"),  # includes CLOSE_WAIT
         "tcp_orphans": tcp.get("orphan"),
         "tcp_time_wait": tcp.get("tw"),
         "tcp_mem_pages": tcp.get("mem"),
@@ -171,7 +178,10 @@ def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]
 
 
 def listening(queues: Mapping[int, tuple[int, int]]) -> dict[str, int]:
-    """How many ports are listened on, and the fullest of their accept queues: full is one more than the backlog."""
+    """Return the number of listening ports, and the length and backlog of the fullest accept queue.
+
+    ``queues`` is {port: (queued, backlog)}. A queue is full at backlog + 1.
+    """
     if not queues:
         return {"listeners": 0}
     queued, backlog = max(queues.values(), key=lambda each: each[0] - each[1])
@@ -179,12 +189,15 @@ def listening(queues: Mapping[int, tuple[int, int]]) -> dict[str, int]:
 
 
 def parse_file_nr(text: str) -> int | None:
-    """Open files of the machine: allocated less free ones; None for another form."""
+    """Return the machine's open files, allocated less free, from the text of fs.file-nr. None for text of another form."""
     found = re.fullmatch(r"(\d{1,18})\s+(\d{1,18})\s+\d{1,20}\s*", text)
     return int(found[1]) - int(found[2]) if found else None
 
 
 def parse_threads(text: str) -> int | None:
-    """Threads of the whole machine, each of which has a process id, by /proc/loadavg; None for another form."""
+    """Return the threads of the whole machine from the text of /proc/loadavg. None for text of another form.
+
+    Each thread uses one process id.
+    """
     found = re.fullmatch(r"\S+ \S+ \S+ \d{1,9}/(\d{1,9}) \d{1,10}\s*", text)
     return int(found[1]) if found else None

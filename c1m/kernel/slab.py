@@ -1,6 +1,6 @@
-"""The kernel's object caches: /proc/slabinfo, and which names share one cache.
+"""Reads the kernel's object caches: /proc/slabinfo, and which names share one cache.
 
-Reading takes 2 ms however many objects there are, and root: the file is 0400.
+Reading takes 2 ms, whatever the number of objects. It needs root, since the file's mode is 0400.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ _LINE: Final = re.compile(
 
 
 def parse_slabinfo(text: str, page_size: int = mmap.PAGESIZE) -> dict[str, Cache]:
-    """Version 2.0 and 2.1, as every kernel since 2.6.10. ValueError for another version or a line of another form."""
+    """Parse slabinfo of version 2.0 or 2.1, which every kernel since 2.6.10 writes, into {name: cache}.
+
+    Raises ValueError for another version or a line of another form.
+    """
     version, _, rest = text.partition("\n")
     if not re.fullmatch(r"slabinfo - version: 2\.[01]( .*)?", version):
-        raise ValueError(f"{version[:100]!r} is not the head of slabinfo, which reads 'slabinfo - version: 2.1'")
+        raise ValueError(f"{version[:100]!r} is not the first line of slabinfo, which looks like 'slabinfo - version: 2.1'")
     return dict(_cache(line, page_size) for line in rest.splitlines() if line and not line.startswith("#"))
 
 
@@ -47,15 +50,15 @@ def _cache(line: str, page_size: int) -> tuple[str, Cache]:
 
 
 def read_slabinfo() -> Mapping[str, Cache] | None:
-    """None when this user may not read it, or the kernel has none (CONFIG_SLUB_TINY)."""
+    """Return the caches now. None if this user may not read them or the kernel does not report them (CONFIG_SLUB_TINY)."""
     text = read_text("/proc/slabinfo")
     return parse_slabinfo(text) if text else None
 
 
 def merged(links: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """From (name, what it links to) pairs: name -> all names of the same cache, where there are several.
+    """Return {name: all names of its cache} for names that share a cache, from (name, link target) pairs.
 
-    SLUB keeps caches of one size and kind as one, and slabinfo shows it under a single one of their names.
+    SLUB merges caches of one size and kind. slabinfo then shows the cache under only one of the names.
     """
     names: dict[str, list[str]] = defaultdict(list)
     for name, cache in links:
@@ -64,7 +67,10 @@ def merged(links: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def read_merged() -> dict[str, tuple[str, ...]]:
-    """Empty where nothing is merged (slab_nomerge), and where the kernel does not show it (SLAB, before 6.8)."""
+    """Return ``merged`` of this kernel.
+
+    Empty if nothing is merged (slab_nomerge) or the kernel does not show it (SLAB, before 6.8).
+    """
     try:
         names = [name for name in os.listdir(SLAB_NAMES) if not name.startswith(":")]
         return merged((name, os.path.realpath(f"{SLAB_NAMES}/{name}")) for name in names)

@@ -1,16 +1,16 @@
-"""Counting TCP sockets by port: asked of the kernel over NETLINK_SOCK_DIAG, as ss does, without a dependency.
+"""Counts TCP sockets by port with NETLINK_SOCK_DIAG, the interface that ss uses. No dependency is needed.
 
-A dump walks the machine's whole table of established sockets: 2 to 5 ms for 262,144 empty buckets, and about
-0.3 us for each socket in them, TIME_WAIT and other network namespaces included. Each socket that a filter lets
-through adds 0.8 us and 124 bytes. The filter (socket_filter.py) is a small program that the kernel runs, at some 5 ns a
-socket for each range of ports.
+A dump walks the machine's whole table of established sockets: 2 to 5 ms for 262,144 empty buckets, and about 0.3 us for
+each socket in them, including TIME_WAIT and other network namespaces. Each socket that passes the filter adds 0.8 us and
+124 bytes. The filter (socket_filter.py) is a small program that the kernel runs, at some 5 ns a socket for each range of
+ports.
 
-A dump is no snapshot: the walk lets go of its lock after every 16 sockets. What is opened or closed meanwhile
-may be counted or not, and its neighbours in the same bucket twice or not at all. Of a table at rest the count
-is exact.
+A dump is not a snapshot: the kernel releases its lock after every 16 sockets. A socket that opens or closes meanwhile may
+be counted or not, and its neighbours in the same bucket twice or not at all. The count is exact if the table does not
+change.
 
-All of it is of the caller's network namespace, and needs no privilege. Sources: include/uapi/linux/netlink.h,
-inet_diag.h; net/ipv4/inet_diag.c (inet_diag_bc_audit, inet_diag_bc_run, inet_diag_dump_icsk).
+All counts cover the caller's network namespace and need no privilege. Sources: include/uapi/linux/netlink.h, inet_diag.h;
+net/ipv4/inet_diag.c (inet_diag_bc_audit, inet_diag_bc_run, inet_diag_dump_icsk).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .socket_filter import Ranges, Side, filter_program
 Family = Literal[4, 6]
 
 ESTABLISHED: Final = 1  # enum tcp_states, include/net/tcp_states.h
-SYN_RECV: Final = 3  # asked for, and told, though the kernel has NEW_SYN_RECV for what waits in a SYN queue
+SYN_RECV: Final = 3  # sock_diag uses this state for sockets in a SYN queue, which are NEW_SYN_RECV in the kernel
 CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 _HIGHEST_STATE: Final = 12  # NEW_SYN_RECV
@@ -42,11 +42,11 @@ _MAX_ERRNO: Final = 4_095
 
 _HEADER: Final = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
 _ERRNO: Final = struct.Struct("=i")
-# inet_diag_req_v2: family, protocol, extensions, states, and a socket id that is all zero but for its cookie
+# inet_diag_req_v2: family, protocol, extensions, states, and a socket id that is all zero except its cookie
 _REQUEST: Final = struct.Struct("=BBBxI 4x32x4x 8s")
 _NO_COOKIE: Final = b"\xff" * 8
 
-# nlmsghdr and inet_diag_msg; attributes follow, more with each kernel. Only ports are in network byte order.
+# nlmsghdr and inet_diag_msg. Attributes follow; newer kernels add more. Only ports are in network byte order.
 _SOCKET_BYTES: Final = 88
 _PORT: Final = {"local": struct.Struct("=IH14xBB"), "remote": struct.Struct("=IH16xBB")}  # length, type, port
 _LISTENER: Final = struct.Struct("=IH14xBB50xII")  # length, type, local port, idiag_rqueue, idiag_wqueue
@@ -54,7 +54,7 @@ _STATE: Final = struct.Struct("=IH11xB")  # length, type, idiag_state
 _PAIR: Final = struct.Struct("=IH16x2s16s16s")  # length, type, remote port, local address, remote address
 _INODE: Final = struct.Struct("=IH78xI")  # length, type, idiag_inode
 
-# Netlink fills datagrams up to 32 KiB (af_netlink.c:netlink_recvmsg); the rest is for kernels to come.
+# Netlink fills datagrams up to 32 KiB (af_netlink.c:netlink_recvmsg). The buffer is larger in case a future kernel fills more.
 _DATAGRAM_BYTES: Final = 262_144
 
 
@@ -66,15 +66,14 @@ def count_by_port(
     local: Sequence[str] = (),
     local_ports: Ranges = (),
 ) -> dict[int, int]:
-    """How many TCP sockets have their ``side``'s port in these ranges: {port: sockets}, if it has any.
+    """Return {port: sockets} for the TCP sockets whose port on ``side`` is in ``ports``. Ports without sockets are absent.
 
-    ``family`` is the socket's: a dual-stack listener holds its IPv4 clients as v4-mapped, under 6, so that a
-    server's total is the sum over both. ``local`` (addresses or networks) and ``local_ports`` leave only
-    sockets whose own are among them.
+    ``family`` is the socket's. A dual-stack listener holds its IPv4 clients as v4-mapped sockets of family 6, so a server's
+    total is the sum over both families. ``local`` (addresses or networks) and ``local_ports`` keep only sockets whose local
+    address and port are among them.
 
-    Raises ValueError as build_request does, and OSError when the kernel refuses, which leaves the count
-    unknown: ENOENT is a kernel without tcp_diag, EPROTONOSUPPORT one without sock_diag, as some sandboxes
-    are.
+    Raises ValueError as build_request does. Raises OSError if the kernel refuses, which leaves the count unknown: ENOENT if
+    the kernel has no tcp_diag, EPROTONOSUPPORT if it has no sock_diag, as in some sandboxes.
     """
     counts: dict[int, int] = {}
     if ranges := list(ports):
@@ -84,7 +83,7 @@ def count_by_port(
 
 
 def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: Family = 4) -> Counter[int]:
-    """How many TCP sockets with their ``side``'s port in these ranges are in each of the states, in a single dump.
+    """Return how many TCP sockets with their ``side``'s port in these ranges are in each of the states. Uses one dump.
 
     Raises as count_by_port does.
     """
@@ -95,10 +94,10 @@ def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: F
 
 
 def accept_queues(ports: Ranges, family: Family = 4) -> dict[int, tuple[int, int]]:
-    """The listeners with a port in these ranges: {port: (connections not yet accepted, backlog)}.
+    """Return {port: (connections not yet accepted, backlog)} for the listeners with a port in these ranges.
 
-    A queue is full at backlog + 1. Listeners that share a port (SO_REUSEPORT, several addresses) are summed.
-    Raises as count_by_port does.
+    A queue is full at backlog + 1. Listeners that share a port (SO_REUSEPORT, several addresses) are summed. Raises as
+    count_by_port does.
     """
     queues: dict[int, tuple[int, int]] = {}
     if ranges := list(ports):
@@ -107,9 +106,9 @@ def accept_queues(ports: Ranges, family: Family = 4) -> dict[int, tuple[int, int
 
 
 def most_ports(ports: Ranges, family: Family = 4) -> int:
-    """How many local ports of these ranges are in use between one local address and one destination: the most there are.
+    """Return the largest number of local ports of these ranges in use between one local address and one destination.
 
-    TIME_WAIT is in use, too. Raises as count_by_port does.
+    A socket in TIME_WAIT uses its port. Raises as count_by_port does.
     """
     pairs: Counter[tuple[bytes, bytes, bytes]] = Counter()
     if ranges := list(ports):
@@ -118,7 +117,7 @@ def most_ports(ports: Ranges, family: Family = 4) -> int:
 
 
 def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
-    """The inodes of the listeners with a port in these ranges: /proc/PID/fd links to "socket:[INODE]".
+    """Return the inodes of the listeners with a port in these ranges. /proc/PID/fd links to them as "socket:[INODE]".
 
     Raises as count_by_port does.
     """
@@ -131,14 +130,17 @@ def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
 def build_request(
     ports: Ranges, side: Side, family: Family, state: int, local: Sequence[str] = (), local_ports: Ranges = ()
 ) -> bytes:
-    """The netlink message that asks for these sockets. Raises ValueError for what cannot be asked for."""
+    """Return the netlink message that requests these sockets.
+
+    Raises ValueError for invalid ranges, networks or states, and for too many ranges.
+    """
     return _request(filter_program(ports, side, local, local_ports), family, {state})
 
 
 def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
     for state in states:
         if not 1 <= state <= _HIGHEST_STATE:
-            raise ValueError(f"{state} is not a TCP state, which is from 1 (ESTABLISHED) to {_HIGHEST_STATE}")
+            raise ValueError(f"{state} is not a TCP state; states are 1 (ESTABLISHED) to {_HIGHEST_STATE}")
     domain = socket.AF_INET6 if family == 6 else socket.AF_INET
     body = _REQUEST.pack(domain, socket.IPPROTO_TCP, 0, sum(1 << state for state in states), _NO_COOKIE)
     body += struct.pack("=HH", 4 + len(program), 1) + program  # nlattr, INET_DIAG_REQ_BYTECODE
@@ -146,10 +148,10 @@ def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
 
 
 def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side) -> bool:
-    """Add one datagram's sockets to ``counts``, by port. True when the dump ends with it.
+    """Add one datagram's sockets to ``counts``, by port. Return True if the dump ends with this datagram.
 
-    Raises OSError with the kernel's errno, and ValueError for a datagram cut off or garbled; what stood
-    before counts.
+    Raises OSError with the kernel's errno, and ValueError for a datagram that is cut off or garbled. Sockets before the
+    error are counted.
     """
     unpack = _PORT[side].unpack_from
     offset, last = 0, len(datagram) - _SOCKET_BYTES
@@ -164,7 +166,7 @@ def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side)
 
 
 def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
-    """Count one datagram's sockets by state. Returns and raises as fold_ports does."""
+    """Add one datagram's sockets to ``counts``, by state. Returns and raises as fold_ports does."""
     offset, last = 0, len(datagram) - _SOCKET_BYTES
     while offset <= last:
         length, kind, state = _STATE.unpack_from(datagram, offset)
@@ -187,12 +189,12 @@ def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]
 
 
 def fold_inodes(datagram: bytes | memoryview, inodes: set[int]) -> bool:
-    """Add the inodes of one datagram's sockets. Returns and raises as fold_ports does."""
+    """Add the inodes of one datagram's sockets to ``inodes``. Returns and raises as fold_ports does."""
     return _each(datagram, _INODE, inodes.add)
 
 
 def fold_pairs(datagram: bytes | memoryview, pairs: Counter[tuple[bytes, bytes, bytes]]) -> bool:
-    """Count one datagram's sockets by remote port, local and remote address. Returns and raises as fold_ports does."""
+    """Count one datagram's sockets by (remote port, local address, remote address). Returns and raises as fold_ports does."""
 
     def add(*pair: bytes) -> None:
         pairs[pair] += 1  # type: ignore[index]
@@ -201,8 +203,11 @@ def fold_pairs(datagram: bytes | memoryview, pairs: Counter[tuple[bytes, bytes, 
 
 
 def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..., None]) -> bool:
-    """Hand the fields of each socket over, without its length and type. For listeners, which are few: the folds over
-    connections have the loop written out, since there may be a million of them."""
+    """Call ``take`` with the fields of each socket, without its length and type.
+
+    The folds over connections write this loop out, since a call for each of a million sockets costs too much. Listeners are
+    few.
+    """
     offset, last = 0, len(datagram) - _SOCKET_BYTES
     while offset <= last:
         length, kind, *fields = layout.unpack_from(datagram, offset)
@@ -214,7 +219,7 @@ def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..
 
 
 def _ends(datagram: bytes | memoryview, offset: int) -> bool:
-    """What follows the last socket of a datagram: nothing (False), or the end of the dump (True)."""
+    """Return True if the dump ends after the last socket of a datagram, False if nothing follows it."""
     size = len(datagram)
     if offset == size > 0:
         return False
@@ -222,8 +227,8 @@ def _ends(datagram: bytes | memoryview, offset: int) -> bool:
         raise ValueError(f"a socket dump is cut off at byte {size}, in the message that starts at {offset}")
     length, kind, *_ = _HEADER.unpack_from(datagram, offset)
     (error,) = _ERRNO.unpack_from(datagram, offset + _HEADER.size)
-    # NLMSG_DONE carries an errno too: that of a dump which failed half-way. NLM_F_DUMP_INTR, "the table
-    # changed", is not looked for: tcp_diag never sets it, its dumps being no snapshots anyway.
+    # NLMSG_DONE carries an errno too, if a dump failed half-way. NLM_F_DUMP_INTR ("the table changed") is not checked:
+    # tcp_diag never sets it, because its dumps are not snapshots.
     if kind not in (_NLMSG_DONE, _NLMSG_ERROR) or not -_MAX_ERRNO <= error <= 0:
         raise ValueError(f"a socket dump is garbled: a message of type {kind} and {length} bytes at {offset}")
     if error:
@@ -238,8 +243,8 @@ def _dump(request: bytes, fold: Callable[[memoryview], bool]) -> None:
         kernel.sendall(request)
         done = False
         while not done:
-            # MSG_TRUNC makes netlink return the datagram's own length, even where it did not fit.
+            # MSG_TRUNC makes netlink return the datagram's full length, even if it did not fit.
             length = kernel.recv_into(buffer, 0, socket.MSG_TRUNC)
             if length > len(buffer):
-                raise ValueError(f"a socket dump is cut off: a datagram of {length} bytes, where {len(buffer)} fit")
+                raise ValueError(f"a socket dump is cut off: a datagram has {length} bytes and the buffer {len(buffer)}")
             done = fold(view[:length])

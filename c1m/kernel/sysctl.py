@@ -1,4 +1,4 @@
-"""Reads and writes /proc/sys. What was written has to be read back: the kernel may take less, or something else."""
+"""Reads and writes /proc/sys. Read a value back after writing: the kernel may round it down or change it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
 from .host import read_text
 
-_READ_ONLY: Final = "/proc/sys is read-only here, as in a container; set it where that is started"
-_HOSTS: Final = "it is the host's, and only its first network namespace writes it; set it on the host itself, as root"
+_READ_ONLY: Final = "/proc/sys is read-only here, as in a container; set it where the container is started"
+_HOSTS: Final = "only the host's first network namespace can write it; set it on the host itself, as root"
 
 
 def read_sysctl(name: str) -> str | None:
-    """Its words with one blank between; None where it is absent or unreadable."""
+    """Return the words of a sysctl separated by one blank. None if it is absent or unreadable."""
     text = read_text(path_of(name))
     return None if text is None else " ".join(text.split())
 
 
 def write_sysctl(name: str, value: str) -> str:
-    """Why it could not be written; empty when the kernel said nothing against it."""
+    """Write a sysctl and return why that failed. The reason is empty if the kernel reported no error."""
     try:
-        # Not open(): a file's buffer is written when it is closed, and the kernel's answer would come from there.
+        # Not open(): it would write its buffer on close, and the kernel's error would come from there.
         descriptor = os.open(path_of(name), os.O_WRONLY)
         try:
             os.write(descriptor, value.encode())
@@ -35,9 +35,10 @@ def write_sysctl(name: str, value: str) -> str:
 
 
 def why_not(name: str, error: OSError) -> str:
-    said = error.strerror or str(error)
+    """Return the reason for an error of writing a sysctl, with the cure."""
+    reason = error.strerror or str(error)
     if error.errno == errno.EROFS:
         return _READ_ONLY
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{said}: {_HOSTS if SYSCTLS[name] is SysctlScope.SHOWN else 'that takes root'}"
-    return said
+        return f"{reason}: {_HOSTS if SYSCTLS[name] is SysctlScope.SHOWN else 'needs root'}"
+    return reason

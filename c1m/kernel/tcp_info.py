@@ -1,17 +1,17 @@
-"""TCP_INFO: when something last happened on a connection, as the kernel has it (struct tcp_info, linux/tcp.h)."""
+"""Reads TCP_INFO: how long ago something last happened on a connection (struct tcp_info, linux/tcp.h)."""
 
 from __future__ import annotations
 
 from _socket import IPPROTO_TCP, SOCK_STREAM, TCP_INFO, socket
 from struct import Struct
 
-# Milliseconds since then, in whole ticks of the kernel: 4 at HZ=250.
-LAST_DATA_RECEIVED = Struct("=52xI")  # tcpi_last_data_recv; it begins with the handshake
+# Milliseconds ago, in whole ticks of the kernel: multiples of 4 at HZ=250.
+LAST_DATA_RECEIVED = Struct("=52xI")  # tcpi_last_data_recv; counts from the handshake until data arrives
 LAST_ACK_RECEIVED = Struct("=56xI")  # tcpi_last_ack_recv
 
 
 def seconds_since(field: Struct, family: int, descriptor: int) -> float:
-    """1 us."""
+    """Return the seconds since a field's event on a connected socket. Takes 1 us."""
     connection = socket(family, SOCK_STREAM, 0, descriptor)
     info = connection.getsockopt(IPPROTO_TCP, TCP_INFO, field.size)
     connection.detach()

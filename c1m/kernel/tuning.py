@@ -1,4 +1,4 @@
-"""Raising this host's settings when told to, and restoring them: each is recorded, written, and read back."""
+"""Raises this host's sysctls on request and restores them. Each one is recorded, written, and read back."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .tuning_record import TuningRecord, WrittenSetting
 
 
 def check(wanted: Mapping[str, str]) -> None:
-    """Raises RefusedError for anything but what the table of limits names, UsageError for what are no figures."""
+    """Raise RefusedError for a sysctl that the table of limits does not name, and UsageError for an invalid value."""
     if foreign := sorted(set(wanted) - TUNABLE):
-        raise RefusedError(f"does not write {', '.join(foreign)}; it writes {', '.join(sorted(TUNABLE))}, and nothing else")
+        raise RefusedError(f"does not write {', '.join(foreign)}; it writes only {', '.join(sorted(TUNABLE))}")
     for name, value in wanted.items():
         try:
             figures(value)
@@ -25,13 +25,14 @@ def check(wanted: Mapping[str, str]) -> None:
 
 
 def tune(tuned: TuningRecord, wanted: Mapping[str, str]) -> list[Change]:
-    """Raise each to what is wanted. Raises C1mError when a record cannot be kept."""
+    """Raise each sysctl to its wanted value and return what changed. Raises C1mError if the record cannot be kept."""
     check(wanted)
     with tuned.held():
         return [raise_one(tuned, name, value) for name, value in wanted.items()]
 
 
 def raise_one(tuned: TuningRecord, name: str, wanted: str) -> Change:
+    """Record, write and read back one sysctl, and return what changed. No value is lowered."""
     before = read_sysctl(name)
     if before is None:
         return Change(name, None, wanted, None, why_unknown(name))
@@ -43,34 +44,38 @@ def raise_one(tuned: TuningRecord, name: str, wanted: str) -> Change:
         return Change(name, before, wanted, before)
     earlier = tuned.of(name)
     if earlier and not earlier.is_ours(before):
-        earlier = None  # somebody wrote it after us, and what they wrote is what to restore
+        earlier = None  # someone else wrote it after c1m did; their value is the one to restore
     origin = earlier.before if earlier else before
     tuned.keep(name, WrittenSetting(origin, before, value))
     reason = write_sysctl(name, value)
     after = read_sysctl(name)
     tuned.keep(name, earlier if after == before else WrittenSetting(origin, after or value, after or value))
     if not reason and after != value:
-        reason = f"the kernel said nothing against {value}, and has {after} now"
+        reason = f"the kernel accepted {value} without an error, but the value is {after} now"
     return Change(name, before, wanted, after, reason)
 
 
 def undo(tuned: TuningRecord) -> list[Change]:
-    """Restore what was before, but not what somebody else changed since. Raises C1mError for a record that cannot be read."""
+    """Restore the recorded values, except of sysctls that someone else has changed since.
+
+    Returns what changed. Raises C1mError for a record that cannot be read.
+    """
     with tuned.held():
         return [restore_one(tuned, name, written) for name, written in tuned.here.items()]
 
 
 def restore_one(tuned: TuningRecord, name: str, written: WrittenSetting) -> Change:
+    """Restore one sysctl, read it back, and return what changed."""
     now = read_sysctl(name)
     if now is None:
         return Change(name, None, written.before, None, why_unknown(name))
     if not written.is_ours(now):
-        tuned.keep(name, None)  # it is no longer ours
-        return Change(name, now, written.before, now, f"somebody changed it from {written.after} to {now} since; left so")
+        tuned.keep(name, None)  # the value is no longer c1m's
+        return Change(name, now, written.before, now, f"someone else changed it from {written.after} to {now}; left unchanged")
     reason = "" if now == written.before else write_sysctl(name, written.before)
     after = read_sysctl(name)
     if after == written.before:
         tuned.keep(name, None)
     elif not reason:
-        reason = f"the kernel said nothing against {written.before}, and has {after} now"
+        reason = f"the kernel accepted {written.before} without an error, but the value is {after} now"
     return Change(name, now, written.before, after, reason)

@@ -1,8 +1,8 @@
-"""The record of what c1m wrote into this host's settings since it booted, and what they were before.
+"""Keeps the record of the sysctls that c1m changed on this host since it booted, with their original values.
 
-A file, replaced as a whole and on the disk before the setting is written: whoever dies in between leaves a record of what may
-not have happened, and never a setting that nobody remembers. A reboot undoes all of it, so that a file is of one boot. What
-is a network namespace's own is recorded by the namespace, and the rest by the host.
+The record is a file. It is replaced as a whole and reaches the disk before the setting is written. If the process dies in
+between, the record may list a change that did not happen, but no change is ever missing from it. A reboot undoes all
+changes, so each boot has its own file. Settings of a network namespace are recorded by namespace, all others for the host.
 """
 
 from __future__ import annotations
@@ -27,23 +27,30 @@ HOST: Final = "host"
 
 @dataclass(frozen=True, slots=True)
 class WrittenSetting:
-    """``before``: what to restore. ``found`` was there when it was to become ``after``, and still is if we died before that;
-    once it has been read back, both are what was read."""
+    """One sysctl that c1m changed.
+
+    ``before`` is the value to restore. While the write is in progress, ``found`` is the value before it and ``after`` the
+    value being written; if c1m died during the write, either may be in effect. Once the sysctl has been read back, both are
+    what was read.
+    """
 
     before: str
     found: str
     after: str
 
     def is_ours(self, now: str) -> bool:
-        """Whether nobody else has changed it, as far as can be told."""
+        """Return whether the current value is one that c1m knows, which means that probably no one else changed it."""
         return now in (self.before, self.found, self.after)
 
 
-Entries = dict[str, dict[str, WrittenSetting]]  # place -> sysctl -> what became of it
+Entries = dict[str, dict[str, WrittenSetting]]  # place -> sysctl -> record
 
 
 class TuningRecord:
-    """``entries`` are there, and may be changed, while it is ``held``: by one process of this host at a time."""
+    """The record file of this boot.
+
+    ``entries`` is valid, and may be changed, only inside ``held``. One process of this host at a time holds the record.
+    """
 
     def __init__(self, directory: Path) -> None:
         boot = (read_text(BOOT_ID) or "unknown").strip()
@@ -55,14 +62,17 @@ class TuningRecord:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Raises RefusedError where no record can be kept, or another process has it; C1mError for one that cannot be read."""
+        """Lock and load the record.
+
+        Raises RefusedError if no record can be kept or another process holds it, and C1mError if it cannot be read.
+        """
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise RefusedError(
-                f"changes nothing without a record of what was before, and cannot keep one in {self.directory}: "
-                f"{error.strerror}; set XDG_STATE_HOME to a directory that it may write"
+                f"changes nothing because it cannot record the original values in {self.directory}: "
+                f"{error.strerror}; set XDG_STATE_HOME to a writable directory"
             ) from None
         try:
             self.lock()
@@ -72,25 +82,30 @@ class TuningRecord:
             os.close(self.descriptor)
 
     def lock(self) -> None:
-        """Of the directory, since the file is replaced. Raises RefusedError and does not wait: who has it may be stopped."""
+        """Lock the directory, since the file itself is replaced. Raises RefusedError if another process holds the lock.
+
+        It does not wait: the other process may be stopped.
+        """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError("changes nothing while another node of this host does; try again") from None
+            raise RefusedError("changes nothing while another node of this host changes settings; try again") from None
 
     def place(self, name: str) -> str:
+        """Return where a sysctl is recorded: our network namespace or the host."""
         return self.namespace if SYSCTLS[name] is SysctlScope.NAMESPACE else HOST
 
     def of(self, name: str) -> WrittenSetting | None:
+        """Return the record of a sysctl, or None if c1m has not changed it."""
         return self.entries.get(self.place(name), {}).get(name)
 
     @property
     def here(self) -> dict[str, WrittenSetting]:
-        """What was written of the host and of our own network namespace."""
+        """The recorded sysctls of the host and of our own network namespace."""
         return {name: written for place in (HOST, self.namespace) for name, written in self.entries.get(place, {}).items()}
 
     def keep(self, name: str, written: WrittenSetting | None) -> None:
-        """On the disk when this returns. None: there is nothing to restore."""
+        """Record a sysctl, or with None forget it. The record is on the disk when this returns."""
         settings = self.entries.setdefault(self.place(name), {})
         if written is None:
             settings.pop(name, None)
@@ -101,6 +116,7 @@ class TuningRecord:
     # -- the file
 
     def load(self) -> Entries:
+        """Return the entries of the file; empty if there is no file. Raises C1mError if it cannot be read."""
         try:
             document = json.loads(self.path.read_text())
             return {
@@ -110,12 +126,10 @@ class TuningRecord:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise C1mError(
-                f"cannot read {self.path}, the record of what was tuned ({error}); look at it, or remove it"
-            ) from None
+            raise C1mError(f"cannot read {self.path}, the record of tuned settings ({error}); repair or remove it") from None
 
     def save(self) -> None:
-        """All of it or none; no file where there is nothing to remember."""
+        """Write the file, or remove it if there is nothing to record. Raises C1mError if that fails."""
         document = {
             place: {name: asdict(each) for name, each in settings.items()}
             for place, settings in self.entries.items()
@@ -128,9 +142,10 @@ class TuningRecord:
                 self.path.unlink(missing_ok=True)
             os.fsync(self.descriptor)
         except OSError as error:
-            raise C1mError(f"cannot write {self.path}, the record of what is tuned: {error.strerror}") from None
+            raise C1mError(f"cannot write {self.path}, the record of tuned settings: {error.strerror}") from None
 
     def replace(self, text: str) -> None:
+        """Replace the file atomically, so that it holds either the old or the new text."""
         new = self.path.with_suffix(".new")
         with new.open("w") as file:
             file.write(text)

@@ -327,7 +327,7 @@ def test_a_namespace_is_read_from_inside_and_hides_what_is_the_hosts() -> None:
 
     assert facts["net.core.somaxconn"] == "77"
     assert "net.ipv4.tcp_mem" not in facts
-    assert "host's" in unknown["net.ipv4.tcp_mem"]
+    assert "belongs to the host" in unknown["net.ipv4.tcp_mem"]
     assert levels["conntrack"] == 0
 
 

@@ -219,7 +219,7 @@ def test_a_setting_of_the_host_is_unknown_in_a_namespace_with_the_reason() -> No
     tcp_mem = limit(document("doctor", "--total", "1000", "--close", "fin", inside=namespace()), "tcp-mem")
 
     assert (tcp_mem["standing"], tcp_mem["value"]) == ("unknown", None)
-    assert "host's" in tcp_mem["remark"]
+    assert "belongs to the host" in tcp_mem["remark"]
 
 
 def test_no_room_for_a_single_connection_stops_everything() -> None:

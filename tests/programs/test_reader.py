@@ -194,7 +194,7 @@ def test_a_name_that_cannot_be_read_is_absent_and_not_zero() -> None:
 
 
 def in_a_child(after_imports: str) -> str:
-    program = f"import os; from c1m.kernel.reader import Reader; {after_imports}; print(Reader(list).take())"
+    program = f"import os; from c1m.kernel.reader import HostReader; {after_imports}; print(HostReader(list).take())"
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()

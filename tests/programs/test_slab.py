@@ -111,13 +111,16 @@ TCP = "TCP 53 130 2368 13 8 : tunables 0 0 0 : slabdata 10 10 0\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "'' is not the head of slabinfo"),
-        (TCP, "is not the head of slabinfo"),
-        ("slabinfo - version: 1.1\nkmem_cache            60     60    112    2    2    1\n", "version: 1.1' is not the head"),
-        ("slabinfo - version: 2.2\n" + TCP, "is not the head"),
-        ("slabinfo - version: 2.10\n" + TCP, "is not the head"),
-        ("slabinfo - version: 3.0\n", "is not the head"),
-        (" " + VERSION, "is not the head"),
+        ("", "'' is not the first line of slabinfo"),
+        (TCP, "is not the first line of slabinfo"),
+        (
+            "slabinfo - version: 1.1\nkmem_cache            60     60    112    2    2    1\n",
+            "version: 1.1' is not the first line",
+        ),
+        ("slabinfo - version: 2.2\n" + TCP, "is not the first line"),
+        ("slabinfo - version: 2.10\n" + TCP, "is not the first line"),
+        ("slabinfo - version: 3.0\n", "is not the first line"),
+        (" " + VERSION, "is not the first line"),
         (VERSION + "kmem_cache            60     60    112    2    2    1\n", "'kmem_cache .*' is not a line of slabinfo"),
         (VERSION + TCP.replace(" 10 0\n", ""), "is not a line"),
         (VERSION + TCP.replace(": slabdata 10 10 0", ""), "is not a line"),

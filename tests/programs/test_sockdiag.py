@@ -156,7 +156,7 @@ def test_any_bytes_for_queues_end_well(datagram: bytes) -> None:
         ([(9, 8)], ESTABLISHED, None, "9-8 is not a range of ports"),
         ([(0, 65_536)], ESTABLISHED, None, "0-65536 is not a range of ports"),
         ([(-1, 5)], ESTABLISHED, None, "-1-5 is not a range of ports"),
-        ([], ESTABLISHED, None, "0 port ranges are no filter"),
+        ([], ESTABLISHED, None, "0 port ranges do not make a filter"),
         ([(1, 1)] * 3_201, ESTABLISHED, None, "a filter of 64,016 bytes is too long"),
         ([(1, 1)], 0, None, "0 is not a TCP state"),
         ([(1, 1)], 13, None, "13 is not a TCP state"),

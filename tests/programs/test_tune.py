@@ -91,7 +91,7 @@ def test_what_somebody_changed_since_is_left_and_said(low: Host) -> None:
         again = low.coord("tune", *NODES, "--undo")
 
     assert undone.returncode == 1
-    assert "somebody changed it from 520 to 777 since; left so" in undone.stdout
+    assert "someone else changed it from 520 to 777; left unchanged" in undone.stdout
     assert "net.ipv4.tcp_max_syn_backlog was 520 and is 128" in undone.stdout
     assert low.get(SOMAXCONN) == "777"
     assert (again.returncode, again.stdout) == (0, "nothing to change\n")

@@ -11,10 +11,10 @@ from low_host import SOMAXCONN, Host, root
 CRASHED = f"""
 import sys
 from c1m.app.state_directory import state_directory
-from c1m.kernel.tuning_record import Tuned, Written
-tuned = Tuned(state_directory())
+from c1m.kernel.tuning_record import TuningRecord, WrittenSetting
+tuned = TuningRecord(state_directory())
 with tuned.held():
-    tuned.keep("{SOMAXCONN}", Written(*sys.argv[1:]))
+    tuned.keep("{SOMAXCONN}", WrittenSetting(*sys.argv[1:]))
 """
 
 
@@ -48,15 +48,15 @@ def test_without_a_record_nothing_is_changed(low: Host) -> None:
         asked = low.call("Tune", {"settings": {SOMAXCONN: "520"}})
 
     assert asked["status"] == "FAILED_PRECONDITION"
-    assert "changes nothing without a record" in asked["sentence"]
+    assert "changes nothing because it cannot record the original values" in asked["sentence"]
     assert low.get(SOMAXCONN) == "64"
 
 
 HELD = """
 import sys
 from c1m.app.state_directory import state_directory
-from c1m.kernel.tuning_record import Tuned
-with Tuned(state_directory()).held():
+from c1m.kernel.tuning_record import TuningRecord
+with TuningRecord(state_directory()).held():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -73,7 +73,7 @@ def test_one_node_of_a_host_tunes_at_a_time_and_none_waits(low: Host) -> None:
             other.communicate()
         low.call("Tune", {"settings": {SOMAXCONN: "521"}})
 
-    assert "while another node of this host does" in meanwhile["sentence"]
+    assert "while another node of this host changes settings" in meanwhile["sentence"]
     assert low.get(SOMAXCONN) == "521"
 
 

@@ -87,10 +87,10 @@ def test_what_cannot_be_written_here_is_said_and_the_rest_is_done(low: Host) -> 
 
     hidden = changes["net.core.netdev_max_backlog"]
     assert "before" not in hidden
-    assert "is the host's, and this network namespace does not show it" in hidden["reason"]
+    assert "belongs to the host and is not visible in this network namespace" in hidden["reason"]
     assert (changes[SOMAXCONN]["after"], changes[SOMAXCONN].get("reason")) == ("64", None)
     assert (changes[PORT_RANGE]["after"], low.get(PORT_RANGE)) == ("1024 20009", "1024 20009")
-    assert "is 1 figures" in changes[SYN_BACKLOG]["reason"]
+    assert "does not have as many figures" in changes[SYN_BACKLOG]["reason"]
 
 
 @root
