@@ -22,7 +22,7 @@ class HostFacts:
     ``boot_id`` identifies the running kernel. All containers of a host share it, and a reboot changes it. Virtual machines
     restored from one snapshot share it too. ``cores`` is the number of CPUs that this process may run on. A cgroup's CPU
     quota does not lower it. ``netns`` is the inode number of the network namespace. Nodes of one host with the same
-    namespace share ports and counters. ``ephemeral_range`` (both ends included), ``reserved_ports`` and ``somaxconn``
+    namespace share ports and counters. ``ephemeral_range`` (both ends included) and ``reserved_ports``
     belong to that namespace.
     """
 
