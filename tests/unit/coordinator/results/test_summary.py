@@ -130,7 +130,7 @@ def test_a_worker_without_idle_cpu_is_told_as_a_note(busy: int, waited: int | No
     judged = verdict(outcome)
 
     assert (judged.name, judged.reasons) == ("passed", ())
-    assert [f"{WORKER}: in 4 of 4 seconds" in note for note in judged.notes] == [True] * saturated
+    assert [f"{WORKER}: was CPU-bound in 4 of 4 seconds" in note for note in judged.notes] == [True] * saturated
 
 
 @pytest.mark.parametrize(("saturated", "idle", "told"), [(2, 0, False), (3, 27, True), (3, 28, False), (0, 0, False)])

@@ -171,7 +171,7 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"total": 5, "heartbeat": "1s", "payload": 4}, "16 to 65,536"),
         ({"total": 5, "keepalive": "1500ms"}, "whole seconds"),
         ({"total": 5, "server_push": "1/s", "endpoint": "a:1"}, "only a c1m-target pushes"),
-        ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "no escape"),
+        ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "is not an escape"),
         ({"total": 5, "heartbeat": "1s", "send": "a", "send_hex": "00"}, "exclude each other"),
         ({"total": 5, "require": ["dropped == 0", "droped == 0"]}, "--require: there is no figure 'droped'"),
         ({"hold": "1s"}, "how many"),  # no total anywhere
