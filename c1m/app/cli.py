@@ -14,7 +14,7 @@ import typer
 
 from c1m.errors import C1mError, UsageError
 
-from .frame import use_named_shell
+from .frame import INSTALL, use_named_shell
 from .interrupts import be_told
 
 T = TypeVar("T")
@@ -55,6 +55,8 @@ def main_of(app: typer.Typer) -> None:
     except WRONG_WORDS as error:
         leave(UsageError(sentence_of(error)))
     except OSError as error:
+        if INSTALL in sys.argv:
+            leave(C1mError(f"{INSTALL}: cannot write {error.filename}: {error.strerror}"))
         if error.errno not in FULL or error.filename:
             raise
         drop_stdout()

@@ -16,7 +16,8 @@ from c1m.text.units import parse_count
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}  # subcommands inherit it
 NO_ARGUMENTS = 2  # the exit code of Typer's and Click's no_args_is_help
-COMPLETION = frozenset({"--install-completion", "--show-completion"})
+INSTALL = "--install-completion"
+COMPLETION = frozenset({INSTALL, "--show-completion"})
 DETECT_NO_SHELL = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
 
 

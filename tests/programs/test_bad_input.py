@@ -108,7 +108,16 @@ WRONG = [
     ("coordinator", ("pki", "init", "--dir", ""), 2, "nothing after --dir"),
     ("coordinator", (*RUN, "--bogus"), 2, "no such option: --bogus; see "),
     ("coordinator", ("bogus",), 2, "no such command 'bogus'"),
-    ("coordinator", ("pki",), 2, "missing command"),
+    ("coordinator", ("run", "100k"), 2, "100k is not an option; did you mean --total 100k?"),
+    ("coordinator", ("doctor", "1M"), 2, "1M is not an option; did you mean --total 1M?"),
+    ("coordinator", ("run", "hold=5s"), 2, "hold=5s is not an option; did you mean --hold=5s?"),
+    ("coordinator", (*RUN, "a b"), 2, "unexpected argument 'a b'; see "),
+    ("coordinator", ("runs", "100k"), 2, "unexpected argument '100k'; see "),
+    ("coordinator", ("explain", "ports", "more"), 2, "unexpected argument 'more'; see "),
+    ("coordinator", ("pki", "init", "here"), 2, "unexpected argument 'here'; see "),
+    ("worker", ("10.0.0.5",), 2, "unexpected argument '10.0.0.5'; see "),
+    ("target", ("observe", "--port", "9", "80"), 2, "unexpected argument '80'; see "),
+    ("target", ("9000",), 2, "no such command '9000'"),
     ("worker", ("--most-rate", ""), 2, "nothing after --most-rate"),
     ("worker", ("--most-connections", "0"), 2, "--most-connections: '0' is less than 1"),
     ("worker", ("--most-rate", "30/m"), 2, "--most-rate: '30/m' is less than 1"),
@@ -196,7 +205,7 @@ def test_a_full_disk_in_the_place_of_stdout_is_a_sentence(words: tuple[str, ...]
         command = [sys.executable, "-m", "c1m.coordinator", *words]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
 
-    assert (ended.returncode, ended.stderr) == (1, "error: cannot write what there is to tell: No space left on device\n")
+    assert (ended.returncode, ended.stderr) == (1, "error: cannot write to stdout: No space left on device\n")
 
 
 @pytest.mark.parametrize("words", ["explain", "runs --json -"])

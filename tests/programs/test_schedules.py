@@ -259,8 +259,8 @@ def test_a_closed_loop_that_holds_is_retargeted_and_holds_again(tmp_path: Path) 
         (("20260101T000000-beef", "--total", "5"), 3, "is on run 20260101T000000-beef"),
         (("--total", "some"), 2, "'some'"),
         (("--total", "5", "--within", "soon"), 2, "'soon'"),
-        (("--total", "5", "--stage", "5@1s"), 2, "say what to go to"),
-        ((), 2, "say what to go to"),
+        (("--total", "5", "--stage", "5@1s"), 2, "give --total (and --within) or --stage"),
+        ((), 2, "give --total (and --within) or --stage"),
         (("--stage", "5"), 2, "is not a stage"),
     ],
 )
@@ -277,5 +277,5 @@ def test_a_retarget_without_workers_is_a_sentence(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stderr) == (
         2,
-        "error: whose run? Name its workers with --worker, or in c1m.toml\n",
+        "error: no worker is named; give every worker of the run with --worker, or in c1m.toml\n",
     )

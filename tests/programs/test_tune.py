@@ -119,7 +119,7 @@ def coord(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--apply", "--undo"), 2, "three different things"),
+        (("--apply", "--undo"), 2, "exclude each other"),
         (("--files", "/proc/c1m"), 2, "cannot write /proc/c1m"),
         (("--undo", "--worker", "127.0.0.1:1", "--target", "127.0.0.1:1"), 4, "unreachable"),
     ],

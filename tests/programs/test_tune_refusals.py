@@ -45,7 +45,7 @@ def test_who_was_not_asked_to_change_anything_does_not_keep_the_others_from_rest
         undone = low.coord("tune", *NODES, "--undo")
 
     assert (undone.returncode, raised_to, low.get(SOMAXCONN)) == (0, "520", "64"), undone.stderr
-    assert f"worker {WORKER} was not asked: it was started without --allow-tune" in undone.stdout
+    assert f"worker {WORKER} was skipped: it was started without --allow-tune" in undone.stdout
 
 
 @root

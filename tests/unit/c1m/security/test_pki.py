@@ -169,7 +169,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("issue", "node", "client-1", "client-1.lab", "10.0.0.2", "fd00::2"), 0, "c1m-pki/client-1"),
         (("issue", "node", "client-1", "10.0.0.2"), 2, "renew"),
         (("issue", "node", "b", "a b"), 2, "'a b'"),
-        (("issue", "operator", "alice", "10.0.0.2"), 2, "leave out 10.0.0.2"),
+        (("issue", "operator", "alice", "10.0.0.2"), 2, "has no host names"),
         (("issue", "operator", "../alice"), 2, "'../alice'"),
         (("issue", "operator", "alice"), 0, "c1m-pki/alice"),
         (("show",), 0, "node client-1: client-1.lab 10.0.0.2 fd00::2, until"),
