@@ -1,4 +1,4 @@
 """Which worker opens which connections, what that costs, which limit comes next, and how to raise it.
 
-Pure arithmetic over facts; gathering the facts belongs to fleet, printing the plan to report.
+Pure arithmetic over facts. Gathering the facts belongs to fleet, printing the plan to report.
 """

@@ -1,4 +1,4 @@
-"""What to change before a run, where, and why: of every limit that is tight or will stop it. Pure."""
+"""Advice: which settings to change before a run, where, and why, for each limit that is tight or stops the run. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TUNE_SCHEMA = "c1m.tune/1"
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One setting in one place, and the limit that asks for it. ``setting`` is empty where only people can do something."""
+    """One setting to change in one place, and the limit that needs it. ``setting`` is empty if no setting helps."""
 
     found: Assessment
-    node: str  # who may write it, of those that share the place
+    node: str  # the node that should write it, of those that share the place
     place: str  # equal for advice on the same setting of the same host, network namespace or node
     setting: str = ""
     now: str = ""
@@ -29,31 +29,33 @@ class Advice:
 
     @property
     def is_tunable(self) -> bool:
-        """Whether a node may write it."""
+        """Whether ``c1m-coord tune`` may write the setting."""
         return self.setting in TUNABLE
 
     @property
     def command(self) -> str:
+        """The shell command that changes the setting; empty without a setting."""
         return command(self.setting, self.wanted) if self.setting else ""
 
     @property
     def why(self) -> str:
+        """The limit, its present value, and what happens otherwise, as text."""
         found = self.found
         limit = found.limit
         if not self.setting:
             return f"{limit.name} ({found.standing}): {replace(found, settings={}).sentence()}"
-        needed = "" if found.need is None else f", and {amount(found.need, limit)} is needed"
+        needed = "" if found.need is None else f", but {amount(found.need, limit)} is needed"
         otherwise = f"; otherwise {limit.symptom.pattern}" if limit.symptom.pattern else ""
         return f"{limit.name} ({found.standing}): {self.setting} is {self.now or 'unknown'}{needed}{otherwise}"
 
 
 def advice_of(preflight: Preflight) -> list[Advice]:
-    """Of what is tight or will stop the run; none asks for less than there is."""
+    """Return the advice for every limit that is tight or stops the run. No advice lowers a setting."""
     return once(each for found in (*preflight.stops, *preflight.tight) for each in advised(found, preflight.fleet.hosts))
 
 
 def once(advice: Iterable[Advice]) -> list[Advice]:
-    """Each setting of each place, as high as anything there asks for: whoever types both ends with the second one."""
+    """Return one advice for each setting of each place: the highest value that any limit needs."""
     made: dict[tuple[str, str], Advice] = {}
     for each in advice:
         key = (each.place, each.setting or each.found.limit.name)
@@ -62,7 +64,7 @@ def once(advice: Iterable[Advice]) -> list[Advice]:
 
 
 def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
-    """Where none of the settings would change anything, what people can do."""
+    """Yield the settings to raise for one limit; if none of them would change, one advice without a setting."""
     changed = False
     for setting, value in found.settings.items():
         node = writer(setting, found.nodes, hosts)
@@ -70,7 +72,7 @@ def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
         now = host.facts.get(setting, "") if setting in SYSCTLS else str(found.value)
         try:
             wanted = raised(setting, now, value) if setting in TUNABLE else value
-        except ValueError:  # the node does not tell it, or tells what is no figure, and that is nothing to paste
+        except ValueError:  # the present value is unknown or no number, so there is no command to paste
             now, wanted = "", value
         if wanted != now:
             changed = True
@@ -80,17 +82,19 @@ def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
 
 
 def writer(setting: str, nodes: Sequence[str], hosts: Mapping[str, Host]) -> str:
-    """Of nodes that share a place, one that sees the setting, and that lets others write it."""
+    """Return the node that should write a setting: preferably one that can read it, and that allows tuning."""
     return min(nodes, key=lambda name: (setting not in hosts[name].facts, not hosts[name].tunable))
 
 
 def place_of(setting: str, node: str, host: Host) -> str:
+    """Return the place of a setting: the node, its network namespace, or its host."""
     if setting not in SYSCTLS:
         return node
     return host.namespace if SYSCTLS[setting] is SysctlScope.NAMESPACE else host.boot_id
 
 
 def greater(one: Advice, other: Advice) -> Advice:
+    """Return the advice with the higher value of two for the same setting."""
     if one.setting not in TUNABLE:
         return one
     more = raised(one.setting, one.wanted, other.wanted)
@@ -98,7 +102,7 @@ def greater(one: Advice, other: Advice) -> Advice:
 
 
 def by_nodes(advice: Sequence[Advice]) -> dict[tuple[str, ...], list[Advice]]:
-    """Who is in a place -> what to do there, in order."""
+    """Return the advice by nodes of a place, in order."""
     grouped: dict[tuple[str, ...], list[Advice]] = {}
     for each in advice:
         grouped.setdefault(each.found.nodes, []).append(each)
@@ -106,9 +110,9 @@ def by_nodes(advice: Sequence[Advice]) -> dict[tuple[str, ...], list[Advice]]:
 
 
 def script(total: int, advice: Sequence[Advice]) -> list[str]:
-    """Lines to read, copy and paste."""
+    """Return shell commands with comments, for people to read and paste."""
     if not advice:
-        return [f"# nothing to tune for {total:,} connections: no limit that is known is tight"]
+        return [f"# nothing to tune for {total:,} connections: no known limit is tight"]
     lines = []
     for nodes, group in by_nodes(advice).items():
         lines.append(f"# on {several(nodes)}")
@@ -119,16 +123,16 @@ def script(total: int, advice: Sequence[Advice]) -> list[str]:
 
 
 def changed(node: str, change: Change) -> str:
-    """What became of a setting on a node, in a line."""
+    """Return the result of a change to a setting as a line of text."""
     if change.reason:
-        return f"{node}: {change.name} is {change.after or 'unknown'}, and {change.wanted} was wanted: {change.reason}"
+        return f"{node}: {change.name} is {change.after or 'unknown'}, but {change.wanted} was wanted: {change.reason}"
     if change.before == change.after:
-        return f"{node}: {change.name} is {change.after} already"
+        return f"{node}: {change.name} is already {change.after}"
     return f"{node}: {change.name} was {change.before} and is {change.after}"
 
 
 def advice_document(each: Advice) -> dict[str, Any]:
-    """``setting``, ``now``, ``wanted`` and ``command`` are empty where only people can do something."""
+    """Return an advice as JSON. ``setting``, ``now``, ``wanted`` and ``command`` are empty if no setting helps."""
     found = each.found
     return {
         "nodes": list(found.nodes),
@@ -146,7 +150,7 @@ def advice_document(each: Advice) -> dict[str, Any]:
 
 
 def change_document(node: str, change: Change) -> dict[str, Any]:
-    """``before`` and ``after`` are null where the node cannot read them."""
+    """Return a change as JSON. ``before`` and ``after`` are null if the node cannot read the setting."""
     return {
         "node": node,
         "setting": change.name,

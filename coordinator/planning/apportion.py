@@ -1,4 +1,4 @@
-"""Exact division of whole connections: nothing is lost to rounding, nothing exceeds what it may hold."""
+"""Exact apportionment of whole connections: nothing is lost to rounding, and no capacity is exceeded. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import pairwise
 
 
 def evenly(total: int, parts: int) -> list[int]:
-    """``parts`` numbers that add up to ``total`` and differ by one at most, the larger ones first."""
+    """Return ``parts`` numbers that add up to ``total`` and differ by at most one, the larger ones first."""
     each, more = divmod(total, parts)
     return [each + (index < more) for index in range(parts)]
 
 
 def fill(total: int, capacities: Sequence[int]) -> list[int]:
-    """As even as the capacities allow. Raises ValueError when they cannot hold ``total``."""
+    """Return shares of ``total`` as even as the capacities allow. Raises ValueError if they cannot hold it."""
     if sum(capacities) < total:
         raise ValueError(f"{total:,} do not fit into {sum(capacities):,}")
     shares = [0] * len(capacities)
@@ -21,17 +21,17 @@ def fill(total: int, capacities: Sequence[int]) -> list[int]:
     left = total
     for position, index in enumerate(smallest_first):
         parts = len(capacities) - position
-        # Rounded up, so that what remains is never more than the larger ones can hold.
+        # Rounded up, so that the remainder always fits into the larger ones.
         shares[index] = min(capacities[index], -(-left // parts))
         left -= shares[index]
     return shares
 
 
 def corner(supplies: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Match supplies with demands of the same sum, in order: (supply, demand, how many), at most one cell more than both.
+    """Match supplies with demands of the same sum, in order. Yields cells (supply, demand, count).
 
-    The north-west corner rule of transport problems. Equal supplies and demands pair off one to one, so that a shard
-    speaks to one acceptor.
+    The north-west corner rule of transport problems. There are fewer cells than supplies and demands together. Equal
+    supplies and demands pair off one to one, so that a shard connects to one acceptor.
     """
     row, column = 0, 0
     supply, demand = (supplies[0] if supplies else 0), (demands[0] if demands else 0)
@@ -50,11 +50,11 @@ def corner(supplies: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[in
 
 
 def transport(supplies: Sequence[int], most: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Match supplies with even demands of the same sum: (supply, demand, how many), no cell above its row's ``most``.
+    """Match supplies with even demands of the same sum. Yields cells (supply, demand, count), none above its row's ``most``.
 
-    Every row is cut into as many parts as the fullest cell makes necessary, one for each group of columns, and each group is
-    matched by its corner. One group, where rows fit into a cell, is the fewest cells; a group for each column is the most.
-    Raises ValueError for a row that would not fit if it were dealt out to all columns.
+    Each row is cut into as few parts as the fullest cell allows, one for each group of columns, and each group is matched by
+    ``corner``. One group gives the fewest cells, if each row fits into a cell; a group for each column gives the most.
+    Raises ValueError for a row that would not fit even if it were spread over all columns.
     """
     columns = len(demands)
     groups = groups_for(supplies, most, columns)
@@ -66,14 +66,14 @@ def transport(supplies: Sequence[int], most: Sequence[int], demands: Sequence[in
 
 
 def groups_for(supplies: Sequence[int], most: Sequence[int], columns: int) -> int:
-    """The fewest groups of columns, or nearly, in which no row's part is above its ``most``."""
+    """Return the fewest groups of columns, or nearly, for which no part of a row is above its ``most``."""
     rows = [(supply, limit) for supply, limit in zip(supplies, most, strict=True) if supply]
     if any(supply > limit * columns for supply, limit in rows):
         raise ValueError("a supply is more than its row can hold")
     groups = max((-(-supply // limit) for supply, limit in rows), default=1)
     while groups < columns:
         widest = -(-columns // groups)
-        # Dealt out to columns, a row differs by one between them.
+        # Spread over the columns, parts of a row differ by one.
         if all(-(-supply // columns) * widest <= limit or supply <= limit for supply, limit in rows):
             return groups
         groups = min(2 * groups, columns)
@@ -81,11 +81,13 @@ def groups_for(supplies: Sequence[int], most: Sequence[int], columns: int) -> in
 
 
 def dealt(supplies: Sequence[int], edges: Sequence[int]) -> list[list[int]]:
-    """Deal all supplies out like cards to the columns, in one go, so that rows and columns come out even to within one; for
-    each group of columns between two edges, what it got of every supply."""
+    """Deal all supplies out to the columns like cards, so that rows and columns are even to within one.
+
+    Returns, for each group of columns between two edges, its part of every supply.
+    """
     columns = edges[-1]
     parts: list[list[int]] = [[] for _ in edges[1:]]
-    begun = 0  # the column whose turn it is
+    begun = 0  # the column that gets the next card
     for supply in supplies:
         each, more = divmod(supply, columns)
         end = begun + more
@@ -97,5 +99,5 @@ def dealt(supplies: Sequence[int], edges: Sequence[int]) -> list[list[int]]:
 
 
 def shared(low: int, high: int, first: int, end: int) -> int:
-    """How long two intervals lie over each other."""
+    """Return the length of the overlap of two intervals."""
     return max(0, min(high, end) - max(low, first))

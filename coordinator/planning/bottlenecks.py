@@ -1,4 +1,4 @@
-"""How far each limit alone would let a fleet go, and the smallest change that takes it further. Pure."""
+"""Bottlenecks: how many connections each limit alone allows a fleet, and the smallest change that allows more. Pure."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ from .headroom import Headroom, Headrooms, how_many
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """The most connections that one limit allows the fleet, and where it is met."""
+    """The most connections that one limit allows the fleet, and where the limit is."""
 
     limit: Limit
     total: int
-    nodes: tuple[str, ...]  # whose place it is, the narrowest one first
-    room: float = 0.0  # for connections in the narrowest place, in the limit's unit
-    change: str = ""  # the smallest that takes the fleet to the next limit, or to what was asked
+    nodes: tuple[str, ...]  # nodes in the place of the limit, the narrowest place first
+    room: float = 0.0  # headroom for connections in the narrowest place, in the limit's unit
+    change: str = ""  # the smallest change that reaches the next limit, or the total that was asked for
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def commands(self) -> list[str]:
+        """The shell commands that make the change; empty if no setting does."""
         return [command(name, value) for name, value in self.settings.items()]
 
     @property
     def lifts(self) -> str:
-        """What lifts it, as one types it, or in words."""
+        """The commands that make the change, or the change in words."""
         return "; ".join(self.commands) or self.change
 
     def sentence(self, rank: int) -> str:
+        """Return the bottleneck as text. ``rank``: its place in the ranking, from 1."""
         return f"{ordinal(rank)} at {self.total:,}: {self.limit.title}, on {several(self.nodes)}; {self.lifts}"
 
 
 def reaches(
     total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
 ) -> list[Bottleneck]:
-    """Of every limit that ends somewhere, the nearest first, each with its change."""
+    """Return the bottleneck of every limit that is finite, the lowest total first, each with its change."""
     by_limit: dict[Limit, list[Headroom]] = {}
     for place in rooms.places:
         by_limit.setdefault(place.limit, []).append(place)
@@ -52,7 +54,7 @@ def reaches(
 
 
 def goal_after(reach: Bottleneck, ranked: Sequence[Bottleneck], total: int) -> int:
-    """What lifting a limit should reach: what was asked, or else the next limit, but no more than twice as much."""
+    """Return the total that lifting a limit should allow: ``total`` if that is higher, else the next limit, at most double."""
     if total > reach.total:
         return total
     twice = max(2 * reach.total, 1)
@@ -60,7 +62,7 @@ def goal_after(reach: Bottleneck, ranked: Sequence[Bottleneck], total: int) -> i
 
 
 def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Bottleneck]:
-    """Of what the plan itself deals out: 4-tuples, listening ports, and descriptors where a process has none left."""
+    """Return bottlenecks of what the plan itself apportions: 4-tuples, listening ports, and descriptors if there are none."""
     names = tuple(worker.name for worker in sorted(workers, key=lambda worker: worker.tuples))
     helpless = tuple(worker.name for worker in workers if not worker.connections_per_process)
     found = [Bottleneck(BY_NAME["tuples"], tuples_of(workers) * target.most_destinations, names)]
@@ -74,7 +76,7 @@ def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Bottlen
 
 
 def reach_of(places: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts) -> Bottleneck:
-    """By all places of one limit. A worker whose place is not known takes any number."""
+    """Return the bottleneck of all places of one limit. Workers in unknown places are unlimited."""
     limit = places[0].limit
     serving = next((place for place in places if place.target_each), None)
     elsewhere = [place for place in places if place is not serving]
@@ -87,8 +89,10 @@ def reach_of(places: Sequence[Headroom], workers: Sequence[WorkerFacts], target:
 
 
 def with_target(place: Headroom, others: int) -> int:
-    """The most connections for which the target's place has room: for its own ends, and for those of workers there which
-    workers elsewhere, who hold ``others``, do not take."""
+    """Return the most connections for which the target's place has headroom.
+
+    It holds the target's ends, and the worker ends of connections beyond ``others``, which workers elsewhere hold.
+    """
     alone = how_many(place.room, place.target_each)
     if not place.counts_workers or alone <= others:
         return alone
@@ -99,6 +103,7 @@ def with_target(place: Headroom, others: int) -> int:
 def names_of(
     narrowest: Headroom, elsewhere: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts
 ) -> tuple[str, ...]:
+    """Return the nodes of the narrowest place, then those of the other places."""
     own = [workers[index].name for index in narrowest.workers]
     if narrowest.target_each:
         return (target.name, *own)
@@ -109,7 +114,7 @@ def names_of(
 def changed(
     reach: Bottleneck, goal: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
 ) -> Bottleneck:
-    """With the smallest change that makes its total ``goal``, or a little more."""
+    """Return the bottleneck with the smallest change that makes its total at least ``goal``."""
     name, more = reach.limit.name, goal - reach.total
     if name == "tuples":
         widest = max((worker.ports.size for worker in workers), default=0) * target.most_destinations
@@ -127,11 +132,12 @@ def changed(
 
 
 def descriptors_for(host: Host) -> int:
-    """That one process needs for itself, and a thousand connections."""
+    """Return the descriptors that one process needs for itself and for a thousand connections."""
     return host.descriptors_per_process + 1024
 
 
 def lifted(reach: Bottleneck, needed: float, host: Host) -> Bottleneck:
+    """Return the bottleneck with the change that gives its place ``needed`` headroom."""
     limit = reach.limit
     value = wanted(limit, limit.used(host.levels, host), needed)
     settings = limit.settings(value, host)
@@ -144,5 +150,6 @@ def lifted(reach: Bottleneck, needed: float, host: Host) -> Bottleneck:
 
 
 def ordinal(rank: int) -> str:
+    """Return "1st", "2nd", "3rd", "4th" and so on."""
     suffix = "th" if 10 <= rank % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank}{suffix}"

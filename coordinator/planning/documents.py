@@ -1,4 +1,4 @@
-"""What a preflight found, as documents: the plan in full, memory by host, limits and their ranking. Pure; units in names."""
+"""The JSON documents of plan and doctor: the plan in full, memory by host, limits and bottlenecks. Pure; units in names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USER_BYTES = {HostRole.WORKER: WORKER_BYTES, HostRole.TARGET: TARGET_BYTES, Host
 
 
 def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str]) -> dict[str, Any]:
-    """``plan`` is None where the total does not fit, and ``refused`` says why."""
+    """Return the document of ``c1m-coord plan``. ``plan``: None if the total does not fit; ``refused`` says why."""
     return {
         "schema": PLAN_SCHEMA,
         "total": preflight.total,
@@ -35,6 +35,7 @@ def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str
 
 
 def doctor_document(preflight: Preflight) -> dict[str, Any]:
+    """Return the document of ``c1m-coord doctor``."""
     return {
         "schema": DOCTOR_SCHEMA,
         "total": preflight.total,
@@ -46,7 +47,7 @@ def doctor_document(preflight: Preflight) -> dict[str, Any]:
 
 
 def limits_document(preflight: Preflight) -> dict[str, Any]:
-    """For the summary of a run: how far the fleet would go, and what was not ok before it started."""
+    """Return the limits of a run's summary: the fleet's ceiling, and what was not ok before the start."""
     return {
         "ceiling": preflight.ceiling,
         "ranking": ranking(preflight.ranking),
@@ -55,7 +56,7 @@ def limits_document(preflight: Preflight) -> dict[str, Any]:
 
 
 def assignment(worker: WorkerPlan, destinations: int) -> dict[str, Any]:
-    """What a node opens, shard by shard, and what of its tuple space it takes: connections go round its sources in turn."""
+    """Return what a worker opens, by shard, and how much of its tuple space it uses. Connections use its sources in turn."""
     sources, planned = worker.space.sources.size, worker.planned
     each = worker.space.ports.size * destinations
     return {
@@ -79,12 +80,12 @@ def assignment(worker: WorkerPlan, destinations: int) -> dict[str, Any]:
 
 
 def acceptors(plan: Plan) -> list[dict[str, int]]:
-    """By destination, and in order: an acceptor each, or the ports of an endpoint; one where acceptors share a port."""
+    """Return the connections planned to each destination: an acceptor, a port of an endpoint, or the port that all share."""
     return [{"destination": index, "planned": planned} for index, planned in enumerate(plan.destinations)]
 
 
 def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
-    """Memory by host, in bytes: what there is, and what the connections will take of it, in the kernel and beside."""
+    """Return memory by host, in bytes: what is available, and what the connections will need in kernel and user space."""
     found = []
     for place in places(Scope.HOST, members):
         host = place[0].host
@@ -97,7 +98,7 @@ def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
                 "hostname": host.hostname,
                 "memory_available_bytes": available,
                 "kernel_bytes": kernel,
-                # A server that is not c1m's takes what it takes; that is what a run finds out.
+                # User memory of another server is unknown; a run measures it.
                 "user_bytes": None if any(USER_BYTES[member.ask.role] is None for member in place) else user,
                 "left_bytes": None if available is None else available - kernel - user,
             }
@@ -106,6 +107,7 @@ def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
 
 
 def ranking(reaches: Iterable[Bottleneck]) -> list[dict[str, Any]]:
+    """Return the bottlenecks as JSON."""
     return [
         {
             "limit": reach.limit.name,
@@ -120,7 +122,7 @@ def ranking(reaches: Iterable[Bottleneck]) -> list[dict[str, Any]]:
 
 
 def limit_document(found: Assessment) -> dict[str, Any]:
-    """Values in the unit that it names: "" is a count, "B" bytes."""
+    """Return an assessed limit as JSON. Values are in its ``unit``: "" is a count, "B" bytes."""
     return {
         "limit": found.limit.name,
         "title": found.limit.title,

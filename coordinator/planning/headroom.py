@@ -1,4 +1,4 @@
-"""Room: how many connections the limits of all places leave to each worker, beside the target's end of them. Pure."""
+"""Headroom: how many connections the limits of all places allow each worker, besides the target's ends. Pure."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from .capacity import ENDLESS, TargetFacts, WorkerFacts
 
 @dataclass
 class Headroom:
-    """One limit in one place, and who is there."""
+    """The headroom of one limit in one place, and the nodes there."""
 
     limit: Limit
-    room: float
-    each: float = 0.0  # of a connection's end on a worker that is there; the most that one of them takes
-    workers: list[int] = field(default_factory=list)
-    target_each: float = 0.0  # 0: the target is elsewhere
+    room: float  # what is left for connections, in the limit's unit
+    each: float = 0.0  # used by the worker end of a connection; the highest of the workers there
+    workers: list[int] = field(default_factory=list)  # indexes of the workers there
+    target_each: float = 0.0  # used by the target end of a connection; 0: the target is elsewhere
 
     def left(self, total: int) -> float:
-        """For the workers' ends of ``total`` connections, once the target has its own; below 0 where those are too many."""
+        """Return the headroom for worker ends beside the target ends of ``total`` connections; negative if those do not fit."""
         return self.room - total * self.target_each
 
     @property
     def counts_workers(self) -> bool:
-        """Not where a connection counts once, and the target has counted it."""
+        """Whether worker ends count. False if a connection counts once per place, and the target counts it."""
         return bool(self.workers) and not (self.limit.once and self.target_each)
 
 
 class Headrooms:
-    """All places of a fleet, made once and asked for many totals."""
+    """All places of a fleet. They are built once and asked about many totals."""
 
     def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts) -> None:
         found: dict[tuple[str, str], Headroom] = {}
@@ -46,7 +46,7 @@ class Headrooms:
         for budget in target.budgets:
             join(found, budget).target_each = budget.each
         self.places = list(found.values())
-        self.own = [ENDLESS] * len(workers)  # by the places that a worker has for itself
+        self.own = [ENDLESS] * len(workers)  # by worker: what the places allow that it shares with no other node
         shared = []
         for place in self.places:
             if place.target_each or len(place.workers) > 1:
@@ -54,11 +54,11 @@ class Headrooms:
             else:
                 (index,) = place.workers
                 self.own[index] = min(self.own[index], how_many(place.room, place.each))
-        # Small places first: what they cut off cannot be given out in a larger one around them.
+        # Small places first, because their cuts lower what the larger places around them have to share out.
         self.shared = sorted(shared, key=lambda place: SMALLEST_FIRST.index(place.limit.scope))
 
     def within(self, total: int, capacities: Iterable[int]) -> list[int]:
-        """The workers' capacities, cut to what their places hold; nothing where the target's end alone is too much."""
+        """Return the workers' capacities, cut to the headroom of their places; all 0 if the target ends alone do not fit."""
         cut = [min(pair) for pair in zip(capacities, self.own, strict=True)]
         for place in self.shared:
             room = place.left(total)
@@ -73,19 +73,23 @@ class Headrooms:
 
 
 def join(found: dict[tuple[str, str], Headroom], budget: Budget) -> Headroom:
-    """The place of a budget. Of nodes that say different things of it the least counts."""
+    """Return the place of a budget. If nodes report different headroom for it, the lowest counts."""
     place = found.setdefault((budget.limit.name, budget.place), Headroom(budget.limit, budget.room))
     place.room = min(place.room, budget.room)
     return place
 
 
 def how_many(room: float, each: float) -> int:
+    """Return how many connections that need ``each`` fit into ``room``."""
     most = int(room / each)
-    return most - (most * each > room)  # a quotient of floats may come out a little high
+    return most - (most * each > room)  # a quotient of floats may be a little too high
 
 
 def largest(total: int, fits: Callable[[int], bool]) -> int:
-    """The largest number below ``total`` that fits, where all smaller ones do as well; 0 fits always."""
+    """Return the largest number below ``total`` that fits, by bisection; 0 is taken to fit.
+
+    ``fits`` must hold for every number below one for which it holds.
+    """
     low, high = 0, total
     while high - low > 1:
         middle = (low + high) // 2
@@ -94,7 +98,7 @@ def largest(total: int, fits: Callable[[int], bool]) -> int:
 
 
 def shortage(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], shares: Sequence[int], target: TargetFacts) -> str:
-    """Which place lacks most, by its part of the total, and what it has and needs of what."""
+    """Return which place is most overfilled by the total, and what it has and needs of which limit."""
 
     def need(place: Headroom) -> float:
         held = sum(shares[index] for index in place.workers) if place.counts_workers else 0
@@ -104,11 +108,11 @@ def shortage(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], share
     names = [workers[index].name for index in place.workers] + ([target.name] if place.target_each else [])
     where, limit = f"the {place.limit.scope.value} of {several(names)}", place.limit
     return (
-        f"{limit.title}: {where} has {amount(place.room, limit)} left for connections, and its part of {total:,} needs "
+        f"{limit.title}: {where} has {amount(place.room, limit)} left for connections, but its part of {total:,} needs "
         f"{amount(need(place), limit)}"
     )
 
 
 def expected(total: int, capacities: Sequence[int]) -> list[int]:
-    """Each worker's part of a total, also of one that does not fit."""
+    """Return each worker's part of a total, even if the total does not fit."""
     return fill(total, capacities) if sum(capacities) >= total else evenly(total, len(capacities))

@@ -1,4 +1,4 @@
-"""The manual of limits: a page of prose for each, with what the table knows of it below."""
+"""The pages of ``c1m-coord explain``: prose about one limit each, followed by its entry in the table of limits."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAMES = (THEORY, *BY_NAME)
 
 
 def contents() -> str:
-    """All pages, as Markdown."""
+    """Return the list of all pages, as Markdown."""
     rows = "\n".join(f"- **{limit.name}**: {limit.title}" for limit in LIMITS)
     return f"# What stops connections\n\n- **{THEORY}**: how many there can be, and why there are fewer\n{rows}\n"
 
 
 def page(name: str) -> str:
-    """One page, as Markdown. Raises UsageError where there is none of this name."""
+    """Return one page, as Markdown. Raises UsageError if there is no page of this name."""
     if name not in NAMES:
         close = difflib.get_close_matches(name, NAMES, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
@@ -31,14 +31,15 @@ def page(name: str) -> str:
 
 
 def facts(limit: Limit) -> str:
-    """What the table says: the same that plan, doctor and run go by."""
+    """Return the limit's entry in the table that plan, doctor and run use."""
     symptom = limit.symptom
     lines = [("scope", limit.scope.value), ("read from", where(limit)), ("errors", ", ".join(symptom.errnos))]
-    lines += [("counters", ", ".join(symptom.counters)), ("one sees", symptom.pattern), ("what lifts it", limit.cure)]
+    lines += [("counters", ", ".join(symptom.counters)), ("symptom", symptom.pattern), ("cure", limit.cure)]
     return "\n".join(f"- *{name}*: {text}" for name, text in lines if text) + "\n"
 
 
 def where(limit: Limit) -> str:
+    """Return where the limit is read from."""
     if limit.read in SYSCTLS:
         return f"{path_of(limit.read)} ({SYSCTLS[limit.read].value})"
     return READ.get(limit.read, "the plan")

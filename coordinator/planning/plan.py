@@ -1,7 +1,7 @@
 """The plan: which shard of which worker opens how many connections, to which acceptor, from which 4-tuples.
 
-Pure and exact. Every connection of the total is placed once; no acceptor, descriptor table, tuple space or memory is
-over-filled; what cannot fit is refused with the smallest cure that would make it fit.
+Pure and exact. Every connection of the total is planned once. No acceptor, descriptor table, tuple space or memory is
+overfilled. A total that does not fit is refused, with the smallest change that makes it fit.
 """
 
 from __future__ import annotations
@@ -20,37 +20,41 @@ from .apportion import corner, evenly, fill, transport
 from .capacity import TargetFacts, WorkerFacts, most_of, refusal, tuples_of
 from .headroom import Headrooms, expected, largest, shortage
 
-# Sources beyond this many are used only where their 4-tuples are needed. Each source is a neighbour entry for whoever
-# sits on the same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
+# More sources than this are used only if their 4-tuples are needed. Each source needs a neighbour entry on a server of the
+# same network, and the default limit of those is 1,024 (net.ipv4.neigh.default.gc_thresh3).
 MOST_SOURCES = 1000
-# Room in a route for ports that turn out to be busy.
+# Spare 4-tuples of a route, for ports that turn out to be busy.
 SPARE_SHARE = 4
 SPARE_PORTS = 1024
-# Destinations that are reached from one local (address, port). Since 6.8 a bind looks at every socket that is bound there
-# already (inet_connection_sock.c: inet_bhash2_conflict): with 51 of them that was 8 % of a ramp to a million. One that is
-# not shared costs the kernel 136 B (inet_bind2_bucket).
+# Destinations that share a local (address, port). Since Linux 6.8 bind() checks every socket that is already bound there
+# (inet_connection_sock.c: inet_bhash2_conflict): with 51 of them that was 8 % of a ramp to a million. An (address, port)
+# that is not shared costs the kernel 136 B (inet_bind2_bucket).
 SHARERS = 4
-MOST_SHARDS = 65_536  # of a node; a million connections take 51 with 20,000 descriptors each
+MOST_SHARDS = 65_536  # per node; a million connections need 51 with 20,000 descriptors each
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRoute:
-    """A route to a destination that has no address yet: the target says its ports when it listens."""
+    """A route to a destination whose address is not known yet: the target reports its ports once it listens."""
 
-    destination: int  # an index
+    destination: int  # index of the destination
     first: int
     span: int
     count: int
 
 
-class ShardPlan(NamedTuple):  # of which a plan for ten thousand nodes has very many
+class ShardPlan(NamedTuple):  # a NamedTuple, because a plan for ten thousand nodes has very many
+    """The routes of one shard."""
+
     routes: tuple[PlannedRoute, ...]
 
     @property
     def planned(self) -> int:
+        """Connections of the shard."""
         return sum(route.count for route in self.routes)
 
     def resolve(self, destinations: Sequence[Address]) -> tuple[Route, ...]:
+        """Return the routes with the addresses of their destinations."""
         return tuple(Route(destinations[r.destination], r.first, r.span, r.count) for r in self.routes)
 
 
@@ -64,18 +68,22 @@ class WorkerPlan:
 
     @property
     def planned(self) -> int:
+        """Connections of the worker."""
         return sum(shard.planned for shard in self.shards)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """The assignment of all workers, and what the target has to provide."""
+
     total: int
-    workers: tuple[WorkerPlan, ...]  # those that have something to do
+    workers: tuple[WorkerPlan, ...]  # workers with at least one connection
     destinations: tuple[int, ...]  # connections planned to each
-    acceptors: int  # that the target must start; 0 for an endpoint
-    spare: int = 0  # connections for which each of those has room besides
+    acceptors: int  # acceptors that the target must start; 0 for an endpoint
+    spare: int = 0  # connections that each acceptor can hold beyond its plan
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the plan in short, as JSON."""
         return {
             "acceptors": self.acceptors or None,
             "spare_per_acceptor": self.spare if self.acceptors else None,
@@ -96,13 +104,13 @@ class Plan:
 
 
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
-    """Raises RefusedError, with the reason, the numbers and the cure, when the total cannot fit."""
+    """Return a plan for ``total``. Raises RefusedError with the reason, the numbers and the cure if it does not fit."""
     workers = apart(workers)
     return plan_within(total, Headrooms(workers, target), workers, target)
 
 
 def plan_within(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
-    """``make_plan`` for workers that are apart, and their rooms."""
+    """Return a plan like ``make_plan``. ``workers``: as returned by ``apart``; ``rooms``: their headroom."""
     found = layout(total, rooms, workers, target)
     if total > target.capacity or total > sum(found.capacities):
         raise RefusedError(refusal(total, workers, target))
@@ -118,30 +126,32 @@ def plan_within(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], ta
 
 
 def check_shards(workers: Sequence[WorkerFacts], shares: Sequence[int]) -> None:
-    """Raises RefusedError for more than any node starts: with next to no descriptors, each would have next to nothing to do."""
+    """Raise RefusedError if a worker would need more than MOST_SHARDS shards, because each has hardly any descriptors."""
     for worker, share in zip(workers, shares, strict=True):
         if (shards := worker.shards_for(share)) > MOST_SHARDS:
             raise RefusedError(
-                f"{worker.name} would take {shards:,} processes for {share:,} connections, {worker.connections_per_process:,} "
-                f"each, and no node starts more than {MOST_SHARDS:,}; raise its descriptor limit (ulimit -Hn)"
+                f"{worker.name} would need {shards:,} processes for {share:,} connections, {worker.connections_per_process:,} "
+                f"each, but a node starts at most {MOST_SHARDS:,}; raise its descriptor limit (ulimit -Hn)"
             )
 
 
 class Layout(NamedTuple):
+    """How many acceptors a total needs, and what each side can hold then."""
+
     acceptors: int
-    destinations: Sequence[int]  # connections of each
-    capacities: Sequence[int]  # of each worker, by its 4-tuples to all destinations
-    roomy: Sequence[int]  # ... and by the limits of its places
+    destinations: Sequence[int]  # connections to each
+    capacities: Sequence[int]  # by worker: its 4-tuples to all destinations
+    roomy: Sequence[int]  # by worker: the same, cut to the headroom of its places
 
 
 def layout(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
-    """With as few acceptors as it takes; with as many as there may be where even these are not enough."""
+    """Return the layout with the fewest acceptors that suffice, or with the most possible if none suffices."""
     acceptors = target.acceptors_for(total, tuples_of(workers))
     while True:
         destinations = target.destinations_for(acceptors)
         capacities = [worker.capacity(destinations) for worker in workers]
         roomy = rooms.within(total, capacities)
-        # Where one worker has the 4-tuples and another the room, more destinations help.
+        # More destinations help if one worker has the 4-tuples and another the headroom.
         more = min(2 * acceptors, target.most_acceptors, total)
         if sum(roomy) >= total or target.destinations_for(more) <= destinations:
             return Layout(acceptors, evenly(total, destinations), capacities, roomy)
@@ -149,12 +159,12 @@ def layout(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target:
 
 
 def fits(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
-    """Whether there are 4-tuples, listeners and room enough for so many."""
+    """Return whether there are enough 4-tuples, listeners and headroom for ``total`` connections."""
     return total <= target.capacity and sum(layout(total, rooms, workers, target).roomy) >= total
 
 
 def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
-    """Workers that share addresses of one namespace divide its client ports, so that no 4-tuple is planned twice."""
+    """Return the workers with disjoint 4-tuples: workers that share addresses of a namespace divide their client ports."""
     neighbours: dict[str, list[int]] = defaultdict(list)
     for index, worker in enumerate(workers):
         neighbours[worker.namespace].append(index)
@@ -166,7 +176,7 @@ def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
 
 
 def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
-    """Each gets its part of those of its ports that nobody before it got; the ports of two need not be the same."""
+    """Give each worker its part of its ports that no worker before it got. Workers may have different ports."""
     given = PortRanges()
     for rank, index in enumerate(indexes):
         free = workers[index].ports.without(given)
@@ -176,14 +186,14 @@ def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
 
 
 def overlap(workers: Sequence[WorkerFacts]) -> bool:
-    """Whether any two of them have an address in common."""
+    """Return whether any two workers have an address in common."""
     blocks = sorted((block.version, block.first, block.end) for worker in workers for block in worker.sources.blocks)
-    # The blocks of one pool are disjoint, so that two which meet are of two workers.
+    # The blocks of one pool are disjoint, so two blocks that overlap belong to two workers.
     return any(a[0] == b[0] and b[1] < a[2] for a, b in pairwise(blocks))
 
 
 def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]) -> Mapping[int, Mapping[int, int]]:
-    """For each worker, how many connections to each destination: few destinations each, as many as its 4-tuples take."""
+    """Return worker -> destination -> connections, with as few destinations for each worker as its 4-tuples allow."""
     demands: dict[int, dict[int, int]] = defaultdict(dict)
     for worker, destination, count in transport(shares, tuples, destinations):
         demands[worker][destination] = count
@@ -191,6 +201,7 @@ def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[
 
 
 def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
+    """Return a worker's plan. ``demand``: destination -> connections."""
     share = sum(demand.values())
     shards = worker.shards_for(share)
     numbers = list(demand)
@@ -205,15 +216,15 @@ def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
 
 
 def sources_for(needed: int, worker: WorkerFacts) -> int:
-    """How many of its sources a worker uses when it needs so many 4-tuples to one destination."""
+    """Return how many of its sources a worker uses if it needs ``needed`` 4-tuples to one destination."""
     return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed, worker.resting) // worker.ports.size)))
 
 
 def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0.0) -> list[tuple[int, int]]:
-    """For each (destination, count), its (first, span) in that destination's tuple space: disjoint, spare room shared.
+    """Return, for each cell (destination, count), its slice (first, span) of the tuple space to that destination.
 
-    Slices lie in the first half of the space where that is enough: the ports are there that the kernel does not hand out
-    itself.
+    Slices are disjoint, and divide the spare 4-tuples. They lie in the first half of the space if that suffices, because
+    the ports that the kernel does not choose itself are there.
     """
     wanted: dict[int, int] = defaultdict(int)
     for destination, count in cells:
@@ -233,5 +244,5 @@ def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0
 
 
 def with_spare(count: int, resting: float) -> int:
-    """4-tuples for so many connections, for ports that turn out to be busy, and for those that rest."""
+    """Return the 4-tuples for ``count`` connections, with spare ones for busy ports and for TIME_WAIT."""
     return count + count // SPARE_SHARE + SPARE_PORTS + int(count * resting)

@@ -1,4 +1,4 @@
-"""Before a run: what it asks of every node, how each limit stands, how far the fleet goes, and what stops it next. Pure."""
+"""The preflight of a run: what it needs of every node, how each limit stands, and which limit comes next. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .capacity import ENDLESS, TargetFacts, WorkerFacts
 from .headroom import Headrooms, expected, largest
 from .plan import Layout, Plan, apart, fits, layout, plan_within, sources_for
 
-# An acceptor that stands still for so long, while a paced run goes on, must not lose a connection.
+# A paced run must not lose a connection if an acceptor pauses for this long.
 PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Nodes as plans know them, and their hosts by node; an endpoint that nobody observes has no host."""
+    """The nodes as the planner knows them, and node -> host. An endpoint that is not observed has no host."""
 
     workers: Sequence[WorkerFacts]
     target: TargetFacts
@@ -33,23 +33,23 @@ class Fleet:
 
     @property
     def is_one_host(self) -> bool:
-        """Whether nothing but one kernel is between both ends, as far as is known."""
+        """Whether both ends of all connections are on one known host."""
         return self.target.name in self.hosts and len({host.boot_id for host in self.hosts.values()}) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class RunDemand:
-    """What of a run, beside its total, limits are asked about."""
+    """What a run needs of limits, besides its total."""
 
     in_flight: int = 512  # connects that one shard may have in flight
     rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
-    silent_seconds: float = 0.0  # that a connection says nothing
-    bandwidth: float = 0.0  # bits a second that all workers send; 0: nobody can say
-    fin: bool = False  # closed with FINs
+    silent_seconds: float = 0.0  # the longest time for which a connection sends nothing
+    bandwidth: float = 0.0  # bits a second that all workers send together; 0: unknown
+    fin: bool = False  # whether connections are closed with FINs
 
 
 class Preflight:
-    """A fleet, looked at before ``total`` connections are asked of it."""
+    """A fleet, its limits, and a plan for ``total`` connections."""
 
     def __init__(self, total: int, fleet: Fleet, manner: RunDemand) -> None:
         self.total = total
@@ -60,7 +60,7 @@ class Preflight:
 
     @cached_property
     def members(self) -> list[Member]:
-        """Every node whose host is known, and what is asked of it."""
+        """Every node whose host is known, and what the run needs of it."""
         found = layout(self.total, self.rooms, self.workers, self.fleet.target)
         shares = expected(self.total, found.roomy if sum(found.roomy) >= self.total else found.capacities)
         silent = 0.0 if self.fleet.is_one_host else self.manner.silent_seconds
@@ -71,6 +71,7 @@ class Preflight:
         return members
 
     def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
+        """Return what a share needs of a worker."""
         ask = Demand(
             HostRole.WORKER,
             connections=share,
@@ -83,6 +84,7 @@ class Preflight:
         return Member(worker.name, self.fleet.hosts[worker.name], ask)
 
     def target(self, shards: int, neighbours: int, found: Layout) -> Member:
+        """Return what the total needs of the target. ``shards``: of all workers."""
         target = self.fleet.target
         ask = Demand(
             HostRole.SERVER if target.is_endpoint else HostRole.TARGET,
@@ -96,43 +98,48 @@ class Preflight:
         return Member(target.name, self.fleet.hosts[target.name], ask)
 
     def in_queue(self, shards: int, destinations: int) -> int:
-        """Handshakes with one listener that may be done, and not accepted yet: what shards have in flight toward it, or what
-        comes while an acceptor stands still, if that is less."""
+        """Return how many completed handshakes may wait for one listener.
+
+        That is what shards have in flight to it, or what comes while its acceptor pauses, if that is less.
+        """
         in_flight = -(-shards * self.manner.in_flight // destinations)
         paced = int(self.manner.rate * PAUSE_SECONDS / destinations) + 1 if self.manner.rate else in_flight
         return min(in_flight, paced, -(-self.total // destinations))
 
     @property
     def assessments(self) -> list[Assessment]:
-        """Of every limit in every place."""
+        """The assessment of every limit in every place."""
         return assess(LIMITS, self.members)
 
     @cached_property
     def not_ok(self) -> list[Assessment]:
+        """The assessments that are tight or stop the run."""
         with paused():
             return assess_not_ok(LIMITS, self.members)
 
     @property
     def standing(self) -> LimitStatus:
-        """The worst of all."""
+        """The worst standing of all limits."""
         return max((found.standing for found in self.not_ok), default=LimitStatus.OK)
 
     @property
     def stops(self) -> list[Assessment]:
+        """Limits that stop the run."""
         return [found for found in self.not_ok if found.standing is LimitStatus.STOPS]
 
     @property
     def tight(self) -> list[Assessment]:
+        """Limits that are tight but do not stop the run."""
         return [found for found in self.not_ok if found.standing is LimitStatus.TIGHT]
 
     @cached_property
     def ranking(self) -> list[Bottleneck]:
-        """What stops this fleet next, the first first."""
+        """The bottlenecks of the fleet, the lowest total first."""
         return reaches(self.total, self.rooms, self.workers, self.fleet.target, self.fleet.hosts)
 
     @cached_property
     def ceiling(self) -> int | None:
-        """The most connections that this fleet can plan; None: no limit of it is known."""
+        """The most connections that can be planned for this fleet; None if no limit is known."""
         bound = min((reach.total for reach in self.ranking), default=ENDLESS)
         if bound >= ENDLESS:
             return None
@@ -143,7 +150,7 @@ class Preflight:
         return bound if fit(bound) else largest(bound, fit)
 
     def plan(self) -> tuple[Plan | None, list[str]]:
-        """The plan, or none and why not: the planner's reason, and every limit below the total, the nearest first."""
+        """Return the plan and no reasons; or None, with the planner's reason and every bottleneck below the total."""
         try:
             with paused():
                 made = plan_within(self.total, self.rooms, self.workers, self.fleet.target)
@@ -153,21 +160,22 @@ class Preflight:
 
     @property
     def in_the_way(self) -> list[Bottleneck]:
+        """The bottlenecks below the total, the lowest first."""
         return [reach for reach in self.ranking if reach.total < self.total]
 
 
 def neighbours(worker: WorkerFacts, share: int) -> int:
-    """Addresses of a worker that its target has to know on its own network, of those that a share of the total uses."""
+    """Return how many neighbour entries the target needs for the sources that a worker's share uses."""
     needed = min(share, worker.tuples)
     return min(worker.sources_on_link, sources_for(needed, worker)) if needed else 0
 
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No collection meanwhile: for work that makes no cycles, and whose many objects stay.
+    """Pause the garbage collector, for work that makes many lasting objects and no cycles.
 
-    The collector would walk all of them again whenever there are a quarter more: half of the time that a plan for ten
-    thousand nodes took.
+    The collector would walk all objects again whenever there are a quarter more. That took half of the time of a plan for
+    ten thousand nodes.
     """
     was_enabled = gc.isenabled()
     gc.disable()

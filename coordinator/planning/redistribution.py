@@ -1,7 +1,7 @@
-"""The share of a lost worker given to others: which arcs of the ring go to whom, to which destinations, from which 4-tuples.
+"""Redistribution of a lost worker's share: which arcs of the ring go to which workers, destinations and 4-tuples.
 
-Pure and exact, as a plan is: every point of the arcs is given once, nobody's 4-tuples are used twice, and no acceptor,
-descriptor table or memory is over-filled by what is there already and what comes. What does not fit is refused as a whole.
+Pure and exact, like a plan: every point of the arcs is assigned once, no 4-tuple is used twice, and no acceptor, descriptor
+table or memory is overfilled by present and added connections together. A share that does not fit is refused as a whole.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .headroom import Headrooms
 from .plan import Plan, PlannedRoute, ShardPlan, WorkerPlan, with_spare
 
 COUNTED_NS = round(COUNTED_SECONDS * NANOSECONDS)
-LOOKS = 20  # at a schedule, in the time in which a shard may have counted
+LOOKS = 20  # moments at which the schedule is evaluated, within the time in which a shard may have counted
 
 
 class Arc(NamedTuple):
-    """Of the ring on which a run's connections are dealt out; see ``c1m.schedule.ring``."""
+    """An arc of the ring on which a run's connections are numbered; see ``c1m.schedule.ring``."""
 
     first: int
     size: int
 
 
 class AddedShard(NamedTuple):
-    """One more shard, which owns the arc that begins there and is as long as its plan has connections."""
+    """A shard to add. It owns the arc that begins at ``first_point`` and has one point for each of its connections."""
 
     first_point: int
     shard: ShardPlan
@@ -43,7 +43,7 @@ class AddedShard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A part of a lost worker's share that another was asked to take."""
+    """A part of a lost worker's share that another worker was asked to take over."""
 
     lost: str
     taker: str
@@ -52,38 +52,41 @@ class Move:
 
     @property
     def arcs(self) -> list[Arc]:
+        """The arcs of the added shards."""
         return [Arc(each.first_point, each.shard.planned) for each in self.more]
 
     @property
     def size(self) -> int:
+        """The number of connections."""
         return sum(each.shard.planned for each in self.more)
 
 
 class Holding(NamedTuple):
-    """What one worker has of a run by now."""
+    """What one worker has of a run now: its plan, and its arcs of the ring."""
 
     plan: WorkerPlan
     arcs: tuple[Arc, ...]
 
     def and_also(self, more: Sequence[AddedShard]) -> Holding:
+        """Return the holding with more shards."""
         plan = replace(self.plan, shards=(*self.plan.shards, *(each.shard for each in more)))
         return Holding(plan, (*self.arcs, *(Arc(each.first_point, each.shard.planned) for each in more)))
 
 
 @dataclass(frozen=True, slots=True)
 class Survivors:
-    """Who is left, and what of those who are not may still be there."""
+    """The workers that are left, and what lost workers may still have open."""
 
     left: Mapping[str, Holding]  # workers that can take something
-    others: Mapping[str, Holding]  # workers that cannot, and are not lost
-    lost: Mapping[str, Holding]  # with what they had when they were
-    still_open: int  # connections of the lost that the target may still have; 0: it has none
+    others: Mapping[str, Holding]  # workers that are not lost, but cannot
+    lost: Mapping[str, Holding]  # lost workers, with what they had
+    still_open: int  # connections of lost workers that the target may still have open
     acceptors: int
     destinations: int
 
 
 def holdings(plan: Plan) -> dict[str, Holding]:
-    """As a run begins: arcs lie side by side, in the order of the plan."""
+    """Return the holdings at the start of a run. Arcs lie side by side, in the order of the plan."""
     points = accumulate((worker.planned for worker in plan.workers), initial=0)
     return {
         worker.name: Holding(worker, (Arc(point, worker.planned),)) for worker, point in zip(plan.workers, points, strict=False)
@@ -91,7 +94,7 @@ def holdings(plan: Plan) -> dict[str, Holding]:
 
 
 def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
-    """Of all workers, lost ones with what they had."""
+    """Return the holdings after the moves, of lost workers as well."""
     found = holdings(plan)
     for move in moves:
         if move.taken:
@@ -100,8 +103,10 @@ def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
 
 
 def can_be_of(shares: Sequence[RingShare], schedule: Schedule, elapsed_ns: int, scheduled: int) -> bool:
-    """Whether so many can be what those shares should have open, as their worker says: each of its shards counts at a moment
-    of its own, in the second before."""
+    """Return whether ``scheduled``, as a worker reports it, can be what these shares should have open.
+
+    Each shard counts at a moment of its own, within COUNTED_SECONDS before ``elapsed_ns``.
+    """
     moments = range(max(elapsed_ns - COUNTED_NS, 0), elapsed_ns + 1, COUNTED_NS // LOOKS)
     numbers = {schedule.at(moment) for moment in (*moments, elapsed_ns)}
     counts = [[share.count(number) for number in numbers] for share in shares]
@@ -109,7 +114,7 @@ def can_be_of(shares: Sequence[RingShare], schedule: Schedule, elapsed_ns: int, 
 
 
 def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
-    """What of arcs is in no other; those lie within them, and have no points in common."""
+    """Return the parts of ``arcs`` that are not in ``taken``. Taken arcs lie within ``arcs`` and are disjoint."""
     left, cuts = [], sorted(taken)
     for arc in arcs:
         begin, end = arc.first, arc.first + arc.size
@@ -123,14 +128,17 @@ def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
 def redistribute(
     arcs: Sequence[Arc], scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts
 ) -> dict[str, list[AddedShard]]:
-    """By worker, of those that are ``left``. Raises RefusedError, with what is missing, when the arcs cannot be placed."""
+    """Return worker -> shards to add, for workers that are ``left``.
+
+    Raises RefusedError, with what is missing, if the arcs do not fit.
+    """
     total, names = sum(arc.size for arc in arcs), list(scene.left)
     if not names:
-        raise RefusedError("no worker is left that could take it")
+        raise RefusedError("no worker is left that could take it over")
     rooms = rooms_at_destinations(scene, target)
     if sum(rooms) < total:
         raise RefusedError(
-            f"{target.name} has room for {sum(rooms):,} connections beside those that it has or may still have, and the share "
+            f"{target.name} has room for {sum(rooms):,} connections besides those that it has or may still have, but the share "
             f"is {total:,}"
         )
     free = {name: Free(scene.left[name].plan, scene.destinations) for name in names}
@@ -138,13 +146,13 @@ def redistribute(
     capacities = rooms_left(scene, facts, target).within(total, map(sum, most))
     if sum(capacities) < total:
         raise RefusedError(
-            f"the {len(names):,} workers that are left have 4-tuples, descriptors and memory for {sum(capacities):,} more "
-            f"connections, and the share is {total:,}"
+            f"the {len(names):,} remaining workers have 4-tuples, descriptors and memory for {sum(capacities):,} more "
+            f"connections, but the share is {total:,}"
         )
     cells = deal(fill(total, capacities), fill(total, rooms), rooms, most)
     if sum(map(sum, (each.values() for each in cells))) < total:
         raise RefusedError(
-            f"no 4-tuples are left between the workers that have room and the ports of {target.name} that have it"
+            f"no 4-tuples are left between the workers that have room and the ports of {target.name} that have room"
         )
     pieces = cut(arcs, [sum(each.values()) for each in cells], [facts[name].connections_per_process for name in names])
     return {
@@ -155,11 +163,14 @@ def redistribute(
 
 
 def rooms_at_destinations(scene: Survivors, target: TargetFacts) -> list[int]:
-    """For how many more connections there is room in each acceptor, or in all where they share a port."""
+    """Return how many more connections each destination can hold: an acceptor, or the port that all share.
+
+    Raises RefusedError for an endpoint, which cannot tell what it still holds.
+    """
     if target.is_endpoint:
         raise RefusedError(
-            f"{target.name} is no c1m-target, and cannot say whether it still has the lost ones: with those it would get more "
-            f"connections than were asked for"
+            f"{target.name} is not a c1m-target, and cannot say whether it still has the lost connections; with those it would "
+            f"get more connections than were asked for"
         )
     each = target.connections_per_process * scene.acceptors // scene.destinations
     there = planned_to(chain_of(scene.left, scene.others))
@@ -168,11 +179,12 @@ def rooms_at_destinations(scene: Survivors, target: TargetFacts) -> list[int]:
 
 
 def chain_of(*groups: Mapping[str, Holding]) -> list[Holding]:
+    """Return the holdings of all groups."""
     return [holding for group in groups for holding in group.values()]
 
 
 def planned_to(found: Iterable[Holding]) -> Counter[int]:
-    """Connections by destination."""
+    """Return destination -> planned connections."""
     counts: Counter[int] = Counter()
     for holding in found:
         for shard in holding.plan.shards:
@@ -182,7 +194,7 @@ def planned_to(found: Iterable[Holding]) -> Counter[int]:
 
 
 def rooms_left(scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts) -> Headrooms:
-    """What all places have beside the ends of connections that are there, or may still be."""
+    """Return the headroom of all places, besides connections that are open or may still be."""
     ends = {name: holding.plan.planned for group in (scene.left, scene.others) for name, holding in group.items()}
     at_target = sum(ends.values()) + scene.still_open
     ends |= {name: min(holding.plan.planned, scene.still_open) for name, holding in scene.lost.items()}
@@ -203,11 +215,12 @@ def rooms_left(scene: Survivors, facts: Mapping[str, WorkerFacts], target: Targe
 
 
 def place_of(budget: Budget) -> tuple[str, str]:
+    """Return the limit and the place of a budget."""
     return budget.limit.name, budget.place
 
 
 class Free:
-    """The 4-tuples of a worker that no route of it uses, by destination; slices are taken from it."""
+    """The 4-tuples of a worker that none of its routes uses, by destination. Routes are taken from them."""
 
     def __init__(self, plan: WorkerPlan, destinations: int) -> None:
         used: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -217,10 +230,11 @@ class Free:
         self.gaps = [gaps(plan.space.size, used[index]) for index in range(destinations)]
 
     def room(self, destination: int) -> int:
+        """Return how many 4-tuples to a destination are free."""
         return sum(span for _, span in self.gaps[destination])
 
     def take(self, destination: int, count: int, wanted: int) -> list[PlannedRoute]:
-        """For ``count`` connections, from up to ``wanted`` 4-tuples; a route for each gap that is drawn on."""
+        """Take up to ``wanted`` 4-tuples for ``count`` connections. Return a route for each gap that was used."""
         routes, left = [], self.gaps[destination]
         while wanted > 0 and left:
             first, span = left.pop(0)
@@ -234,7 +248,7 @@ class Free:
 
 
 def gaps(size: int, used: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(first, span) of what lies between slices of a space, which do not overlap."""
+    """Return the gaps (first, span) between disjoint slices of a space of ``size``."""
     found, free = [], 0
     for first, span in sorted(used):
         if first > free:
@@ -246,8 +260,7 @@ def gaps(size: int, used: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def deal(
     supplies: Sequence[int], demands: Sequence[int], rooms: Sequence[int], most: Sequence[Sequence[int]]
 ) -> list[dict[int, int]]:
-    """For each supply, how much of it goes to which destination: as evenly as demanded where its cells allow, then wherever
-    there is room."""
+    """Return, for each supply, destination -> count: as evenly as demanded if ``most`` allows, then wherever there is room."""
     cells: list[Counter[int]] = [Counter() for _ in supplies]
     given = [0] * len(rooms)
     for bounds in (demands, rooms):
@@ -263,7 +276,7 @@ def deal(
 
 
 def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list[list[Arc]]:
-    """Arcs for each count in turn, none longer than a process of its worker can hold."""
+    """Cut the arcs into pieces for each count in turn. No piece is longer than a process of its worker can hold (``most``)."""
     owners, sizes = [], []
     for owner, (count, each) in enumerate(zip(counts, most, strict=True)):
         for size in evenly(count, -(-count // max(each, 1))) if count else ():
@@ -278,7 +291,7 @@ def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list
 
 
 def shards_to_add(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, resting: float) -> list[AddedShard]:
-    """A shard for each arc."""
+    """Return a shard for each arc, with routes to the destinations of ``cells``."""
     routes: list[list[PlannedRoute]] = [[] for _ in arcs]
     destinations, before = list(cells), {index: free.room(index) for index in cells}
     for row, column, count in corner([arc.size for arc in arcs], list(cells.values())):

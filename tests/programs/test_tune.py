@@ -24,9 +24,9 @@ def test_what_it_prints_is_what_a_shell_needs(low: Host) -> None:
 
     assert printed.returncode == again.returncode == 0
     assert f"# on target {TARGET}" in printed.stdout
-    assert "# accept-queue (tight): net.core.somaxconn is 64, and 512 is needed" in printed.stdout
+    assert "# accept-queue (tight): net.core.somaxconn is 64, but 512 is needed" in printed.stdout
     assert (low.get(SOMAXCONN), low.get(SYN_BACKLOG), low.get(PORT_RANGE)) == ("520", "520", "20000 20009")
-    assert again.stdout == "# nothing to tune for 100,000 connections: no limit that is known is tight\n"
+    assert again.stdout == "# nothing to tune for 100,000 connections: no known limit is tight\n"
     assert not low.records
 
 

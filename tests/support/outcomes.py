@@ -68,7 +68,7 @@ def finished(client: Tally | None = None, server_open: int | None = None, kernel
 
 def refused() -> Outcome:
     outcome = at_once()
-    outcome.refusals = ("2,000 connections need as many 4-tuples, and there are 10",)
+    outcome.refusals = ("2,000 connections need as many 4-tuples, but there are 10",)
     return outcome
 
 

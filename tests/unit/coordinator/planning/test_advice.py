@@ -52,7 +52,7 @@ def test_what_a_node_tells_is_nothing_that_a_shell_would_do(told: str) -> None:
     lines = script(1, advice("accept-queue", Demand(HostRole.TARGET, 1000, in_queue=100), a=lying))
 
     assert lines[0] == "# on a"
-    assert "net.core.somaxconn is unknown, and 100 is needed" in lines[1]
+    assert "net.core.somaxconn is unknown, but 100 is needed" in lines[1]
     assert lines[2:] == ["sysctl -w net.core.somaxconn=110"]
 
 

@@ -192,7 +192,7 @@ def test_what_cannot_fit_is_refused_with_the_cure(total: int, fleet: list[Worker
 
 
 def test_a_node_that_would_start_more_processes_than_any_does_is_refused_at_once() -> None:
-    with pytest.raises(RefusedError, match=r"w would take 1,000,000,000 processes for 1,000,000,000 connections, 1 each"):
+    with pytest.raises(RefusedError, match=r"w would need 1,000,000,000 processes for 1,000,000,000 connections, 1 each"):
         make_plan(10**9, [worker(each=1, sources=SLASH_64)], endpoint(1))
 
 

@@ -133,14 +133,14 @@ def test_what_the_target_may_still_have_takes_room_there() -> None:
     facts, goal = fleet_of(4, 4, each=2_000), target(each=1_000, ports=2, cores=2)
 
     assert State(2000, facts, goal).lose("w0")
-    with pytest.raises(RefusedError, match=r"t has room for 0 connections .* and the share is 1,000"):
+    with pytest.raises(RefusedError, match=r"t has room for 0 connections .* but the share is 1,000"):
         State(2000, facts, goal).lose("w0", still_open=1_000)
 
 
 def test_an_endpoint_that_cannot_tell_gets_no_more_than_was_asked_for() -> None:
     state = State(2000, fleet_of(4, 4), TargetFacts("e:80", 0, 0, 1, is_endpoint=True))
 
-    with pytest.raises(RefusedError, match="e:80 is no c1m-target"):
+    with pytest.raises(RefusedError, match="e:80 is not a c1m-target"):
         state.lose("w0")
 
 
@@ -153,7 +153,7 @@ def test_memory_of_the_workers_that_are_left_is_a_reason() -> None:
     state = State(1500, facts, target("other", each=2_000))
 
     with pytest.raises(
-        RefusedError, match=r"have 4-tuples, descriptors and memory for \d+ more connections, and the share is 750"
+        RefusedError, match=r"have 4-tuples, descriptors and memory for \d+ more connections, but the share is 750"
     ):
         state.lose("w1")
 
