@@ -1,4 +1,4 @@
-"""Values of a run as the journal keeps them, in JSON, and back. cattrs does it by their types."""
+"""Bodies of journal records: values to JSON and back by their types (cattrs), and compression of samples."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ T = TypeVar("T")
 
 
 def number(value: Any, _: type) -> int | float:
-    """A whole number stays one: JSON tells them apart, and summaries are compared as texts. Raises ValueError."""
+    """Return a number unchanged, so that an int stays an int: summaries are compared as text. Raises ValueError for others."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
     return value
 
 
 def is_named_tuple(kind: Any) -> bool:
+    """Return whether ``kind`` is a NamedTuple."""
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def from_named_tuple(kind: Any) -> Callable[[Any], Any]:
-    """A list. cattrs does it too, but looks at annotations that ``from __future__ import annotations`` has made texts of."""
+    """Return a hook that turns a NamedTuple into a list.
+
+    cattrs has one, but it reads the annotations, which ``from __future__ import annotations`` has turned into strings.
+    """
     hints = tuple(get_type_hints(kind).values())
     return lambda value: [converter.unstructure(each, hint) for each, hint in zip(value, hints, strict=True)]
 
 
 def to_named_tuple(kind: Any) -> Callable[[Any, Any], Any]:
-    """Raises ValueError for one that is not as long."""
+    """Return a hook that makes a NamedTuple of a list. The hook raises ValueError if the length differs."""
     hints = tuple(get_type_hints(kind).values())
     return lambda value, _: kind(*(converter.structure(each, hint) for each, hint in zip(value, hints, strict=True)))
 
@@ -48,62 +52,73 @@ converter.register_structure_hook(Criterion, lambda text, _: parse(text))
 
 
 def to_json(value: Any) -> bytes:
+    """Return a value as JSON."""
     return converter.dumps(value).encode()
 
 
 def from_plain(value: Any, kind: type[T]) -> T:
-    """Raises BaseValidationError of cattrs, or ValueError, for what is no such value."""
+    """Return a value of type ``kind`` from decoded JSON.
+
+    Raises cattrs.BaseValidationError or ValueError if it is no such value.
+    """
     try:
         return converter.structure(value, kind)
-    except AttributeError as error:  # cattrs asks what should be a mapping for its items, whatever it is
+    except AttributeError as error:  # cattrs calls items() of anything where a mapping should be
         raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``at`` and ``at_monotonic`` are one moment: all others are known by the monotonic clock."""
+    """The body of the first record.
+
+    ``at`` and ``at_monotonic`` are the same moment. All other records have monotonic times only.
+    """
 
     run_id: str
-    c1m: str  # the version that wrote it
+    c1m: str  # version of c1m that wrote the journal
     started_at: datetime
     at: datetime
     at_monotonic: float
     seed: int
-    settings: Mapping[str, Any]  # as a person writes them
-    words: tuple[str, ...]  # the same, after "c1m-coord run"
+    settings: Mapping[str, Any]  # as the user wrote them
+    words: tuple[str, ...]  # the same as arguments of "c1m-coord run"
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
+    """The body of the last record: the verdict of the run."""
+
     verdict: str
     exit_code: int
 
 
-LEVEL = 6
+LEVEL = 6  # of zlib
 
 
 class SampleCompression:
-    """Packs, or unpacks, all messages of all nodes in their order; each in the words of an earlier one of its node.
+    """Packs, or unpacks, the messages of all nodes in order, each with an earlier message of its node as dictionary.
 
-    A sample with a reading is tens of times as long as one without, and most of it are names: the newest long one is
-    the dictionary of those that follow. 32 kB of it count (zlib's window).
+    A sample with a reading is tens of times as long as one without, and consists mostly of names. The newest long message
+    is the dictionary of those that follow. zlib uses 32 kB of it, its window.
     """
 
     def __init__(self) -> None:
-        self.words: dict[str, bytes] = {}
+        self.dictionaries: dict[str, bytes] = {}  # node -> the message that is its dictionary
 
     def pack(self, node: str, message: bytes) -> bytes:
-        packer = zlib.compressobj(LEVEL, zdict=self.words.get(node, b""))
+        """Return the message, packed."""
+        packer = zlib.compressobj(LEVEL, zdict=self.dictionaries.get(node, b""))
         self.learn(node, message)
         return packer.compress(message) + packer.flush()
 
     def unpack(self, node: str, packed: bytes) -> bytes:
-        """Raises zlib.error for what was not packed like this, after the same messages."""
-        unpacker = zlib.decompressobj(zdict=self.words.get(node, b""))
+        """Return the message. Raises zlib.error if it was not packed by ``pack`` after the same messages."""
+        unpacker = zlib.decompressobj(zdict=self.dictionaries.get(node, b""))
         message = unpacker.decompress(packed) + unpacker.flush()
         self.learn(node, message)
         return message
 
     def learn(self, node: str, message: bytes) -> None:
-        if 2 * len(message) >= len(self.words.get(node, b"")):
-            self.words[node] = message
+        """Make a message the dictionary of its node if it is at least half as long as the present one."""
+        if 2 * len(message) >= len(self.dictionaries.get(node, b"")):
+            self.dictionaries[node] = message

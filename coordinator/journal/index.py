@@ -1,4 +1,4 @@
-"""What stands in a journal, without folding it: its first record and its last."""
+"""The index of a journal: what its first and last records say, without replaying it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ RUNNING, ENDED, INCOMPLETE, UNREADABLE = "running", "ended", "incomplete", "unre
 
 @dataclass(frozen=True, slots=True)
 class JournalIndex:
+    """A run as ``c1m-coord runs`` lists it."""
+
     run_id: str
-    state: str
+    state: str  # RUNNING, ENDED, INCOMPLETE or UNREADABLE
     journal_bytes: int
-    started_at: str | None = None  # None: nothing of the run is in it
+    started_at: str | None = None  # ISO 8601; None: the journal is empty
     command: str | None = None
-    verdict: str | None = None  # None: it did not come to one
+    verdict: str | None = None  # None: the run has none
     exit_code: int | None = None
-    seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, by other clocks
-    settings: Mapping[str, Any] = field(default_factory=dict)  # as a person writes them
+    seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, with different clocks
+    settings: Mapping[str, Any] = field(default_factory=dict)  # as the user wrote them
 
     def to_summary(self) -> dict[str, Any]:
+        """Return the index as JSON."""
         return {
             "run_id": self.run_id,
             "state": self.state,
@@ -46,20 +49,20 @@ class JournalIndex:
 
 
 def contents_of(path: Path) -> JournalIndex:
-    """Of a file that is no journal, that."""
+    """Return the index of a journal. For a file that is not a journal its state is UNREADABLE."""
     written, size = is_written(path), bytes_of(path)
     found = JournalIndex(path.stem, RUNNING if written else INCOMPLETE, size)
     try:
         with broken_told(path), closing(read_only(path)) as file:
             check(path, file)
             first, last = record(file, "ASC"), record(file, "DESC")
-            return told(found, first, last) if first and last else found
+            return described(found, first, last) if first and last else found
     except (UsageError, OSError):
         return found if written else replace(found, state=UNREADABLE)
 
 
-def told(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) -> JournalIndex:
-    """With what both records say."""
+def described(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) -> JournalIndex:
+    """Return the index with what the first and the last record say."""
     header = from_plain(plain(first), Header)
     judged = from_plain(plain(last), JudgedRun) if last.kind == "verdict" else None
     return replace(
@@ -75,6 +78,6 @@ def told(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) -> Jo
 
 
 def record(file: sqlite3.Connection, order: str) -> UnpackedRecord | None:
-    """The first, or the last."""
+    """Return the first record ("ASC") or the last ("DESC"); None if there is none."""
     found = file.execute(f"SELECT at, kind, node, body FROM records ORDER BY number {order} LIMIT 1").fetchone()
     return UnpackedRecord._make(found) if found else None

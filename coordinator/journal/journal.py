@@ -1,8 +1,8 @@
-"""The journal of a run: all that its summary is folded from, in an SQLite file, as it happens.
+"""The journal of a run: an SQLite file with everything that the summary is made of, written while the run goes on.
 
-One thread writes, and commits four times a second; nobody waits for it. A commit goes into the write-ahead log and is there
-when the process is killed; a machine that loses power loses what was committed since the last checkpoint, and never more.
-A journal that cannot be written any more ends, and the run goes on.
+One thread writes and commits four times a second; the run does not wait for it. A commit goes into the write-ahead log and
+survives if the process is killed. If the machine loses power, at most the commits since the last checkpoint are lost.
+If the journal can no longer be written it ends, and the run continues.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from google.protobuf.message import Message
 
 from .codec import SampleCompression
 
-APPLICATION_ID = 0x63316D6A  # "c1mj", which says in the file's header what it is
-VERSION = 1  # of what stands in the tables
+APPLICATION_ID = 0x63316D6A  # "c1mj"; identifies the file as a journal in its header
+VERSION = 1  # version of the tables and of their contents
 COMMIT_SECONDS = 0.25
-CLOSE_SECONDS = 10.0  # for what has not been written yet, once the run is over
-MOST_BEHIND = 50_000  # records: two minutes of a hundred nodes that send four a second
-# Of the write-ahead log, after which its pages go into the file: 4 MB.
+CLOSE_SECONDS = 10.0  # to wait for records that are not written yet when the run is over
+MOST_BEHIND = 50_000  # records that may wait to be written: two minutes of a hundred nodes with four a second
+# Pages of the write-ahead log after which they are moved into the file: 4 MB.
 CHECKPOINT_PAGES = 1000
 
 WRITING = f"""
@@ -37,16 +37,18 @@ TABLES = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 CREATE TABLE records (
-  number INTEGER PRIMARY KEY, -- in the order in which things happened
-  at REAL NOT NULL,           -- seconds, by the coordinator's monotonic clock
+  number INTEGER PRIMARY KEY, -- in the order of events
+  at REAL NOT NULL,           -- seconds on the coordinator's monotonic clock
   kind TEXT NOT NULL,         -- see replay.py
-  node TEXT NOT NULL,         -- that told it; empty: the coordinator itself
-  body BLOB NOT NULL          -- a protobuf message, packed (packing.py), where a node told it; otherwise JSON
+  node TEXT NOT NULL,         -- that sent it; empty: the coordinator itself
+  body BLOB NOT NULL          -- a protobuf message, packed (codec.py), if a node sent it; otherwise JSON
 );
 """
 
 
 class Record(NamedTuple):
+    """A record to be written. ``body``: JSON, or a message of the node."""
+
     at: float
     kind: str
     node: str
@@ -54,73 +56,77 @@ class Record(NamedTuple):
 
 
 class Journal:
-    """Begins to be written at once. Whoever makes one closes or discards it."""
+    """A journal that is being written. Its thread starts at once. The caller must ``close`` or ``discard`` it."""
 
     def __init__(self, path: Path, lock: BinaryIO | None = None) -> None:
-        """``lock``: of a journal that is there and goes on (see ``lock_of``); None is a new one."""
+        """``lock``: from ``lock_of``, to continue an existing journal; None: create a new one."""
         self.path = path
         self.lock = lock
-        self.reason = ""  # why nothing more is written
-        self.ends_at: float | None = None  # when what was written last was recorded
+        self.reason = ""  # why nothing more is written; empty: it is written
+        self.ends_at: float | None = None  # time of the last written record; None: none was written
         self.records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
-        self.is_whole = False  # all that was recorded is written, and nothing more comes
-        self.hurried = threading.Event()
+        self.is_whole = False  # all records are written, and the journal is closed
+        self.hurried = threading.Event()  # set: commit at once
         self.thread = threading.Thread(target=self.work, name="journal", daemon=True)
         self.thread.start()
 
     def record(self, record: Record) -> None:
+        """Queue a record. Does nothing if the journal has ended."""
         if not self.reason and self.records.qsize() >= MOST_BEHIND:
             self.end(f"the disk is too slow for it: {MOST_BEHIND:,} records wait")
         if not self.reason:
             self.records.put(record)
 
     def commit(self) -> None:
-        """Blocks until all that was recorded is written, or cannot be."""
+        """Block until all records so far are written, or the journal has ended."""
         done = threading.Event()
         self.records.put(done)
         while self.thread.is_alive() and not done.wait(COMMIT_SECONDS):
             pass
 
     def close(self) -> str:
-        """When all that was recorded is written; or why it is not."""
+        """Write what is left and close the file. Return why the journal is incomplete; empty if it is complete."""
         self.hurried.set()
         self.records.put(None)
         self.thread.join(CLOSE_SECONDS)
         if self.thread.is_alive():
             self.end(f"the disk did not take what was left within {CLOSE_SECONDS:.0f} s")
         elif not self.is_whole:
-            self.end("what writes it has failed, which is a defect of c1m; it said why on stderr")
+            self.end("its writer failed, which is a defect of c1m; the traceback is on stderr")
         if self.lock and not self.thread.is_alive():
             self.lock.close()
         return self.reason
 
     def discard(self) -> None:
-        """Of a run that never was."""
+        """Close and delete the journal, because its run never started."""
         self.close()
         remove(self.path)
 
     def end(self, reason: str) -> None:
+        """Stop writing. Only the first reason is kept."""
         self.reason = self.reason or f"{self.path} cannot be written: {reason}"
 
     # -- in the thread
 
     def work(self) -> None:
+        """Write until the journal is closed or cannot be written."""
         try:
             is_new = self.lock is None
             if self.lock is None:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                # Held until the run is over, even where nothing can be written any more: nobody else may take the run over
-                # meanwhile. The kernel lets it go however this process ends. It is not one of the locks that SQLite takes,
-                # but those would go if the file were closed here: so it stays open for longer.
+                # The lock is held until the run is over, even if the journal can no longer be written, so that no other
+                # coordinator takes the run over. The kernel releases it however this process ends. SQLite uses other locks,
+                # which closing this file would release: so it stays open longer than the database.
                 self.lock = self.path.open("xb")
                 fcntl.flock(self.lock, fcntl.LOCK_EX)
             with closing(sqlite3.connect(self.path)) as file:
                 file.executescript(WRITING + TABLES if is_new else WRITING)
                 self.write_all(file)
         except (OSError, sqlite3.Error) as error:
-            self.end(f"{error}; see to its disk, or give another place with --journal DIR")
+            self.end(f"{error}; check its disk, or give another directory with --journal DIR")
 
     def write_all(self, file: sqlite3.Connection) -> None:
+        """Write records until the journal is closed."""
         packing = SampleCompression()
         while not self.reason:
             records = self.gather()
@@ -134,11 +140,11 @@ class Journal:
             if None in records:
                 break
         self.is_whole = not self.reason
-        # One file again, which can be copied and read where nothing can be written.
+        # Without a log the journal is one file, which can be copied, and read on a read-only disk.
         file.execute("PRAGMA journal_mode = DELETE")
 
     def gather(self) -> list[Record | threading.Event | None]:
-        """The next record, and those that come until the next commit is due."""
+        """Wait for the next record. Return it and those that come until the next commit is due."""
         found = [self.records.get()]
         self.hurried.wait(COMMIT_SECONDS)
         with suppress(queue.Empty):
@@ -148,25 +154,27 @@ class Journal:
 
 
 def body_of(record: Record, packing: SampleCompression) -> bytes:
+    """Return the body of a record as it is stored."""
     if isinstance(record.body, bytes):
         return record.body
-    # Maps in the order of their names: else what did not change would be somewhere else each time.
+    # Deterministic: maps are sorted by key, so that unchanged parts stay in place and compress well.
     return packing.pack(record.node, record.body.SerializeToString(deterministic=True))
 
 
 def remove(path: Path) -> None:
+    """Delete a journal with its log. Missing files are ignored."""
     for name in files_of(path):
         with suppress(FileNotFoundError):
             os.unlink(name)
 
 
 def files_of(path: Path) -> list[Path]:
-    """A journal that is being written, or was not ended, has its log and the log's index beside it."""
+    """Return the files of a journal. The log and its index exist while it is written, and if it was not closed."""
     return [path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))]
 
 
 def lock_of(path: Path) -> BinaryIO | None:
-    """The file, held as the one who writes it holds it; None where a coordinator does already."""
+    """Return the journal's file with the writer's lock; None if another coordinator holds the lock."""
     file = path.open("rb")
     while True:
         try:
@@ -175,12 +183,12 @@ def lock_of(path: Path) -> BinaryIO | None:
             if is_written(path):
                 file.close()
                 return None
-            continue  # somebody was only asking whether it is written, which takes microseconds
+            continue  # another process only checked is_written(), which takes microseconds
         return file
 
 
 def is_written(path: Path) -> bool:
-    """Whether a coordinator has the journal open for writing, or would if its disk let it."""
+    """Return whether a coordinator holds the writer's lock, even if it can no longer write."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -190,10 +198,11 @@ def is_written(path: Path) -> bool:
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """Raises sqlite3.Error."""
-    # A log that was left behind is read as well; its index is made where that is possible.
+    """Open a journal for reading, with a log that was left behind. Raises sqlite3.Error."""
+    # SQLite makes the index of the log if the directory can be written.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def pragma(file: sqlite3.Connection, name: str) -> Any:
+    """Return the value of a pragma."""
     return file.execute(f"PRAGMA {name}").fetchone()[0]

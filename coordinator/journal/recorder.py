@@ -1,7 +1,7 @@
-"""The scribe of a run: tells its journal what happens, so that replay.py can have it happen again.
+"""The recorder of a run: writes to its journal what happens, so that replay.py can rebuild the run.
 
-What nodes tell and what turns the run takes are recorded as they come, since the ledger is folded from them in their order.
-All else that an outcome holds is compared, a few times a second, with what was last recorded of it.
+Samples and steps of the run are recorded as they come, because the ledger depends on their order. All other fields of the
+outcome are compared four times a second with their last record, and recorded if they changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .codec import Header, to_json
 from .journal import Journal, Record
 
 NOTICE_SECONDS = 0.25
-# Of an outcome; what is missing here follows from the records of other kinds.
+# Fields of the outcome that are compared. All others follow from records of other kinds.
 NOTICED = (
     "ended_at",
     "interrupted",
@@ -48,58 +48,68 @@ NOTICED = (
 
 
 class Recorder:
-    """``journal``: None is a run that keeps none, and of which nothing is recorded."""
+    """Records the events and the state of one run. Without a journal it records nothing."""
 
     def __init__(self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None) -> None:
-        """``resumed``: the first of what is added to the journal of a run that goes on."""
+        """``resumed``: the first record that a coordinator adds when it resumes a run; None: a new run."""
         self.outcome = outcome
         self.journal = journal
         self.noticed = snapshot(outcome)
         self.next_notice = 0.0
-        self.told = False  # that the journal ends before the run
+        self.warned = False  # whether the user was told that the journal has ended before the run
         self.record(resumed or header(outcome, time.monotonic()))
 
-    # -- what happens, in its order
+    # -- events, in order
 
     def mustered(self, mustered: Survey) -> None:
+        """Record the descriptions of all nodes."""
         self.note(time.monotonic(), "mustered", mustered)
 
     def planned(self) -> None:
-        """Of the plan goes in what a person wants to read; it is made again of what the nodes described."""
+        """Record the plan in short, for people. The replay makes the plan again from the descriptions."""
         plan = self.outcome.plan
         self.note(time.monotonic(), "planned", plan.to_summary() if plan else None)
 
     def began(self, now: float) -> None:
+        """Record that the workers are told to start."""
         self.note(now, "began", None)
 
     def sample(self, now: float, node: str, message: Message) -> None:
+        """Record a sample that a node sent."""
         self.record(Record(now, "sample", node, message))
 
     def reading(self, now: float, node: str, reading: Reading) -> None:
-        """Told by the node when it was asked to compare."""
+        """Record a reading that a node sent when it was asked to compare."""
         if self.journal:
             self.record(Record(now, "reading", node, wire.reading_to_wire(reading)))
 
     def lost(self, now: float, node: str, reason: str) -> None:
+        """Record that a node is lost."""
         self.note(now, "lost", reason, node)
 
     def moved(self, now: float, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
+        """Record which workers took over a lost worker's share."""
         self.note(now, "moved", {"taken_by": dict(taken_by), "not_taken": not_taken}, node)
 
     def turn(self, now: float, doing: str) -> None:
+        """Record what the run does from now on."""
         self.note(now, "turn", doing)
 
     def said(self, sentence: str) -> None:
+        """Record a sentence that was shown to the user."""
         self.note(time.monotonic(), "said", sentence)
 
     def over(self, now: float) -> None:
-        """Nothing more is told by anybody."""
+        """Record that no more samples will come."""
         self.note(now, "over", None)
 
-    # -- what is different
+    # -- state, if it changed
 
     def notice(self, now: float, *, at_once: bool = False) -> str:
-        """What there is to tell a person about the journal itself; most of the time nothing."""
+        """Record the fields of the outcome that changed, if it is time to compare them.
+
+        Returns a sentence for the user, once, if the journal has ended before the run; else an empty string.
+        """
         if self.journal is None or (now < self.next_notice and not at_once):
             return ""
         self.next_notice = now + NOTICE_SECONDS
@@ -107,34 +117,37 @@ class Recorder:
         if new := {name: value for name, value in found.items() if value != self.noticed[name]}:
             self.noticed = found
             self.note(now, "state", new)
-        if self.journal.reason and not self.told:
-            self.told = True
-            return f"the run goes on, and its journal does not: {self.journal.reason}"
+        if self.journal.reason and not self.warned:
+            self.warned = True
+            return f"journal stopped ({self.journal.reason}); the run continues without it"
         return ""
 
     async def written(self) -> None:
-        """All that is known by now is on the disk, or it never will be."""
+        """Return when everything known by now is on the disk, or the journal has ended."""
         self.notice(time.monotonic(), at_once=True)
         if self.journal:
             await asyncio.to_thread(self.journal.commit)
 
     def note(self, now: float, kind: str, value: Any, node: str = "") -> None:
+        """Record a value as JSON."""
         if self.journal:
             self.record(Record(now, kind, node, to_json(value)))
 
     def record(self, record: Record) -> None:
+        """Add a record to the journal, if there is one."""
         if self.journal:
             self.journal.record(record)
 
 
 def snapshot(outcome: Outcome) -> dict[str, Any]:
-    """Lists as they are now: they grow."""
+    """Return the compared fields of the outcome. Lists are copied, because they grow."""
     values = {name: getattr(outcome, name) for name in NOTICED}
     return {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def header(outcome: Outcome, now: float) -> Record:
-    told = Header(
+    """Return the first record of a journal."""
+    body = Header(
         run_id=outcome.run_id,
         c1m=__version__,
         started_at=outcome.started_at,
@@ -144,4 +157,4 @@ def header(outcome: Outcome, now: float) -> Record:
         settings=outcome.spec.to_settings(),
         words=tuple(outcome.spec.to_words()),
     )
-    return Record(now, "run", "", to_json(told))
+    return Record(now, "run", "", to_json(body))

@@ -1,20 +1,20 @@
-"""A run out of its journal: what happened is folded again, by the code that folded it when it happened.
+"""Replay: rebuilds a run from its journal, with the same code that processed the events of the live run.
 
 | kind of record | body |
 |---|---|
-| run | who, when, and the settings, as a person writes them; the first |
+| run | the first record: run id, time, and the settings as the user wrote them |
 | mustered | what the nodes described |
-| planned | the plan in short; it was made of what they described, and here is again |
-| began | (nothing) the workers are told to start |
-| sample, reading | of the node: a Sample, a Reading of c1m.v1 |
-| lost | of the node: why nothing more comes from it |
-| moved | of a lost node: who took over how much of its share, and why not all |
+| planned | the plan in short; the replay makes it again from the descriptions |
+| began | empty: the workers are told to start |
+| sample, reading | a Sample or a Reading of c1m.v1 that the node sent |
+| lost | why the node is lost |
+| moved | which workers took over how much of a lost node's share, and why not all |
 | turn | what the run does from then on |
-| said | a sentence that a person was told |
-| state | what of the outcome (outcome.py) is different since the last one |
-| resumed | another coordinator goes on from here, on a clock of its own: when it did, and when the run began on that clock |
-| over | (nothing) nobody tells anything more |
-| verdict | the summary's, with its exit code; the last |
+| said | a sentence that was shown to the user |
+| state | fields of the outcome (outcome.py) that changed since the last state record |
+| resumed | another coordinator continues from here with its own clock: when, and when the run began on that clock |
+| over | empty: no more samples will come |
+| verdict | the last record: verdict and exit code of the summary |
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgem
 
 
 class UnpackedRecord(NamedTuple):
-    """A record, unpacked."""
+    """A record as it was read, with its body unpacked."""
 
     at: float
     kind: str
@@ -60,21 +60,25 @@ class UnpackedRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
+    """The body of a moved record."""
+
     taken_by: Mapping[str, int]
     not_taken: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
+    """The body of a resumed record. ``began``: None if the run had not begun."""
+
     at: datetime
     began: float | None
 
 
 class Replay:
-    """Of one run, whose first record has been read."""
+    """Rebuilds the outcome of one run from its records."""
 
     def __init__(self, header: Header, shift: float = 0.0) -> None:
-        """``shift``: seconds from the clock of the run's first coordinator to the one that all is to be told by."""
+        """``header``: the first record. ``shift``: seconds to add to the times of the run's first coordinator."""
         spec = make_spec([("its journal", header.settings)])
         self.shift = shift
         self.at, self.at_monotonic = header.at, header.at_monotonic + shift
@@ -82,13 +86,15 @@ class Replay:
         self.outcome = Outcome(header.run_id, spec, header.started_at, seed=header.seed)
         self.mustered = Survey()
         self.entries: dict[str, NodeRecord] = {}
-        self.last = self.at_monotonic  # when the newest record was made
+        self.last = self.at_monotonic  # time of the newest record
         self.is_over = False
 
     def instant(self, monotonic: float) -> datetime:
+        """Return the wall-clock time of a monotonic time."""
         return self.at + timedelta(seconds=monotonic - self.at_monotonic)
 
     def take(self, record: UnpackedRecord) -> None:
+        """Process the next record. Records of unknown kinds are ignored."""
         if record.kind == RESUMED:
             self.change_clocks(resumed(record).began)
         record = record._replace(at=record.at + self.shift)
@@ -97,7 +103,7 @@ class Replay:
             handle(self, record)
 
     def end(self) -> Outcome:
-        """As far as it went."""
+        """Return the outcome, complete as far as the records go."""
         outcome = self.outcome
         if outcome.ended_at is None and outcome.ledger and not self.is_over:
             outcome.ledger.timeline.end(self.last, outcome.ledger.moment)
@@ -106,17 +112,19 @@ class Replay:
         return outcome
 
     def change_clocks(self, began: float | None) -> None:
-        """To one on which the run began then; what is told from here on fits what was told before. None: it had not begun."""
+        """Adjust the shift to the clock of another coordinator, on which the run began at ``began``; None: it had not begun."""
         if began is not None and self.ledger.timeline.began is not None:
             self.shift = self.ledger.timeline.began - began
 
-    # -- each kind of record
+    # -- one method for each kind of record
 
     @property
     def ledger(self) -> Ledger:
+        """The run's ledger; an empty one before the plan is made."""
         return self.outcome.ledger or Ledger((), None)
 
     def entry(self, record: UnpackedRecord) -> NodeRecord:
+        """Return the ledger's record of the node. Raises KeyError for a node that is not part of the run."""
         return self.entries[record.node]
 
     def survey(self, record: UnpackedRecord) -> None:
@@ -125,7 +133,7 @@ class Replay:
 
     def plan(self, _: UnpackedRecord) -> None:
         if not (self.mustered.target or self.outcome.spec.endpoint):
-            raise ValueError("a plan for a target that has not been described")
+            raise ValueError("a plan without a description of its target")
         self.outcome.make_plan(self.mustered)
         self.entries = {entry.name: entry for entry in self.ledger.entries}
 
@@ -144,8 +152,8 @@ class Replay:
         self.ledger.lose(self.entry(record), plain(record), record.at)
 
     def move(self, record: UnpackedRecord) -> None:
-        told = from_plain(plain(record), Moved)
-        self.ledger.move(record.node, told.taken_by, told.not_taken)
+        moved = from_plain(plain(record), Moved)
+        self.ledger.move(record.node, moved.taken_by, moved.not_taken)
 
     def turn(self, record: UnpackedRecord) -> None:
         self.ledger.timeline.turn(record.at, plain(record))
@@ -155,16 +163,16 @@ class Replay:
             setattr(self.outcome, name, from_plain(value, TYPES[name]))
         for move in self.outcome.moves:
             if not {move.lost, move.taker} <= self.entries.keys():
-                raise ValueError(f"a share that {move.taker} took of {move.lost}, which are not both of the run")
+                raise ValueError(f"{move.taker} took over a share of {move.lost}, but not both are nodes of the run")
 
     def resume(self, record: UnpackedRecord) -> None:
-        """Where the record of the beginning was lost, the new coordinator's word stands for it."""
-        told, timeline = resumed(record), self.ledger.timeline
-        self.at, self.at_monotonic = told.at, record.at
-        if told.began is None:
+        """Record the takeover. It also says when the run began, in case that record was lost."""
+        takeover, timeline = resumed(record), self.ledger.timeline
+        self.at, self.at_monotonic = takeover.at, record.at
+        if takeover.began is None:
             return
         if timeline.began is None:
-            timeline.begin(told.began + self.shift, self.ledger.moment)
+            timeline.begin(takeover.began + self.shift, self.ledger.moment)
         assert timeline.began is not None
         silent_from = max(self.heard_at - timeline.began, 0.0)
         self.outcome.takeovers.append(TakeoverRecord(self.at, silent_from, record.at - timeline.began))
@@ -188,23 +196,25 @@ HANDLERS: Mapping[str, Callable[[Replay, UnpackedRecord], None]] = {
     RESUMED: Replay.resume,
     "over": Replay.over,
 }
-LATEST = 1e10  # seconds of a monotonic clock; no machine runs for three centuries
+LATEST = 1e10  # seconds of a monotonic clock: three centuries
 PACKED = frozenset({"sample", "reading"})
 
 
 def plain(record: UnpackedRecord) -> Any:
+    """Return the decoded JSON of a record's body."""
     return json.loads(record.body)
 
 
 def resumed(record: UnpackedRecord) -> Resumed:
-    told = from_plain(plain(record), Resumed)
-    if told.began is not None and abs(told.began) > LATEST:
-        raise ValueError(f"a run that began at {told.began} seconds")
-    return told
+    """Return the body of a resumed record. Raises ValueError for an impossible time."""
+    body = from_plain(plain(record), Resumed)
+    if body.began is not None and abs(body.began) > LATEST:
+        raise ValueError(f"the run began at {body.began} seconds")
+    return body
 
 
 def replay(path: Path) -> Outcome:
-    """Raises UsageError where it is no journal, or one that cannot be understood."""
+    """Return the outcome of a run. Raises UsageError if the file is not a journal, or not a readable one."""
     written = is_written(path)
     replayed = replayed_to_now(path)
     outcome = replayed.end()
@@ -215,9 +225,10 @@ def replay(path: Path) -> Outcome:
 
 
 def replayed_to_now(path: Path, began: float | None = None) -> Replay:
-    """As far as the journal goes. ``began``: when the run began, on a clock that all is to be told by; None: on its own.
+    """Return the replay of all records that are in the journal by now.
 
-    Raises UsageError where it is no journal, or one that cannot be understood.
+    ``began``: when the run began, on the clock to which all times are converted; None: times are left as they are.
+    Raises UsageError if the file is not a journal, or not a readable one.
     """
     with broken_told(path), closing(read_only(path)) as file:
         check(path, file)
@@ -230,21 +241,22 @@ def replayed_to_now(path: Path, began: float | None = None) -> Replay:
 
 
 def read_header(path: Path) -> Header:
-    """The run's id, its settings, and when they were written down. Raises UsageError as ``replay`` does."""
+    """Return the first record of a journal. Raises UsageError like ``replay``."""
     with broken_told(path), closing(read_only(path)) as file:
         check(path, file)
         return header_of(path, records_of(file))
 
 
 def header_of(path: Path, records: Iterator[UnpackedRecord]) -> Header:
+    """Return the header from the first record. Raises UsageError if there is none."""
     first = next(records, None)
     if first is None:
-        raise UsageError(f"{path} is empty: its run ended as it began, or its disk was full; there is nothing to show")
+        raise UsageError(f"{path} is empty: its run ended at once, or its disk was full; there is nothing to show")
     return from_plain(plain(first), Header)
 
 
 def began_at(file: sqlite3.Connection) -> float | None:
-    """When the workers were told to start, by the clock of whoever wrote it down first; None: nobody did."""
+    """Return when the workers were told to start, on the clock of the first coordinator that recorded it; None: none did."""
     query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
     for record in map(UnpackedRecord._make, file.execute(query, (RESUMED,))):
         return resumed(record).began if record.kind == RESUMED else record.at
@@ -253,16 +265,17 @@ def began_at(file: sqlite3.Connection) -> float | None:
 
 @contextmanager
 def broken_told(path: Path) -> Iterator[None]:
+    """Raise UsageError for the errors of a file that is damaged or not a journal."""
     try:
         yield
     except BROKEN as error:
         raise UsageError(
-            f"{path} cannot be read as a journal of this c1m ({error}); it is damaged, or another version's"
+            f"{path} cannot be read as a journal of this c1m ({error}); it is damaged, or written by another version"
         ) from None
 
 
-# What comes of bytes that are not what they should be, and of records that do not fit one another. Not AttributeError, and not
-# AssertionError: those would be a defect of ours.
+# Errors that damaged bytes and inconsistent records cause. AttributeError and AssertionError are left out: they would be
+# defects of c1m.
 BROKEN = (
     *(sqlite3.Error, zlib.error, DecodeError, cattrs.BaseValidationError),
     *(ValueError, TypeError, LookupError, ArithmeticError),
@@ -270,24 +283,28 @@ BROKEN = (
 
 
 def cut_off(after: str, *, written: bool) -> str:
+    """Return why the records end before the run did. ``after``: how much of the run they cover."""
     if written:
-        return f"the run goes on; this is what its journal has of the first {after}"
+        return f"the run is still going on; its journal covers the first {after}"
     return f"its journal ends {after} after the start: the coordinator was killed, or the disk was full"
 
 
 def check(path: Path, file: sqlite3.Connection) -> None:
-    """Raises UsageError for another's file, and another version's."""
+    """Raise UsageError if the file is not a journal, or one of another version."""
     if pragma(file, "application_id") != APPLICATION_ID:
-        raise UsageError(f"{path} is no journal of c1m; name a run that c1m-coord runs lists")
+        raise UsageError(f"{path} is not a journal of c1m; name a run that c1m-coord runs lists")
     if (version := pragma(file, "user_version")) != VERSION:
-        raise UsageError(f"{path} is a journal of version {version}, and this c1m reads {VERSION}; use the c1m that wrote it")
+        raise UsageError(
+            f"{path} is a journal of version {version}, but this c1m reads version {VERSION}; use the c1m that wrote it"
+        )
 
 
 def records_of(file: sqlite3.Connection) -> Iterator[UnpackedRecord]:
+    """Yield all records in order. Raises ValueError for an impossible time."""
     packing = SampleCompression()
     for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
         if not 0 <= at <= LATEST:
-            raise ValueError(f"a record at {at} seconds")
+            raise ValueError(f"a record was made at {at} seconds")
         if kind == RESUMED:
-            packing = SampleCompression()  # whoever goes on has not seen what was written before
+            packing = SampleCompression()  # the new coordinator does not know earlier messages
         yield UnpackedRecord(at, kind, node, packing.unpack(node, body) if kind in PACKED else body)

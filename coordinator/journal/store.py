@@ -1,4 +1,4 @@
-"""The shelf: the directory in which journals stand, one file a run, and how long they stay there."""
+"""The journal store: a directory with one journal for each run, and how many of them are kept."""
 
 from __future__ import annotations
 
@@ -14,49 +14,60 @@ from c1m.text.units import format_bytes
 from .journal import files_of, is_written, remove
 
 SUFFIX = ".journal"
-# What stays where nobody named a directory; a run of 100 nodes takes 0.5 GB an hour.
+# What is kept in the default directory; a run of 100 nodes takes 0.5 GB an hour.
 KEEP_RUNS = 100
 KEEP_BYTES = 4e9
 
 
 @dataclass(frozen=True, slots=True)
 class JournalStore:
+    """A directory of journals."""
+
     directory: Path
-    named: bool = False  # by a person, who decides what goes
+    named: bool = False  # the user named it, and decides what is deleted
 
     def path_of(self, run_id: str) -> Path:
+        """Return the path of a run's journal, whether it exists or not."""
         return self.directory / f"{run_id}{SUFFIX}"
 
     def journals(self) -> list[Path]:
-        """The newest first: ids begin with the time. Raises UsageError where the directory cannot be read."""
+        """Return all journals, the newest first: run ids begin with the time. Raises UsageError if they cannot be listed."""
         try:
             return sorted((path for path in self.directory.iterdir() if path.suffix == SUFFIX), reverse=True)
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise UsageError(f"cannot read {self.directory}: {error.strerror}; name another place with --journal DIR") from None
+            raise UsageError(
+                f"cannot read {self.directory}: {error.strerror}; name another directory with --journal DIR"
+            ) from None
 
     def find(self, prefix: str) -> Path:
-        """The one run whose id begins so; empty: the newest. Raises UsageError where there is none, or more than one."""
+        """Return the journal of the run whose id begins with ``prefix``; empty: the newest run.
+
+        Raises UsageError if no run or several runs match.
+        """
         there = self.journals()
         if not there:
-            raise UsageError(f"no run has left a journal in {self.directory}; name another place with --journal DIR")
+            raise UsageError(f"there are no journals in {self.directory}; name another directory with --journal DIR")
         found = [path for path in there if path.stem.startswith(prefix)] if prefix else there[:1]
         if not found:
-            raise UsageError(f"no run in {self.directory} begins with {prefix!r}; c1m-coord runs lists them")
+            raise UsageError(f"{prefix!r} matches no run in {self.directory}; c1m-coord runs lists them")
         if len(found) > 1 and prefix not in {path.stem for path in found}:
             names = ", ".join(path.stem for path in found[:3]) + (" ..." if len(found) > 3 else "")
-            raise UsageError(f"{prefix!r} begins {len(found)} runs, {names}; write more of the one that you mean")
+            raise UsageError(f"{prefix!r} matches {len(found)} runs ({names}); give more characters")
         return next((path for path in found if path.stem == prefix), found[0])
 
     def delete(self, path: Path) -> None:
-        """Raises UsageError while it is written."""
+        """Delete a journal. Raises UsageError while it is being written."""
         if is_written(path):
-            raise UsageError(f"run {path.stem} goes on, and its journal is being written; end the run first")
+            raise UsageError(f"run {path.stem} is still going on, and its journal is being written; end the run first")
         remove(path)
 
     def keep(self, runs: int, size: float = float("inf")) -> list[Path]:
-        """Delete all but the newest so many, and so many bytes of them; which were deleted. What is being written stays."""
+        """Delete all but the newest ``runs`` journals, and of those all beyond ``size`` bytes. Return the deleted ones.
+
+        The newest journal and those that are being written are kept.
+        """
         total, gone = 0, []
         for index, path in enumerate(self.journals()):
             total += bytes_of(path)
@@ -66,31 +77,32 @@ class JournalStore:
         return gone
 
     def tidy(self) -> str:
-        """Before a run, where nobody named the directory; what there is to tell about it."""
+        """Delete old journals from the default directory, to make room for a run. Return a sentence if any were deleted."""
         if self.named:
             return ""
         gone = self.keep(KEEP_RUNS - 1, KEEP_BYTES)
-        limits = f"{KEEP_RUNS} runs and {format_bytes(KEEP_BYTES)} are kept"
-        return f"deleted {len(gone)} of the oldest journals in {self.directory}: {limits}" if gone else ""
+        limits = f"at most {KEEP_RUNS} runs and {format_bytes(KEEP_BYTES)} are kept"
+        return f"deleted the {len(gone)} oldest journals in {self.directory}: {limits}" if gone else ""
 
 
 def bytes_of(path: Path) -> int:
-    """With what lies beside it."""
+    """Return the size of a journal with its log."""
     total = 0
     for each in files_of(path):
-        with suppress(FileNotFoundError):  # not there now; its log goes when it is ended
+        with suppress(FileNotFoundError):  # the log is deleted when the journal is closed
             total += each.stat().st_size
     return total
 
 
 def shelf_of(named: Path | None) -> JournalStore:
-    """As named, else c1m's place among the user's state. Raises UsageError for a name that is no directory."""
+    """Return the named store, or the default one in the user's state directory. Raises UsageError if it is not a directory."""
     if named is None:
         return JournalStore(state_directory())
     if named.exists() and not named.is_dir():
-        raise UsageError(f"--journal: {named} is no directory; journals are files in one")
+        raise UsageError(f"--journal: {named} is not a directory; journals are files in a directory")
     return JournalStore(named, named=True)
 
 
 def stems(paths: Sequence[Path]) -> str:
+    """Return the run ids of journals, separated by commas."""
     return ", ".join(path.stem for path in paths)

@@ -31,7 +31,7 @@ def test_the_beginning_of_an_id_is_enough(shelf: JournalStore, prefix: str, run:
     assert shelf.find(prefix).stem == run
 
 
-@pytest.mark.parametrize(("prefix", "says"), [("20261124", "begins 2 runs"), ("2027", "no run in"), ("x/../..", "no run in")])
+@pytest.mark.parametrize(("prefix", "says"), [("20261124", "matches 2 runs"), ("2027", "matches no run in"), ("x/../..", "matches no run in")])
 def test_any_other_is_a_sentence(shelf: JournalStore, prefix: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         shelf.find(prefix)
