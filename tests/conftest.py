@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["lab", "forced", "low_host"]  # hosts, fleet and low, for whoever asks for them
+pytest_plugins = ["tiers", "lab", "forced", "low_host"]  # tiers, and the fixtures hosts, fleet and low
 
 # The machine may be busy with anything: an example that takes long, to make or to try, says nothing about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,6 @@ from lab import PREFIXES, Lab, address
 from programs import node, run_coord
 
 pytestmark = [
-    pytest.mark.netns,
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2"),
 ]
 

@@ -90,7 +90,6 @@ def test_cores_are_those_we_may_run_on() -> None:
     assert read_host().cores == len(os.sched_getaffinity(0))
 
 
-@pytest.mark.netns
 def test_another_network_namespace_is_told_apart() -> None:
     script = "from c1m.kernel.host import read_host; host = read_host(); print(host.boot_id, host.netns)"
     command = ["unshare", "--net", sys.executable, "-c", script]

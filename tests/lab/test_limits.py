@@ -319,7 +319,6 @@ def test_a_process_reads_its_own_limits() -> None:
     assert levels["threads"] > 1
 
 
-@pytest.mark.netns
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
 def test_a_namespace_is_read_from_inside_and_hides_what_is_the_hosts() -> None:
     lower = f'echo 77 > {path_of("net.core.somaxconn")}; exec "$@"'

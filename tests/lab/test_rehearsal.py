@@ -25,7 +25,6 @@ print(before == os.listdir("/proc/self/fd"))
     assert told.stdout == "True\n"
 
 
-@pytest.mark.netns
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 @pytest.mark.parametrize("module", MODULES)
 def test_a_rehearsal_ends_where_hardly_anybody_may_wait_for_a_listener(module: str) -> None:

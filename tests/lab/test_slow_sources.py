@@ -16,7 +16,6 @@ from lab import Lab, address, lab
 from programs import node, run_coord
 
 pytestmark = [
-    pytest.mark.netns,
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nft"), reason="needs root, iproute2 and nftables"
     ),

@@ -24,7 +24,6 @@ SMALL = {"total": 600, "ramp_seconds": 2, "hold_seconds": 5, "close_rate": 1000,
 TRIED = [("coordinator", "SIGKILL", "ramp"), ("worker control", "blackhole", "hold"), ("target machine", "link cut", "prepare")]
 
 
-@pytest.mark.netns
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft"), reason="namespaces take root, and a blackhole nft")
 def test_some_cells_have_no_complaints() -> None:
     seen: list[Observation] = []

@@ -20,8 +20,6 @@ from lab import Lab, address
 from programs import children_of, coordinator, first_line, node
 
 FORCED = [  # the marks of every test that does so
-    pytest.mark.netns,
-    pytest.mark.slow,
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nft"), reason="needs root, iproute2 and nftables"
     ),
