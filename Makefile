@@ -23,18 +23,21 @@ define install
 	$(BIN)/python -m pip install --quiet --editable '$(1)'
 endef
 
-.PHONY: run test lint types proto deploy bench python clean
+.PHONY: run test test-unit acceptance lint types proto deploy bench python clean
 
 run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
 
-# Side by side, and then those that need the machine to themselves. Plain pytest runs all of them one after another.
-# What fails is run once more, one after another, as CPython does (regrtest --rerun): they drive the real kernel to its limits,
-# on a machine that is full of their neighbours. Whatever failed the first time is in the output, with why, and is to be mended.
-AGAIN := --last-failed --last-failed-no-failures none --exitfirst
+# Three tiers. test-unit runs in process. test has whole runs of the programs, namespaces, and one case of every feature.
+# acceptance has every case, all servers, the matrix of faults, a million connections and long fuzzing; it takes hours.
+test-unit: $(VENV)/installed-dev
+	$(BIN)/python tests/run.py unit
+
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto --dist worksteal -m "not alone" || $(BIN)/pytest $(AGAIN) -m "not alone"
-	$(BIN)/pytest -m alone || $(BIN)/pytest $(AGAIN) -m alone
+	$(BIN)/python tests/run.py test
+
+acceptance: $(VENV)/installed-dev
+	$(BIN)/python tests/acceptance.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
