@@ -31,10 +31,10 @@ run: $(VENV)/installed
 # Three tiers. test-unit runs in process. test has whole runs of the programs, namespaces, and one case of every feature.
 # acceptance has every case, all servers, the matrix of faults, a million connections and long fuzzing; it takes hours.
 test-unit: $(VENV)/installed-dev
-	$(BIN)/python tests/run.py unit
+	$(BIN)/python tests/tier.py unit
 
 test: $(VENV)/installed-dev
-	$(BIN)/python tests/run.py test
+	$(BIN)/python tests/tier.py test
 
 acceptance: $(VENV)/installed-dev
 	$(BIN)/python tests/acceptance.py

@@ -1,8 +1,9 @@
-"""The third tier, `make acceptance`: every case, all servers, the matrix of faults, a million connections, and long fuzzing.
+"""The third tier, `make acceptance`: every case, all servers, the matrix of faults, a million connections, and long
+fuzzing.
 
-It takes hours, root, and Debian's packages. Each part is a command with its own bound of time; its output goes to build/acceptance.
-Afterwards docs/acceptance.md says what was run, on which commit, machine and day, under which load, and what came of it. With names
-of parts as arguments only those are run, and the page says so.
+It takes hours, root, and Debian's packages. Each part is a command with its own bound of time; its output goes to
+build/acceptance. Afterwards docs/acceptance.md says what was run, on which commit, machine and day, under which load,
+and what came of it. With names of parts as arguments only those are run, and the page says so.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Part:
 
 
 PARTS = (
-    Part("tests", "every case of every feature", ("tests/run.py", "acceptance"), 1),
+    Part("tests", "every case of every feature", ("tests/tier.py", "acceptance"), 1),
     Part("servers", "what a connection costs servers of other people", ("bench/servers.py",), 1),
     Part("faults", "the matrix of faults", ("faults/matrix.py", "--again"), 3),
     Part("speed", "150,000 connections beside C", ("bench/run.py",), 1),
@@ -67,9 +68,7 @@ def run(part: Part) -> Result:
     with path.open("w", encoding="utf-8") as output:
         try:
             command = [sys.executable, *part.words]
-            code: int | None = subprocess.call(
-                command, stdout=output, stderr=subprocess.STDOUT, timeout=part.hours * 3600
-            )
+            code: int | None = subprocess.call(command, stdout=output, stderr=subprocess.STDOUT, timeout=part.hours * 3600)
         except subprocess.TimeoutExpired:
             code = None
     lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
@@ -100,8 +99,10 @@ def page(results: list[Result]) -> str:
             "",
             "The last result of `make acceptance`, the third tier of tests, as `tests/acceptance.py` wrote it.",
             "",
-            f"Commit {commit}{changed}, {datetime.date.today()}. {os.cpu_count()} processors, {memory / 1e9:.1f} GB, Linux "
-            f"{platform.release()}, Python {platform.python_version()}.",
+            (
+                f"Commit {commit}{changed}, {datetime.date.today()}. {os.cpu_count()} processors, {memory / 1e9:.1f} GB, Linux "
+                f"{platform.release()}, Python {platform.python_version()}."
+            ),
             "",
             "| part | what it is | result | time | load | last line |",
             "|---|---|---|---|---|---|",

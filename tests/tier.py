@@ -1,8 +1,8 @@
 """The second tier, `make test`: stages of pytest, a second try for what failed, and what was flaky.
 
-Unit tests run in process and are never tried again. Tests that drive the real kernel to its limits, on a machine that is full of
-their neighbours, are tried once more, one after another; a test that then passes is flaky. The last lines list those, and so does
-build/flaky.txt. With CI=true more than two of them fail the run.
+Unit tests run in process and are never tried again. Tests that drive the real kernel to its limits, on a machine that
+is full of their neighbours, are tried once more, one after another; a test that then passes is flaky. The last lines
+list those, and so does build/flaky.txt. With CI=true more than two of them fail the run.
 """
 
 from __future__ import annotations
