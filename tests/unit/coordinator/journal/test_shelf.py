@@ -31,7 +31,9 @@ def test_the_beginning_of_an_id_is_enough(shelf: JournalStore, prefix: str, run:
     assert shelf.find(prefix).stem == run
 
 
-@pytest.mark.parametrize(("prefix", "says"), [("20261124", "matches 2 runs"), ("2027", "matches no run in"), ("x/../..", "matches no run in")])
+@pytest.mark.parametrize(
+    ("prefix", "says"), [("20261124", "matches 2 runs"), ("2027", "matches no run in"), ("x/../..", "matches no run in")]
+)
 def test_any_other_is_a_sentence(shelf: JournalStore, prefix: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         shelf.find(prefix)
@@ -83,5 +85,5 @@ def test_where_nobody_names_a_place_it_is_the_state_of_the_user() -> None:
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(UsageError, match="is no directory"):
+    with pytest.raises(UsageError, match="is not a directory"):
         shelf_of(tmp_path / "file")
