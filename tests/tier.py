@@ -23,7 +23,7 @@ MOST_AGAIN = 20  # tests that are tried again: if more fail, the tree is broken
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 
 SECOND_TIER = "not acceptance"
-MEASURED = ("tests/unit", "tests/programs/test_embedded.py", "-m", f"{SECOND_TIER} and not alone")
+MEASURED = ("-n", "2", "tests/unit", "tests/programs/test_embedded.py", "-m", f"{SECOND_TIER} and not alone")
 
 
 @dataclass(frozen=True)

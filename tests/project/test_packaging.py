@@ -19,8 +19,8 @@ PROGRAMS = ("coordinator", "worker", "target")  # folders at the top, sub-packag
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
 
 
-def run(*command: str, **more: str) -> str:
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **more})
+def run(*command: str, cwd: str | None = None, **more: str) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **more}, cwd=cwd)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
@@ -123,3 +123,13 @@ def test_what_runs_is_the_wheel(installed: Path) -> None:
     where = run(sys.executable, "-P", "-c", "import c1m.worker.cli as it; print(it.__file__)", PYTHONPATH=str(installed))
 
     assert Path(where.strip()) == installed / "c1m" / "worker" / "cli.py"
+
+
+def test_the_editable_install_finds_every_module_of_the_tree() -> None:
+    """In another directory, where nothing but the installation leads to the tree."""
+    modules = [
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sources() if name.endswith(".py")
+    ]
+    program = "import sys; from importlib.util import find_spec; print(*[name for name in sys.argv[1:] if not find_spec(name)])"
+
+    assert run(sys.executable, "-P", "-c", program, *sorted(modules), cwd="/") == "\n"
