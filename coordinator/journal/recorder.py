@@ -56,7 +56,7 @@ class Recorder:
         self.journal = journal
         self.noticed = snapshot(outcome)
         self.next_notice = 0.0
-        self.warned = False  # whether the user was told that the journal has ended before the run
+        self.warned = False  # whether notice() has reported that the journal ended
         self.record(resumed or header(outcome, time.monotonic()))
 
     # -- events, in order
@@ -71,7 +71,7 @@ class Recorder:
         self.note(time.monotonic(), "planned", plan.to_summary() if plan else None)
 
     def began(self, now: float) -> None:
-        """Record that the workers are told to start."""
+        """Record that the workers are asked to start."""
         self.note(now, "began", None)
 
     def sample(self, now: float, node: str, message: Message) -> None:

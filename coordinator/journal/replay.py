@@ -5,7 +5,7 @@
 | run | the first record: run id, time, and the settings as the user wrote them |
 | mustered | what the nodes described |
 | planned | the plan in short; the replay makes it again from the descriptions |
-| began | empty: the workers are told to start |
+| began | empty: the workers are asked to start |
 | sample, reading | a Sample or a Reading of c1m.v1 that the node sent |
 | lost | why the node is lost |
 | moved | which workers took over how much of a lost node's share, and why not all |
@@ -256,7 +256,7 @@ def header_of(path: Path, records: Iterator[UnpackedRecord]) -> Header:
 
 
 def began_at(file: sqlite3.Connection) -> float | None:
-    """Return when the workers were told to start, on the clock of the first coordinator that recorded it; None: none did."""
+    """Return when the workers were asked to start, on the clock of the first coordinator that recorded it; None: none did."""
     query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
     for record in map(UnpackedRecord._make, file.execute(query, (RESUMED,))):
         return resumed(record).began if record.kind == RESUMED else record.at
