@@ -1,4 +1,4 @@
-"""What the two node programs do alike: start a zygote, serve, say where, and leave in order when told to."""
+"""The main function of both node programs: start a zygote, serve, print the address, and leave in order on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from c1m.processes.descriptors import raise_to_hard
 from c1m.processes.priority import before_children
 from c1m.processes.zygote_client import ZygoteClient, zygote
 from c1m.security.grpc_credentials import server_credentials
-from c1m.security.handshake_log import told
+from c1m.security.handshake_log import handshakes_logged
 from c1m.security.identity import checked_identity
 from c1m.wire.grpc_options import READY
 
@@ -40,17 +40,18 @@ async def serve(
     make: Callable[[ZygoteClient, trio.Nursery], N],
     add: Callable[[N, RpcServer, grpc.Server], None],
 ) -> None:
-    """Until SIGINT, SIGTERM, or (``with_parent``) the end of standard input. Closes the run it is on before it leaves.
+    """Serve until SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input. Then close the current run and return.
 
-    ``tls``: the directory of its certificate; None: without. A node of a parent's own has no log of commands: they are its.
+    ``tls`` is the directory of the node's certificate; None means no TLS. A node with a parent does not log calls, because
+    its parent makes them.
     """
-    raise_to_hard()  # children inherit it
+    raise_to_hard()  # children inherit the limit
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
-        before_children()  # the zygote is there by now, and keeps its place; gRPC's threads are not, and follow this one
+        before_children()  # the zygote exists and keeps its priority; gRPC's threads do not exist yet and inherit the new one
         control = make(made, nursery)
         gate = Authorization(name, control.owner_of, secured=bool(tls), says=not with_parent)
         rpc_server = RpcServer()
-        with told(name):  # not before there is a zygote, whose children keep their stderr; from here on gRPC's core may speak
+        with handshakes_logged(name):  # after the zygote, whose children keep their stderr, and before gRPC's core starts
             credentials = server_credentials(name, tls) if tls else None
             async with serving(listen, lambda server: add(control, rpc_server, server), gate, credentials) as address:
                 print(f"{READY}{address}", flush=True)
@@ -61,6 +62,7 @@ async def serve(
 
 
 async def told_to_leave(*, with_parent: bool) -> None:
+    """Wait for SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input."""
     async with trio.open_nursery() as nursery:
         if with_parent:
             nursery.start_soon(end_of_input, nursery.cancel_scope)
@@ -71,7 +73,10 @@ async def told_to_leave(*, with_parent: bool) -> None:
 
 
 async def end_of_input(scope: trio.CancelScope) -> None:
-    """Standard input is a pipe from the program that started us, and ends when that program does, however it does."""
+    """Cancel the scope at the end of standard input.
+
+    Standard input is a pipe from the parent. It ends when the parent ends, for any reason.
+    """
     descriptor = sys.stdin.fileno()
     async with trio.lowlevel.FdStream(descriptor) as pipe:
         while await pipe.receive_some():
@@ -80,23 +85,23 @@ async def end_of_input(scope: trio.CancelScope) -> None:
 
 
 def check_exposure(listen: ControlAddress, tls: Path | None, *, insecure: bool) -> None:
-    """Raises UsageError for a control port that strangers could reach and nobody said so."""
+    """Raise UsageError for a control address that others can reach without TLS, unless --insecure permits it."""
     if tls and insecure:
-        raise UsageError("--insecure is control without TLS, and --tls is with it; give one of them")
+        raise UsageError("--insecure means control without TLS and --tls means with TLS; give one of them")
     if isinstance(listen, SocketPath):
         if tls:
             raise UsageError(
-                f"--listen {listen} takes calls of this machine only, by its mode and without TLS; leave --tls out"
+                f"--listen {listen} is a Unix socket, which only this machine can call and which has no TLS; leave --tls out"
             )
         return
     if not (tls or insecure or listen.is_loopback):
         raise UsageError(
-            f"--listen {listen} is not loopback: without TLS whoever reaches that port can command this node. Give it a "
-            f"certificate with --tls DIR (c1m-coord pki --help), or, on a network that you trust, say so with --insecure"
+            f"--listen {listen} is not loopback: without TLS everyone who can reach that port can command this node. Give it a "
+            f"certificate with --tls DIR (c1m-coord pki --help), or permit this with --insecure on a network that you trust"
         )
 
 
 def warn_of_end(name: str, tls: Path | None) -> None:
-    """On stderr, of certificates that will end soon. Raises UsageError for those that cannot be used."""
+    """Log a warning about certificates that expire soon. Raises UsageError for certificates that cannot be used."""
     for warning in checked_identity(tls).warnings(datetime.now(UTC)) if tls else ():
         log(f"{name}: {warning}")

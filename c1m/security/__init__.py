@@ -1,4 +1,4 @@
 """Certificates, roles, identities and credentials of control connections.
 
-Who may call what on a node belongs to c1m/node/authorization.
+Which caller may do what on a node belongs to c1m/node/authorization.
 """

@@ -1,6 +1,6 @@
-"""An authority in a directory: ca.crt and ca.key, and a directory for each certificate that it issued, ready for --tls.
+"""A certificate authority in a directory: ca.crt, ca.key, and a directory for --tls for each certificate that it issued.
 
-Every directory is 0700, every key 0600. A file is replaced by a rename: who reads it sees the old one or the new one.
+Every directory has mode 0700 and every key 0600. Files are replaced by a rename, so a reader sees the old or the new one.
 """
 
 from __future__ import annotations
@@ -20,34 +20,38 @@ KEY_FILE = "ca.key"
 
 
 class Authority:
-    """Raises UsageError, with what to do, for a directory that is none."""
+    """The authority in a directory. Raises UsageError with the cure if the directory contains none."""
 
     def __init__(self, directory: Path) -> None:
         if not (directory / KEY_FILE).exists():
-            raise UsageError(f"{directory} holds no authority; make one with c1m-coord pki init --dir {directory}")
+            raise UsageError(f"{directory} contains no authority; make one with c1m-coord pki init --dir {directory}")
         check_private(directory / KEY_FILE)
         self.directory = directory
         try:
             self.pair = certificates.read_pair(read_file(directory / AUTHORITY_FILE), read_file(directory / KEY_FILE))
         except (ValueError, TypeError) as error:
-            raise UsageError(f"{directory} holds no authority: {error}; restore it, or make another one") from None
+            raise UsageError(f"{directory} contains no authority: {error}; restore it, or make another one") from None
 
     @property
     def term(self) -> Validity:
+        """The validity of the authority's own certificate."""
         return certificates.term_of(self.pair.certificate)
 
     def issue(self, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int) -> Path:
-        """The directory of the new certificate. Raises UsageError where that name has one."""
+        """Issue a certificate and return its directory. Raises UsageError if that name has one."""
         made = self.directory / bearer.name
         if made.exists():
-            raise UsageError(f"{made} is there already; renew it (pki renew {bearer.name}), or take another name")
+            raise UsageError(f"{made} exists already; renew it (pki renew {bearer.name}), or use another name")
         pair = certificates.issue(self.pair, bearer, hosts, now, days)
         make_private(made)
         self.write(made, pair)
         return made
 
     def renew(self, name: str, now: datetime, days: int) -> Path:
-        """The same names and role with a new key, in the same directory."""
+        """Issue a certificate with the same names and role and a new key, in the same directory. Returns the directory.
+
+        Raises UsageError if there is no such certificate or c1m did not issue it.
+        """
         made = self.directory / name
         own = read_file(made / IDENTITY_FILE)
         try:
@@ -57,16 +61,17 @@ class Authority:
         return made
 
     def write(self, made: Path, pair: certificates.Pair) -> None:
+        """Write a certificate, its key and the authority's certificate into a directory."""
         replace(made / AUTHORITY_FILE, self.pair.certificate_pem, 0o644)
         replace(made / IDENTITY_FILE, pair.pem, 0o600)
 
     @property
     def names(self) -> list[str]:
-        """Of what it issued."""
+        """The names of all certificates that it issued."""
         return sorted(path.parent.name for path in self.directory.glob(f"*/{IDENTITY_FILE}"))
 
     def issued(self) -> Iterator[tuple[Bearer, Validity, list[str]]]:
-        """Of each certificate whose it is, how long it lasts, and the hosts that it names."""
+        """Yield the holder, the validity and the hosts of each certificate that it issued."""
         for name in self.names:
             identity = read_identity(self.directory / name)
             hosts = certificates.hosts_of(certificates.read_certificate(identity.own))
@@ -74,9 +79,9 @@ class Authority:
 
 
 def found_authority(directory: Path, now: datetime, days: int) -> Authority:
-    """A new one. Raises UsageError where there is one: who lost it could command nothing any more."""
+    """Make a new authority. Raises UsageError if the directory contains one: certificates of a lost authority are useless."""
     if (directory / KEY_FILE).exists() or (directory / AUTHORITY_FILE).exists():
-        raise UsageError(f"{directory} holds an authority already; keep it, or name another directory with --dir")
+        raise UsageError(f"{directory} already contains an authority; keep it, or name another directory with --dir")
     made = certificates.make_authority(now, days)
     make_private(directory)
     replace(directory / KEY_FILE, made.key_pem, 0o600)
@@ -85,6 +90,7 @@ def found_authority(directory: Path, now: datetime, days: int) -> Authority:
 
 
 def make_private(directory: Path) -> None:
+    """Make a directory of mode 0700. Raises UsageError if that fails."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
@@ -93,12 +99,12 @@ def make_private(directory: Path) -> None:
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:
-    """It never has another mode, and never half of the content. Raises UsageError."""
+    """Replace a file atomically. The file never has another mode or incomplete content. Raises UsageError if that fails."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask is
+            os.fchmod(descriptor, mode)  # independent of the umask
             file.write(content)
             file.flush()
             os.fsync(descriptor)

@@ -1,9 +1,9 @@
-"""An authority of one's own, and the certificates that it issues: what `c1m-coord pki` does, on values.
+"""Makes a certificate authority and issues certificates: the functions behind ``c1m-coord pki``, on values.
 
-Keys are ECDSA over P-256, the one curve that every TLS library in use takes. A node's certificate names the hosts by which
-it is called, as TLS wants it; roles are URIs (``c1m.security.roles``). Certificates of both roles may open and
-take connections as
-far as TLS is concerned: a node that calls as an operator is to hear a sentence from the other node, and not a closed socket.
+Keys are ECDSA over P-256, which every TLS library in use supports. A node's certificate names the hosts by which
+coordinators call it, as TLS requires. Roles are URIs (``c1m.security.roles``). As far as TLS is concerned, certificates of
+both roles may open and accept connections: a node that calls another node as an operator gets a sentence as its answer, not
+a closed socket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .roles import Bearer, Role, Validity, bearer_of
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
-BACKDATED = timedelta(minutes=5)  # for machines whose clocks are behind
+BACKDATED = timedelta(minutes=5)  # for machines whose clocks are slow
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -40,26 +40,29 @@ class Pair:
 
     @property
     def certificate_pem(self) -> bytes:
+        """The certificate as PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     @property
     def key_pem(self) -> bytes:
+        """The private key as PEM, unencrypted."""
         return self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
     @property
     def pem(self) -> bytes:
+        """The key and the certificate as PEM."""
         return self.key_pem + self.certificate_pem
 
 
-# Of cryptography's errors those that are no ValueError.
+# The errors of cryptography that are not ValueErrors.
 FOREIGN = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @contextmanager
 def known() -> Iterator[None]:
-    """What cryptography does not know is a ValueError, as is all else that it cannot read."""
+    """Turn the errors of cryptography for unsupported input into ValueError, which it raises for all other invalid input."""
     try:
         yield
     except FOREIGN as error:
@@ -67,18 +70,24 @@ def known() -> Iterator[None]:
 
 
 def read_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
-    """Raises ValueError for anything but a certificate and an elliptic key that belongs to it, TypeError for a key that has a
-    password."""
+    """Parse a certificate and its key from PEM.
+
+    Raises ValueError unless they are a certificate and an elliptic curve key that belongs to it, and TypeError for a key
+    with a password.
+    """
     certificate = read_certificate(certificate_pem)
     with known():
         key = serialization.load_pem_private_key(key_pem, None)
         if not isinstance(key, Key) or key.public_key() != certificate.public_key():
-            raise ValueError("the private key is not the certificate's")
+            raise ValueError("the private key does not belong to the certificate")
     return Pair(certificate, key)
 
 
 def read_certificate(pem: bytes) -> x509.Certificate:
-    """Raises ValueError for anything else. Names and dates are parsed when they are asked for, and so are here."""
+    """Parse a certificate from PEM. Raises ValueError for anything else.
+
+    cryptography parses names and dates only on access, so they are accessed here.
+    """
     with known():
         certificate = x509.load_pem_x509_certificate(pem)
         term_of(certificate)
@@ -86,6 +95,7 @@ def read_certificate(pem: bytes) -> x509.Certificate:
 
 
 def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:
+    """Make a self-signed certificate that can issue others."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"c1m authority {now:%Y-%m-%d}")])
     certificate = (
@@ -98,9 +108,10 @@ def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:
 
 
 def issue(authority: Pair, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
-    """``hosts``: names and addresses by which a coordinator calls a node. It never outlives the authority.
+    """Issue a certificate that does not outlive the authority.
 
-    Raises UsageError where the authority has expired, or a node has no host.
+    ``hosts`` are the names and addresses by which coordinators call a node. Raises UsageError if the authority has expired
+    or a node has no host.
     """
     if bearer.role is Role.NODE and not hosts:
         raise UsageError(f"{bearer} needs the names or addresses by which coordinators call it: pki issue node a 10.0.0.2")
@@ -125,14 +136,15 @@ def issue(authority: Pair, bearer: Bearer, hosts: Sequence[str], now: datetime, 
 
 
 def renew(authority: Pair, certificate: x509.Certificate, now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
-    """The same names and role, and a new key. Raises UsageError for a certificate that is not c1m's."""
+    """Issue a certificate with the same names and role and a new key. Raises UsageError if c1m did not issue the old one."""
     bearer = bearer_of(names_of(certificate))
     if bearer is None:
-        raise UsageError("it names no role of c1m; issue another one with c1m-coord pki issue")
+        raise UsageError("the certificate names no role of c1m; issue another one with c1m-coord pki issue")
     return issue(authority, bearer, hosts_of(certificate), now, days)
 
 
 def builder(subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, ends: datetime) -> x509.CertificateBuilder:
+    """Return a builder with what every certificate has. Validity begins BACKDATED earlier."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -146,6 +158,7 @@ def builder(subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, e
 
 
 def usage(*, signs: bool) -> x509.KeyUsage:
+    """Return the key usage of an authority (``signs``) or of an operator or node."""
     return x509.KeyUsage(
         digital_signature=not signs,
         key_cert_sign=signs,
@@ -160,6 +173,7 @@ def usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def general_name(host: str) -> x509.GeneralName:
+    """Return a host as an alternative name of a certificate: an IP address or a DNS name."""
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
@@ -167,15 +181,17 @@ def general_name(host: str) -> x509.GeneralName:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Its URIs."""
+    """Return the URIs of a certificate."""
     return alternatives(certificate, x509.UniformResourceIdentifier)
 
 
 def hosts_of(certificate: x509.Certificate) -> list[str]:
+    """Return the DNS names and the IP addresses of a certificate."""
     return [*alternatives(certificate, x509.DNSName), *alternatives(certificate, x509.IPAddress)]
 
 
 def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) -> list[str]:
+    """Return the alternative names of one kind. The list is empty if there are none."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -184,6 +200,7 @@ def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) ->
 
 
 def term_of(certificate: x509.Certificate) -> Validity:
+    """Return the validity of a certificate. Without a role it is the authority's."""
     bearer = bearer_of(names_of(certificate))
     what = str(bearer) if bearer else "authority"
     return Validity(what, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

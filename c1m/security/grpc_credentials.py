@@ -1,4 +1,4 @@
-"""TLS as gRPC takes it, from the directory that --tls names. A server looks at it again at every handshake."""
+"""TLS credentials for gRPC, from the directory of --tls. A server checks the directory for renewals at every handshake."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from .identity import Identity, Renewals
 
 
 def channel_credentials(identity: Identity) -> grpc.ChannelCredentials:
+    """Return the credentials of a coordinator."""
     return grpc.ssl_channel_credentials(identity.authority, identity.own, identity.own)
 
 
 def server_credentials(name: str, directory: Path) -> grpc.ServerCredentials:
-    """Clients have to show a certificate of the authority. Raises UsageError for a directory that cannot be used.
+    """Return the credentials of a node, which require a certificate of the authority from clients.
 
-    ``name`` is the program's, which tells on stderr what it took from the directory.
+    ``name`` is the program, for its log of renewals. Raises UsageError for a directory that cannot be used.
     """
     renewals = Renewals(directory)
     first = configuration(renewals.identity)
-    # None from it means "as before", which the stubs do not know.
+    # The callback may return None for "unchanged", which the stubs do not allow.
     fetch: Any = partial(renewed, name, renewals)
     return grpc.dynamic_ssl_server_credentials(first, fetch, require_client_authentication=True)
 
 
 def configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
+    """Return an identity as gRPC's configuration of a server."""
     return grpc.ssl_server_certificate_configuration([(identity.own, identity.own)], root_certificates=identity.authority)
 
 
 def renewed(name: str, renewals: Renewals) -> grpc.ServerCertificateConfiguration | None:
-    """Called by gRPC at each handshake, from one thread at a time; None: go on with what there is.
+    """Return the configuration of a renewed certificate, or None if nothing has changed.
 
-    What cannot be used is told once, and the node goes on with what it had.
+    gRPC calls this at each handshake, from one thread at a time. A renewal that cannot be used is logged once, and the node
+    keeps its old certificate.
     """
     try:
         identity = renewals.take()
@@ -47,7 +50,7 @@ def renewed(name: str, renewals: Renewals) -> grpc.ServerCertificateConfiguratio
         return None
     if identity is None:
         return None
-    log(f"{name}: took a new certificate of {identity.bearer} from {renewals.directory}")
+    log(f"{name}: uses the new certificate of {identity.bearer} in {renewals.directory}")
     for warning in identity.warnings(datetime.now(UTC)):
         log(f"{name}: {warning}")
     return configuration(identity)

@@ -1,10 +1,10 @@
-"""Why a TLS handshake with a node failed, for its log.
+"""Logs why a TLS handshake with a node failed.
 
-gRPC tells the program nothing of it: the peer finds a closed socket, the node notices nothing at all. Its core says why in
-log lines of its own, at INFO, on descriptor 2 of the process. So control processes of nodes start with that level (__main__
-of the two programs sets it before gRPC is imported, which is when it is read), and descriptor 2 becomes a pipe, whose lines
-of that kind are made into sentences; the core's others are dropped, and all else goes on to where stderr went. What the core
-says does not name the peer. Last words of a core that aborts at that moment are lost with the pipe.
+gRPC does not report this to the program: the peer sees a closed socket and the node sees nothing. gRPC's core logs the
+reason at level INFO on descriptor 2 of the process. So the control processes of nodes set that level (in __main__ of the
+two programs, before gRPC is imported, because it is read then), and replace descriptor 2 by a pipe. Core lines about
+handshakes become sentences, other core lines are dropped, and everything else goes to the original stderr. The core's lines
+do not name the peer. If the core aborts the process, its last lines are lost with the pipe.
 """
 
 from __future__ import annotations
@@ -21,26 +21,29 @@ from c1m.app.log import log
 
 FAILED = re.compile(r"Handshake failed with error \w+: (?P<reason>.*)")
 NAMED = re.compile(r"No match found for server name: (?P<host>\S+)")
-LOGGED = re.compile(r"[IWEF]\d{4} ")  # how a line of the core begins
-DROPPED = ("I", "W", "E")  # its other errors reach us as exceptions
-QUIET_SECONDS = 1.0  # in which the same sentence is not said again: a coordinator that was refused tries to find out why
+LOGGED = re.compile(r"[IWEF]\d{4} ")  # the beginning of a line of the core
+DROPPED = ("I", "W", "E")  # levels; other errors of the core also arrive as exceptions
+QUIET_SECONDS = 1.0  # a sentence is not repeated within this time: a refused coordinator calls again to find out why
 
 REASONS = (
     ("certificate has expired", "its certificate has expired; renew it with c1m-coord pki renew"),
     ("certificate is not yet valid", "its certificate is not valid yet; set the clocks of both machines"),
-    ("issuer certificate", "its certificate is of an authority that this node does not trust"),
-    ("self-signed", "its certificate is of an authority that this node does not trust"),
-    ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "it showed no certificate; give it one with --tls"),
-    ("WRONG_VERSION_NUMBER", "it spoke without TLS; give it --tls"),
-    ("HTTP_REQUEST", "it spoke without TLS; give it --tls"),
+    ("issuer certificate", "its certificate is from an authority that this node does not trust"),
+    ("self-signed", "its certificate is from an authority that this node does not trust"),
+    ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "it sent no certificate; give it one with --tls"),
+    ("WRONG_VERSION_NUMBER", "it called without TLS; give it --tls"),
+    ("HTTP_REQUEST", "it called without TLS; give it --tls"),
     ("ALERT_UNKNOWN_CA", "it does not trust the authority of this node's certificate"),
-    # What BoringSSL makes of OpenSSL's alert in TLS 1.3, where that does not take the certificate.
-    ("BAD_PACKET_LENGTH", "it broke off, as one does that does not trust this node's certificate, or finds no such name in it"),
+    # In TLS 1.3, BoringSSL reports this for the alert of an OpenSSL client that rejects the certificate.
+    ("BAD_PACKET_LENGTH", "it rejected this node's certificate: it does not trust it, or called a name that is not in it"),
 )
 
 
 def sentence_of(line: str) -> str | None:
-    """What a line of the core means for the log; None: it is none of its lines. Empty: nothing."""
+    """Return the sentence to log for a line of the core.
+
+    Empty if nothing is to be logged; None if the core did not write it.
+    """
     if not LOGGED.match(line):
         return None
     if found := FAILED.search(line):
@@ -48,38 +51,39 @@ def sentence_of(line: str) -> str | None:
         why = next((words for key, words in REASONS if key in reason), f"the TLS handshake failed: {reason}")
         return f"refused a peer: {why}"
     if found := NAMED.search(line):
-        return f"a peer called this node {found['host']}, a name that its certificate has not"
+        return f"a peer called this node {found['host']}, a name that is not in its certificate"
     return "" if line.startswith(DROPPED) else None
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """While the block lasts. Python's own stderr goes on as it was."""
+def handshakes_logged(name: str) -> Iterator[None]:
+    """Log failed handshakes for the duration of the block. Python's own stderr is not affected."""
     kept, out = os.dup(2), sys.stderr
     reading, writing = os.pipe()
     os.dup2(writing, 2)
     os.close(writing)
     sys.stderr = open(os.dup(kept), "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
-    thread = threading.Thread(target=tell, args=(name, reading), daemon=True)
+    thread = threading.Thread(target=log_lines, args=(name, reading), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        os.dup2(kept, 2)  # the last of the pipe's writers, which ends the thread
+        os.dup2(kept, 2)  # closes the last writer of the pipe, which ends the thread
         thread.join()
         os.close(kept)
-        with suppress(OSError):  # what it had not written yet goes with whoever would have read it
+        with suppress(OSError):  # the reader of the original stderr is gone, and unwritten text is lost
             sys.stderr.close()
         sys.stderr = out
 
 
-def tell(name: str, reading: int) -> None:
-    said: dict[str, float] = {}
+def log_lines(name: str, reading: int) -> None:
+    """Log the lines that arrive on a pipe until its last writer closes it."""
+    quiet_until: dict[str, float] = {}
     with open(reading, errors="replace") as lines:
         for line in lines:
             sentence = sentence_of(line)
             if sentence is None:
                 log(line.rstrip("\n"))
-            elif sentence and time.monotonic() > said.get(sentence, 0.0):
-                said[sentence] = time.monotonic() + QUIET_SECONDS
+            elif sentence and time.monotonic() > quiet_until.get(sentence, 0.0):
+                quiet_until[sentence] = time.monotonic() + QUIET_SECONDS
                 log(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {name}: {sentence}")

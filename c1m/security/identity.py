@@ -1,4 +1,4 @@
-"""The directory that --tls names: the authority that is trusted, and one's own certificate with its key."""
+"""The directory of --tls: the certificate of the trusted authority, and a program's own certificate with its key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Both as PEM; ``own`` holds the key and the certificate. ``terms``: one's own first, then the authority's."""
+    """The contents of a --tls directory. ``authority`` and ``own`` are PEM; ``own`` has the key and the certificate.
+
+    ``terms`` has the validity of the own certificate, then that of the authority.
+    """
 
     authority: bytes
     own: bytes
@@ -25,18 +28,19 @@ class Identity:
     terms: tuple[Validity, ...]
 
     def warnings(self, now: datetime) -> list[str]:
+        """Return a sentence for each certificate that is not valid or expires soon."""
         return [warning for term in self.terms if (warning := term.warning(now))]
 
     def check(self, now: datetime) -> None:
-        """Raises UsageError for a certificate that is not valid now, which nobody would take."""
+        """Raise UsageError for a certificate that is not valid now, because every peer would refuse it."""
         for term in self.terms:
             if not term.begins <= now < term.ends:
                 raise UsageError(term.warning(now))
 
 
 def read_identity(directory: Path) -> Identity:
-    """Raises UsageError, with what to do, for a directory that is not one of c1m-coord pki issue."""
-    # Half a node's commands run without TLS, and cryptography takes 15 MB.
+    """Read a --tls directory. Raises UsageError with the cure if c1m-coord pki issue did not make it."""
+    # Imported here because cryptography takes 15 MB, and nodes often run without TLS.
     from .certificates import names_of, read_certificate, read_pair, term_of
 
     authority, own = (read_file(directory / name) for name in (AUTHORITY_FILE, IDENTITY_FILE))
@@ -44,7 +48,7 @@ def read_identity(directory: Path) -> Identity:
     try:
         trusted, pair = read_certificate(authority), read_pair(own, own)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"--tls {directory}: {error}; issue it again with c1m-coord pki issue, or copy it whole") from None
+        raise UsageError(f"--tls {directory}: {error}; issue it again with c1m-coord pki issue, or copy all of it") from None
     bearer = bearer_of(names_of(pair.certificate))
     if bearer is None:
         raise UsageError(f"--tls {directory}: the certificate names no role of c1m; issue one with c1m-coord pki issue")
@@ -52,32 +56,33 @@ def read_identity(directory: Path) -> Identity:
 
 
 def read_file(path: Path) -> bytes:
+    """Return the contents of a file of a --tls directory. Raises UsageError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"--tls: cannot read {path}: {error.strerror}; name a directory that c1m-coord pki issue has made"
+            f"--tls: cannot read {path}: {error.strerror}; name a directory that c1m-coord pki issue made"
         ) from None
 
 
 def check_private(path: Path) -> None:
-    """Raises UsageError for a key that others may read: who has it is the operator, or the node."""
+    """Raise UsageError for a key that others can read: with it they could act as the operator or the node."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        raise UsageError(f"--tls: {path} holds a private key, and its mode {mode:04o} lets others at it; chmod 600 {path}")
+        raise UsageError(f"--tls: {path} contains a private key, and its mode {mode:04o} gives others access; chmod 600 {path}")
 
 
 def checked_identity(directory: Path) -> Identity:
-    """One that is valid now. Raises UsageError."""
+    """Read a --tls directory whose certificates are valid now. Raises UsageError otherwise."""
     identity = read_identity(directory)
     identity.check(datetime.now(UTC))
     return identity
 
 
 class Renewals:
-    """The identity of a directory, and what has been put there since: two stat() each time somebody asks, 4 us.
+    """The identity in a directory, and renewals of it. A check costs two stat() calls, 4 us.
 
-    Raises UsageError for a directory that cannot be used, or a certificate that is not valid now.
+    Raises UsageError for a directory that cannot be used or a certificate that is not valid now.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -86,7 +91,7 @@ class Renewals:
         self.identity = checked_identity(directory)
 
     def stamp(self) -> Stamp:
-        """Empty where a file is missing."""
+        """Return what identifies the current version of the files. Empty if one is missing."""
         try:
             found = [(self.directory / name).stat() for name in (AUTHORITY_FILE, IDENTITY_FILE)]
         except OSError:
@@ -94,7 +99,10 @@ class Renewals:
         return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
 
     def take(self) -> Identity | None:
-        """What is new; None: nothing. Raises OSError or UsageError for what cannot be used, once: what there was stays."""
+        """Return the renewed identity, or None if nothing has changed.
+
+        Raises OSError or UsageError for a renewal that cannot be used, once; the old identity is kept.
+        """
         if (stamp := self.stamp()) == self.taken:
             return None
         self.taken = stamp
@@ -102,7 +110,7 @@ class Renewals:
         return self.identity
 
     def newest(self) -> Identity:
-        """That can be used."""
+        """Return the newest identity that can be used."""
         with suppress(OSError, UsageError):
             self.take()
         return self.identity

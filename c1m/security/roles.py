@@ -1,7 +1,7 @@
-"""Who a certificate says that its holder is, and how long it lasts: the names in it, the files of it, the sentences. Pure.
+"""Roles in certificates: whom a certificate names, how long it is valid, and warnings about that. Pure.
 
-A role is a URI among the certificate's alternative names: ``c1m:role:operator/alice`` may command nodes, ``c1m:role:node/a``
-is a node and may command nobody.
+A role is a URI among the alternative names of a certificate. ``c1m:role:operator/alice`` may command nodes.
+``c1m:role:node/a`` is a node and may not command any.
 """
 
 from __future__ import annotations
@@ -14,29 +14,32 @@ from datetime import datetime, timedelta
 from typing import Final
 
 PREFIX: Final = "c1m:role:"
-WARN_DAYS: Final = 30  # before the end of a certificate
+WARN_DAYS: Final = 30  # days before a certificate expires
 NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.@-]{0,62}[A-Za-z0-9_])?")
 
-# What a directory for --tls holds. Key and certificate are one file, so that a renewal is one rename and no handshake can
-# meet the one without the other.
+# The files of a --tls directory. Key and certificate are in one file, so that a renewal is one rename and no handshake can use
+# one without the other.
 AUTHORITY_FILE: Final = "ca.crt"
 IDENTITY_FILE: Final = "identity.pem"
 
 
 class Role(enum.Enum):
+    """What the holder of a certificate is."""
+
     NODE = "node"
     OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a certificate names."""
+    """The holder of a certificate: a role and a name."""
 
     role: Role
     name: str
 
     @property
     def uri(self) -> str:
+        """The role as it is written in a certificate."""
         return f"{PREFIX}{self.role.value}/{self.name}"
 
     def __str__(self) -> str:
@@ -44,7 +47,7 @@ class Bearer:
 
 
 def bearer_of(names: Iterable[str]) -> Bearer | None:
-    """The first role among a certificate's alternative names; None where there is none that we know."""
+    """Return the first role among a certificate's alternative names. None if there is no known role."""
     for name in names:
         role, slash, bearer = name.removeprefix(PREFIX).partition("/")
         if name.startswith(PREFIX) and slash and role in {each.value for each in Role} and NAME.fullmatch(bearer):
@@ -53,22 +56,22 @@ def bearer_of(names: Iterable[str]) -> Bearer | None:
 
 
 def parse_name(text: str) -> str:
-    """The name of an operator, or of a node's directory. Raises ValueError."""
+    """Check the name of an operator or a node. Raises ValueError."""
     if not NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no name; write letters, digits, dots, dashes and @, 64 at most: alice, client-1.lab")
+        raise ValueError(f"{text!r} is not a name; write at most 64 letters, digits, dots, dashes and @: alice, client-1.lab")
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """From when to when a certificate is valid; ``what`` is whose: "operator alice", "authority"."""
+    """The time in which a certificate is valid. ``what`` is its holder: "operator alice", "authority"."""
 
     what: str
     begins: datetime
     ends: datetime
 
     def warning(self, now: datetime) -> str:
-        """A sentence where it is not valid now, or not for much longer; empty where all is well."""
+        """Return a sentence if the certificate is not valid now or expires within WARN_DAYS. Empty otherwise."""
         if now < self.begins:
             return (
                 f"the certificate of {self.what} is valid only from {moment(self.begins)} on, and it is {moment(now)} here; "
@@ -82,14 +85,17 @@ class Validity:
 
     @property
     def cure(self) -> str:
+        """What to do about a certificate that expires."""
         if self.what == "authority":
             return "make another one with c1m-coord pki init, and issue all certificates again"
         return f"renew it with c1m-coord pki renew {self.what.rpartition(' ')[2]}, and copy it to its machine"
 
 
 def moment(when: datetime) -> str:
+    """Format a time for people, in UTC."""
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def days(left: timedelta) -> str:
+    """Format the time left, in whole days."""
     return "less than a day" if left.days < 1 else "1 day" if left.days == 1 else f"{left.days:,} days"

@@ -1,7 +1,7 @@
-"""The file of a Unix socket that a node listens on: its mode, and what may already be there.
+"""The file of a Unix socket that a node listens on: its mode, and a file that may already exist.
 
-gRPC binds and removes it, and would take one away on which somebody listens. So it is looked at before, under a lock of its
-directory, so that of two nodes that start at once the second one finds the first.
+gRPC binds and removes the file, and would also remove one on which another program listens. So the file is checked before,
+with a lock on its directory: if two nodes start at once, the second one finds the first.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from socket import AF_UNIX, SOCK_STREAM, socket
 
 from c1m.errors import UsageError
 
-OTHERS = 0o177  # the umask that leaves 0600: whoever may write to a socket may command
+OTHERS = 0o177  # the umask that leaves 0600: write permission on the socket is permission to command the node
 
 
 @contextmanager
 def claimed(path: str) -> Iterator[None]:
-    """While the block binds it, which makes it the owner's alone. Raises UsageError where that cannot be, with the cure.
+    """A context in which a socket can be bound at ``path``. The file will be accessible to its owner only.
 
-    The umask is the whole process's: no other thread makes files meanwhile.
+    Raises UsageError with the cure if the path cannot be used. The umask applies to the whole process, so no other thread
+    may create files meanwhile.
     """
     with locked(Path(path).parent, path):
         remove_stale(path)
@@ -38,6 +39,7 @@ def claimed(path: str) -> Iterator[None]:
 
 @contextmanager
 def locked(directory: Path, path: str) -> Iterator[None]:
+    """Hold a lock on a directory for the duration of the block. Raises UsageError if the directory cannot be opened."""
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -50,12 +52,15 @@ def locked(directory: Path, path: str) -> Iterator[None]:
 
 
 def remove_stale(path: str) -> None:
-    """The socket of a node that was killed. Raises UsageError for one on which somebody listens, and for what is no socket."""
+    """Remove the socket of a node that was killed.
+
+    Raises UsageError if a program listens on it, or the path is not a socket.
+    """
     try:
         mode = os.lstat(path).st_mode
         if not stat.S_ISSOCK(mode):
-            raise UsageError(f"cannot listen on unix:{path}: there is something else that is no socket; give another --listen")
-        if why := nobody(path):
+            raise UsageError(f"cannot listen on unix:{path}: the path exists and is not a socket; give another --listen")
+        if why := connect_error(path):
             if why.errno != errno.ECONNREFUSED:
                 raise why
             os.unlink(path)
@@ -64,16 +69,16 @@ def remove_stale(path: str) -> None:
         return
     except OSError as error:
         raise UsageError(instead(path, error)) from None
-    raise UsageError(f"cannot listen on unix:{path}: another program does already; end it, or give another --listen")
+    raise UsageError(f"cannot listen on unix:{path}: another program already does; end it, or give another --listen")
 
 
-def nobody(path: str) -> OSError | None:
-    """Why nobody can be called there; None where somebody listens, however busy."""
+def connect_error(path: str) -> OSError | None:
+    """Return the error of connecting to a socket. None if a program listens on it, even if its queue is full."""
     with socket(AF_UNIX, SOCK_STREAM) as caller:
         caller.setblocking(False)
         try:
             caller.connect(path)
-        except BlockingIOError:  # its queue is full
+        except BlockingIOError:  # the listener's queue is full
             return None
         except OSError as error:
             return error
@@ -81,7 +86,7 @@ def nobody(path: str) -> OSError | None:
 
 
 def check_bindable(path: str) -> None:
-    """By doing it: gRPC would not say what is in the way. Raises UsageError."""
+    """Bind the path and remove the file, because gRPC would not report what prevents it. Raises UsageError."""
     with socket(AF_UNIX, SOCK_STREAM) as one:
         try:
             one.bind(path)
@@ -92,12 +97,13 @@ def check_bindable(path: str) -> None:
 
 
 def instead(path: str, error: OSError) -> str:
+    """Return the refusal for an error of the path, with the cure."""
     directory = Path(path).parent
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot listen on unix:{path}: there is no directory {directory}; make it, or give another --listen"
     if error.errno in (errno.EACCES, errno.EPERM):
         return (
-            f"cannot listen on unix:{path}: uid {os.geteuid()} may not make, call or remove a socket there; let it write to "
+            f"cannot listen on unix:{path}: uid {os.geteuid()} may not create, call or remove a socket there; let it write to "
             f"{directory} (RuntimeDirectory= of a unit), or give another --listen"
         )
     return f"cannot listen on unix:{path}: {error.strerror}; give another --listen"

@@ -85,12 +85,12 @@ def commands() -> list[tuple[str, str, bool]]:
 COMMANDS = commands()
 # (who calls, what gRPC answers, what our coordinator makes of it, what the node's log says)
 REFUSED = [
-    ("nobody", grpc.StatusCode.UNAVAILABLE, "wants TLS, and was called without", "it spoke without TLS"),
-    ("no certificate", grpc.StatusCode.UNAVAILABLE, "", "it showed no certificate"),
+    ("nobody", grpc.StatusCode.UNAVAILABLE, "wants TLS, and was called without", "it called without TLS"),
+    ("no certificate", grpc.StatusCode.UNAVAILABLE, "", "it sent no certificate"),
     ("rogue", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator rogue", "that this node does not trust"),
     ("late", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator late", "has expired"),
     ("early", grpc.StatusCode.UNAVAILABLE, "does not take the certificate of operator early", "is not valid yet"),
-    ("a", grpc.StatusCode.PERMISSION_DENIED, "", "node a is no operator's certificate"),
+    ("a", grpc.StatusCode.PERMISSION_DENIED, "", "node a is not an operator"),
 ]
 
 
@@ -160,8 +160,8 @@ def test_the_cause_of_what_the_node_shows(world: World, tmp_path: Path) -> None:
     theirs = world.directory.parent / "theirs" / "rogue"
     assert "of an authority that --tls here does not trust" in cause(WORKER, read_identity(theirs))
     assert cause(HostPort("127.0.0.1", 1), alice) == ""  # nobody is there: no matter of TLS
-    assert says(world.logs["worker"], "a peer called this node localhost, a name that its certificate has not")
-    assert says(world.logs["worker"], "refused a peer: it broke off, as one does that does not trust this node's certificate")
+    assert says(world.logs["worker"], "a peer called this node localhost, a name that is not in its certificate")
+    assert says(world.logs["worker"], "refused a peer: it rejected this node's certificate")
     with node("worker", "--listen", "127.0.0.1:24320"):
         assert "speaks without" in cause(HostPort("127.0.0.1", 24_320), alice)
         assert cause(HostPort("127.0.0.1", 24_320), None) == ""
@@ -291,7 +291,7 @@ def test_a_run_with_certificates_that_are_renewed_between_two(world: World, tmp_
     assert "warning: the certificate of operator alice expires in 19 days" in second.stderr
     log = world.logs["worker"].read_text()
     run = json.loads(second.stdout)["run_id"]
-    assert "c1m-worker: took a new certificate of node a" in log
+    assert "c1m-worker: uses the new certificate of node a" in log
     assert "the certificate of node a expires in 19 days" in log
     for command in ("Prepare", "Start", "Watch", "Stop"):
         assert log.count(f"{command} of run {run} by operator alice at 127.0.0.1:") == 1

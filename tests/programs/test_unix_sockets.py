@@ -56,7 +56,7 @@ FITS = "/" + "x" * (LONGEST_PATH - 1)
 )
 def test_how_control_addresses_are_written(text: str, address: object) -> None:
     if address is None:
-        with pytest.raises(ValueError, match="write unix:/run/c1m/worker.sock|give a shorter one"):
+        with pytest.raises(ValueError, match="write unix:/run/c1m/worker.sock|shorten it"):
             parse_control_address(text, 7100)
         return
     parsed = parse_control_address(text, 7100)
@@ -116,7 +116,7 @@ def test_a_socket_at_which_somebody_listens_is_left_to_them_however_busy(tmp_pat
     path = tmp_path / "a.sock"
     with listening(path), socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
         for caller in (one, other):
-            assert "another program does already; end it" in refusal(path)
+            assert "another program already does; end it" in refusal(path)
             caller.setblocking(False)
             caller.connect_ex(str(path))
         assert path.exists()
@@ -126,7 +126,7 @@ def test_what_else_is_in_the_way_is_one_sentence_with_a_cure(tmp_path: Path) -> 
     file = tmp_path / "file"
     file.touch()
 
-    assert "there is something else that is no socket; give another --listen" in refusal(file)
+    assert "the path exists and is not a socket; give another --listen" in refusal(file)
     assert file.exists()
     assert f"there is no directory {tmp_path}/none; make it" in refusal(tmp_path / "none" / "a.sock")
     assert f"there is no directory {file}; make it" in refusal(file / "a.sock")
@@ -140,7 +140,7 @@ def test_where_another_user_may_not_is_one_sentence_with_a_cure() -> None:
         theirs.mkdir(0o700)
         with listening(theirs / "a.sock"), listening(here / "a.sock"), as_nobody():
             for path in (theirs / "a.sock", here / "a.sock", here / "b.sock"):
-                assert f"uid {NOBODY} may not make, call or remove a socket there" in refusal(path)
+                assert f"uid {NOBODY} may not create, call or remove a socket there" in refusal(path)
             assert "takes calls of the user who started it, and of root" in cause(SocketPath(str(theirs / "a.sock")), None)
 
 
@@ -158,7 +158,7 @@ try:
         listener.bind(path)
         listener.listen()
 except UsageError as error:
-    print("already" if "another program does already" in str(error) else error, flush=True)
+    print("already" if "another program already does" in str(error) else error, flush=True)
 else:
     print("listens", flush=True)
 sys.stdin.readline()
@@ -243,5 +243,5 @@ def test_a_run_over_two_sockets(tmp_path: Path) -> None:
     summary = json.loads(ended.stdout)
     assert summary["target"]["accepted"] == 200
     assert [each["node"] for each in summary["workers"]] == [f"worker unix:{worker}"]
-    assert f"Prepare of run {summary['run_id']} by somebody over the Unix socket" in log.read_text()
+    assert f"Prepare of run {summary['run_id']} by a caller over the Unix socket" in log.read_text()
     assert not (worker.exists() or target.exists())
