@@ -1,4 +1,4 @@
-"""A node's child, as its control process sees it: what it was told, what it last said of itself, what it held when it ended."""
+"""A node's child process as its control process sees it: its orders, its newest report, and what it held when it ended."""
 
 from __future__ import annotations
 
@@ -17,51 +17,54 @@ from c1m.traffic.turnover import Wave
 
 from . import link
 
-# A child that has an order and neither says anything nor uses the processor for so long is killed: it was stopped by a signal,
-# most likely. To close a full descriptor table takes a child about 0.3 s of that, and fifty of them on two cores about 15 s.
+# A child that has an order is killed if it neither reports nor uses CPU time for this long: most likely it was stopped by a
+# signal. Closing a full descriptor table keeps a child silent for about 0.3 s; fifty children on two cores take about 15 s.
 STUCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A child to be: its name, its first message, and the descriptors that it gets a copy of."""
+    """The specification of a child to start: its name, its first message, and the descriptors that it gets copies of."""
 
     name: str
-    assignment: link.Message  # with the "index" of its place in the crew
+    assignment: link.Message  # its "index" is the index of the child
     descriptors: tuple[int, ...] = ()
 
 
 @dataclass(eq=False)
 class Child:
-    """One shard or acceptor; others may share its process."""
+    """One shard or acceptor. Several may share a process."""
 
     name: str
     pid: int
     end: socket
-    index: int = 0  # of its place in the crew
-    said: int = 0  # messages
-    phase: Phase | None = None  # what it last said of itself; None until it did
+    index: int = 0  # among the node's children of this run; a replacement has the same one
+    said: int = 0  # messages received from it
+    phase: Phase | None = None  # from its newest report; None before the first
     full: bool = False
     tally: Tally = field(default_factory=Tally)
-    counted_at: float = 0.0  # when that was so, on the monotonic clock; 0: it does not say
+    counted_at: float = 0.0  # when it counted the tally, on the monotonic clock; 0: unknown
     cpu_seconds: float = 0.0
-    reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it had reached that
-    heard: bytes = b""  # the first that a server said to it
-    probed: tuple[int, int] | None = None  # connections that a probe asked about, and of those, ghosts
-    waves: tuple[Wave, ...] = ()  # of storms, as far as they have come
-    turnover_stopped: bool = False  # nothing changes hands any more
-    traffic_stopped: bool = False  # it was told to send nothing more, and nothing is under way
-    # Kind -> names and rows of ``c1m.source_latency``
+    reached_ns: Mapping[int, int] = field(default_factory=dict)  # stage -> when it reached it
+    heard: bytes = b""  # the first bytes that a server sent to it
+    probed: tuple[int, int] | None = None  # connections that were probed, and how many of them are ghosts
+    waves: tuple[Wave, ...] = ()  # one for each storm, up to now
+    turnover_stopped: bool = False  # it replaces no connections any more
+    traffic_stopped: bool = False  # it sends nothing any more, and no answer is outstanding
+    # Kind -> names and rows of ``c1m.measure.source_latency``
     sources: dict[str, tuple[Sequence[str], bytes]] = field(default_factory=dict)
-    last_words: str = ""
-    mourned: bool = False  # how it ended is told
-    killed_for: str = ""  # by us
+    last_words: str = ""  # the exception that ended it; empty: none
+    mourned: bool = False  # its end has been reported
+    killed_for: str = ""  # why this node killed it; empty: it did not
     lost: int = 0  # connections that it held when it ended
-    relieved: bool = False  # another one has its place
+    relieved: bool = False  # it was replaced
     gone: trio.Event = field(default_factory=trio.Event)
 
     async def send(self, order: link.Message) -> None:
-        """An order to a child that is gone is not an error: its end is told elsewhere."""
+        """Send an order. If the child is gone this does nothing, because its end is reported elsewhere.
+
+        A child that accepts no order for STUCK_SECONDS is killed.
+        """
         packet = link.encode(order)
         with trio.move_on_after(STUCK_SECONDS) as patience, suppress(BrokenPipeError, ConnectionResetError):
             while not self.gone.is_set():
@@ -72,14 +75,16 @@ class Child:
                 else:
                     return
         if patience.cancelled_caught:
-            self.kill(f"took no order for {STUCK_SECONDS:.0f} s")
+            self.kill(f"accepted no order for {STUCK_SECONDS:.0f} s")
 
     def kill(self, reason: str) -> None:
+        """Kill the child's process. The first reason is kept."""
         self.killed_for = self.killed_for or reason
-        with suppress(ProcessLookupError):  # it has ended, and nobody has read that yet
+        with suppress(ProcessLookupError):  # it has ended, but its end has not been read yet
             os.kill(self.pid, signal.SIGKILL)
 
     def take(self, message: link.Message) -> None:
+        """Store what a message from the child reports."""
         self.said += 1
         if "last_words" in message:
             self.last_words = message["last_words"]
@@ -100,7 +105,7 @@ class Child:
         self.traffic_stopped = message.get("traffic_stopped", False)
 
     def count_losses(self) -> None:
-        """The kernel has closed what a dead child held; count it as that."""
+        """Count the connections of a child that ended as dropped, and its attempts as failed: the kernel has closed them."""
         self.lost = self.tally.open
         lost = dict(self.tally.dropped)
         if self.lost:

@@ -1,4 +1,4 @@
-"""The children of a run: made by the zygote, spoken to over links, counted when they end."""
+"""Supervises the children of a run: starts them through the zygote, exchanges messages with them, and handles their end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from . import link
 from .child import STUCK_SECONDS, Child, ChildSpec
 from .zygote_client import AT_ONCE, ZygoteClient
 
-LOOK_SECONDS = 0.5  # between two looks whether a child that is to close does
+LOOK_SECONDS = 0.5  # between two checks whether a child that should close makes progress
 
 
 class Supervisor:
@@ -34,23 +34,27 @@ class Supervisor:
         on_change: Callable[[], None],
         on_end: Callable[[Sequence[Child], str], Awaitable[None]],
     ) -> None:
-        """``on_end``: what follows from the end of children that should be there, and how they ended."""
+        """``on_change`` is called when anything changed.
+
+        ``on_end`` is called with children that ended unexpectedly and the reason.
+        """
         self.zygote = zygote
         self.nursery = nursery
         self.on_change = on_change
         self.on_end = on_end
         self.children: list[Child] = []
-        self.counts: defaultdict[str, Counter[int]] = defaultdict(Counter)  # histogram -> bucket -> how many, of all children
+        self.counts: defaultdict[str, Counter[int]] = defaultdict(Counter)  # histogram -> bucket -> count, over all children
         self.exit_reasons: list[str] = []
-        self.mourning = 0  # ends that nothing has followed from yet
-        self.complete = False  # all that the run begins with are there; others may join them
-        self.closing = False  # nobody else is hired
-        self.dismissed = False  # from here on, an end is what we asked for
+        self.mourning = 0  # unexpected ends that are being handled
+        self.complete = False  # all children that the run begins with exist; more may join
+        self.closing = False  # no more children are started
+        self.dismissed = False  # the children were told to end, so an end is expected
 
     async def hire(self, recruits: Sequence[ChildSpec]) -> list[Child]:
-        """Fork children, give each its assignment and listen to it. Nobody, for a run that only observes.
+        """Start children, give each its assignment, and listen to it. The list is empty for a run that only observes.
 
-        Raises RefusedError for an assignment that no link takes, before anybody is forked, and if the run is closed meanwhile.
+        Raises RefusedError if an assignment does not fit a link, before anything is forked, if children cannot be forked,
+        and if the run is closed meanwhile.
         """
         hired: list[Child] = []
         for child_spec in recruits:
@@ -58,8 +62,8 @@ class Supervisor:
                 link.encode(child_spec.assignment)
             except ValueError as error:
                 raise RefusedError(
-                    f"{child_spec.name} cannot be told what to do: {error}; ask for fewer routes of a shard or stages, or a "
-                    f"shorter request"
+                    f"the assignment of {child_spec.name} is too large: {error}; use fewer routes a shard, fewer stages, or "
+                    f"a shorter request"
                 ) from None
         for start in range(0, len(recruits), AT_ONCE):
             some = recruits[start : start + AT_ONCE]
@@ -67,7 +71,7 @@ class Supervisor:
             if self.closing:  # while the zygote forked
                 for child in children:
                     child.end.close()
-                raise RefusedError("the run was closed while its processes were being made")
+                raise RefusedError("the run was closed while its processes were being started")
             for child, child_spec in zip(children, some, strict=True):
                 child.index = child_spec.assignment["index"]
                 self.children.append(child)
@@ -79,15 +83,15 @@ class Supervisor:
         return hired
 
     async def listen(self, child: Child) -> None:
-        """Take in what a child says until it is gone."""
+        """Receive a child's messages until it is gone, then handle its end."""
         while True:
             await trio.lowlevel.wait_readable(child.end)
             message = link.receive(child.end)
             if message is None:
                 break
             child.take(message)
-            for name, news in message.get("histograms", {}).items():
-                self.counts[name].update(news)
+            for name, counts in message.get("histograms", {}).items():
+                self.counts[name].update(counts)
             self.on_change()
         child.gone.set()
         child.end.close()
@@ -99,7 +103,10 @@ class Supervisor:
             self.on_change()
 
     async def child_ended(self, child: Child) -> None:
-        """Tell how it ended, and what follows from that; once for all whom one process carried and took with it."""
+        """Record why a child ended, and call ``on_end``.
+
+        Children that ended with their common process are handled once, together.
+        """
         alone = child.last_words or not await self.zygote.has_ended(child)
         if child.mourned:
             return
@@ -115,11 +122,12 @@ class Supervisor:
         await self.on_end(together, exit_reason)
 
     async def order(self, order: link.Message) -> None:
+        """Send an order to every child."""
         for child in self.children:
             await child.send(order)
 
     async def close(self, order: link.Message) -> None:
-        """The last order. Whoever is being forked now will not get it, and is not taken any more."""
+        """Send the last order. A child that is being forked does not get it, and is discarded."""
         self.closing = True
         self.nursery.start_soon(self.end_the_stuck, STUCK_SECONDS + order.get("seconds_a_chunk", 0.0))
         await self.order(order)
@@ -129,11 +137,11 @@ class Supervisor:
         self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
-                child.end.shutdown(1)  # SHUT_WR: the child reads an end, we still read its last tally
+                child.end.shutdown(1)  # SHUT_WR: the child reads the end of the link, and its last tally can still be read
         await self.see_out()
 
     async def cut_off(self) -> None:
-        """As ``dismiss``, where nobody listens to them any more: what they say last is lost."""
+        """End every child as ``dismiss`` does, but without reading their last messages."""
         self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
@@ -142,7 +150,7 @@ class Supervisor:
         await self.see_out()
 
     async def see_out(self) -> None:
-        """Wait until all have ended; kill those that do not go about it."""
+        """Wait until all children have ended. Children that make no progress are killed."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.end_the_stuck, STUCK_SECONDS)
             for child in self.children:
@@ -151,11 +159,11 @@ class Supervisor:
             nursery.cancel_scope.cancel()
 
     async def end_the_stuck(self, patience: float) -> None:
-        """Kill children that are to close or to leave, and for so long neither say anything nor use the processor.
+        """Kill children that should close or end, but neither report nor use CPU time for ``patience`` seconds.
 
-        Who has ended has ended, though a zygote that was stopped does not say so.
+        A child that has ended counts as ended even if the zygote, being stopped, does not report it.
         """
-        moved: dict[Child, tuple[object, float]] = {}  # how far each was, and since when
+        moved: dict[Child, tuple[object, float]] = {}  # the progress of each child, and the time of its last change
         while True:
             for child in self.unfinished():
                 if process_footprint.is_over(child.pid):
@@ -166,41 +174,49 @@ class Supervisor:
                 if far != before:
                     moved[child] = far, now
                 elif now - since > patience:
-                    child.kill(f"did nothing for {patience:.0f} s when it was to close")
+                    child.kill(f"was idle for {patience:.0f} s instead of closing")
             await trio.sleep(LOOK_SECONDS)
 
     def unfinished(self) -> list[Child]:
-        """Who has to do something before the run is over; whoever has closed everything waits for the others."""
+        """Return the children that still have something to do before the run is over.
+
+        A child that has closed everything is idle until it is dismissed.
+        """
         there = [child for child in self.children if not self.zygote.ending(child.pid).is_set()]
         return there if self.dismissed else [child for child in there if child.phase is not Phase.CLOSED]
 
     @property
     def alive(self) -> list[Child]:
+        """The children that have not ended."""
         return [child for child in self.children if not child.gone.is_set()]
 
     @property
     def pids(self) -> list[int]:
-        """Of the processes that carry those."""
+        """The processes of the children that have not ended, each once."""
         return list(dict.fromkeys(child.pid for child in self.alive))
 
     def tally(self) -> Tally:
+        """Return the sum of all children's tallies, including those that ended."""
         return total(child.tally for child in self.children)
 
     def histograms(self) -> dict[str, dict[int, int]]:
-        """Of all children: name -> microseconds -> how many, since the beginning."""
+        """Return {name: {microseconds: count}} over all children, since the beginning."""
         return {name: microseconds(counts) for name, counts in self.counts.items()}
 
     def sources(self) -> tuple[SourceLatency, ...]:
-        """Of all children: each kind that was measured, of each source."""
-        told = [child.sources for child in self.children]
-        rows = {kind: joined_rows(each[kind] for each in told if kind in each) for kind in dict.fromkeys(chain(*told))}
+        """Return the latencies of each kind and source over all children."""
+        reports = [child.sources for child in self.children]
+        rows = {kind: joined_rows(each[kind] for each in reports if kind in each) for kind in dict.fromkeys(chain(*reports))}
         return tuple(latency for kind, found in rows.items() for latency in source_latencies(kind, found))
 
     def reached_ns(self) -> dict[int, int]:
+        """Return {stage: when the last child reached it}, for stages that all have reached."""
         return reached_by_all(child.reached_ns for child in self.children if not child.relieved)
 
     def waves(self) -> tuple[Wave, ...]:
+        """Return the effect of each storm over all children."""
         return joined_waves([child.waves for child in self.children])
 
     def cpu_seconds(self) -> float:
+        """Return the CPU time of all children."""
         return sum(child.cpu_seconds for child in self.children)

@@ -1,8 +1,8 @@
-"""A descriptor table for a thread. RLIMIT_NOFILE bounds a table, not a process: fs/file.c compares the descriptor's number.
+"""Gives a thread its own descriptor table.
 
-So one process holds as many connections as it has threads with tables of their own, times the limit, and fifty of them
-share what an interpreter takes: a million connections under a limit of 20,000 took 300 B each in 51 worker processes, and
-take 120 B in two.
+RLIMIT_NOFILE limits a table, not a process: fs/file.c compares the descriptor number with it. So a process can hold the
+limit times the number of its threads with tables of their own, and these threads share the memory of one interpreter. With
+a limit of 20,000, a million connections took 300 B each in 51 worker processes, and take 120 B in two.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 from collections.abc import Iterable
 
 CLONE_FILES = 0x400  # include/uapi/linux/sched.h
-LIBC = ctypes.CDLL(None, use_errno=True)  # os.unshare comes with Python 3.12
+LIBC = ctypes.CDLL(None, use_errno=True)  # os.unshare exists only from Python 3.12 on
 
 
 def part() -> None:
-    """Give the calling thread a copy of its table, which is nobody else's from here on.
+    """Give the calling thread its own copy of its descriptor table.
 
-    Raises OSError where a seccomp filter forbids it, as that of Docker does, though it takes no privilege.
+    It needs no privilege. Raises OSError if a seccomp filter forbids it, as Docker's does.
     """
     if LIBC.unshare(CLONE_FILES):
         error = ctypes.get_errno()
@@ -26,7 +26,7 @@ def part() -> None:
 
 
 def can_part() -> bool:
-    """To be asked by a process of one thread, whose table is its own already: there it changes nothing."""
+    """Return whether threads can have tables of their own. Call this in a process with one thread, where it changes nothing."""
     try:
         part()
     except OSError:
@@ -35,6 +35,6 @@ def can_part() -> bool:
 
 
 def close_all(descriptors: Iterable[int]) -> None:
-    """In the calling thread's table."""
+    """Close these descriptors in the calling thread's table."""
     for descriptor in descriptors:
         os.close(descriptor)

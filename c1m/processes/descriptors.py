@@ -1,4 +1,4 @@
-"""Descriptors: how many connections one process can hold, and what a low limit costs."""
+"""Descriptor limits: how many connections one process can hold, and how many processes a low limit requires."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from typing import Final
 
 from c1m.kernel.process_footprint import descriptor_slots, open_descriptors
 
-# What a descriptor table holds beside connections: standard streams, the link, a listener, epolls, the askers of an
-# acceptor, files of /proc while they are read, libraries while they are loaded. A shard or an acceptor needs 6 to 12 of
-# them at rest, however many siblings its process carries: each closes in its own table what is theirs (thread_host.py).
+# Descriptors of a table that are not the run's connections: standard streams, the link, a listener, epolls, workers that ask an
+# acceptor for its proof, files of /proc while they are read, libraries while they are loaded. A shard or an acceptor needs 6 to
+# 12 of them at rest, whatever the number of siblings in its process: each closes its siblings' descriptors in its own table
+# (thread_host.py).
 RESERVE: Final = 64
 
 _CURE: Final = "raise it with ulimit -Hn, LimitNOFILE= in the unit, or docker --ulimit nofile="
 
 
 def raise_to_hard() -> tuple[int, int]:
-    """Raise this process's soft limit of descriptors to the hard one; (soft before, soft now). Never raises.
+    """Raise this process's soft descriptor limit to the hard one. Returns (soft before, soft now). Never raises.
 
-    Children inherit it. The soft limit is low for the sake of select(), which ends at 1,024.
+    Children inherit the limit. The soft limit is low by default because select() supports only 1,024 descriptors.
     """
     before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # ValueError is EPERM: fs.nr_open was lowered below the hard limit since.
+    # ValueError means EPERM: fs.nr_open has been lowered below the hard limit.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return before, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def connections_per_table() -> int:
-    """How many connections a shard or an acceptor of this node can hold: its limit less RESERVE; 0 when there is none.
+    """Return how many connections a shard or an acceptor of this node can hold: the limit less RESERVE, at least 0.
 
-    Children inherit the limit, and nothing else that this process has open: what it has opened itself does not count.
+    Descriptors that this process has open do not count: children inherit the limit, but not the descriptors.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(0, soft - RESERVE)
 
 
 def usable(reserve: int = RESERVE) -> int:
-    """How many more descriptors this process can open, with ``reserve`` left over; 0 when there is none.
+    """Return how many more descriptors this process can open while ``reserve`` are left over, at least 0.
 
-    Before Linux 6.2 the open ones are not known, and the whole descriptor table, 64 at first, counts as open.
+    Before Linux 6.2 the number of open descriptors is unknown. Then the size of the descriptor table, 64 at first, is used.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = open_descriptors() or descriptor_slots() or 0
@@ -48,16 +49,19 @@ def usable(reserve: int = RESERVE) -> int:
 
 
 def processes(limit: int, wanted: int, reserve: int = RESERVE) -> int:
-    """How many processes ``wanted`` connections take at ``limit`` descriptors each. ValueError: none can."""
+    """Return how many processes ``wanted`` connections need with ``limit`` descriptors each.
+
+    Raises ValueError if the limit is too low for any connection.
+    """
     each = limit - reserve
     if each < 1:
         allows = f"this machine allows {limit:,} descriptors a process"
-        raise ValueError(f"{allows}, which needs {reserve:,} beside its connections; {_CURE}")
+        raise ValueError(f"{allows}, which needs {reserve:,} in addition to its connections; {_CURE}")
     return max(1, -(-wanted // each))
 
 
 def explain(limit: int, wanted: int, reserve: int = RESERVE) -> str:
-    """What this limit means for this many connections, in one sentence. Raises as ``processes`` does."""
+    """Return a sentence about what this limit means for ``wanted`` connections. Raises as ``processes`` does."""
     allows = f"this machine allows {limit:,} descriptors a process"
     count = processes(limit, wanted, reserve)
     if count == 1:

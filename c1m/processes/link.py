@@ -1,13 +1,13 @@
 """The link between a node's control process and one of its children: whole messages over a socketpair.
 
-``SOCK_SEQPACKET`` keeps message boundaries in the kernel, so there is no framing of ours to get wrong, and a closed
-end is an empty read: for the child it means die, for the control process that the child is gone.
+``SOCK_SEQPACKET`` preserves message boundaries, so no framing is needed. A closed end reads as an empty message: for the
+child it is the order to end, for the control process it means that the child is gone.
 
-Messages are marshalled: both ends are one interpreter of one installation, the bytes never leave the machine, and the
-first use of ``json`` makes a child copy 200 kB of the pages that it shares with its siblings, of marshal 12 kB. That is
-10 bytes a connection at fifty processes a million.
+Messages are marshalled. Both ends are the same interpreter of one installation, and the bytes never leave the machine. The
+first use of ``json`` makes a child copy 200 kB of the pages that it shares with its siblings; marshal makes it copy 12 kB.
+With fifty processes and a million connections the difference is 10 bytes a connection.
 
-Only ``_socket``, never ``socket``: the latter imports ``selectors``, which an acceptor must not carry.
+This module uses ``_socket``, not ``socket``, which imports ``selectors``; acceptors must not load that.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from typing import Any
 
 Message = dict[str, Any]
 
-# A message must fit the sender's buffer (EMSGSIZE otherwise). 200 KiB is inside the kernel's default
-# net.core.wmem_default of 212,992 bytes; a shard's assignment with a thousand routes takes a tenth of it.
+# A message must fit in the sender's buffer, otherwise sending fails with EMSGSIZE. 200 KiB is below the kernel's default
+# net.core.wmem_default of 212,992 bytes. A shard's assignment with a thousand routes takes a tenth of it.
 LONGEST_MESSAGE = 200 * 1024
 MOST_DESCRIPTORS = 253  # in one message: the kernel's SCM_MAX_FD
 
 
 def pair() -> tuple[socket, socket]:
-    """Two connected ends. Both are close-on-exec; hand one over with :func:`send_descriptors`."""
+    """Return two connected ends. Both are close-on-exec; pass one to another process with :func:`send_descriptors`."""
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
     for end in (ours, theirs):
         end.setsockopt(SOL_SOCKET, SO_SNDBUF, LONGEST_MESSAGE)
@@ -46,28 +46,31 @@ def pair() -> tuple[socket, socket]:
 
 
 def encode(message: Message) -> bytes:
-    """Of plain dicts, lists, tuples, texts and numbers. Raises ValueError for others, and for what is too long to be sent."""
+    """Encode a message of plain dicts, lists, tuples, strings and numbers.
+
+    Raises ValueError for other types, and for a message that is too long to be sent.
+    """
     packet = marshal.dumps(message)
     if len(packet) > LONGEST_MESSAGE:
-        raise ValueError(f"a link message of {len(packet):,} bytes exceeds the {LONGEST_MESSAGE:,} that fit")
+        raise ValueError(f"a link message of {len(packet):,} bytes exceeds the limit of {LONGEST_MESSAGE:,}")
     return packet
 
 
 def decode(packet: bytes) -> Message:
-    """Raises ValueError for anything but a message."""
+    """Decode a message. Raises ValueError for anything that is not a message."""
     try:
         message = marshal.loads(packet)
-    except (EOFError, TypeError, MemoryError) as error:  # a header that claims gigabytes
-        raise ValueError(f"{len(packet):,} bytes on a link are no message: {error}") from None
+    except (EOFError, TypeError, MemoryError) as error:  # MemoryError: a header that claims gigabytes
+        raise ValueError(f"{len(packet):,} bytes on a link are not a message: {error}") from None
     if not isinstance(message, dict):
         raise ValueError(f"a link message must be a dict, not {type(message).__name__}")  # noqa: TRY004
     return message
 
 
 def receive(end: socket) -> Message | None:
-    """The next message; None when the other side is gone."""
+    """Return the next message, or None if the other end is closed."""
     try:
-        # The length first: a buffer for the longest message would be a page of its own in every child, for ever.
+        # Read the length first: a buffer for the longest message would stay allocated in every child.
         length = end.recv_into(bytearray(1), 1, MSG_PEEK | MSG_TRUNC)
         packet = end.recv(length) if length else b""
     except ConnectionError:
@@ -76,16 +79,16 @@ def receive(end: socket) -> Message | None:
 
 
 def send_descriptors(end: socket, message: Message, descriptors: list[int]) -> None:
-    """Send a message with open descriptors; the receiver gets its own copies."""
+    """Send a message with open descriptors. The receiver gets copies of them."""
     end.sendmsg([encode(message)], [(SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))])
 
 
 def receive_descriptors(end: socket) -> tuple[Message, list[int]] | None:
-    """The next message and the descriptors that came with it; None when the other side is gone."""
+    """Return the next message and the descriptors that came with it, or None if the other end is closed."""
     room = CMSG_LEN(MOST_DESCRIPTORS * array("i").itemsize)
     try:
         packet, ancillary, _, _ = end.recvmsg(LONGEST_MESSAGE, room)
-    except ConnectionError:  # the other side closed with something of ours unread
+    except ConnectionError:  # the other end closed with unread messages
         return None
     if not packet:
         return None

@@ -1,8 +1,8 @@
-"""Work in a thread beside a trio loop, as long as the machine has one to give.
+"""Runs work in a thread beside a trio loop, or in the loop if the machine cannot start a thread.
 
-A node that runs out of processes and threads in the middle of a run (pids.max of its cgroup, RLIMIT_NPROC, kernel.pid_max) goes
-on without: what would have been done beside the loop is done in it, and the loop waits, a second at worst. What hit the limit
-stands among the run's evidence (``kernel.cgroup_events``).
+If a node runs out of processes and threads during a run (pids.max of its cgroup, RLIMIT_NPROC, kernel.pid_max), it
+continues without: the work runs in the loop, which blocks for a second at most. The limit that was hit appears in the run's
+evidence (``c1m.kernel.cgroup_events``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import trio
 
 T = TypeVar("T")
 
-NO_THREAD = "can't start new thread"  # a RuntimeError of CPython's with no errno in it: Modules/_threadmodule.c
+NO_THREAD = "can't start new thread"  # CPython raises a RuntimeError without an errno (Modules/_threadmodule.c)
 
 
 async def in_thread(function: Callable[..., T], *args: object) -> T:
-    """What the function returns, and raises."""
+    """Call ``function`` in a thread and return what it returns. It raises what ``function`` raises."""
     try:
         return await trio.to_thread.run_sync(function, *args)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What a zygote does before it forks any child: what every child will do, so often that CPython leaves its bytecode alone."""
+"""Warms up a zygote before it forks: runs what every child will run until CPython has specialised the bytecode."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-TIMES = 20  # CPython specialises what has run some times, and then leaves it alone
-# Where connections over loopback hang (a filter, net.core.somaxconn below their number), children that write some pages of
-# their own are better than a node that can start none for that long: it waits 20 s for its zygote.
+TIMES = 20  # CPython specialises bytecode that has run several times, and then does not change it again
+# The time limit. If connections over loopback hang (a packet filter, or net.core.somaxconn below their number), the warm-up
+# stops early and children copy some more pages. A node waits only 20 s for its zygote.
 MOST_SECONDS = 5.0
 
 
 def specialise(perform: Callable[[], object]) -> None:
+    """Call ``perform`` TIMES times, but for MOST_SECONDS at most."""
     end = time.monotonic() + MOST_SECONDS
     for _ in range(TIMES):
-        with suppress(OSError):  # where loopback has no address, there is less to rehearse
+        with suppress(OSError):  # if loopback has no address, less can be warmed up
             perform()
         if time.monotonic() > end:
             return

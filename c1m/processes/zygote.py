@@ -1,16 +1,17 @@
-"""The zygote: a process that imported a child's module and nothing else, and forks processes that carry children.
+"""The zygote: a process that imports a child's module and nothing else, and forks the processes that host children.
 
-A process made here costs a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
-the module are shared pages. It is safe because gRPC was never imported: forking a process in which gRPC lives hangs.
-Run as ``python -m c1m.processes.zygote MODULE DESCRIPTOR``; ``zygote_control`` is the other side. The module has two
-functions: ``main(link, descriptors)`` is a child's whole life, ``warm_up()`` does once what every child will do.
+A process forked here takes a few milliseconds and about 1.4 MiB instead of 150 ms and 25 MiB, because the interpreter and
+the module are shared pages. Forking is safe because gRPC is never imported: forking a process in which gRPC is loaded
+hangs. Run it as ``python -m c1m.processes.zygote MODULE DESCRIPTOR``; ``zygote_client`` is the other side. The module has
+two functions: ``main(link, descriptors)`` runs a child, and ``warm_up()`` does once what every child will do.
 
-multiprocessing's forkserver was not taken: it imports the parent's ``__main__`` (our command line, hence gRPC) in every child.
+multiprocessing's forkserver is not used because it imports the parent's ``__main__`` (the command line, hence gRPC) in
+every child.
 """
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C part of signal, which typeshed does not know
+import _signal  # type: ignore[import-not-found]  # the C part of signal, which typeshed does not have
 import contextlib
 import gc
 import importlib
@@ -26,28 +27,29 @@ from .thread_host import ChildMain, ThreadHost
 
 
 def main() -> None:
+    """Import the module, warm it up, and serve until the control process is gone."""
     module_name, descriptor = sys.argv[1:]
-    # ^C reaches the whole foreground process group: the control process decides what it means, we follow the link.
+    # ^C reaches the whole foreground process group. The control process handles it; the zygote ends when its link closes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A collection would leave holes in pages that all children share, and each child that filled one would copy its page.
+    # A collection would leave holes in pages that all children share, and a child that fills a hole copies the page.
     gc.disable()
     module = importlib.import_module(module_name)
-    # CPython specialises bytecode in place where it runs. What is done once here is written to pages that all children
-    # share, and not by each child to a copy of its own.
+    # CPython specialises bytecode in place when it runs. Done once here, the result is in pages that all children share;
+    # otherwise each child would write to its own copy.
     module.warm_up()
     gc.freeze()
     serve(socket(AF_UNIX, SOCK_SEQPACKET, 0, int(descriptor)), module.main)
 
 
 def serve(control: socket, child_main: ChildMain) -> None:
-    """Fork children as asked, report each child's end, return when the control process is gone."""
+    """Fork children on request and report each child's end. Returns when the control process is gone."""
     signal.signal(signal.SIGCHLD, lambda *_: report_ends(control))
     while (request := link.receive_descriptors(control)) is not None:
         message, descriptors = request
-        # Blocked, so that no child's end can be reported before its beginning was.
+        # Block SIGCHLD so that the end of a child is not reported before its start.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pids, error = fork_all(control, child_main, message["fork"], descriptors)
-        with contextlib.suppress(BrokenPipeError):  # whoever asked was killed meanwhile; children hear of it by their links
+        with contextlib.suppress(BrokenPipeError):  # the control process was killed; the children notice by their links
             control.send(link.encode({"forked": pids, "error": error, "number": message["number"]}))
         for descriptor in descriptors:
             os.close(descriptor)
@@ -55,12 +57,14 @@ def serve(control: socket, child_main: ChildMain) -> None:
 
 
 def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: list[int]) -> tuple[list[int], int]:
-    """Make so many children, the first with the first part of the descriptors, and so on: the process of each, which carries
-    others as well. No more processes than processors run at a time, and each takes an interpreter's memory; where a thread
-    gets no descriptor table of its own, every child is a process. Of fewer children where fork() says an errno.
+    """Make ``count`` children and return the process of each, and the errno of a fork that failed or 0.
 
-    All in one go: whatever this process writes between two forks, every process before keeps an old copy of. Forking
-    them request by request cost each 500 kB more.
+    The first child gets the first part of the descriptors, and so on. There is one process for each CPU at most, since each
+    takes an interpreter's memory, and a process hosts several children. If a thread cannot have its own descriptor table,
+    every child is a process. After a failed fork there are fewer children.
+
+    All forks are done at once: each page that this process writes between two forks stays as an old copy in all processes
+    forked before. Forking them one request at a time cost each process 500 kB more.
     """
     each = len(descriptors) // count
     parts = [descriptors[index * each : (index + 1) * each] for index in range(count)]
@@ -81,14 +85,15 @@ def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: li
 
 
 def report_ends(control: socket) -> None:
-    """Reap every child that ended; its wait status goes to the control process."""
-    with contextlib.suppress(ChildProcessError, BrokenPipeError):  # nobody is left to reap, or to tell
+    """Reap every child process that ended and send its wait status to the control process."""
+    with contextlib.suppress(ChildProcessError, BrokenPipeError):  # no process is left, or the control process is gone
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             control.send(link.encode({"ended": ended[0], "status": ended[1]}))
 
 
 def become(child_main: ChildMain, parts: Sequence[list[int]]) -> NoReturn:
-    # ``signal`` makes enums of what it returns: 250 kB of copied pages, a process.
+    """Turn a forked process into a host of children."""
+    # ``signal`` converts its results to enums, which costs 250 kB of copied pages a process.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGCHLD])
     ThreadHost(child_main, parts).run()

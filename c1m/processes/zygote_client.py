@@ -1,4 +1,4 @@
-"""The control process's side of ``c1m.processes.zygote``: children are asked for here, and their ends are told."""
+"""The control process's side of ``c1m.processes.zygote``: requests children and receives their ends."""
 
 from __future__ import annotations
 
@@ -19,57 +19,59 @@ from c1m.measure.tally import name_of
 from . import link
 from .child import STUCK_SECONDS, Child
 
-FORK_SECONDS = 20.0  # for the zygote to answer; a hundred children take it a second
+FORK_SECONDS = 20.0  # the time limit of the zygote's answer; forking a hundred children takes a second
 
-# Children forked at a time: a link and a listener each, and no more descriptors than fit one message.
+# Children forked at a time. Each needs a link and a listener, and their descriptors must fit in one message.
 AT_ONCE = link.MOST_DESCRIPTORS // 2
 
 
 class ZygoteClient:
-    """The control process's side of ``c1m.processes.zygote``. One per node, started before the first run asks for anything."""
+    """A node's zygote. There is one per node, started before the first run."""
 
     def __init__(self, module: str) -> None:
         self.end, theirs = link.pair()
         self.end.setblocking(False)
-        # It ignores ^C, once it runs; until then it is blocked, as exec() and fork() leave it.
+        # The zygote ignores ^C once it runs. Until then SIGINT is blocked, which fork() and exec() preserve.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process = subprocess.Popen(
                 module_command("c1m.processes.zygote", module, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # whoever reads ours must not wait for our children's end
+                stdout=subprocess.DEVNULL,  # a reader of this process's stdout must not wait for the children's end
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.lock = trio.Lock()
-        self.number = 0  # of the newest request
+        self.number = 0  # the number of the newest request
         self.forked_send, self.forked = trio.open_memory_channel[tuple[list[int], int]](1)
         self.endings: dict[int, trio.Event] = {}
         self.status: dict[int, int] = {}
 
     async def run(self) -> None:
-        """Take in what the zygote says, for as long as it lives."""
+        """Receive the zygote's messages. Raises C1mError when the zygote ends."""
         while True:
             await trio.lowlevel.wait_readable(self.end)
             message = link.receive(self.end)
             if message is None:
-                raise C1mError("the zygote ended, and without it this node can start no process; start the node again")
+                raise C1mError("the zygote ended, and without it this node cannot start processes; restart the node")
             if "forked" in message:
-                if message["number"] == self.number:  # otherwise nobody waits for it any more, and its links are closed
+                if message["number"] == self.number:  # otherwise the request has timed out, and its links are closed
                     self.forked_send.send_nowait((message["forked"], message["error"]))
             else:
                 self.status[message["ended"]] = message["status"]
                 self.ending(message["ended"]).set()
 
     def ending(self, pid: int) -> trio.Event:
+        """Return the event that is set when a process has ended."""
         return self.endings.setdefault(pid, trio.Event())
 
     async def fork(self, names: Sequence[str], descriptors: Sequence[Sequence[int]]) -> list[Child]:
-        """Children with their own copies of the descriptors, as many each, waiting for their first message.
+        """Fork children, each with its own copies of its descriptors. They wait for their first message.
 
-        Raises RefusedError when the kernel does not make as many, or the zygote does not answer; those that were made end.
+        Every child must have the same number of descriptors. Raises RefusedError if the kernel does not make all of them or
+        the zygote does not answer; children that were made then end.
         """
         ends = [link.pair() for _ in names]
         handed = [(theirs.fileno(), *more) for (_, theirs), more in zip(ends, descriptors, strict=True)]
@@ -90,29 +92,31 @@ class ZygoteClient:
         return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
 
     def silent(self) -> str:
+        """Return the refusal for a zygote that does not answer."""
         return (
-            f"could start no process: the zygote (pid {self.process.pid}) has not answered for {FORK_SECONDS:.0f} s; "
-            f"continue it if it was stopped (kill -CONT {self.process.pid}), or start the node again"
+            f"could not start processes: the zygote (pid {self.process.pid}) has not answered for {FORK_SECONDS:.0f} s; "
+            f"continue it if it was stopped (kill -CONT {self.process.pid}), or restart the node"
         )
 
     def too_few(self, made: int, wanted: int, error: int) -> str:
+        """Return the refusal for a fork that failed."""
         room = tightest_pids(cgroups_of(self.process.pid).pids)
         most = f"; its cgroup has {room.used:,} of at most {room.limit:,} processes and threads (pids.max)" if room else ""
         return (
-            f"could start {made} of {wanted} processes: fork says {name_of(error)}{most}; raise TasksMax= of the unit or "
-            f"--pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
+            f"could start only {made} of {wanted} processes: fork failed with {name_of(error)}{most}; raise TasksMax= of the "
+            f"unit or --pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
         )
 
     async def has_ended(self, child: Child) -> bool:
-        """Whether the process that carried it did, as far as the zygote says so soon."""
+        """Wait up to two seconds and return whether the zygote has reported the end of the child's process."""
         with trio.move_on_after(2):
             await self.ending(child.pid).wait()
         return self.ending(child.pid).is_set()
 
     async def exit_reason(self, child: Child, siblings: Sequence[Child] = ()) -> str:
-        """How a child ended, as a sentence part; and those others, if it was with the process that carried them."""
+        """Return how a child ended, as part of a sentence. ``siblings`` are the children that ended with the same process."""
         if child.last_words:
-            return f"{child.name} (pid {child.pid}) broke: {child.last_words}"
+            return f"{child.name} (pid {child.pid}) failed: {child.last_words}"
         await self.has_ended(child)
         status = self.status.get(child.pid)
         killed_for = next((each.killed_for for each in (child, *siblings) if each.killed_for), "")
@@ -126,7 +130,10 @@ class ZygoteClient:
         return f"{who} exited with status {os.waitstatus_to_exitcode(status)}"
 
     def close(self) -> None:
-        """The zygote leaves when its link closes, unless it was stopped; its children, when theirs do."""
+        """Close the link, which ends the zygote. A zygote that does not end, because it was stopped, is killed.
+
+        The zygote's children end when their own links close.
+        """
         self.end.close()
         try:
             self.process.wait(STUCK_SECONDS)
@@ -137,7 +144,7 @@ class ZygoteClient:
 
 @asynccontextmanager
 async def zygote(module: str) -> AsyncIterator[ZygoteClient]:
-    """A running zygote for the children that ``module.main`` becomes."""
+    """A running zygote for the duration of the block. Its children run ``main`` of the module."""
     made = ZygoteClient(module)
     try:
         async with trio.open_nursery() as nursery:

@@ -140,5 +140,5 @@ def test_a_zygote_that_may_not_fork(hosts: Lab, tmp_path: Path) -> None:
 
     assert told.summary["verdict"] == "refused"
     (reason,) = told.summary["reasons"]
-    assert reason.startswith(f"worker {address('worker1')}:7101: could start 0 of 2 processes: fork says EAGAIN")
+    assert reason.startswith(f"worker {address('worker1')}:7101: could start only 0 of 2 processes: fork failed with EAGAIN")
     assert "has 1 of at most 1 processes and threads (pids.max)" in reason

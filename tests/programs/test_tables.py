@@ -171,5 +171,5 @@ def test_a_child_that_breaks_takes_nobody_with_it_and_says_why(tmp_path: Path) -
 
     alive, statuses = told.stdout.splitlines()
     assert alive.startswith("7 ['child 5 (pid ")
-    assert "broke: RuntimeError: it had enough" in alive
+    assert "failed: RuntimeError: it had enough" in alive
     assert "256" in statuses  # the wait status of a process that ended with 1: that which carried it

@@ -81,9 +81,9 @@ def test_the_longest_message_fits_the_kernels_buffer_and_a_longer_one_is_refused
     with linked() as (ours, theirs):
         ours.send(link.encode(longest))
         assert link.receive(theirs) == longest
-        with pytest.raises(ValueError, match="204,801 bytes exceeds the 204,800"):
+        with pytest.raises(ValueError, match="204,801 bytes exceeds the limit of 204,800"):
             link.encode({"text": longest["text"] + "x"})
-        with pytest.raises(ValueError, match="204,801 bytes exceeds the 204,800"):
+        with pytest.raises(ValueError, match="204,801 bytes exceeds the limit of 204,800"):
             link.send_descriptors(ours, {"text": longest["text"] + "x"}, [0])
 
 
