@@ -152,7 +152,7 @@ def tell(fleet: Fleet, struck: float, seen: Observation) -> None:
     """What the coordinator said and left."""
     coordinator = fleet.coordinator
     said = [coordinator.said(lambda text: bool(text) and not PROGRESS.match(text), after=struck)]
-    said += [node.said(lambda text: "nobody has watched" in text, after=struck) for node in fleet.nodes.values()]
+    said += [node.said(lambda text: "no coordinator has watched" in text, after=struck) for node in fleet.nodes.values()]
     if noticed := min(filter(None, said), default=None):
         seen.noticed, seen.noticed_seconds = noticed.text.replace(f"{fleet.folder}/", ""), noticed.at - struck
     seen.exit_code = coordinator.process.returncode

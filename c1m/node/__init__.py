@@ -1,4 +1,4 @@
-"""What worker and target nodes share: the gRPC server, authorization, one run on one node, its lease.
+"""What worker and target nodes share: the gRPC server, authorization, one run on one node and its lease.
 
-What only one of the two does belongs to worker/node or target/node.
+Code that only one of the two needs belongs to worker/node or target/node.
 """

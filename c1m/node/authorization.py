@@ -1,7 +1,8 @@
-"""The gate of a node: every command passes it, is told in the node's log, and is refused where its caller may not command.
+"""Authorizes every call to a node, logs it, and refuses callers that may not command the node.
 
-With TLS a run is its operator's: whatever names it is refused to others, watching included, since that is its lease. What
-names no run (Describe, Tune) and what would make another one (Prepare) the node answers: it says with whose run it is busy.
+With TLS a run belongs to its operator. Every call that names the run is refused to other operators, including Watch, since
+watching extends the lease. Calls that name no run (Describe, Tune) or would begin another one (Prepare) are allowed; the
+node answers them with whose run it is busy.
 """
 
 from __future__ import annotations
@@ -17,40 +18,44 @@ from c1m.app.log import log
 from c1m.security.roles import Bearer, Role, bearer_of
 from c1m.wire.bounds import LONGEST_RUN_ID
 
-Request: TypeAlias = Any  # of whichever call it is
+Request: TypeAlias = Any  # the message of any call
 Answer: TypeAlias = Any
 
-BEGINS: Final = "Prepare"  # names a run that is not yet, whatever its name
+BEGINS: Final = "Prepare"  # the call that names a run that does not exist yet
 
 
 def bearer(context: grpc.ServicerContext) -> Bearer | None:
-    """Whom the caller's certificate names; None without one, or without a role in it."""
-    shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context())  # the stubs know it as something else
+    """Return whom the caller's certificate names. None if there is no certificate or it has no role."""
+    shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context())  # the stubs declare another type
     return bearer_of(name.decode(errors="replace") for name in shown.get("x509_subject_alternative_name", ()))
 
 
 def operator(context: grpc.ServicerContext) -> str:
-    """The caller's name; empty without TLS."""
+    """Return the caller's name. It is empty without TLS."""
     found = bearer(context)
     return found.name if found else ""
 
 
 def whence(context: grpc.ServicerContext) -> str:
-    """The caller's address as people write it. gRPC has "ipv4:127.0.0.1:4000", "ipv6:%5B::1%5D:4000", and only "unix:"."""
+    """Return where the caller is, as part of a sentence: "at ADDRESS" or "over the Unix socket".
+
+    gRPC names a peer "ipv4:127.0.0.1:4000", "ipv6:%5B::1%5D:4000", or just "unix:".
+    """
     address = unquote(context.peer()).partition(":")[2]
-    return f"at {address}" if address else "over the Unix socket"  # by whose mode it is its owner, or root
+    return f"at {address}" if address else "over the Unix socket"  # the file's mode admits only its owner and root
 
 
 def named(run_id: str) -> str:
-    """As it may stand in a log: whoever calls may call a run whatever they like, and as many lines as they like."""
+    """Return a run id that is safe to log. A caller may send any text as a run id, including line breaks."""
     plain = run_id.isprintable() and len(run_id) <= LONGEST_RUN_ID
     return run_id if plain else repr(run_id[:LONGEST_RUN_ID])
 
 
 class Authorization(grpc.ServerInterceptor):
-    """``secured``: whether callers have to be operators by their certificates. ``says``: whether there is a log.
+    """The interceptor of a node's gRPC server.
 
-    ``owner_of``: a run's id -> whose it is; empty: nobody's that is known.
+    ``secured``: callers need an operator's certificate. ``says``: permitted calls are logged, not only refused ones.
+    ``owner_of`` returns the owner of a run by its id, or "" if the run has no known owner.
     """
 
     def __init__(self, name: str, owner_of: Callable[[str], str], *, secured: bool, says: bool) -> None:
@@ -64,9 +69,10 @@ class Authorization(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Answer] | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Answer] | None:
+        """Return a handler that authorizes each call before it runs. None if there is no such call."""
         handler = continuation(handler_call_details)
         if handler is None:
-            return None  # there is no such call, and gRPC says so
+            return None  # there is no such call; gRPC answers that
         command = handler_call_details.method.rpartition("/")[2]
         if handler.unary_unary:
             call = self.guarded(command, handler.unary_unary)
@@ -74,11 +80,13 @@ class Authorization(grpc.ServerInterceptor):
         if handler.unary_stream:
             stream = self.guarded(command, handler.unary_stream)
             return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
-        raise AssertionError(f"{command} takes a stream, which the gate does not know yet")
+        raise AssertionError(f"{command} takes a stream of requests, which authorization does not support")
 
     def guarded(
         self, command: str, behaviour: Callable[[Request, grpc.ServicerContext], Answer]
     ) -> Callable[[Request, grpc.ServicerContext], Answer]:
+        """Return ``behaviour`` with authorization before it."""
+
         def call(request: Request, context: grpc.ServicerContext) -> Answer:
             self.admit(command, getattr(request, "run_id", ""), context)
             return behaviour(request, context)
@@ -86,9 +94,9 @@ class Authorization(grpc.ServerInterceptor):
         return call
 
     def admit(self, command: str, run_id: str, context: grpc.ServicerContext) -> None:
-        """Aborts the call of whoever may not command, or not this run."""
+        """Log a call, or refuse it by aborting it."""
         found = bearer(context)
-        who = f"{found or ('somebody of no role' if self.secured else 'somebody')} {whence(context)}"
+        who = f"{found or ('a caller without a role' if self.secured else 'a caller')} {whence(context)}"
         what = f"{command} of run {named(run_id)}" if run_id else command
         if why := self.instead(found, command, run_id):
             self.say(f"refused {what} by {who}: {why}")
@@ -96,23 +104,24 @@ class Authorization(grpc.ServerInterceptor):
         self.say(f"{what} by {who}")
 
     def instead(self, found: Bearer | None, command: str, run_id: str) -> str:
-        """Why it may not; empty where it may."""
+        """Return why a call is refused. Empty if it is permitted."""
         if not self.secured:
             return ""
         if found is None or found.role is not Role.OPERATOR:
             return (
-                f"{found or 'the certificate'} is no operator's certificate, and only operators command nodes; issue one with "
-                f"c1m-coord pki issue operator NAME"
+                f"{found or 'the caller'} is not an operator, and only operators may command nodes; issue an operator's "
+                f"certificate with c1m-coord pki issue operator NAME"
             )
         owner = self.owner_of(run_id)
         if owner in ("", found.name) or command == BEGINS:
             return ""
         return (
-            f"run {named(run_id)} is of operator {owner}, who alone may command it; ask {owner} to end it, or wait until the "
-            f"node is free"
+            f"run {named(run_id)} belongs to operator {owner}, and only {owner} may command it; ask {owner} to end it, or wait "
+            f"until the node is free"
         )
 
     def say(self, sentence: str) -> None:
+        """Log a sentence with the time. Without ``says`` only refusals are logged."""
         if self.says or sentence.startswith("refused"):
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
             log(f"{stamp} {self.name}: {sentence}")

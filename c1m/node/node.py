@@ -1,4 +1,4 @@
-"""The control process of a node: one zygote, at most one engagement, and what every node can tell about its host."""
+"""The control process of a node: its zygote, the run it is busy with if any, and what it reports about its host."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from c1m.wire.grpc_options import PROTOCOL
 
 from .node_run import LEAVING, NodeRun
 
-LEAST_LEASE_SECONDS = 0.1  # below, it would end before the first watcher is there
+LEAST_LEASE_SECONDS = 0.1  # a shorter lease could end before the first watcher arrives
 
 
 class Node(ABC):
-    """What workers and targets have in common. Its methods run in the node's trio loop."""
+    """What workers and targets have in common. The methods run in the node's trio loop unless they say otherwise."""
 
     def __init__(self, zygote: ZygoteClient, nursery: trio.Nursery, *, tunable: bool = False) -> None:
-        """``tunable``: whoever commands the node may raise settings of its host."""
+        """``tunable``: the coordinator may raise settings of this host."""
         self.zygote = zygote
         self.nursery = nursery
         self.tunable = tunable
@@ -48,24 +48,27 @@ class Node(ABC):
     # -- the run that the node is busy with
 
     def busy_with(self) -> str:
-        """A run's id, whose it is, and since when; empty when the node is free."""
+        """Return the run id, its operator, its start and the state of its lease, as part of a sentence.
+
+        Empty if the node is free.
+        """
         run = self.node_run
         if run is None or run.over.is_set():
             return ""
         since = time.strftime("%H:%M:%S", time.localtime(run.since))
         left = run.lease_left()
-        lease = "it is being watched" if left == float("inf") else f"nobody watches it, so it ends within {left:.0f} s"
+        lease = "it is being watched" if left == float("inf") else f"no coordinator watches it, so it ends within {left:.0f} s"
         owner = f" of {run.operator}" if run.operator else ""
         return f"run {run.run_id}{owner} since {since}; {lease}"
 
     async def begin_run(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> NodeRun:
-        """``operator``: whose run it is; empty: unknown, without TLS.
+        """Begin a run and return it. ``operator`` is its owner, or "" without TLS.
 
-        Raises RefusedError when the node is busy, and UsageError for a run without a name, or a lease that never ends.
+        Raises RefusedError if the node is busy, and UsageError for an invalid run id or lease.
         """
         bounds.within("a lease in seconds", lease_seconds, LEAST_LEASE_SECONDS, bounds.LONGEST_LEASE_SECONDS)
         if not 0 < len(run_id) <= bounds.LONGEST_RUN_ID or not run_id.isprintable():
-            raise UsageError(f"{run_id[: bounds.LONGEST_RUN_ID]!r} names no run; send 1 to {bounds.LONGEST_RUN_ID} characters")
+            raise UsageError(f"{run_id[: bounds.LONGEST_RUN_ID]!r} is no run id; send 1 to {bounds.LONGEST_RUN_ID} characters")
         if busy := self.busy_with():
             raise RefusedError(f"busy with {busy}")
         node_run = NodeRun(run_id, lease_seconds, closing, HostReader(self.pids, self.working, self.levels))
@@ -75,37 +78,40 @@ class Node(ABC):
         return node_run
 
     def owner_of(self, run_id: str) -> str:
-        """Whose a run is; empty: the node is not on it, or without TLS. Any thread may ask: it looks at the engagement once."""
+        """Return the operator of a run. Empty without TLS or if the node does not have that run.
+
+        Any thread may call this: it reads ``node_run`` once.
+        """
         run = self.on(run_id)
         return run.operator if run else ""
 
     def on(self, run_id: str) -> NodeRun | None:
-        """That run, if the node has it and is not done with it."""
+        """Return the run with this id, or None if the node does not have it or it is over."""
         run = self.node_run
         return run if run and run.run_id == run_id and not run.over.is_set() else None
 
     async def find(self, run_id: str) -> NodeRun:
-        """Raises RefusedError when the node knows no such run."""
+        """Return the run with this id, even if it is over. Raises RefusedError if the node does not know it."""
         if self.node_run is None or self.node_run.run_id != run_id:
             named = repr(run_id[: bounds.LONGEST_RUN_ID])
-            raise RefusedError(f"knows no run {named}: its lease ended, or the node was started again")
+            raise RefusedError(f"has no run {named}: its lease ended, or the node was restarted")
         return self.node_run
 
     def check_processes(self, wanted: int, each: int) -> None:
-        """Raises RefusedError for more than this process has room for, which keeps so many descriptors for each.
+        """Raise RefusedError if this process does not have ``each`` free descriptors for every one of the ``wanted`` children.
 
-        While some are forked, it has the other ends of their links, too.
+        While children are being forked, this process also holds the other ends of their links.
         """
         room = descriptors.usable()
         most = max((room - AT_ONCE) // each, min(room // (each + 1), AT_ONCE))
         if not 1 <= wanted <= most:
             raise RefusedError(
-                f"cannot start {wanted:,} processes: each takes {each} descriptors of this one, which has room for {most:,}; "
-                f"ask for 1 to {most:,}, or raise its limit with ulimit -Hn"
+                f"cannot start {wanted:,} processes: each uses {each} descriptors of this process, which has enough for "
+                f"{most:,}; ask for 1 to {most:,}, or raise its limit with ulimit -Hn"
             )
 
     async def abandon(self) -> None:
-        """Close whatever run there is and wait until it is over; one that was closing already is not waited for."""
+        """Close the current run, if any, and wait until it is over. A run that is closing already is cut short."""
         if self.node_run is not None:
             if self.node_run.stopping:
                 await self.node_run.supervisor.dismiss()
@@ -115,23 +121,24 @@ class Node(ABC):
     # -- its host's settings
 
     async def tune(self, wanted: Mapping[str, str], undo: bool) -> list[Change]:
-        """Raise sysctls, or restore what was raised, in whatever process.
+        """Raise sysctls, or with ``undo`` restore all that any process of this host has raised. Returns what changed.
 
-        Raises UsageError for both at once; RefusedError when the node may not, is busy, or is asked for others than
-        TUNABLE. Nothing here waits for the loop, so that no run can begin meanwhile.
+        Raises UsageError if both are asked for. Raises RefusedError if the node may not change settings, is busy, or is
+        asked to change sysctls outside TUNABLE. This method does not await, so no run can begin meanwhile.
         """
         if not self.tunable:
-            raise RefusedError("does not let others change settings of its host; start it with --allow-tune if they may")
+            raise RefusedError("does not let coordinators change settings of its host; start it with --allow-tune to permit it")
         if busy := self.busy_with():
             raise RefusedError(f"changes no settings while it is busy with {busy}")
         if undo and wanted:
-            raise UsageError("to restore settings and to raise others are two commands")
+            raise UsageError("cannot restore settings and raise others at once; use two commands")
         tuned = TuningRecord(state_directory())
         return tuning.undo(tuned) if undo else tuning.tune(tuned, wanted)
 
-    # -- what it can tell
+    # -- what it reports
 
     def host(self) -> Host:
+        """Describe the host as it is now. Takes the descriptors into account that this process has left for links."""
         facts = read_host()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         state = meminfo.read_memory()
@@ -145,7 +152,7 @@ class Node(ABC):
             memory_total_bytes=state.total_bytes if state else None,
             memory_available_bytes=meminfo.available_bytes(),
             descriptors_per_process=hard,
-            # A child takes a link: without a descriptor left for that, this process can start none.
+            # Each child needs a link: without a free descriptor for it, this process can start no child.
             connections_per_process=descriptors.connections_per_table() if descriptors.usable() else 0,
             network_namespace=facts.netns or 0,
             facts=read_facts(),
@@ -158,40 +165,48 @@ class Node(ABC):
         )
 
     def pids(self) -> list[int]:
-        """The processes of this node."""
+        """Return the processes of this node."""
         return [os.getpid(), self.zygote.process.pid, *self.working()]
 
     def working(self) -> Sequence[int]:
-        """The processes that open or accept."""
+        """Return the processes that open or accept connections."""
         return self.node_run.supervisor.pids if self.node_run else []
 
     def levels(self) -> Mapping[str, int]:
-        """What only this kind of node has. Raises OSError when the kernel does not say."""
+        """Return levels that only this kind of node has. Raises OSError if the kernel does not report them."""
         return {}
 
     async def inspect_run(self, run_id: str) -> Inspection:
-        """The kernel's own count of the run's connections, what the host says now, and the footprint of the processes."""
+        """Return the kernel's count of the run's connections, a reading of the host, and the memory of the node's processes.
+
+        A value that is unknown is None, with the reason in ``unknown``. Raises RefusedError if the node does not know the
+        run.
+        """
         node_run = await self.find(run_id)
-        # A second each for fifty processes with a million connections: in a thread, so that the loop goes on.
+        # Each of these takes a second for fifty processes with a million connections, so they run in a thread.
         try:
             counted = await in_thread(self.count)
         except OSError as error:
-            counted = Inspection(unknown=(f"the kernel's count: sock_diag says {error.strerror}",))
+            counted = Inspection(unknown=(f"the kernel's count: sock_diag failed: {error.strerror}",))
         counted = await in_thread(footprint, counted, self.pids())
         reading = await node_run.read(walk=False)
         return replace(counted, reading=replace(reading, pss_bytes=counted.pss_bytes))
 
     @abstractmethod
     def count(self) -> Inspection:
-        """What the kernel counts of the run's connections. Raises OSError when it does not say."""
+        """Return the kernel's count of the run's connections. Raises OSError if the kernel does not report it."""
 
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
-    """PSS divides shared pages among their users, so it may be added up; RSS counts them again in each process."""
+    """Add the memory and CPU time of the processes to an inspection.
+
+    PSS divides shared pages among the processes that share them; RSS counts them in each. If one process cannot be read,
+    all three values stay unknown.
+    """
     sizes = [process_footprint.read_footprint(pid) for pid in pids]
     times = [process_footprint.cpu_seconds(pid) for pid in pids]
     if None in sizes or None in times:
-        reason = "memory of the node's processes: one ended or /proc does not show it"
+        reason = "memory of the node's processes: a process ended, or /proc does not show it"
         return replace(count, unknown=(*count.unknown, reason))
     return replace(
         count,
@@ -202,6 +217,6 @@ def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
 
 
 def read_facts() -> dict[str, str]:
-    """Those of SYSCTLS that this kernel has and this process may read."""
+    """Return {name: text} for the SYSCTLS that this kernel has and this process may read."""
     texts = {name: read_sysctl(name) for name in SYSCTLS}
     return {name: text for name, text in texts.items() if text is not None}

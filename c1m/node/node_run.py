@@ -1,7 +1,7 @@
-"""One run on one node: its crew, its watchers, its lease. The same for workers and targets.
+"""One run on one node: its child processes, its watchers, its lease. The same for workers and targets.
 
-A node is engaged from Prepare until every connection of the run is closed and every process of it has ended. It closes
-when it is told to, and when nobody has watched it for the lease time.
+A node is busy from Prepare until every connection of the run is closed and every process of it has ended. It closes the run
+on request, and when the run was not watched for the lease time.
 """
 
 from __future__ import annotations
@@ -32,52 +32,52 @@ from c1m.schedule.node_schedule import COUNTED_SECONDS, NodeSchedule
 from c1m.schedule.schedule import NANOSECONDS
 from c1m.text.units import format_duration
 
-READING_SECONDS = 1.0  # between two looks at the host
-SOURCES_READINGS = 10  # after so many of them latencies by source are told again: there may be hundreds of sources
-READY_SECONDS = 60.0  # for all children of a run to be forked and ready
+READING_SECONDS = 1.0  # between two readings of the host
+SOURCES_READINGS = 10  # latencies by source are sent with every tenth reading: there may be hundreds of sources
+READY_SECONDS = 60.0  # the time limit for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
-MOST_REPLACED = 3  # processes in one place of the crew: what ends so often would end again
+MOST_REPLACED = 3  # replacements of one child; a child that ends more often would end again
 
-# Why it closes, where its lease goes on.
+# Why a run closes while its lease continues.
 ASKED = "it was asked to"
 UNPREPARED = "it could not be prepared"
-LEAVING = "it was told to leave"
+LEAVING = "it is shutting down"
 
 
 class Successors(Protocol):
-    """Who takes the places of processes that ended."""
+    """Provides replacements for child processes that ended."""
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """With the same assignments, as they are now."""
+        """Return specifications of the replacements, with the current assignments of the children that ended."""
 
     def give_up(self, child: Child) -> None:
-        """Nobody comes in its place."""
+        """Note that a child is not replaced."""
 
 
 class NodeRun:
-    """Runs in the node's nursery; handlers call into it from there."""
+    """A run on a node. It runs in the node's nursery; gRPC handlers call its methods there."""
 
     def __init__(self, run_id: str, lease_seconds: float, closing: link.Message, reader: HostReader) -> None:
-        """``closing`` is what the crew is told when the lease ends."""
+        """``closing`` is the order that the children get when the lease ends."""
         self.run_id = run_id
         self.lease_seconds = lease_seconds
         self.closing = closing
         self.reader = reader
         self.reader_lock = trio.Lock()
         self.reading: Reading | None = None
-        self.baseline = trio.Event()  # the reading from before anything was opened has been taken
-        self.operator = ""  # whose run it is; empty: unknown
+        self.baseline = trio.Event()  # set when the reading from before anything was opened has been taken
+        self.operator = ""  # the owner of the run; empty: unknown
         self.since = time.time()
         self.start = 0.0
         self.halted = ""
         self.following: NodeSchedule | None = None  # a worker's schedule
-        self.successors: Successors | None = None  # None: nobody comes in the place of a process that ends
-        self.turning = trio.Lock()  # held by who changes what processes there are, or what they follow
+        self.successors: Successors | None = None  # None: processes that end are not replaced
+        self.turning = trio.Lock()  # held while the set of processes, or their schedule, changes
         self.belongings = ExitStack()  # closed with the run
-        self.going = False  # prepared, and every process has been there
-        self.replaced = Counter[int]()  # by the place in the crew
+        self.going = False  # the run is prepared, and every process was ready
+        self.replaced = Counter[int]()  # replacements by the child's index
         self.replacements: list[Replacement] = []
-        self.settling = False  # it comes to its end: nothing takes the place of anything any more
+        self.settling = False  # the run is ending: nothing is replaced any more
         self.stopping = False
         self.closing_because = ""
         self.over = trio.Event()
@@ -88,10 +88,10 @@ class NodeRun:
         self.watched_until = trio.current_time()
         self.supervisor: Supervisor
 
-    # -- its life
+    # -- life cycle
 
     async def run(self, zygote: ZygoteClient, *, task_status: trio.TaskStatus[None]) -> None:
-        """Until everything is closed and every child has ended. Cancelling it ends them too."""
+        """Run until everything is closed and every child has ended. Cancelling it also ends the children."""
         with deferred():
             try:
                 async with trio.open_nursery() as nursery:
@@ -108,12 +108,12 @@ class NodeRun:
                 with trio.CancelScope(shield=True):
                     await self.supervisor.cut_off()
                 self.over.set()
-                self.ready.set()  # whoever waits for a beginning will look at what there is instead
+                self.ready.set()  # wakes callers that wait for the run to be ready; they check what happened
                 self.baseline.set()
                 self.touch()
 
     def touch(self) -> None:
-        """Something is new."""
+        """Note that there is something new, and wake the watchers."""
         self.version += 1
         self.changed.set()
         self.changed = trio.Event()
@@ -123,9 +123,9 @@ class NodeRun:
             self.ready.set()
 
     async def all_ready(self) -> None:
-        """Wait until every child said that it is ready, and the host has been read.
+        """Wait until every child has reported that it is ready and the host has been read.
 
-        Raises C1mError, with its last words, when a child ended instead.
+        Raises C1mError with the exit reason if a child ended instead, or if that takes longer than READY_SECONDS.
         """
         with trio.move_on_after(READY_SECONDS) as patience:
             await self.ready.wait()
@@ -138,13 +138,16 @@ class NodeRun:
         self.going = True
 
     async def prepared(self) -> None:
-        """For whoever did not hear the answer and asks again. Raises C1mError where it could not be."""
+        """Wait as ``all_ready`` does, for a caller that repeats Prepare because it did not get the answer.
+
+        Raises C1mError if the run could not be prepared or is closing.
+        """
         await self.all_ready()
         if self.stopping:
             raise RefusedError(f"run {self.run_id} is closing: {self.closing_because}")
 
     async def stop(self, order: link.Message, because: str) -> None:
-        """Begin to close; samples tell why, and the last one when all is closed. Saying it twice changes nothing."""
+        """Begin to close. Samples report why, and the last sample follows when all is closed. A second call has no effect."""
         if not self.stopping:
             self.stopping, self.closing_because = True, because
             self.belongings.close()
@@ -152,9 +155,9 @@ class NodeRun:
             self.touch()
 
     async def join(self, recruits: Sequence[ChildSpec]) -> None:
-        """More children for a run that has started; they go on from where it is now.
+        """Start more children for a run that has started. They continue from where the run is now.
 
-        Raises RefusedError as ``Supervisor.hire``.
+        Raises RefusedError as ``Supervisor.hire`` does.
         """
         reached = self.supervisor.reached_ns()
         for child in await self.supervisor.hire(recruits):
@@ -162,10 +165,10 @@ class NodeRun:
             if self.start:
                 await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
 
-    # -- the end of a process
+    # -- processes that end
 
     async def replace(self, dead: Sequence[Child], exit_reason: str) -> None:
-        """Let others take the places of children that ended, if the run goes on, and tell of it."""
+        """Replace children that ended, if the run goes on, and record what happened."""
         ended, elapsed_ns = time.monotonic(), self.elapsed_ns if self.start else None
         spent = [child for child in dead if self.replaced[child.index] == MOST_REPLACED]
         dead = [child for child in dead if child not in spent]
@@ -173,20 +176,20 @@ class NodeRun:
             if self.successors and dead and self.goes_on:
                 await self.hire_heirs(self.successors, dead)
         except RefusedError as error:
-            told = self.supervisor.exit_reasons
-            told[told.index(exit_reason)] = f"{exit_reason}, and no other could take its place: {error}"
+            reasons = self.supervisor.exit_reasons
+            reasons[reasons.index(exit_reason)] = f"{exit_reason}, and could not be replaced: {error}"
         if any(child.relieved for child in dead):
             after_ns = int((time.monotonic() - ended) * NANOSECONDS)
             self.replacements.append(Replacement(exit_reason, sum(child.lost for child in dead), elapsed_ns, after_ns))
         if spent and self.goes_on:
             names = ", ".join(child.name for child in spent)
-            self.supervisor.exit_reasons.append(f"{names} ended for the {MOST_REPLACED + 1}th time, and its share is given up")
+            self.supervisor.exit_reasons.append(f"{names} ended for the {MOST_REPLACED + 1}th time; its share is given up")
         for child in (*dead, *spent):
             if self.successors and not child.relieved:
                 self.successors.give_up(child)
 
     async def hire_heirs(self, successors: Successors, dead: Sequence[Child]) -> None:
-        """Raises RefusedError when there are none to have."""
+        """Start replacements of children that ended. Raises RefusedError if that is not possible."""
         self.replaced.update(child.index for child in dead)
         async with self.turning:
             recruits = await successors.successors_of(dead)
@@ -197,12 +200,16 @@ class NodeRun:
 
     @property
     def goes_on(self) -> bool:
+        """Whether children that end should still be replaced."""
         return self.going and not (self.settling or self.stopping or self.halted)
 
-    # -- its lease
+    # -- the lease
 
     async def end_with_lease(self) -> None:
-        """Of a process that was stopped for longer than the lease it is over, too: whoever seems to watch has given it up."""
+        """Close the run when its lease ends.
+
+        The lease also ends if this process was stopped for longer than the lease: its watchers have given up by then.
+        """
         slept = 0.0
         while not self.lease_ended() and slept <= self.lease_seconds + LEASE_CHECK_SECONDS:
             began = trio.current_time()
@@ -210,12 +217,12 @@ class NodeRun:
             slept = trio.current_time() - began
         lease = format_duration(self.lease_seconds)
         if not self.stopping:
-            log(f"run {self.run_id}: nobody has watched for {lease}; closing what it opened")
-        stood_still = " while it did not run itself" if slept > self.lease_seconds else ""
+            log(f"run {self.run_id}: no coordinator has watched for {lease}; closing its connections")
+        stood_still = " while this node was stopped" if slept > self.lease_seconds else ""
         await self.stop(self.closing, f"its lease of {lease} ended{stood_still}")
 
     async def read_host(self) -> None:
-        """Once a second, from before anything is opened."""
+        """Read the host once a second, starting before anything is opened."""
         await self.ready.wait()
         while True:
             await self.read()
@@ -223,16 +230,17 @@ class NodeRun:
             await trio.sleep(READING_SECONDS)
 
     async def read(self, *, walk: bool = True) -> Reading:
-        """A new reading of the host. In a thread: the PSS of a large server takes the kernel half a second."""
+        """Take a reading of the host, in a thread: the PSS of a large server takes the kernel half a second."""
         async with self.reader_lock:
             self.reading = await in_thread(partial(self.reader.take, walk=walk))
         self.touch()
         return self.reading
 
-    # -- its watchers
+    # -- watchers
 
     @contextmanager
     def watching(self) -> Iterator[None]:
+        """A context in which the run is watched, so that its lease does not end."""
         self.watchers += 1
         try:
             yield
@@ -241,16 +249,18 @@ class NodeRun:
             self.watched_until = trio.current_time()
 
     def lease_ended(self) -> bool:
+        """Return whether the run was not watched for longer than its lease."""
         return not self.watchers and trio.current_time() > self.watched_until + self.lease_seconds
 
     def lease_left(self) -> float:
-        """Seconds until the node is free if nobody watches; infinite while somebody does."""
+        """Return the seconds until the node closes the run if it is not watched. Infinite while it is watched."""
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
     async def news(self, seen: int, read: int, pace: SamplingInterval) -> tuple[int, Sample]:
-        """The newest sample, as soon as there is one that is not ``seen``, or after a moment of silence.
+        """Return the version and the sample of what is new since version ``seen``.
 
-        The watcher has the reading of number ``read``.
+        It waits until there is something new, but at most SILENCE_SECONDS. ``read`` is the number of the reading that the
+        watcher has.
         """
         if not self.over.is_set():
             await trio.sleep(pace.sample_seconds if self.version > seen else 0)
@@ -259,17 +269,18 @@ class NodeRun:
                     await self.changed.wait()
         return self.version, self.sample(read, pace)
 
-    # -- what it tells
+    # -- what it reports
 
     @property
     def elapsed_ns(self) -> int:
-        """Since the start of the run; 0 before."""
+        """Nanoseconds since the start of the run on this node; 0 before."""
         return max(int((time.monotonic() - self.start) * NANOSECONDS), 0) if self.start else 0
 
     def scheduled(self) -> int | None:
-        """By the line, of each shard when it counted what it tells: so it is to be compared with the tally.
+        """Return how many connections the node should have open by its schedule. None if it follows none or has not started.
 
-        A shard that has told nothing for a while has nothing new to tell, or is stopped.
+        The number is comparable with the tally: each shard counts at the time of its newest report. A shard that has not
+        reported for a while has no changes, or is stopped.
         """
         if not self.following or not self.start:
             return None
@@ -280,16 +291,20 @@ class NodeRun:
 
     @property
     def phase(self) -> Phase:
-        if not self.supervisor.children:  # and none to come: an observer's run
+        """The phase of the slowest child."""
+        if not self.supervisor.children:  # an observer's run, which has none
             return Phase.CLOSED if self.stopping else Phase.HOLDING
         phases = [child.phase or Phase.PREPARED for child in self.supervisor.alive]
         if self.supervisor.mourning and not self.stopping:
-            phases.append(Phase.OPENING)  # whoever comes in the place of the dead
+            phases.append(Phase.OPENING)  # the replacement that is to come
         phase = slowest(phases)
-        return max(phase, Phase.OPENING) if self.start else phase  # who joins has said nothing yet
+        return max(phase, Phase.OPENING) if self.start else phase  # a child that just joined has not reported yet
 
     def sample(self, read: int, pace: SamplingInterval) -> Sample:
-        """With the reading if it is due, and only then with histograms: to put thousands of buckets in order takes some ms."""
+        """Return the current sample, with the reading if one is due.
+
+        Histograms come only with a reading, because sorting thousands of buckets takes some milliseconds.
+        """
         tally = self.supervisor.tally()
         phase = self.phase
         if phase is Phase.CLOSED and not self.over.is_set():

@@ -1,7 +1,7 @@
-"""The one place that knows both gRPC and trio: a gRPC server's threads call into a node's trio loop.
+"""Connects gRPC and trio: threads of the gRPC server call into a node's trio loop. No other module uses both.
 
-gRPC's sync server runs each call in a thread of a small pool; a call enters the loop, gets an answer from what the node
-already knows, and leaves. A Watch keeps its thread for as long as it lasts.
+gRPC's synchronous server runs each call in a thread of a small pool. A call enters the loop, gets an answer from what the
+node already knows, and leaves. A Watch keeps its thread as long as it lasts.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .node_run import NodeRun
 
 T = TypeVar("T")
 
-# A watcher keeps a thread, and whoever finds none left is told so. Of other calls a few are served at once and more wait; gRPC
-# itself refuses those that are more than MOST_CALLS together, watchers included, before it has read them.
+# A watcher keeps a thread; watchers beyond MOST_WATCHERS are refused with a sentence. A few other calls are served at once, and
+# more of them wait. gRPC itself refuses calls beyond MOST_CALLS, watchers included, before it has read them.
 MOST_WATCHERS = 12
 THREADS = 16
 MOST_CALLS = 64
@@ -42,26 +42,26 @@ CODE_OF = {
 
 
 class RpcServer:
-    """What a servicer needs to reach its node."""
+    """Gives servicers access to their node."""
 
     def __init__(self) -> None:
         self.token = trio.lowlevel.current_trio_token()
         self.seats = threading.Semaphore(MOST_WATCHERS)
 
     def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Run an async function in the node's loop; its C1mError becomes the call's status, sentence and all."""
+        """Run an async function in the node's loop and return its result. A C1mError becomes the call's status and message."""
         with refusals(context):
             return trio.from_thread.run(function, *args, trio_token=self.token)
 
     def watch(
         self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
     ) -> Iterator[Sample]:
-        """Samples until the run is closed or the watcher is gone; the lease lasts as long as this does.
+        """Yield samples until the run is closed or the watcher is gone. The run's lease does not end meanwhile.
 
-        Refuses those for whom there is no seat.
+        Refuses the call if there are MOST_WATCHERS already.
         """
         if not self.seats.acquire(blocking=False):
-            sentence = f"{MOST_WATCHERS} watch already, and more are not served; watch when one of them has left"
+            sentence = f"{MOST_WATCHERS} watchers are connected, which is the limit; try again when one of them has left"
             refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, sentence)
         try:
             yield from self.samples(context, find, pace)
@@ -71,17 +71,18 @@ class RpcServer:
     def samples(
         self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
     ) -> Iterator[Sample]:
+        """Yield the samples of ``watch``. A revision of the schedule is sent once."""
         node_run = self.call(context, find)
         manager = node_run.watching()
         self.call(context, _synchronously, manager.__enter__)
         try:
-            seen, read, told = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always told
+            seen, read, sent = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always sent
             while context.is_active():
                 seen, sample = self.call(context, node_run.news, seen, read, pace)
                 read = sample.reading.number if sample.reading else read
                 version = sample.schedule_version
-                yield sample if version != told else replace(sample, revision=None)
-                told = version
+                yield sample if version != sent else replace(sample, revision=None)
+                sent = version
                 if sample.phase is Phase.CLOSED:
                     return
         finally:
@@ -89,7 +90,7 @@ class RpcServer:
 
 
 def stamped(host: Host, began_ns: int) -> Host:
-    """With what the clock says now. ``began_ns``: when the call came in, by the monotonic one."""
+    """Return the host with the current time. ``began_ns`` is the monotonic time at which the call arrived."""
     return replace(host, wall_clock_ns=time.time_ns(), answered_within_ns=time.monotonic_ns() - began_ns)
 
 
@@ -99,7 +100,10 @@ async def _synchronously(function: Callable[[], T]) -> T:
 
 @contextmanager
 def refusals(context: grpc.ServicerContext) -> Iterator[None]:
-    """A C1mError becomes the call's status, sentence and all. What is asked of messages alone need not wait for the loop."""
+    """Turn a C1mError into the call's status and message.
+
+    Checks that need only the message can run in this context without entering the loop.
+    """
     try:
         yield
     except C1mError as error:
@@ -109,14 +113,15 @@ def refusals(context: grpc.ServicerContext) -> Iterator[None]:
 
 
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:
+    """Abort the call with a status and a sentence."""
     context.abort(code, sentence)
     raise AssertionError("abort raises")
 
 
 def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
-    """With all of its threads, while there are some to have: a call that found none later would end gRPC's own loop.
+    """Return the pool with all of its threads started, because a call that could get no thread would end gRPC's own loop.
 
-    Raises RefusedError.
+    Raises RefusedError if the threads cannot be started.
     """
     together = threading.Barrier(THREADS + 1)
     try:
@@ -136,9 +141,10 @@ def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
 async def serving(
     address: ControlAddress, add: Callable[[grpc.Server], None], gate: Authorization, credentials: grpc.ServerCredentials | None
 ) -> AsyncIterator[ControlAddress]:
-    """A gRPC server for as long as the block lasts; yields where, with the port that it got. No credentials: no TLS.
+    """Run a gRPC server for the duration of the block. Yields its address with the port that it got.
 
-    Raises UsageError when the address cannot be bound, and RefusedError where there are no threads to serve with.
+    Without credentials there is no TLS. Raises UsageError if the address cannot be bound, and RefusedError if its threads
+    cannot be started.
     """
     pool = started(ThreadPoolExecutor(THREADS, "rpc"))
     server = grpc.server(pool, interceptors=[gate], options=SERVER_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
@@ -149,7 +155,7 @@ async def serving(
             port = server.add_secure_port(uri, credentials) if credentials else server.add_insecure_port(uri)
     except RuntimeError:
         raise UsageError(
-            f"cannot listen on {address}: the port is taken or the address is not this machine's; give another --listen"
+            f"cannot listen on {address}: the port is in use or the address is not this machine's; give another --listen"
         ) from None
     server.start()
     try:

@@ -257,7 +257,9 @@ def test_with_certificates_only_its_operator_takes_it_over(tmp_path: Path) -> No
         _, refused = attach(journals, "--tls", str(bob))
         summary, _ = attach(journals)
 
-    assert (refused.returncode, "is of operator anna, who alone may command it" in refused.stderr) == (4, True), refused.stderr
+    assert (refused.returncode, "belongs to operator anna, and only anna may command it" in refused.stderr) == (4, True), (
+        refused.stderr
+    )
     assert_whole(summary, 300)
 
 

@@ -134,9 +134,9 @@ def test_a_message_that_is_too_large_is_refused_before_it_is_read(nodes: int) ->
         ({"acceptors": 0}, "FAILED_PRECONDITION", "cannot start 0 processes"),
         ({"lease_seconds": float("nan")}, "INVALID_ARGUMENT", "a lease in seconds of nan"),
         ({"lease_seconds": float("inf")}, "INVALID_ARGUMENT", "a lease in seconds of inf"),
-        ({"run_id": ""}, "INVALID_ARGUMENT", "'' names no run"),
-        ({"run_id": "a\nb"}, "INVALID_ARGUMENT", r"'a\nb' names no run"),
-        ({"run_id": "x" * 1000}, "INVALID_ARGUMENT", "names no run; send 1 to 100 characters"),
+        ({"run_id": ""}, "INVALID_ARGUMENT", "'' is no run id"),
+        ({"run_id": "a\nb"}, "INVALID_ARGUMENT", r"'a\nb' is no run id"),
+        ({"run_id": "x" * 1000}, "INVALID_ARGUMENT", "is no run id; send 1 to 100 characters"),
         ({"close": 99}, "INVALID_ARGUMENT", "99 is not a value of Close"),
         ({"push_rate": 1e308}, "INVALID_ARGUMENT", "pushes a second"),
     ],
@@ -162,7 +162,7 @@ def test_watchers_have_seats_and_whoever_finds_none_is_told_while_others_are_ser
 
         code, sentence = refused(lambda: next(stub.Watch(target_pb2.TargetServiceWatchRequest(**run), timeout=60)))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert sentence.startswith(f"{MOST_WATCHERS} watch already")
+        assert sentence.startswith(f"{MOST_WATCHERS} watchers are connected")
 
         answers = [stub.Describe.future(target_pb2.TargetServiceDescribeRequest(), timeout=60) for _ in range(100)]
         codes = [answer.code() for answer in answers]

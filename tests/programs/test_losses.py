@@ -198,7 +198,7 @@ def test_a_worker_that_is_told_to_leave_says_so_and_is_not_counted(tmp_path: Pat
 
     assert code == 4
     assert [loss["reason"] for loss in summary["losses"]] == [
-        f"worker {CONTROL[2]} closed what it had of the run: it was told to leave"
+        f"worker {CONTROL[2]} closed what it had of the run: it is shutting down"
     ]
     assert summary["established_at_hold_end"] == TOTAL - EACH
 

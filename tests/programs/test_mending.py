@@ -235,7 +235,7 @@ def test_what_makes_no_sense_or_is_not_allowed_does_not_join(pids: tuple[int, in
         await run.holding(FIRST)
         for plan, first_point, sentence in refusals:
             await refused(sentence, plan, first_point)
-        with pytest.raises(C1mError, match="knows no run 'another'"):
+        with pytest.raises(C1mError, match="has no run 'another'"):
             await run.worker.add_shards("another", [(FIRST, LAST)], run.destinations)
         await run.worker.stop_traffic("r")
         await refused("comes to its end")
@@ -387,7 +387,7 @@ def test_a_process_that_was_stopped_holds_up_no_end(pids: tuple[int, int]) -> No
         await run.until(lambda: run.sample.phase is Phase.CLOSED)
         os.kill(zygote_of(run.worker_pid), signal.SIGCONT)
         assert [exit_reason.partition(") ")[2] for exit_reason in run.sample.exit_reasons] == [
-            f"did nothing for {STUCK_SECONDS:.0f} s when it was to close, and was killed"
+            f"was idle for {STUCK_SECONDS:.0f} s instead of closing, and was killed"
         ]
 
     play(steps, settings(), pids[0])

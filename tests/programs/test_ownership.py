@@ -109,7 +109,10 @@ def test_of_another_operators_run_nobody_commands_anything(
         return
     assert (code, said) == (
         "PERMISSION_DENIED",
-        "run hers is of operator alice, who alone may command it; ask alice to end it, or wait until the node is free",
+        (
+            "run hers belongs to operator alice, and only alice may command it; ask alice to end it, or wait until the node "
+            "is free"
+        ),
     )
 
 
