@@ -25,7 +25,7 @@ BEGINS: Final = "Prepare"  # the call that names a run that does not exist yet
 
 
 def bearer(context: grpc.ServicerContext) -> Bearer | None:
-    """Return whom the caller's certificate names. None if there is no certificate or it has no role."""
+    """Return the role and name in the caller's certificate. None if there is no certificate or it has no role."""
     shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context())  # the stubs declare another type
     return bearer_of(name.decode(errors="replace") for name in shown.get("x509_subject_alternative_name", ()))
 

@@ -1,4 +1,4 @@
-"""Roles in certificates: whom a certificate names, how long it is valid, and warnings about that. Pure.
+"""Roles in certificates: the name in a certificate, how long it is valid, and warnings about that. Pure.
 
 A role is a URI among the alternative names of a certificate. ``c1m:role:operator/alice`` may command nodes.
 ``c1m:role:node/a`` is a node and may not command any.
