@@ -43,12 +43,12 @@ STAGES = {
     "unit": (UNIT,),
     "test": (
         COVERED,
-        Stage("side by side", (*SIDE_BY_SIDE, "-m", f"{SECOND_TIER} and not alone and not unit")),
-        Stage("alone", ("-m", f"{SECOND_TIER} and alone and not unit")),
+        Stage("side by side", ("tests", *SIDE_BY_SIDE, "-m", f"{SECOND_TIER} and not alone and not unit")),
+        Stage("alone", ("tests", "-m", f"{SECOND_TIER} and alone and not unit")),
     ),
     "acceptance": (
-        Stage("side by side", (*SIDE_BY_SIDE, "-m", "acceptance and not alone")),
-        Stage("alone", ("-m", "acceptance and alone")),
+        Stage("side by side", ("tests", *SIDE_BY_SIDE, "-m", "acceptance and not alone")),
+        Stage("alone", ("tests", "-m", "acceptance and alone")),
     ),
 }
 MINUTES = {"unit": 1, "test": 10, "acceptance": 10}
@@ -84,7 +84,7 @@ def needs() -> str:
 def run(stage: Stage, words: Sequence[str], failed: Path) -> tuple[int, list[str]]:
     """Run pytest. Return its exit code and the names of the tests that failed."""
     failed.unlink(missing_ok=True)
-    code = subprocess.call([*stage.command, *words, "-q", "-rs", "--failed-to", str(failed)])
+    code = subprocess.call([*stage.command, *words, "-q", "-rs", f"--failed-to={failed}"])
     return code, failed.read_text(encoding="utf-8").splitlines() if failed.exists() else []
 
 
