@@ -45,6 +45,7 @@ lint: $(VENV)/installed-dev
 
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
+	$(BIN)/mypy fuzz/run.py
 
 # What was generated from proto/ is committed, and tests/test_proto.py proves it fresh.
 proto: $(VENV)/installed-dev

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any, cast
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 EXTREMES = (0, 1, -1, 2, 255, 32_767, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63 - 1, 2**63, 2**64 - 1)
@@ -85,13 +86,18 @@ def mutated(data: bytes, chance: Random, other: bytes) -> bytes:
     return bytes(changed)
 
 
+def fields_of(message: Message) -> Sequence[FieldDescriptor]:
+    """The fields of a message's type, as descriptors of one type: the stubs have those of both implementations of protobuf."""
+    return cast("Sequence[FieldDescriptor]", message.DESCRIPTOR.fields)
+
+
 def fill(message: Message, chance: Random, depth: int = 0) -> None:
     """Some of a message's fields, mostly with what lies at some edge. Enums get numbers without a name, too."""
-    for field in message.DESCRIPTOR.fields:
+    for field in fields_of(message):
         if chance.random() < 0.3:
             continue
         if field.message_type and field.message_type.GetOptions().map_entry:
-            fill_map(getattr(message, field.name), field, chance, depth)
+            fill_map(getattr(message, field.name), field.message_type, chance, depth)
         elif field.is_repeated:
             values = getattr(message, field.name)
             for _ in range(chance.randrange(FEW)):
@@ -107,14 +113,15 @@ def fill(message: Message, chance: Random, depth: int = 0) -> None:
             setattr(message, field.name, scalar(field, chance))
 
 
-def fill_map(values: object, field: FieldDescriptor, chance: Random, depth: int) -> None:
-    key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+def fill_map(values: Any, entry: Descriptor, chance: Random, depth: int) -> None:
+    """Some entries of a map; ``entry`` is the type of one, which has a key and a value."""
+    key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
     for _ in range(chance.randrange(FEW)):
         name = scalar(key, chance)
         if value.message_type:
-            fill(values[name], chance, depth + 1)  # type: ignore[index]
+            fill(values[name], chance, depth + 1)
         else:
-            values[name] = scalar(value, chance)  # type: ignore[index]
+            values[name] = scalar(value, chance)
 
 
 def scalar(field: FieldDescriptor, chance: Random) -> object:

@@ -7,7 +7,8 @@ from random import Random
 
 from google.protobuf.message import DecodeError, Message
 
-from c1m.coordinator.fleet.clients import described_worker, ports_of_acceptors
+from c1m.coordinator.fleet.clients import ports_of_acceptors
+from c1m.coordinator.fleet.descriptions import described_worker
 from c1m.coordinator.planning.advice import changed
 from c1m.errors import UsageError
 from c1m.measure.sample import Sample

@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from c1m.coordinator.fleet.clients import prepare_request
-from c1m.coordinator.fleet.prepare_request import ShardSettings
+from c1m.coordinator.fleet.prepare_request import ShardSettings, prepare_request
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.coordinator.spec.config_files import read_layer
 from c1m.coordinator.spec.layers import make_spec

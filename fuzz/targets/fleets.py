@@ -9,8 +9,8 @@ from google.protobuf.message import DecodeError
 from rich.console import Console
 
 from c1m.coordinator.commands.output import written
-from c1m.coordinator.fleet.clients import described_target, described_worker
 from c1m.coordinator.fleet.clock_offset import clock_of
+from c1m.coordinator.fleet.descriptions import described_target, described_worker
 from c1m.coordinator.fleet.survey import Survey, preflight_of
 from c1m.coordinator.planning.advice import advice_document, advice_of, script
 from c1m.coordinator.planning.documents import doctor_document, plan_document

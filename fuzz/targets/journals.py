@@ -21,7 +21,7 @@ from rich.console import Console
 
 from c1m.coordinator.commands.attach import within_lease
 from c1m.coordinator.commands.output import written
-from c1m.coordinator.fleet.clients import described_target, described_worker
+from c1m.coordinator.fleet.descriptions import described_target, described_worker
 from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.journal.codec import Header, SampleCompression, from_plain, to_json
 from c1m.coordinator.journal.index import contents_of

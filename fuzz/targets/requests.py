@@ -20,10 +20,16 @@ from c1m.wire.node_messages import pace_from_wire
 from c1m.worker.node.requests import closing_of, destinations_of, preparation, shards_to_add, turn_of
 from c1m.worker.shard.assignment import ShardAssignment
 from c1m.worker.shard.shard import Shard
-from chance import fill
+from chance import fields_of, fill
 from fuzzed import Target, tried
 
 REFUSALS = (UsageError, RefusedError, DecodeError)
+ARRIVALS = (
+    schedule_pb2.ARRIVAL_UNSPECIFIED,
+    schedule_pb2.ARRIVAL_CONSTANT,
+    schedule_pb2.ARRIVAL_POISSON,
+    schedule_pb2.ARRIVAL_RUSH,
+)
 EDGES = 100
 LOOK_AHEAD_NS = 10**9
 
@@ -41,14 +47,16 @@ def sound_request(chance: Random) -> worker_pb2.PrepareRequest:
         route.destination.host, route.destination.port = "127.0.0.1", 9
     for total in (request.peak, chance.choice((0, 1)), request.peak):
         request.schedule.stages.add(total=total, within_ns=chance.choice((0, 1, 10**9)))
-    request.arrival = chance.choice((0, *schedule_pb2.Arrival.values()))
+    request.arrival = chance.choice(ARRIVALS)
     if chance.random() < 0.5:
-        request.heartbeat.interval_seconds, request.heartbeat.payload_bytes, request.heartbeat.expect = 1, 64, 1
+        request.heartbeat.interval_seconds, request.heartbeat.payload_bytes = 1, 64
+        request.heartbeat.expect = worker_pb2.EXPECT_ECHO
     if chance.random() < 0.5:
         request.slow.interval_seconds, request.slow.request = 1, b"x"
     if chance.random() < 0.5:
         request.turnover.storms.add(at_seconds=1, share=0.5)
-        request.turnover.lifetime.kind, request.turnover.lifetime.low_seconds, request.turnover.lifetime.high_seconds = 3, 1, 1
+        request.turnover.lifetime.kind = worker_pb2.DISTRIBUTION_KIND_EXPONENTIAL
+        request.turnover.lifetime.low_seconds, request.turnover.lifetime.high_seconds = 1, 1
     return request
 
 
@@ -62,16 +70,16 @@ def disturbed(message: Message, chance: Random) -> bytes:
     for _ in range(chance.randint(0, 2)):
         within, instead = message, other
         while True:
-            field = chance.choice(within.DESCRIPTOR.fields)
+            field = chance.choice(fields_of(within))
             inner = field.message_type and not field.is_repeated and within.HasField(field.name)
             if not inner or chance.random() < 0.3:
                 break
             within, instead = getattr(within, field.name), getattr(instead, field.name)
         part = type(within)()
         part.CopyFrom(instead)
-        for name in within.DESCRIPTOR.fields_by_name:
-            if name != field.name:
-                part.ClearField(name)
+        for other_field in fields_of(within):
+            if other_field.name != field.name:
+                part.ClearField(other_field.name)
         if not field.is_repeated or chance.random() < 0.5:
             within.ClearField(field.name)
         within.MergeFrom(part)

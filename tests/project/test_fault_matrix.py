@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from remains import parse_sockets
 from series import some
 from trial import attempt
 
-SMALL = {"total": 600, "ramp_seconds": 2, "hold_seconds": 5, "close_rate": 1000, "lease_seconds": 4}
+SMALL: dict[str, Any] = {"total": 600, "ramp_seconds": 2, "hold_seconds": 5, "close_rate": 1000, "lease_seconds": 4}
 TRIED = [("coordinator", "SIGKILL", "ramp"), ("worker control", "blackhole", "hold"), ("target machine", "link cut", "prepare")]
 
 
@@ -70,7 +71,7 @@ SUMMARY = {
         ({"established_at_hold_end": 6}, "6 were established at the end of the hold, by worker [5, None]"),
     ],
 )
-def test_counts_that_do_not_add_up_are_told(change: dict[str, object], told: str) -> None:
+def test_counts_that_do_not_add_up_are_told(change: dict[str, Any], told: str) -> None:
     assert unexplained({**SUMMARY, **change}) == ([told] if told else [])
 
 
@@ -108,7 +109,7 @@ def test_a_journal_that_tells_another_story_is_told() -> None:
         ({"troubled": "no nft"}, "could not be tried: no nft"),
     ],
 )
-def test_what_is_wrong_with_a_cell_is_told(change: dict[str, object], told: str) -> None:
+def test_what_is_wrong_with_a_cell_is_told(change: dict[str, Any], told: str) -> None:
     good = Observation("worker control", "SIGKILL", "hold", 5, noticed_seconds=1, ended_seconds=9, allowed_seconds=15)
     good.verdict, good.exit_code, good.journal = "degraded", 4, "degraded"
 
