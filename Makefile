@@ -47,12 +47,12 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy fuzz/run.py
 
-# What was generated from proto/ is committed, and tests/test_proto.py proves it fresh.
+# What was generated from proto/ is committed, and tests/project/test_proto.py proves it fresh.
 proto: $(VENV)/installed-dev
 	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -I proto \
 	  --python_out=. --pyi_out=. --grpc_python_out=. --mypy_grpc_out=. proto/c1m/v1/*.proto
 
-# What was made from the table of limits is committed too; tests/test_deploy.py proves it fresh.
+# What was made from the table of limits is committed too; tests/project/test_deploy.py proves it fresh.
 deploy: $(VENV)/installed
 	$(BIN)/c1m-coord tune --files deploy
 
