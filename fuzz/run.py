@@ -1,7 +1,8 @@
 """Fuzz c1m: python fuzz/run.py [--seconds N | --inputs N] [--seed N] [TARGET...]
 
 Each target gets its share of the inputs, or of the time. What finds something, or is the first of its kind, stays in
-fuzz/corpus/TARGET/, and tests/project/test_fuzz.py tries it again in every run of the suite. Exit code 1 when something was found.
+fuzz/corpus/TARGET/, and tests/project/test_fuzz.py tries it again in every run of the suite. Exit code 1 when something was
+found.
 """
 
 from __future__ import annotations
