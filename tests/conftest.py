@@ -27,8 +27,9 @@ def has_namespaces() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell's background jobs ignore ^C, and so would every program that is started here to be interrupted.
+    # A shell's background jobs ignore ^C, and nohup(1) ignores SIGHUP. Programs that tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if hasattr(config, "workerinput") and has_namespaces():
         enter_a_network_of_its_own()
 
