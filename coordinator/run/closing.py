@@ -13,12 +13,14 @@ from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.phase import Close, Phase
 
-from .watch import Watch, silent
+from .watch import Watch, failed_calls
 
-CLOSE_SECONDS = 180.0  # for a fleet to close what it opened: ten times what two million on one host took
+CLOSE_SECONDS = 180.0  # for a fleet to close its connections; ten times what two million on one host took
 
 
 class Closing:
+    """Closes the nodes of one run."""
+
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
         self.watch = watch
@@ -30,55 +32,60 @@ class Closing:
         return self.watch.ledger
 
     async def close(self, *, started: bool, began: float | None = None) -> None:
-        """Close the clients first, so that no close is in the way of another; then let the target close what is left.
+        """Close the clients first, then let the target close what is left.
 
         The target is asked as soon as nothing is open: a process with a full descriptor table takes time to end, and those
-        of workers and target can end at once. ``began``: when closing began under another coordinator; None: it begins now.
+        of workers and target can end at the same time. ``started``: whether connections may have been opened. ``began``:
+        when another coordinator began to close, on the monotonic clock; None: closing begins now.
         """
         workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
-            await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop_traffic(self.nodes.run_id))
+            await self.ask(workers, lambda entry: self.nodes.workers[entry.name].stop_traffic(self.nodes.run_id))
         began = time.monotonic() if began is None else began
         rate = self.spec.close_rate / max(len(workers), 1)
         target, node = self.ledger.target, self.nodes.target
         resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
         if resting and target and node:
-            await self.tell([target], lambda _: node.stop_accepting(self.nodes.run_id))
+            await self.ask([target], lambda _: node.stop_accepting(self.nodes.run_id))
             await self.last_pushes(target)
-        await self.tell(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
-        told = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]
-        if target and node and target in told:
+        await self.ask(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
+        asked = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]
+        if target and node and target in asked:
             if started and self.ledger.accepting:
                 await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
                 if not resting:
                     await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
             else:
                 await self.closed(workers)
-            await self.tell([target], lambda _: self.stop_target(node))
-        await self.closed(told)
+            await self.ask([target], lambda _: self.stop_target(node))
+        await self.closed(asked)
         if started:
             self.outcome.teardown_seconds = time.monotonic() - began
 
     async def last_pushes(self, target: NodeRecord) -> None:
-        """Wait for pushes on their way to clients that send nothing more, so that both sides agree on every byte."""
+        """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte."""
         if self.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle("quietening", received, sent)
 
     async def stop_target(self, node: TargetClient) -> None:
+        """Close the target. Record how many connections its kernel still had."""
         self.outcome.left_open = await node.stop(self.nodes.run_id)
 
-    async def tell(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
-        """Ask nodes to close. Where that fails, their lease closes them."""
+    async def ask(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
+        """Make one of the calls that lead to closing. A node whose call fails is lost; the end of its lease closes it."""
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
-        for entry, error in silent(entries, answers):
+        for entry, error in failed_calls(entries, answers):
             self.outcome.troubles.append(f"could not be asked to close: {error}")
             self.watch.lose(entry, str(error))
-        for entry in entries:  # but for those that are lost
+        for entry in entries:  # a lost node is not followed
             self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
     async def closed(self, entries: Sequence[NodeRecord], enough: Callable[[], bool] = lambda: False) -> None:
-        """Wait until nodes have closed everything and their processes are gone, or until it is ``enough``."""
+        """Wait until nodes have closed everything and their processes are gone, or until ``enough`` returns true.
+
+        A node that takes longer than CLOSE_SECONDS is recorded.
+        """
         if not entries:
             return
         opened = max(sum(entry.sample.tally.open for entry in entries), 1)
@@ -95,4 +102,5 @@ class Closing:
 
 
 def late(entries: Iterable[NodeRecord]) -> list[str]:
+    """Return the names of the nodes that have not closed and are not lost."""
     return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]

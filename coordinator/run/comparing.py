@@ -1,4 +1,4 @@
-"""The comparer: waits until nothing is on its way any more, then compares the counts of all nodes."""
+"""Compares the counts of all nodes, once no connection is on its way any more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packe
 
 
 class Comparer:
-    """The comparer of one run."""
+    """Compares the counts of the nodes of one run."""
 
     def __init__(self, spec: RunSpec, nodes: Nodes, watch: Watch, losses: LostNodes) -> None:
         self.spec = spec
@@ -37,7 +37,7 @@ class Comparer:
         return self.watch.ledger
 
     async def compare(self) -> Comparison:
-        """Compare the present counts. It is repeated if this coordinator stood still so long that nodes may have closed
+        """Compare the present counts. Repeat that if this coordinator stood still for so long that nodes may have closed
         meanwhile.
         """
         while True:
@@ -50,9 +50,10 @@ class Comparer:
                 return found
 
     async def compare_now(self) -> Comparison:
+        """Compare once. If connections wait in accept queues, wait for the server to accept them, and compare again."""
         if accepting := self.ledger.accepting:
             await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
-            if self.spec.turnover:  # who came and went in between is in no count of those who are open
+            if self.spec.turnover:  # a connection that has come and gone in between is in no count of open ones
                 await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
         found = await compare(self.nodes, self.ledger, self.watch.read)
         if not found.reconciliation.awaiting_accept:
@@ -73,12 +74,13 @@ class Comparer:
             shortest = self.queued()
 
     def queued(self) -> int:
-        """The number of connections in the target's fullest accept queue when its host was last read."""
+        """Return the connections in the target's fullest accept queue when its host was last read; 0 without a reading."""
         target = self.ledger.target
         last = target.history.last if target else None
         return last.levels.get("accept_queue", 0) if last else 0
 
     async def probe(self) -> Probed:
+        """Ask the peers' kernels about a sample of connections. Raises C1mError when a worker does not answer."""
         names = [entry.name for entry in self.ledger.workers if not entry.lost]
         most = -(-PROBE_SAMPLE // max(len(names), 1))
         answers = await asyncio.gather(*(self.nodes.workers[name].probe(self.nodes.run_id, most) for name in names))
@@ -86,6 +88,7 @@ class Comparer:
 
 
 async def inspect(node: WorkerClient | TargetClient, run_id: str) -> Inspection:
+    """Return what a node counts; unknown, with the reason, when it does not answer."""
     try:
         return await node.inspect(run_id)
     except C1mError as error:

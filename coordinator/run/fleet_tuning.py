@@ -24,8 +24,10 @@ ALLOW = "--allow-tune"
 
 @dataclass(slots=True)
 class Tuning:
-    """What was advised, and what became of it. ``changes`` by node; ``closed``: nodes without --allow-tune, which were not
-    asked to restore anything; ``lost``: nodes that stopped answering.
+    """The advice, and the changes that followed from it, by node.
+
+    ``closed``: nodes without --allow-tune, which were not asked to restore anything. ``lost``: the error of each node that
+    stopped answering.
     """
 
     total: int | None = None
@@ -44,6 +46,7 @@ class Tuning:
 
     @property
     def document(self) -> dict[str, Any]:
+        """Return the document that --json writes."""
         return {
             "schema": TUNE_SCHEMA,
             "total": self.total,
@@ -57,39 +60,42 @@ class Tuning:
 async def apply(settings: RunSpec) -> Tuning:
     """Change settings through the nodes. Raises RefusedError, before anything is changed, when a node forbids it or is busy."""
     async with fleet(settings, ALLOW) as (workers, target):
-        mustered = await survey(settings, workers, target)
-        advice = advice_of(preflight_of(settings, mustered))
+        surveyed = await survey(settings, workers, target)
+        advice = advice_of(preflight_of(settings, surveyed))
         wanted: dict[str, dict[str, str]] = {}
         for each in advice:
             if each.is_tunable:
                 wanted.setdefault(each.node, {})[each.setting] = each.wanted
-        mustered.check_free()
-        check_tunable({name: host for name, host in mustered.hosts.items() if name in wanted})
+        surveyed.check_free()
+        check_tunable({name: host for name, host in surveyed.hosts.items() if name in wanted})
         tuning = Tuning(settings.total, advice)
-        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], mustered.hosts, wanted)
+        await everywhere(tuning, [node for node in nodes_of(workers, target) if node.name in wanted], surveyed.hosts, wanted)
         return tuning
 
 
 async def undo(settings: RunSpec) -> Tuning:
-    """Restore settings on the hosts of all nodes that permit it; ``apply`` asked no others. Raises RefusedError where no node
-    permits it, or one is busy.
+    """Restore settings on the hosts of all nodes that permit it. Raises RefusedError when no node permits it, or one is busy.
+
+    ``apply`` asks no other nodes, so there is nothing to restore on those.
     """
     async with fleet(settings, ALLOW) as (workers, target):
-        mustered = await survey(settings, workers, target)
-        mustered.check_free()
-        tuning = Tuning(closed=closed(mustered.hosts))
+        surveyed = await survey(settings, workers, target)
+        surveyed.check_free()
+        tuning = Tuning(closed=closed(surveyed.hosts))
         asked = [node for node in nodes_of(workers, target) if node.name not in tuning.closed]
         if not asked:
-            check_tunable(mustered.hosts)
-        await everywhere(tuning, asked, mustered.hosts, None)
+            check_tunable(surveyed.hosts)
+        await everywhere(tuning, asked, surveyed.hosts, None)
         return tuning
 
 
 def nodes_of(workers: Sequence[WorkerClient], target: TargetClient | None) -> list[WorkerClient | TargetClient]:
+    """Return all nodes, the workers first."""
     return [*workers, *([target] if target else [])]
 
 
 def closed(hosts: Mapping[str, Host]) -> list[str]:
+    """Return the names of the nodes that do not permit tuning."""
     return [name for name, host in hosts.items() if not host.tunable]
 
 
@@ -97,8 +103,8 @@ def check_tunable(hosts: Mapping[str, Host]) -> None:
     """Raise RefusedError when a node does not permit tuning or is busy."""
     if names := closed(hosts):
         raise RefusedError(
-            f"{', '.join(names)}: does not let others change settings of its host, and nothing was changed anywhere; start it "
-            f"with {ALLOW}, or type what c1m-coord tune prints"
+            f"{', '.join(names)}: does not let others change settings of its host, so nothing was changed on any host; start "
+            f"it with {ALLOW}, or run the commands that c1m-coord tune prints"
         )
 
 
@@ -108,10 +114,10 @@ async def everywhere(
     hosts: Mapping[str, Host],
     wanted: Mapping[str, Mapping[str, str]] | None,
 ) -> None:
-    """Change or restore settings. ``wanted``: settings by node; None restores. Nodes of one host share one record, so they are
-    called one after the other.
-    """
+    """Change settings, or restore them. Changes and errors are added to ``tuning``.
 
+    ``wanted``: settings by node; None: restore. Nodes of one host share one record, so they are called one after the other.
+    """
     by_host: dict[str, list[WorkerClient | TargetClient]] = {}
     for node in nodes:
         by_host.setdefault(hosts[node.name].boot_id, []).append(node)
@@ -120,7 +126,7 @@ async def everywhere(
         for node in together:
             try:
                 changes = await call(node, wanted[node.name] if wanted else {}, undo=wanted is None)
-            except C1mError as error:  # does not hide what became of the others
+            except C1mError as error:  # the changes of other nodes are reported all the same
                 tuning.lost.append(error)
             else:
                 tuning.changes |= {node.name: changes} if changes else {}
@@ -129,6 +135,7 @@ async def everywhere(
 
 
 async def call(node: WorkerClient | TargetClient, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
+    """Ask one node to change or restore settings, and return what it changed. Raises C1mError."""
     with sentences(node.name):
         if isinstance(node, WorkerClient):
             request = worker_pb2.TuneRequest(settings=wanted, undo=undo)

@@ -1,5 +1,6 @@
-"""The policy for lost nodes: others take over, or the run goes on without them, or it ends. Lost nodes are asked to close as
-soon as they can be reached.
+"""The policy for lost nodes, --on-loss: other workers take over, the run goes on without them, or it ends.
+
+A lost worker is asked to close as soon as it can be reached.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ from .moving_shares import ShareMover
 from .watch import Watch
 
 AGAIN_SECONDS = 0.5  # between two tries to reach a lost worker
-BEYOND_SECONDS = 5.0  # after its lease, in which it would have noticed that the lease is over
+BEYOND_SECONDS = 5.0  # added to the lease: a worker that can run has noticed by then that its lease is over
 
 
 class LostNodes:
-    """``end`` ends the run. Until the run closes, ``over`` is set when a loss ends it."""
+    """Applies the policy to each lost node of one run. ``over`` is set when a loss ends the run before it closes."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
         self.watch = watch
         self.outcome = outcome
         self.over = asyncio.Event()
-        self.settled = False  # what is open is about to be compared, and no share is moved any more
+        self.settled = False  # the last comparison is about to begin: no share is moved any more
         self.mover = ShareMover(nodes, watch, outcome)
         self.moves: list[asyncio.Task[None]] = []
-        self.farewells: list[asyncio.Task[None]] = []
+        self.close_requests: list[asyncio.Task[None]] = []
         watch.on_loss = self.take
 
     def take(self, entry: NodeRecord) -> None:
-        """Handle one lost node. It is called once for each."""
+        """Handle one lost node. The watch calls this once for each."""
         if entry is not self.watch.ledger.target and not entry.left:
-            self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+            self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
         if self.watch.closing:
             return
         if not self.started:
@@ -56,25 +57,26 @@ class LostNodes:
             if not entry.lost:
                 continue
             if LEFT not in entry.lost:
-                self.farewells.append(asyncio.create_task(self.tell_to_close(entry)))
+                self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
             loss = self.watch.ledger.losses[entry.name]
-            told = bool(loss.taken_by or loss.not_taken)
-            if self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and not (told or self.watch.closing):
+            handled = bool(loss.taken_by or loss.not_taken)
+            if self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and not (handled or self.watch.closing):
                 self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def end_run(self, reason: str) -> None:
+        """End the run before its time. The reason goes into the summary."""
         self.outcome.troubles.append(reason)
         self.watch.say(reason)
         self.over.set()
 
     async def unless_over(self) -> None:
-        """Wait for ever if a loss has ended the run: the task that runs its steps is about to be cancelled."""
+        """Return at once, or never if a loss has ended the run: the task that runs its steps is about to be cancelled."""
         if self.over.is_set():
             await asyncio.Event().wait()
 
     @property
     def moving(self) -> bool:
-        """Return whether others are about to take over. An error of that is raised here."""
+        """Whether other workers are taking over shares now. Raises the error of a move that has failed."""
         for done in [move for move in self.moves if move.done()]:
             self.moves.remove(done)
             done.result()
@@ -82,6 +84,7 @@ class LostNodes:
 
     @property
     def started(self) -> bool:
+        """Whether the workers have been asked to start."""
         return self.watch.ledger.timeline.began is not None
 
     def check(self) -> None:
@@ -91,10 +94,10 @@ class LostNodes:
                 if entry.lost:
                     raise UnreachableError(entry.lost)
 
-    async def tell_to_close(self, entry: NodeRecord) -> None:
-        """Ask a lost worker to close, since what it holds is not counted any more. Try until its lease has ended.
+    async def ask_to_close(self, entry: NodeRecord) -> None:
+        """Ask a lost worker to close, since its connections are not counted any more. Try until its lease has ended.
 
-        A target is not asked: its connections belong to its clients, which go on as long as it keeps them.
+        A lost target is not asked: its connections belong to clients that go on as long as the target keeps them.
         """
         deadline = time.monotonic() + self.outcome.spec.lease + BEYOND_SECONDS
         node = self.nodes.workers[entry.name]
@@ -104,12 +107,13 @@ class LostNodes:
             except UnreachableError:
                 await asyncio.sleep(AGAIN_SECONDS)
             except C1mError:
-                return  # it knows no such run any more
+                return  # the run is over there
             else:
-                self.watch.say(f"{entry.name} could be reached again, and closes what it had of the run")
+                self.watch.say(f"{entry.name} could be reached again; it closes its connections of the run")
                 return
 
     async def end(self) -> None:
-        for task in (*self.farewells, *self.moves):
+        """Cancel all moves and requests that are not finished."""
+        for task in (*self.close_requests, *self.moves):
             task.cancel()
-        await asyncio.gather(*self.farewells, *self.moves, return_exceptions=True)
+        await asyncio.gather(*self.close_requests, *self.moves, return_exceptions=True)

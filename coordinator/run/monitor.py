@@ -1,4 +1,4 @@
-"""The monitor: what is checked at each sample while connections are open."""
+"""Checks that are made with each sample while connections are open: causes of failures, and requirements."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from c1m.traffic.storm import TARGET
 
 from .watch import Watch
 
-JUDGE_SHARE = 0.05  # of the coordinator's time, for what is required always: with a thousand nodes a look takes long
+JUDGE_SHARE = 0.05  # of the coordinator's time, for requirements with ``always``; with a thousand nodes a check takes long
 
 
 class Monitor:
-    """The monitor of one run. Its findings are in the outcome."""
+    """The monitor of one run. It writes its findings to the outcome."""
 
     def __init__(self, outcome: Outcome, watch: Watch) -> None:
         self.outcome = outcome
         self.watch = watch
-        self.live_diagnosis: LiveDiagnosis | None = None  # from the start on
-        self.judge_next = 0.0  # when it is time again to look whether all is as it always has to be
+        self.live_diagnosis: LiveDiagnosis | None = None  # None before the start
+        self.judge_next = 0.0  # earliest monotonic time of the next check of requirements
 
     @property
     def ledger(self) -> Ledger:
         return self.watch.ledger
 
     def begin(self, began: float) -> None:
+        """Begin to look for causes. ``began``: the start of the run, on the monotonic clock."""
         asked_to_drop = any(storm.by == TARGET for storm in self.outcome.spec.storm)
         host_of, found = self.outcome.host_of, self.outcome.diagnosis
         self.live_diagnosis = LiveDiagnosis(
             self.ledger, host_of, self.outcome.spec.effective_arrival, began, asked_to_drop=asked_to_drop, found=found
         )
 
-    def tell_causes(self) -> None:
+    def report_causes(self) -> None:
         """Report why connections fail or are dropped, as soon as the evidence shows it."""
         if self.live_diagnosis and not self.watch.detector.unheard:
             for sentence in self.live_diagnosis.look(time.monotonic()):
@@ -43,7 +44,7 @@ class Monitor:
             self.outcome.diagnosis = list(self.live_diagnosis.diagnosis.found.values())
 
     def look(self) -> None:
-        """Compare what samples say, which may be half a second apart, and check the requirements that hold always."""
+        """Compare the counts of samples, which may be half a second apart, and check the requirements with ``always``."""
         if (off := self.ledger.off_schedule) is not None:
             self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
         if (target := self.ledger.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
@@ -53,7 +54,7 @@ class Monitor:
             self.judge(time.monotonic())
 
     def judge(self, now: float) -> None:
-        """Judge requirements as if the hold ended now."""
+        """Judge requirements as if the hold ended now, the monotonic time ``now``."""
         self.outcome.requirement_monitor.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
         self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
 

@@ -1,4 +1,4 @@
-"""Moves the shares of lost workers to the remaining ones, one after another, while the run goes on."""
+"""Moves the shares of lost workers to the remaining workers, one share after the other, while the run goes on."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from c1m.schedule.ring import RingShare
 from .watch import Watch
 
 LOOK_SECONDS = 0.1
-GONE_SECONDS = 3.0  # for a target to see that the connections of a worker that died are gone, if they are
+GONE_SECONDS = 3.0  # for a target to notice that the connections of a dead worker are closed
 
 
 class ShareMover:
-    """``move`` starts it. What every worker has follows from the plan and from what was moved."""
+    """Moves the shares of one run. The share of every worker follows from the plan and the recorded moves."""
 
     def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
         self.nodes = nodes
@@ -40,7 +40,7 @@ class ShareMover:
         self.ready = asyncio.Event()  # all workers have been told to start: before, none takes more
 
     async def move(self, entry: NodeRecord) -> None:
-        """Move all that a lost worker had, as far as it fits. What does not fit is recorded with the reason."""
+        """Move the share of a lost worker, as far as it fits. Record what was taken over, and why not all of it."""
         await self.ready.wait()
         async with self.turn:
             reason = await self.hand_over(entry)
@@ -50,34 +50,34 @@ class ShareMover:
         self.watch.move(entry, +taken, reason)
 
     async def hand_over(self, entry: NodeRecord) -> str:
-        """Move a share. Return why some of it was not taken over; empty: all was."""
+        """Move a share. Return why some of it was not taken over; empty when all of it was."""
         if self.outcome.plan is None or self.outcome.destinations is None:
-            return "this coordinator took the run over from another, whose journal does not tell where its target listens"
+            return "this coordinator took the run over, and the journal does not record where the target listens"
         if self.outcome.takeovers:
             await self.ask_again(entry)
-            if astray := self.astray():
-                return f"{', '.join(astray)} took over more than the journal tells, which ended before its coordinator did"
-        unwilling, refusals = set[str](), ""
+            if unrecorded := self.with_unrecorded_moves():
+                return f"{', '.join(unrecorded)} took over more than is in the journal, which ended too early"
+        refusing, refusals = set[str](), ""
         while arcs := self.left_over(entry):
             try:
-                moves = self.plan_move(arcs, unwilling, await self.still_open())
+                moves = self.plan_move(arcs, refusing, await self.still_open())
             except RefusedError as refused:
                 return "; ".join(filter(None, (refusals, str(refused))))
             for name, answer in (await self.ask(entry, moves)).items():
                 if answer is not None:
-                    unwilling.add(name)
+                    refusing.add(name)
                     refusals = str(answer)
-        await self.heard_of(move.taker for move in self.moves_of(entry) if move.taken)
+        await self.until_sampled(move.taker for move in self.moves_of(entry) if move.taken)
         return ""
 
     async def ask_again(self, entry: NodeRecord) -> None:
         """Repeat the requests whose answers a previous coordinator did not record."""
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
         answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.watch.ledger.entry(name).lost})
-        await self.heard_of(name for name, answer in answers.items() if answer is None)
+        await self.until_sampled(name for name, answer in answers.items() if answer is None)
 
-    def astray(self) -> list[str]:
-        """Return the workers whose schedule differs from what is known here."""
+    def with_unrecorded_moves(self) -> list[str]:
+        """Return the workers whose samples do not agree with the shares that the recorded moves give them."""
         schedule, version, holdings = self.watch.ledger.schedule, self.watch.ledger.revisions[-1].version, self.holdings
 
         def is_so(entry: NodeRecord) -> bool:
@@ -90,10 +90,12 @@ class ShareMover:
         return [entry.name for entry in self.watch.ledger.workers if is_so(entry)]
 
     def moves_of(self, entry: NodeRecord) -> list[Move]:
+        """Return the moves of a lost worker's share, those that were refused among them."""
         return [move for move in self.outcome.moves if move.lost == entry.name]
 
     @property
     def holdings(self) -> dict[str, Holding]:
+        """What each worker has of the run after all moves; a lost one, what it had."""
         assert self.outcome.plan is not None
         return holdings_after(self.outcome.plan, self.outcome.moves)
 
@@ -102,15 +104,19 @@ class ShareMover:
         taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
         return left_over(self.holdings[entry.name].arcs, taken)
 
-    def plan_move(self, arcs: Sequence[Arc], unwilling: set[str], still_open: int) -> dict[str, list[AddedShard]]:
+    def plan_move(self, arcs: Sequence[Arc], refusing: set[str], still_open: int) -> dict[str, list[AddedShard]]:
+        """Return the new shards of each worker that takes part. Raises RefusedError when the arcs do not fit.
+
+        ``refusing``: workers that have refused a part. ``still_open``: connections of lost workers at the target.
+        """
         plan, preflight = self.outcome.plan, self.outcome.preflight
         assert plan is not None
         assert preflight is not None
         gone, holdings = {entry.name for entry in self.watch.ledger.workers if entry.lost}, self.holdings
         there = {name: holding for name, holding in holdings.items() if name not in gone}
         scene = Survivors(
-            left={name: holding for name, holding in there.items() if name not in unwilling},
-            others={name: holding for name, holding in there.items() if name in unwilling},
+            left={name: holding for name, holding in there.items() if name not in refusing},
+            others={name: holding for name, holding in there.items() if name in refusing},
             lost={name: holding for name, holding in holdings.items() if name in gone},
             still_open=still_open,
             acceptors=plan.acceptors,
@@ -119,9 +125,10 @@ class ShareMover:
         return redistribute(arcs, scene, {worker.name: worker for worker in preflight.workers}, preflight.fleet.target)
 
     async def still_open(self) -> int:
-        """Return how many connections of lost workers the target may still have: what it has beyond those of all others.
+        """Return how many connections of lost workers the target may still have: those beyond the count of all other workers.
 
-        A worker that died has closed its own, which takes a moment; one that is stopped or cut off has not.
+        The kernel closes the connections of a worker that died, which takes a moment. A worker that is stopped or cut off
+        keeps them.
         """
         if self.outcome.spec.endpoint:
             return 0  # nobody knows, and so nothing is moved: see redistribution.py
@@ -129,46 +136,46 @@ class ShareMover:
         while True:
             target = self.watch.ledger.accepting
             if target is None:
-                raise RefusedError("the target is lost, too, and cannot say for how many it has room")
+                raise RefusedError("the target is lost, too, so its room for more connections is unknown")
             beyond = max(target.sample.tally.open - self.watch.ledger.in_use, 0)
             if not beyond or asyncio.get_running_loop().time() > deadline:
                 return beyond
             await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[AddedShard]]) -> dict[str, C1mError | None]:
-        """Ask each worker to take its part. Return their answers. A worker that did not answer may have taken its part, so it
-        must be lost itself.
+        """Ask each worker to take its part. Return the error of each, None for one that took it.
 
-        The request is in the journal before a worker is asked: a coordinator that takes the run over repeats it, which
-        changes nothing where it was done.
+        A worker that did not answer may have taken its part, so it is declared lost. The request is in the journal before a
+        worker is asked: a coordinator that takes the run over repeats it, which changes nothing where it was done.
         """
         self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
         await self.watch.recorder.written()
         calls = (self.add_shards(name, more) for name, more in moves.items())
         answers = await asyncio.gather(*calls, return_exceptions=True)
-        told: dict[str, C1mError | None] = {}
+        results: dict[str, C1mError | None] = {}
         for (name, more), answer in zip(moves.items(), answers, strict=True):
             if isinstance(answer, BaseException) and not isinstance(answer, C1mError):
                 raise answer
             if isinstance(answer, UnreachableError):
                 self.watch.lose(self.watch.ledger.entry(name), str(answer))
-            told[name] = answer
+            results[name] = answer
             self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
-        return told
+        return results
 
     async def add_shards(self, name: str, more: Sequence[AddedShard]) -> None:
+        """Ask one worker to take its part. Raises C1mError."""
         assert self.outcome.destinations is not None
         await self.nodes.workers[name].add_shards(self.nodes.run_id, more, self.outcome.destinations)
 
     def note(self, moves: Iterable[Move]) -> None:
-        """Record the new shares of the workers."""
+        """Record moves in the outcome. A move replaces the same one without an answer."""
         for move in moves:
             known = [each for each in self.outcome.moves if each.taken is not None or each.more != move.more]
             self.outcome.moves = [*known, move]
 
-    async def heard_of(self, names: Iterable[str]) -> None:
-        """Wait until samples include the new connections: the next sample may have been on its way, the one after it was
-        not.
+    async def until_sampled(self, names: Iterable[str]) -> None:
+        """Wait until samples include the new connections. The next sample may have been taken before them, the one after it
+        was not.
         """
         for entry in map(self.watch.ledger.entry, names):
             for _ in range(2):

@@ -1,6 +1,4 @@
-"""The preparation of a run: every node is asked, everything is planned, and all processes are ready before anything is
-opened.
-"""
+"""The preparation of a run: describe all nodes, plan, and get all processes ready before anything is opened."""
 
 from __future__ import annotations
 
@@ -24,32 +22,32 @@ from .watch import Watch, event_within
 
 T = TypeVar("T")
 
-TARGET_SECONDS = 1.0  # for a target to tell how an acceptor ended: samples come four times as often
+TARGET_SECONDS = 1.0  # for a target to report how an acceptor ended: it sends four samples in that time
 
 
 class Preparation:
-    """``prepare`` starts it."""
+    """Prepares the nodes of one run."""
 
     def __init__(self, nodes: Nodes, outcome: Outcome, watch: Watch) -> None:
         self.nodes = nodes
         self.outcome = outcome
         self.spec = outcome.spec
         self.watch = watch
-        self.nonce = secrets.token_bytes(NONCE_BYTES)  # by which a target proves to workers that it is on this run
+        self.nonce = secrets.token_bytes(NONCE_BYTES)  # with it a target proves to workers that it serves this run
 
     async def prepare(self) -> None:
         """Prepare the target first, whose ports are known once it listens, then all workers at once.
 
         Raises C1mError when a node cannot do it or is busy, and RefusedError when the total cannot fit.
         """
-        mustered = await self.survey()
-        plan = self.plan(mustered)
-        destinations = await self.prepare_target(plan, mustered.data_host)
+        surveyed = await self.survey()
+        plan = self.plan(surveyed)
+        destinations = await self.prepare_target(plan, surveyed.data_host)
         self.outcome.destinations = destinations
         await self.prepare_workers(plan, destinations)
 
     async def survey(self) -> Survey:
-        """Ask every node what it is and can do."""
+        """Describe every node. Raises C1mError when one cannot be asked, and RefusedError when one is busy."""
         found = await survey(self.spec, list(self.nodes.workers.values()), self.nodes.target)
         self.outcome.mustered(found)
         self.watch.recorder.mustered(found)
@@ -58,9 +56,10 @@ class Preparation:
         found.check_free()
         return found
 
-    def plan(self, mustered: Survey) -> Plan:
+    def plan(self, surveyed: Survey) -> Plan:
+        """Plan the run, and make its ledger. Raises RefusedError when the total cannot fit."""
         outcome = self.outcome
-        refused = outcome.make_plan(mustered)
+        refused = outcome.make_plan(surveyed)
         self.watch.recorder.planned()
         if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
             raise RefusedError(*refused)
@@ -70,7 +69,7 @@ class Preparation:
         return outcome.plan
 
     async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
-        """Return the address of each destination of the plan."""
+        """Let the target listen. Return the address of each destination of the plan."""
         listening: Sequence[int] = ()
         target, entry = self.nodes.target, self.watch.ledger.target
         if target and entry:
@@ -82,12 +81,13 @@ class Preparation:
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
     async def listen(self, target: TargetClient, plan: Plan) -> list[int]:
-        """Let the target start its acceptors. Return the port of each."""
+        """Ask the target to start its acceptors. Return the port of each."""
         wanted = self.outcome.target and self.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []
         return await target.prepare(self.nodes.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources)
 
     async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
+        """Prepare all workers at once, and follow their samples. Raises C1mError when one cannot do it or is busy."""
         settings, run_id = self.shard_settings(), self.nodes.run_id
         self.nodes.engaged += [worker.name for worker in plan.workers]
         points = accumulate((worker.planned for worker in plan.workers), initial=0)
@@ -108,8 +108,8 @@ class Preparation:
             self.watch.follow(entry, self.nodes[entry.name], run_id)
 
     async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
-        """Prepare a worker, unless it is lost meanwhile. A loss is reported at once, before the others have been asked to
-        close.
+        """Return what the preparation of a node returns. A node that cannot be reached is declared lost at once, before the
+        other nodes have been asked to close. Raises the error of the preparation.
         """
         try:
             return await prepared
@@ -118,16 +118,17 @@ class Preparation:
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
-        """Raise UnreachableError with the exit reason if an acceptor has ended: workers see it as a server that is no target
-        of the run.
+        """Raise UnreachableError with the exit reason if an acceptor has ended: workers report that as a server that is no
+        target of the run.
         """
         target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
         while target and not target.sample.exit_reasons and time.monotonic() < deadline:
-            await event_within(self.watch.news, deadline - time.monotonic())
+            await event_within(self.watch.changed, deadline - time.monotonic())
         if target and (ended := "; ".join(target.sample.exit_reasons)):
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:
+        """Return what all shards of the run have in common."""
         spec = self.spec
         return ShardSettings(
             schedule=spec.schedule,

@@ -1,6 +1,6 @@
-"""A run over nodes that are there, step by step: describe, plan, prepare, start, ramp, hold, compare, close.
+"""A run over nodes that are started, step by step: describe, plan, prepare, start, ramp, hold, compare, close.
 
-Whatever happens in between (^C, a lost node, a node that gives up), what was opened is closed.
+Whatever happens in between (^C, a lost node, a node that gives up), the run closes what it has opened.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .preparation import Preparation
 from .steps import Step, StepSince
 from .takeover import ResumedRun
 from .target_storms import TargetStorms, missed
-from .watch import SETTLE_SECONDS, View, Watch, silent
+from .watch import SETTLE_SECONDS, View, Watch, failed_calls
 
 
 class Run:
@@ -57,15 +57,15 @@ class Run:
         self.losses = LostNodes(self.nodes, self.watch, self.outcome)
         self.comparer = Comparer(self.spec, self.nodes, self.watch, self.losses)
         self.monitor = Monitor(outcome, self.watch)
-        self.made_at, self.made = datetime.now(UTC), time.monotonic()  # one moment
+        self.made_at, self.made = datetime.now(UTC), time.monotonic()  # the same moment on both clocks
         self.started = False
         self.began = 0.0  # when the workers were told to start
         self.standing = StepSince(Step.FOLLOW, 0.0)  # where it goes on
         self.storms = TargetStorms()
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
-        """Do the whole run. Return its outcome. Raises C1mError for what went wrong before anything was opened, except for a
-        refusal.
+        """Do the whole run, and close. Return its outcome; a refusal is in it. Raises C1mError for any other error before
+        anything was opened.
         """
         outcome = self.outcome
         try:
@@ -87,13 +87,14 @@ class Run:
             await self.close()
             await self.losses.end()
             await self.watch.end()
-        outcome.interrupted |= interrupted.is_set()  # while closing, perhaps
-        # Not by the wall clock, which may have been set meanwhile: a run would end before it started.
+        outcome.interrupted |= interrupted.is_set()  # an interrupt may have come while closing
+        # By the monotonic clock: the wall clock may have been set meanwhile, and the run would end before it started.
         outcome.ended_at = self.made_at + timedelta(seconds=time.monotonic() - self.made)
         self.recorder.notice(time.monotonic(), at_once=True)
         return outcome
 
     async def steps(self) -> None:
+        """Prepare or resume, open, hold, and compare for the last time."""
         if self.taken:
             await self.resume(self.taken)
         else:
@@ -109,7 +110,7 @@ class Run:
                     self.outcome.ramp_end = await self.comparer.compare()
                 since = self.elapsed
             step = Step.FOLLOW if await self.hold(since) else Step.COMPARE
-        await self.made_good()
+        await self.finish_moves()
         await self.stop_turnover()
         self.outcome.hold_end = await self.comparer.compare()
         if self.spec.probe_ghosts:
@@ -130,13 +131,13 @@ class Run:
         self.monitor.begin(self.began)
         entries = self.ledger.workers
         starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
-        self.lose_silent(entries, await asyncio.gather(*starting, return_exceptions=True))
+        self.lose_failed(entries, await asyncio.gather(*starting, return_exceptions=True))
         self.losses.mover.ready.set()
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
 
     async def resume(self, taken: ResumedRun) -> None:
-        """Go on with a run that another coordinator began. The outcome has all that it saw, and the nodes are being watched
-        again.
+        """Resume a run that another coordinator began. The outcome has all that its journal has, and the nodes are being
+        watched again.
         """
         self.watch.ledger, self.watch.limit_usages = self.outcome.ledger or self.watch.ledger, self.outcome.limit_usages
         if taken.began is None:
@@ -153,7 +154,7 @@ class Run:
             await taken.follow(entry, self.watch)
         self.losses.mover.ready.set()
         if len(self.ledger.revisions) > revisions and self.standing.step is Step.HOLD:
-            self.standing = StepSince(Step.FOLLOW, 0.0)  # given another schedule while nobody was there
+            self.standing = StepSince(Step.FOLLOW, 0.0)  # it was retargeted while no coordinator watched it
         takeover = self.outcome.takeovers[-1]
         self.watch.say(takeover.sentence)
         if self.standing.step is Step.CLOSE:
@@ -164,6 +165,7 @@ class Run:
 
     @property
     def doing(self) -> str:
+        """The word for the step that follows the schedule."""
         return "following" if self.ledger.has_stages else "opening"
 
     @property
@@ -184,7 +186,9 @@ class Run:
             await self.follow_until(math.inf, schedule)
 
     async def follow_until(self, moment: float, schedule: Schedule) -> bool:
-        """Wait for a moment of the schedule. Return whether it came before the schedule's end and before another schedule."""
+        """Wait for a moment of the schedule, in seconds since its start. Return whether it came before the schedule's end
+        and before another schedule.
+        """
 
         def share() -> float:
             if self.ledger.has_stages:
@@ -194,7 +198,7 @@ class Run:
             return min((came + sum(tally.failed.values())) / max(self.ledger.planned, 1), 1.0)
 
         def over() -> bool:
-            self.monitor.tell_causes()
+            self.monitor.report_causes()
             there = self.ledger.all_at(Phase.HOLDING, self.ledger.workers) and not self.losses.moving
             return there or self.ledger.schedule is not schedule
 
@@ -203,9 +207,9 @@ class Run:
 
     async def rest(self, rest: Rest) -> None:
         """Compare while the schedule stands still. A comparison that is not finished by the end of that time is discarded,
-        since counts moved.
+        since counts have moved.
 
-        With turnover counts move all the time, so nothing is compared.
+        With turnover, counts move all the time, so nothing is compared.
         """
         if self.spec.turnover:
             self.outcome.note_costs()
@@ -216,10 +220,10 @@ class Run:
             self.outcome.note_costs()
 
     async def hold(self, since: float) -> bool:
-        """Hold. Drops are shown as soon as a worker reports them. There is no hold if a node had to give up.
+        """Hold the connections. Return whether another schedule cut the hold short, which is followed next.
 
-        ``since``: when the hold began, in seconds from the start. Return whether another schedule cut it short, which is
-        followed next.
+        ``since``: when the hold began, in seconds from the start. Drops are shown as soon as a worker reports them. There is
+        no hold if a node had to give up.
         """
         if any(entry.sample.halted for entry in self.ledger.entries):
             return False
@@ -228,7 +232,7 @@ class Run:
         def cut_short() -> bool:
             if seconds:
                 self.monitor.look()
-            self.monitor.tell_causes()
+            self.monitor.report_causes()
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
@@ -241,8 +245,8 @@ class Run:
             self.monitor.judge(time.monotonic())
         return self.ledger.schedule is not schedule
 
-    async def made_good(self) -> None:
-        """Wait until everything is open that others have taken over from lost workers. From here on nothing is moved."""
+    async def finish_moves(self) -> None:
+        """Wait until all connections are open that other workers have taken over from lost ones. No share is moved later."""
         await self.watch.heard_again()
 
         def done() -> bool:
@@ -253,26 +257,26 @@ class Run:
         self.losses.settled = True
 
     async def stop_turnover(self) -> None:
-        """Stop replacing connections, and wait for what is in flight: only counts that stand still can be compared."""
+        """Stop replacing connections, and wait for those in flight: only counts that stand still can be compared."""
         if not self.spec.turnover:
             return
         self.outcome.troubles += await self.storms.end()
         entries = [entry for entry in self.ledger.workers if not entry.lost]
         stopping = (self.nodes.workers[entry.name].stop_turnover(self.nodes.run_id) for entry in entries)
-        self.lose_silent(entries, await asyncio.gather(*stopping, return_exceptions=True))
+        self.lose_failed(entries, await asyncio.gather(*stopping, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
             "stopping", lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries), lambda: None, patience
         )
 
-    def lose_silent(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
-        """Declare nodes lost that did not do what they were asked."""
-        for entry, error in silent(entries, answers):
+    def lose_failed(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
+        """Declare those nodes lost whose calls failed."""
+        for entry, error in failed_calls(entries, answers):
             self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
 
     async def close(self) -> None:
-        """Close. The diagnosis is finished first, because closing sockets change what hosts report."""
-        await self.watch.heard_again()  # a node that has closed by itself meanwhile is lost, and was not asked to
+        """Close all nodes. The diagnosis is finished first, because closing sockets change what hosts report."""
+        await self.watch.heard_again()  # so that a node that has closed by itself counts as lost
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
@@ -288,8 +292,8 @@ def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
 
 
 async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
-    """Run the steps to their end, or cancel them when an event is set. Return whether they were cancelled. Raises what they
-    raise.
+    """Run the steps to their end, or cancel them when an event is set. Return whether they were cancelled. Raises what the
+    steps raise.
     """
     work = asyncio.create_task(steps)
     watches = [asyncio.create_task(event.wait()) for event in events]

@@ -8,18 +8,22 @@ from typing import NamedTuple
 
 
 class Step(Enum):
+    """A step at which a run can be resumed."""
+
     FOLLOW = auto()  # the schedule, to its end
     HOLD = auto()
-    COMPARE = auto()  # for the last time
+    COMPARE = auto()  # for the last time, before closing
     CLOSE = auto()
 
 
 class StepSince(NamedTuple):
+    """A step, and when it began."""
+
     step: Step
     since: float  # seconds after the start of the run
 
 
-# What a run does (the turns of its time line) -> the step that it is at. To compare belongs to several.
+# Word of a turn in the timeline -> the step. "comparing" is not here: what it belongs to depends on the step before it.
 STEPS: Mapping[str, Step] = {
     "opening": Step.FOLLOW,
     "following": Step.FOLLOW,
@@ -32,7 +36,7 @@ AFTER = {Step.HOLD: Step.COMPARE}
 
 
 def standing(turns: Iterable[tuple[float, str]]) -> StepSince:
-    """Return the step of a run that took these steps, each at so many seconds after its start."""
+    """Return the step of a run whose timeline has these turns: seconds after the start, and the word."""
     found = StepSince(Step.FOLLOW, 0.0)
     for at, doing in turns:
         step = AFTER.get(found.step, found.step) if doing == "comparing" else STEPS.get(doing, found.step)

@@ -1,8 +1,8 @@
-"""Takes over a run whose coordinator has died: its nodes are watched again at once, which keeps their lease; then its journal
-is read.
+"""Takes over a run whose coordinator has died. First its nodes are watched again, which keeps their lease; then its journal is
+read.
 
-Where the run stands in its schedule is reported by the nodes, each by its own clock. Wall clocks are never compared, and
-the monotonic clock of the dead coordinator may have been another machine's.
+The nodes report how far they are in the schedule, each by its own clock. Wall clocks are never compared, and the monotonic
+clock of the dead coordinator may have been another machine's.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from c1m.schedule.schedule import NANOSECONDS
 from .steps import Step, StepSince, standing
 from .watch import Watch
 
-CLOSE_SECONDS = 30.0  # for nodes that have opened nothing
-LEASE_GOES_ON = "its nodes keep what they hold for their lease, so c1m-coord attach may be tried again within it"
+CLOSE_SECONDS = 30.0  # for nodes that have not opened anything
+LEASE_GOES_ON = "its nodes keep their connections until their lease ends, and c1m-coord attach can be tried again before that"
 
 
 class LeftRun(NamedTuple):
@@ -44,15 +44,15 @@ class LeftRun(NamedTuple):
 
 
 def read_left(path: Path) -> LeftRun:
-    """Read it. Raises UsageError for a journal that cannot be read, and UnreachableError where the nodes ended with their
-    coordinator.
+    """Read the header of a journal. Raises UsageError when it cannot be read, and UnreachableError when the nodes were local
+    ones, which ended with their coordinator.
     """
     header = read_header(path)
     left = LeftRun(header.run_id, make_spec([("its journal", header.settings)]))
     if not left.spec.worker or not (left.spec.target or left.spec.endpoint):
         raise UnreachableError(
-            f"run {left.run_id} had nodes that its coordinator had started itself, and those end with it; c1m-coord show "
-            f"{left.run_id} has what is known. Runs over nodes that are named with --worker and --target can be taken over"
+            f"run {left.run_id} had local nodes, which ended with its coordinator; c1m-coord show {left.run_id} has what is "
+            f"known of it. Only runs over nodes that are named with --worker and --target can be taken over"
         )
     return left
 
@@ -62,28 +62,28 @@ class ResumedNode:
     """A node that is being watched again."""
 
     node: WorkerClient | TargetClient
-    at: float
+    at: float  # when its first sample came, on this machine's monotonic clock
     first: ReceivedSample
     rest: AsyncGenerator[ReceivedSample]
 
     @property
     def began(self) -> float | None:
-        """When the run began there, on this machine's monotonic clock; None: it has not begun, or the node follows no
-        schedule.
+        """When the run began on this node, on this machine's monotonic clock. None: it has not begun there, or the node
+        follows no schedule.
         """
         elapsed_ns = self.first.sample.elapsed_ns
         return self.at - elapsed_ns / NANOSECONDS if elapsed_ns else None
 
     @property
     def open(self) -> bool:
-        """Whether it has not begun to close."""
+        """Whether the node has not begun to close."""
         return self.first.sample.phase < Phase.CLOSING
 
     async def close(self, run_id: str, by: Close) -> None:
-        """End the watch when the node is free again."""
+        """Ask the node to close, and wait until it is free again. Raises C1mError."""
         await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerClient) else self.node.stop(run_id))
         async for _ in self.rest:
-            pass  # its last sample is that all has ended
+            pass  # the last sample comes when all processes have ended
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,14 @@ class ResumedRun:
 
     outcome: Outcome
     standing: StepSince
-    began: float | None  # on our monotonic clock; None: it does not go on
-    trouble: str  # why it does not
-    known_until: float  # by the journal, on the same clock
-    record: Record  # with which the journal goes on
+    began: float | None  # the start, on our monotonic clock; None: it is not resumed
+    trouble: str  # why it is not resumed; empty: it is
+    known_until: float  # the end of the journal, on the same clock
+    record: Record  # of the takeover, with which the journal continues
     nodes: Mapping[str, ResumedNode | C1mError]
 
     async def follow(self, entry: NodeRecord, watch: Watch) -> None:
-        """Go on watching the node, or stop: a node that was lost stays lost."""
+        """Go on watching a node; stop if it was lost, or cannot go on with the others."""
         found = self.nodes[entry.name]
         why = str(found) if isinstance(found, C1mError) else self.out_of_step(found)
         if why and not entry.lost:
@@ -110,19 +110,19 @@ class ResumedRun:
             watch.hear(entry, found.first)
             watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
-    def out_of_step(self, heard: ResumedNode) -> str:
-        """Return why a node cannot go on with the others; empty: it can. It then closes by itself, since its lease ends."""
+    def out_of_step(self, resumed: ResumedNode) -> str:
+        """Return why a node cannot go on with the others; empty when it can. Such a node closes when its lease ends."""
         if self.standing.step is Step.CLOSE:
             return ""
-        if not heard.open:
-            return f"{heard.node.name} has closed: nobody had watched it for the length of its lease"
-        if isinstance(heard.node, WorkerClient) and heard.began is None:
-            return f"{heard.node.name} had not been asked to start when the coordinator of the run ended"
+        if not resumed.open:
+            return f"{resumed.node.name} has closed, since no coordinator had watched it for the length of its lease"
+        if isinstance(resumed.node, WorkerClient) and resumed.began is None:
+            return f"{resumed.node.name} had not been asked to start when the coordinator of the run ended"
         return ""
 
 
 class Takeover:
-    """``take`` takes the run over; ``taken`` is the result."""
+    """Takes over one run. ``take`` does it; ``taken`` is the result."""
 
     def __init__(self, path: Path, nodes: Nodes) -> None:
         self.path = path
@@ -131,16 +131,16 @@ class Takeover:
         self.taken: ResumedRun
 
     async def take(self) -> None:
-        """Take the run over. Raises C1mError where the run is over, or no worker is on it any more."""
+        """Take the run over. Raises C1mError when the run is over, or no worker is on it any more."""
         target = self.nodes.target
         every: list[WorkerClient | TargetClient] = [*self.nodes.workers.values(), *([target] if target else [])]
-        answers = await asyncio.gather(*(hear(node, self.run_id, pace_of(len(every))) for node in every))
+        answers = await asyncio.gather(*(resume_watching(node, self.run_id, pace_of(len(every))) for node in every))
         found = dict(zip((node.name for node in every), answers, strict=True))
-        workers = [heard for name in self.nodes.workers if isinstance(heard := found[name], ResumedNode)]
+        workers = [node for name in self.nodes.workers if isinstance(node := found[name], ResumedNode)]
         if not workers:
             raise self.refusal("; ".join(str(found[name]) for name in self.nodes.workers))
-        began = min((heard.began for heard in workers if heard.began is not None), default=None)
-        # In a thread: an hour of a hundred nodes takes minutes, and they have to be watched meanwhile.
+        began = min((node.began for node in workers if node.began is not None), default=None)
+        # In a thread: to read an hour of a hundred nodes takes minutes, and their samples come meanwhile.
         replayed = await asyncio.to_thread(replayed_to_now, self.path, began)
         self.check(replayed, workers)
         trouble = OPENED_NOTHING if began is None else PLAN_IS_LOST if replayed.outcome.ledger is None else ""
@@ -149,44 +149,49 @@ class Takeover:
         self.taken = taken_from(replayed, None if trouble else began, trouble, found)
 
     def check(self, replayed: Replay, workers: list[ResumedNode]) -> None:
+        """Raise UsageError when the run is over, and UnreachableError when its workers have closed by themselves."""
         if replayed.outcome.ended_at:
             raise UsageError(f"run {self.run_id} is over; c1m-coord show {self.run_id} has what came of it")
         at_step = standing(replayed.ledger.timeline.turns).step
-        if at_step is not Step.CLOSE and not any(heard.open for heard in workers):
+        if at_step is not Step.CLOSE and not any(node.open for node in workers):
             raise self.refusal("no coordinator has watched its workers for the length of their lease, and they have closed")
 
     def refusal(self, why: str) -> C1mError:
+        """Return the error of a run that cannot be taken over."""
         return UnreachableError(
             f"run {self.run_id} cannot be taken over: {why}; c1m-coord show {self.run_id} has what is known of it"
         )
 
     async def close(self, found: Mapping[str, ResumedNode | C1mError], by: Close) -> None:
-        """Close the nodes of a run that does not go on. Raises C1mError where a node does not; its lease ends it."""
-        heard = [each for each in found.values() if isinstance(each, ResumedNode)]
+        """Close the nodes of a run that is not resumed. Raises C1mError when a node does not close; its lease then ends it."""
+        resumed = [each for each in found.values() if isinstance(each, ResumedNode)]
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*(each.close(self.run_id, by) for each in heard))
+                await asyncio.gather(*(each.close(self.run_id, by) for each in resumed))
         except TimeoutError:
-            names = ", ".join(each.node.name for each in heard)
+            names = ", ".join(each.node.name for each in resumed)
             raise UnreachableError(
-                f"{names} were asked to close run {self.run_id}, and did not all within {CLOSE_SECONDS:.0f} s; leases end it"
+                f"{names} were asked to close run {self.run_id}; not all did within {CLOSE_SECONDS:.0f} s, and their leases "
+                f"end it"
             ) from None
 
 
 CLOSED = "its nodes have been asked to close"
 OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, and nothing was opened; {CLOSED}"
-PLAN_IS_LOST = f"the run had only begun when its coordinator ended, before its plan was written down; {CLOSED}"
+PLAN_IS_LOST = f"the coordinator of the run ended before the plan was in its journal; {CLOSED}"
 
 
-async def hear(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
-    """Return a node that says it is on the run, and is watched from then on."""
+async def resume_watching(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
+    """Watch a node of the run. Return it with its first sample, or the error of a node that cannot be asked or is not on the
+    run.
+    """
     try:
         await (node.describe([]) if isinstance(node, WorkerClient) else node.describe())
         samples = node.watch(run_id, pace)
         async with asyncio.timeout(CALL_SECONDS):
             return ResumedNode(node, time.monotonic(), await anext(samples), samples)
     except TimeoutError:
-        return UnreachableError(f"{node.name} said nothing of run {run_id} within {CALL_SECONDS:.0f} s")
+        return UnreachableError(f"{node.name} sent no sample of run {run_id} within {CALL_SECONDS:.0f} s")
     except StopAsyncIteration:
         return UnreachableError(f"{node.name} is not on run {run_id}")
     except C1mError as error:
@@ -194,7 +199,7 @@ async def hear(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInt
 
 
 def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError]) -> ResumedRun:
-    """Return the run as its journal has it, folded as it will be when the journal is read again."""
+    """Return the run as its journal has it, with the record of the takeover, as it will be when the journal is read again."""
     known_until = replayed.last
     now = time.monotonic()
     body = to_json({"at": datetime.now(UTC), "began": began})

@@ -14,13 +14,17 @@ from c1m.traffic.storm import TARGET, Storm
 
 
 class TargetStorms:
+    """Asks the target for its storms, each when it is due."""
+
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
 
     def begin(
         self, storms: Sequence[Storm], target: TargetClient | None, run_id: str, began: float, after: float = 0.0
     ) -> None:
-        """``began``: the start of the run. ``after``: seconds from then; earlier storms are skipped."""
+        """Wait for the storms. ``began``: the start of the run, on the monotonic clock. Storms that are due less than ``after``
+        seconds from it are skipped.
+        """
         if target:
             due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
             self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in due]
@@ -41,11 +45,12 @@ def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
     """Return a sentence for each storm that was due while no coordinator was there to ask the target for it."""
     due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
     return [
-        f"a storm could not be made: it was due {format_duration(storm.at)} after the start, without a coordinator"
+        f"a storm could not be made: it was due {format_duration(storm.at)} after the start, when there was no coordinator"
         for storm in due
     ]
 
 
 async def make(storm: Storm, target: TargetClient, run_id: str, began: float) -> None:
+    """Wait for a storm, then ask the target to drop its share. Raises C1mError."""
     await asyncio.sleep(began + storm.at - time.monotonic())
     await target.storm(run_id, storm.share)

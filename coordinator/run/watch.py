@@ -22,13 +22,13 @@ from c1m.measure.sample import Reading
 from c1m.measure.sampling import pace_of
 from c1m.text.units import format_duration
 
-SETTLE_SECONDS = 3.0  # without news, until what a node counts is taken for its last word
+SETTLE_SECONDS = 3.0  # without a change, until a count is taken as final
 SHOW_SECONDS = 0.25
-LOOK_SHARE = 0.2  # of the coordinator's time, for looking whether what is waited for has come, and showing it
+LOOK_SHARE = 0.2  # of the coordinator's time, for checking what it waits for, and showing the state
 
 
 class View(Protocol):
-    """What shows the state of the run to a person."""
+    """Shows the state of a run to a person."""
 
     def say(self, sentence: str) -> None:
         """Show that something happened."""
@@ -45,11 +45,11 @@ class Watch:
         self.recorder = recorder
         self.ledger = Ledger((), None)
         self.limit_usages = LimitUsages()
-        self.news = asyncio.Event()
+        self.changed = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
         self.detector = FailureDetector()
-        self.pulse: asyncio.Task[None] | None = None
-        self.closing = False  # what is open is being closed, or about to be: a node that closes does as it is asked
+        self.losing: asyncio.Task[None] | None = None
+        self.closing = False  # connections are being closed, or about to be: a node that closes was asked to
         self.on_loss: Callable[[NodeRecord], None] = lambda _: None
 
     def say(self, sentence: str) -> None:
@@ -64,18 +64,19 @@ class Watch:
         run_id: str,
         samples: AsyncGenerator[ReceivedSample] | None = None,
     ) -> None:
-        """Take in a node's samples for as long as they come. A second call for one node changes nothing.
+        """Take in a node's samples for as long as they come. A second call for the same node changes nothing.
 
         ``samples``: the stream, where the node is being watched already.
         """
         if entry.name not in self.streams and not entry.lost:
             self.detector.hear(entry.name)
             self.streams[entry.name] = asyncio.create_task(self.take_in(entry, node, run_id, samples))
-            self.pulse = self.pulse or asyncio.create_task(self.feel())
+            self.losing = self.losing or asyncio.create_task(self.lose_silent_nodes())
 
     async def take_in(
         self, entry: NodeRecord, node: WorkerClient | TargetClient, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
     ) -> None:
+        """Take in a node's samples, over a new stream where one breaks. Declare the node lost if they end too early."""
         pace = pace_of(len(self.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
@@ -89,21 +90,21 @@ class Watch:
             self.detector.forget(entry.name)
 
     async def broke(self, entry: NodeRecord, samples: AsyncGenerator[ReceivedSample]) -> bool:
-        """Read a stream to its end. Return whether it broke, and subscribing again is worth a try.
+        """Read a stream to its end. Return whether it broke, so that subscribing again is worth a try.
 
-        A connection breaks where the network or the node stalls, and where this coordinator stood still for longer than
-        keepalive (c1m/wire/grpc_options.py) permits; the node itself may be well. ``feel`` decides how long it may be
-        silent.
+        A connection breaks when the network or the node stalls, or when this coordinator stood still for longer than
+        keepalive (c1m/wire/grpc_options.py) permits; the node itself may be well. ``lose_silent_nodes`` decides how
+        long it may be silent.
         """
         try:
             async with aclosing(samples):
-                async for told in samples:
-                    if told.sample.closing_because and not self.closing:
-                        self.leave(entry, told.sample.closing_because)
+                async for received in samples:
+                    if received.sample.closing_because and not self.closing:
+                        self.leave(entry, received.sample.closing_because)
                         return False
                     self.detector.wake(time.monotonic())
                     self.detector.hear(entry.name)
-                    self.hear(entry, told)
+                    self.hear(entry, received)
         except GoneError:
             raise
         except UnreachableError:
@@ -111,24 +112,24 @@ class Watch:
         return False
 
     def leave(self, entry: NodeRecord, because: str) -> None:
-        """Note that a node closes although this coordinator did not ask it to. From then on its counts are those of its
-        closing.
+        """Declare a node lost that closes although this coordinator did not ask it to. Its later counts are those of its
+        closing, and are not read.
         """
         entry.left = True
         self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry)}")
 
     def meanwhile(self, entry: NodeRecord) -> str:
-        """Return a clause if this coordinator itself stood still since it last heard of a node; empty: it did not."""
+        """Return a clause on a pause of this coordinator since the node's last sample; empty when there was none."""
         self.detector.wake(time.monotonic())
         pause, began = self.detector.pause, self.ledger.timeline.began
         if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
             return ""
-        told = f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}"
+        clause = f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}"
         if began is None or pause.began < began:
-            return told
-        return f"{told}, from {format_duration(round(pause.began - began, 1))} into the run on"
+            return clause
+        return f"{clause}, from {format_duration(round(pause.began - began, 1))} into the run on"
 
-    async def feel(self) -> None:
+    async def lose_silent_nodes(self) -> None:
         """Declare nodes lost that have been silent for too long."""
         while True:
             for name in self.detector.tick(time.monotonic()):
@@ -139,17 +140,19 @@ class Watch:
                 )
             await asyncio.sleep(TICK_SECONDS)
 
-    def hear(self, entry: NodeRecord, told: ReceivedSample) -> None:
-        now, mourned = time.monotonic(), len(entry.sample.exit_reasons)
-        self.recorder.sample(now, entry.name, told.message)
-        self.ledger.hear(entry, told.sample, now)
-        for exit_reason in told.sample.exit_reasons[mourned:]:
+    def hear(self, entry: NodeRecord, received: ReceivedSample) -> None:
+        """Put a sample into the journal and the ledger. Report what is new in it: ended processes and tight limits."""
+        now, known = time.monotonic(), len(entry.sample.exit_reasons)
+        self.recorder.sample(now, entry.name, received.message)
+        self.ledger.hear(entry, received.sample, now)
+        for exit_reason in received.sample.exit_reasons[known:]:
             self.say(f"{entry.name}: {exit_reason}")
         for sentence in self.limit_usages.look(entry.name, entry.history.first, entry.history.last):
             self.say(sentence)
-        self.news.set()
+        self.changed.set()
 
     def read(self, entry: NodeRecord, reading: Reading) -> None:
+        """Put a reading that a node took for a comparison into the journal and the ledger."""
         now = time.monotonic()
         self.recorder.reading(now, entry.name, reading)
         self.ledger.read(entry, reading, now)
@@ -166,14 +169,14 @@ class Watch:
         if stream and stream is not asyncio.current_task():
             stream.cancel()
         self.on_loss(entry)
-        self.news.set()
+        self.changed.set()
 
     def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """Record what others have taken over of a lost worker's share, and why not all of it."""
+        """Record how much of a lost worker's share others have taken over, and why not all of it."""
         self.ledger.move(entry.name, taken_by, not_taken)
         self.recorder.moved(time.monotonic(), entry.name, taken_by, not_taken)
         self.say(self.ledger.losses[entry.name].sentence())
-        self.news.set()
+        self.changed.set()
 
     async def wait(
         self,
@@ -182,9 +185,12 @@ class Watch:
         progress: Callable[[], float | None],
         seconds: float | None = None,
     ) -> bool:
-        """Wait until ``done``, and check whenever samples have come. Return False if the time was over first."""
+        """Wait until ``done`` returns true, which is checked when samples have come. Return False if the time was over first.
+
+        ``doing``: the word for the step, as the view and the timeline show it. ``seconds``: the time; None: for ever.
+        """
         now = time.monotonic()
-        # What was found out before the turn is written before it: who takes the run over at "closing" can compare no more.
+        # Findings are written before the turn: a coordinator that takes the run over at "closing" cannot compare any more.
         if trouble := self.recorder.notice(now, at_once=True):
             self.view.say(trouble)
         self.recorder.turn(now, doing)
@@ -198,10 +204,10 @@ class Watch:
             left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 return False
-            # Of a thousand nodes a look takes milliseconds, and there is news all the time.
+            # With a thousand nodes a check takes milliseconds, and samples come all the time.
             rest = min((time.monotonic() - began) * (1 / LOOK_SHARE - 1), left)
             await asyncio.sleep(rest)
-            await event_within(self.news, left - rest)
+            await event_within(self.changed, left - rest)
             began = time.monotonic()
         self.view.show(self.ledger, doing, progress())
         return True
@@ -213,7 +219,7 @@ class Watch:
             await self.wait("waking", lambda: not self.detector.unheard, lambda: None)
 
     async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
-        """Wait until a count has reached its goal or stopped moving."""
+        """Wait until a count has reached its goal, or has not moved for SETTLE_SECONDS."""
         while count() != goal():
             seen = count()
             moved = await self.wait(doing, lambda: count() != seen, lambda: None, SETTLE_SECONDS)  # noqa: B023
@@ -221,17 +227,18 @@ class Watch:
                 return
 
     async def end(self) -> None:
+        """Record the end of the run, and end all streams."""
         now = time.monotonic()
         self.recorder.over(now)
         self.ledger.timeline.end(now, self.ledger.moment)
-        tasks = [*self.streams.values(), *([self.pulse] if self.pulse else [])]
+        tasks = [*self.streams.values(), *([self.losing] if self.losing else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def silent(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> list[tuple[NodeRecord, C1mError]]:
-    """Return the nodes that did not do what they were asked, and why. Raises every other error."""
+def failed_calls(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> list[tuple[NodeRecord, C1mError]]:
+    """Return the nodes whose calls failed, each with its C1mError. Raises every other error."""
     failed = [(entry, answer) for entry, answer in zip(entries, answers, strict=True) if answer is not None]
     for _, answer in failed:
         if not isinstance(answer, C1mError):
@@ -240,7 +247,7 @@ def silent(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, and clear it; return when the time is over in any case."""
+    """Wait for the event, and clear it; wait no longer than ``seconds``."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -209,7 +209,7 @@ def test_nodes_that_its_coordinator_started_end_with_it(tmp_path: Path) -> None:
 
     _, told = attach(tmp_path)
 
-    assert (told.returncode, "started itself, and those end with it" in told.stderr) == (4, True), told.stderr
+    assert (told.returncode, "had local nodes, which ended with its coordinator" in told.stderr) == (4, True), told.stderr
 
 
 def test_a_run_that_had_opened_nothing_is_ended(fleet: list[Process], tmp_path: Path) -> None:
