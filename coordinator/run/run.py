@@ -266,7 +266,7 @@ class Run:
         self.lose_failed(entries, await asyncio.gather(*stopping, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
-            "stopping", lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries), lambda: None, patience
+            "calming", lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries), lambda: None, patience
         )
 
     def lose_failed(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
