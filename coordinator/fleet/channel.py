@@ -25,9 +25,9 @@ from .unreachable import cause
 
 T = TypeVar("T")
 
-CALL_SECONDS = 10.0  # for an answer to what takes no time
+CALL_SECONDS = 10.0  # for calls that a node answers at once
 CLOCK_CALLS = 3
-NOBODY = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect(), to a port and to a path
+NO_LISTENER = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect() to a port and a path
 
 
 class DescribesHost(Protocol):
@@ -50,6 +50,7 @@ def sentences(name: str) -> Iterator[None]:
 
 
 def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
+    """Return the error for a gRPC status, with the exit code that suits it."""
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return UsageError(f"{name}: {details}")
     if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
@@ -61,14 +62,15 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
-        error = GoneError if any(said in details for said in NOBODY) else BrokenError
+        error = GoneError if any(text in details for text in NO_LISTENER) else BrokenError
         return error(f"{name} is unreachable ({details}); is it started, and its port open?")
-    if code is grpc.StatusCode.INTERNAL:  # what c1m.seam makes of a node that could not go on: its own words
+    if code is grpc.StatusCode.INTERNAL:  # the node could not go on, and ``details`` is its reason: c1m/node/rpc_server.py
         return UnreachableError(f"{name}: {details}")
     return C1mError(f"{name}: {details} ({code.name})")
 
 
 def check_protocol(name: str, host: Host) -> None:
+    """Raise UsageError when a node speaks another version of the protocol."""
     if host.protocol != PROTOCOL:
         raise UsageError(
             f"{name} speaks protocol {host.protocol} (c1m {host.version}), this coordinator speaks {PROTOCOL}; "
@@ -90,12 +92,13 @@ class NodeClient:
         self.channel = self.open_channel()
 
     def open_channel(self) -> grpc.aio.Channel:
+        """Return a new channel to the node. It connects with the first call."""
         if self.identity is None:
             return grpc.aio.insecure_channel(self.address.uri, options=CHANNEL_OPTIONS)
         return grpc.aio.secure_channel(self.address.uri, channel_credentials(self.identity), options=CHANNEL_OPTIONS)
 
     async def first(self, call: Awaitable[T]) -> T:
-        """Return the answer to the first call. Raises the reason why there is none."""
+        """Return the answer to the first call of a node. Raises C1mError, with the reason why the node cannot be called."""
         try:
             with sentences(self.name):
                 return await call
@@ -117,10 +120,12 @@ class NodeClient:
         return answer, clock
 
     async def close(self) -> None:
+        """Close the channel."""
         await self.channel.close()
 
 
 async def timed(ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
+    """Return an answer, and the node's clock; None when the node does not report it."""
     sent_ns, began_ns = time.time_ns(), time.monotonic_ns()
     answer = await ask()
     round_trip_ns, host = time.monotonic_ns() - began_ns, answer.host

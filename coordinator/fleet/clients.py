@@ -1,4 +1,4 @@
-"""Clients of the nodes: calls in values."""
+"""Clients of the nodes: calls that take and return values, not messages. All of them raise C1mError."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from c1m.wire.schedule_messages import stages_to_wire
 from .channel import CALL_SECONDS, NodeClient, sentences
 from .descriptions import DescribedTarget, DescribedWorker, described_target, described_worker
 from .prepare_request import ShardSettings, prepare_request, shard_to_wire
-from .retry import patiently
+from .retry import with_retry
 from .stale_samples import StaleSampleFilter
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class ReceivedSample(NamedTuple):
 
 
 class WorkerClient(NodeClient):
+    """A client of one worker."""
+
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("worker", address, operator)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
@@ -57,10 +59,12 @@ class WorkerClient(NodeClient):
         return WorkerClient(self.address, self.operator)
 
     async def ping(self) -> None:
+        """Return when the node has answered."""
         with sentences(self.name):
             await self.stub.Describe(worker_pb2.DescribeRequest(), timeout=CALL_SECONDS)
 
     async def describe(self, destinations: Sequence[str]) -> DescribedWorker:
+        """Return the worker's description. ``destinations``: addresses to which its sources may be on a link."""
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_worker(self.name, answer, clock)
@@ -73,62 +77,69 @@ class WorkerClient(NodeClient):
         settings: ShardSettings,
         first_point: int,
     ) -> None:
-        """``first_point``: where this worker's arc of the ring begins; see ``c1m.schedule.ring``."""
+        """Prepare the worker's shards. ``first_point``: where its arc of the ring begins; see ``c1m.schedule.ring``."""
         request = prepare_request(run_id, plan, destinations, settings, first_point)
-        await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
+        await with_retry(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
 
     async def start(self, run_id: str) -> None:
+        """Begin to open connections."""
         request = worker_pb2.StartRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
+        await with_retry(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
-        """Return the version of the schedule that the worker follows then."""
+        """Give the run other stages from ``at_ns`` after its start on. Return the version of the schedule that results."""
         request = worker_pb2.RetargetRequest(run_id=run_id, at_ns=at_ns, stages=stages_to_wire(stages))
         with sentences(self.name):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
     async def add_shards(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
-        """Add shards to a running run. ``shards``: of each the first point of its arc, and its plan in this worker's tuple
+        """Add shards to a running run. ``shards``: for each, the first point of its arc, and its plan in this worker's tuple
         space.
         """
         request = worker_pb2.AddShardsRequest(
             run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
         )
-        await patiently(self, lambda node: node.stub.AddShards(request, timeout=PREPARE_SECONDS))
+        await with_retry(self, lambda node: node.stub.AddShards(request, timeout=PREPARE_SECONDS))
 
     async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
+        """Yield the node's samples until the run is over there. Watching renews the node's lease."""
         with sentences(self.name):
             request = worker_pb2.WatchRequest(run_id=run_id, **asdict(pace))
-            async for told in fresh(self.stub.Watch(request)):
-                yield told
+            async for received in fresh(self.stub.Watch(request)):
+                yield received
 
     async def inspect(self, run_id: str) -> Inspection:
+        """Return what the node and its kernel count now."""
         request = worker_pb2.InspectRequest(run_id=run_id)
-        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
+        answer = await with_retry(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Return how many peers answered, and how many of those do not know the connection."""
+        """Probe up to ``most`` connections. Return how many peers answered, and how many of them do not know theirs."""
         request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
-        answer = await patiently(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
+        answer = await with_retry(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts
 
     async def stop_turnover(self, run_id: str) -> None:
-        """Replace no connection from here on."""
+        """Stop replacing connections."""
         request = worker_pb2.StopTurnoverRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.StopTurnover(request, timeout=CALL_SECONDS))
+        await with_retry(self, lambda node: node.stub.StopTurnover(request, timeout=CALL_SECONDS))
 
     async def stop_traffic(self, run_id: str) -> None:
+        """Stop sending on all connections, and wait up to 5 s for answers under way."""
         request = worker_pb2.StopTrafficRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.StopTraffic(request, timeout=CALL_SECONDS))
+        await with_retry(self, lambda node: node.stub.StopTraffic(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
+        """Begin to close all connections. ``rate``: connections a second; 0: as fast as possible."""
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
-        await patiently(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
+        await with_retry(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
 
 
 class TargetClient(NodeClient):
+    """A client of one target."""
+
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("target", address, operator)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
@@ -138,10 +149,12 @@ class TargetClient(NodeClient):
         return TargetClient(self.address, self.operator)
 
     async def ping(self) -> None:
+        """Return when the node has answered."""
         with sentences(self.name):
             await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
 
     async def describe(self) -> DescribedTarget:
+        """Return the target's description."""
         request = target_pb2.TargetServiceDescribeRequest()
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_target(self.name, answer, clock)
@@ -149,7 +162,7 @@ class TargetClient(NodeClient):
     async def prepare(
         self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
     ) -> list[int]:
-        """Return the port of each acceptor. ``sources``: the addresses from which the run connects."""
+        """Start acceptors. Return the port of each. ``sources``: the addresses from which the run connects."""
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,
             acceptors=acceptors,
@@ -159,33 +172,37 @@ class TargetClient(NodeClient):
             nonce=settings.nonce,
             sources=[block for pool in sources for block in pool_to_wire(pool)],
         )
-        answer = await patiently(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
+        answer = await with_retry(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
         return ports_of_acceptors(self.name, answer, acceptors)
 
     async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
+        """Yield the node's samples until the run is over there. Watching renews the node's lease."""
         with sentences(self.name):
             request = target_pb2.TargetServiceWatchRequest(run_id=run_id, **asdict(pace))
-            async for told in fresh(self.stub.Watch(request)):
-                yield told
+            async for received in fresh(self.stub.Watch(request)):
+                yield received
 
     async def inspect(self, run_id: str) -> Inspection:
+        """Return what the node and its kernel count now."""
         request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
-        answer = await patiently(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
+        answer = await with_retry(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def storm(self, run_id: str, share: float) -> None:
+        """Drop this share of the open connections, above 0 and up to 1."""
         with sentences(self.name):
             request = target_pb2.TargetServiceStormRequest(run_id=run_id, share=share)
             await self.stub.Storm(request, timeout=CALL_SECONDS)
 
     async def stop_accepting(self, run_id: str) -> None:
+        """Stop accepting connections, and stop serving those that are open: their clients are about to reset them."""
         request = target_pb2.TargetServiceStopAcceptingRequest(run_id=run_id)
-        await patiently(self, lambda node: node.stub.StopAccepting(request, timeout=CALL_SECONDS))
+        await with_retry(self, lambda node: node.stub.StopAccepting(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str) -> int | None:
-        """Return how many connections its kernel still had; None: unknown."""
+        """Close what is left. Return how many connections the target's kernel still had; None: unknown."""
         request = target_pb2.TargetServiceStopRequest(run_id=run_id)
-        answer = await patiently(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
+        answer = await with_retry(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
         return answer.left_established if answer.HasField("left_established") else None
 
 
@@ -202,11 +219,11 @@ def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareRespons
 async def fresh(
     answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
 ) -> AsyncGenerator[ReceivedSample]:
-    """Yield samples as they come, without those that waited while newer ones are about to come."""
-    freshness = StaleSampleFilter()
+    """Yield samples as they come, without those that are late while a newer one is about to come."""
+    stale_filter = StaleSampleFilter()
     async for answer in answers:
         came = wire.sample_from_wire(answer.sample)
-        sample = freshness.take(came, time.monotonic())
+        sample = stale_filter.take(came, time.monotonic())
         if sample is came:
             yield ReceivedSample(came, answer.sample)
         elif sample is not None:
@@ -223,6 +240,8 @@ async def resolve(host: str) -> str:
 
 
 class Nodes:
+    """The clients of the nodes of one run, by name."""
+
     def __init__(self, run_id: str, workers: Sequence[WorkerClient], target: TargetClient | None) -> None:
         self.run_id = run_id
         self.workers = {worker.name: worker for worker in workers}
@@ -230,4 +249,5 @@ class Nodes:
         self.engaged: list[str] = []  # that were asked to prepare: they are to be told to close
 
     def __getitem__(self, name: str) -> WorkerClient | TargetClient:
+        """Return the client of a node. Raises KeyError for a name that the run does not have."""
         return self.target if self.target and name == self.target.name else self.workers[name]

@@ -19,8 +19,10 @@ NEAR_SECONDS = 0.005  # an uncertainty that no other call has to make better
 
 @dataclass(frozen=True, slots=True)
 class Clock:
+    """A node's wall clock, relative to this machine's."""
+
     offset_seconds: float  # positive: the node's is ahead of ours
-    uncertainty_seconds: float  # the offset is no further off, however unequal both ways were
+    uncertainty_seconds: float  # the error of the offset is no larger, however unequal both ways were
 
     def sentence(self, name: str) -> str:
         """Return a sentence for people; empty unless the clock is certainly far off."""
@@ -28,8 +30,8 @@ class Clock:
             return ""
         by, which = format_duration(abs(round(self.offset_seconds, 1))), "ahead of" if self.offset_seconds > 0 else "behind"
         return (
-            f"{name}: its clock is {by} {which} this machine's, so times in its log are others than here, and certificates may "
-            f"look expired or not yet valid; let chronyd or systemd-timesyncd set it (timedatectl set-ntp true)"
+            f"{name}: its clock is {by} {which} this machine's, so times in its log differ from those here, and certificates "
+            f"may look expired or not yet valid; let chronyd or systemd-timesyncd set it (timedatectl set-ntp true)"
         )
 
 

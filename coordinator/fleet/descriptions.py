@@ -19,6 +19,8 @@ from .clock_offset import Clock
 
 @dataclass(frozen=True, slots=True)
 class DescribedWorker:
+    """What a worker reports of itself and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+
     host: Host
     sources: AddressPool
     ports: PortRanges
@@ -26,12 +28,14 @@ class DescribedWorker:
     run_id: str = ""  # of the run that it is on; empty: none
     elapsed_ns: int = 0  # since the run's start there
     revision: Revision | None = None  # of the schedule that the run follows
-    sources_on_link: int = 0  # with a destination: its host has to know each as a neighbour
-    clock: Clock | None = None  # None: not told
+    sources_on_link: int = 0  # sources on one link with a destination, whose host needs a neighbour entry for each
+    clock: Clock | None = None  # None: not reported
 
 
 @dataclass(frozen=True, slots=True)
 class DescribedTarget:
+    """What a target reports of itself and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+
     host: Host
     bind: str
     ports: PortRanges
@@ -39,7 +43,7 @@ class DescribedTarget:
     busy_with: str
     observes: bool = False  # a server that is not c1m's: nobody counts its accepts
     only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
-    clock: Clock | None = None  # None: not told
+    clock: Clock | None = None  # None: not reported
 
 
 def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> DescribedWorker:

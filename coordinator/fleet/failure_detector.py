@@ -1,8 +1,8 @@
 """Whether nodes are still there, by their silence. Pure.
 
-A node says something at least once a second (c1m/measure/sampling.py), so silence is the one sign of all that can happen to it:
-killed, stopped, cut off, out of power. Phi-accrual detectors (Hayashibara et al., 2004; Akka, Cassandra) learn how long a peer
-is usually silent; here that is known, and a number is easier to understand at night.
+A node sends a sample at least once a second (c1m/measure/sampling.py), so silence is the one sign of all that can happen to
+it: killed, stopped, cut off, out of power. Phi-accrual detectors (Hayashibara et al., 2004; Akka, Cassandra) learn how long a
+peer is usually silent; here that is known, and a number is easier to understand at night.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TICK_SECONDS = 0.25
-# A machine that was full of work (a million heartbeats on two cores) once said nothing for 3 s, and was well. From the last
-# word to the loss it takes a tick more at most, and people wait for 5 s.
+# A healthy machine that was full of work (a million heartbeats on two cores) was once silent for 3 s. The loss is declared a
+# tick later at most, and has to be declared within 5 s.
 SILENCE_SECONDS = 4.5
-PAUSE_SECONDS = 1.0  # without a tick, and the coordinator stood still: what it knew of a node before may be so no longer
+PAUSE_SECONDS = 1.0  # without a tick: the coordinator stood still, and what it knows of its nodes may be out of date
 
 
 class Pause(NamedTuple):
@@ -41,7 +41,7 @@ class FailureDetector:
         self.ticked: float | None = None
         self.heard: dict[str, float] = {}  # node -> ``awake`` when it was last heard
         self.pause: Pause | None = None  # the newest
-        self.unheard: set[str] = set()  # since then
+        self.unheard: set[str] = set()  # nodes without a sample since then
 
     def tick(self, now: float) -> list[str]:
         """Return the nodes that have been silent for too long, each once."""
@@ -55,7 +55,7 @@ class FailureDetector:
         return silent
 
     def wake(self, now: float) -> None:
-        """Return whether there was a pause up to now. Call it before anything that arrived meanwhile is handled."""
+        """Note a pause that ends now, if there was one. Call it before anything that arrived meanwhile is handled."""
         began = self.ticked
         if began is not None and now - began >= PAUSE_SECONDS and (self.pause is None or self.pause.began != began):
             self.pause, self.unheard = Pause(began, now), set(self.heard)

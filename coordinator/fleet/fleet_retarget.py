@@ -20,17 +20,20 @@ AHEAD_NS = NANOSECONDS // 2
 
 @dataclass(frozen=True, slots=True)
 class Retargeted:
+    """The new schedule of a run. ``at_seconds``: the moment from which it holds, in seconds since the start."""
+
     run_id: str
     workers: int
     version: int
     at_seconds: float
-    origin: int  # how many should be open then
+    origin: int  # how many connections should be open at that moment
     stages: Sequence[Stage]
 
 
 async def retarget(workers: Sequence[WorkerClient], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
-    """Retarget a run; ``run_id`` None is the one run that the workers are on. Raises C1mError, and RefusedError where the run
-    cannot do it.
+    """Give all workers of a run the same stages. ``run_id``: the run; None: the only one that the workers are on.
+
+    Raises RefusedError when there is no such run or it cannot follow the stages, and C1mError when a worker does not answer.
     """
     answers = await asyncio.gather(*(worker.describe([]) for worker in workers))
     described = dict(zip((worker.name for worker in workers), answers, strict=True))

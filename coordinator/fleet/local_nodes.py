@@ -13,7 +13,7 @@ from c1m.errors import UnreachableError
 from c1m.net.endpoints import Endpoint, HostPort, parse_host_port
 from c1m.wire.grpc_options import READY
 
-START_SECONDS = 60.0  # a machine may be slow, and full of work; a node that ends is noticed at once
+START_SECONDS = 60.0  # a machine may be slow and full of work; a node that has ended is noticed at once
 LEAVE_SECONDS = 30.0  # closing a million connections takes about ten
 
 WORKER = ("c1m.worker", "--listen", "127.0.0.1:0", "--with-parent")
@@ -27,9 +27,10 @@ def worker_for(endpoint: Endpoint | None) -> Sequence[str]:
 
 @asynccontextmanager
 async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
-    """Start a node program and yield its control address. It ends with the block, and when this process dies.
+    """Start a node program and yield its control address. The node ends with the block, and when this process dies.
 
-    It has a session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order.
+    It has a session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order. Raises
+    UnreachableError when the node does not start.
     """
     process = await asyncio.create_subprocess_exec(
         *module_command(*command),
@@ -62,5 +63,5 @@ async def leave(process: asyncio.subprocess.Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), LEAVE_SECONDS)
     except TimeoutError:
-        os.killpg(process.pid, signal.SIGKILL)  # its session is its own, and holds its children
+        os.killpg(process.pid, signal.SIGKILL)  # the node leads its session, which its children are in
         await process.wait()

@@ -46,9 +46,11 @@ def worker_facts(
     rate: float = 0.0,
     bandwidth: float = 0.0,
 ) -> WorkerFacts:
-    """``listening``: the ports on which the target listens. Clients never use them, so that what a kernel counts on such a
-    port is the target's even on one host. ``rate`` and ``bandwidth``: connections and bits a second for which one
-    connection stands.
+    """Return the facts of a worker.
+
+    ``listening``: the ports on which the target listens. Clients never use them, so that what a kernel counts on such a port
+    is the target's even on one host. ``resting``: 4-tuples in TIME_WAIT for each connection. ``rate`` and ``bandwidth``:
+    connections and bits a second for each connection of the run.
     """
     host = described.host
     return WorkerFacts(
@@ -64,12 +66,13 @@ def worker_facts(
     )
 
 
-# Of an acceptor's connections, where they have successors: one of those may come before the end of its predecessor
-# has been read. Half a percent of a run is more than what can be on the way at a time.
+# Share of an acceptor's connections that is kept free with turnover: a replacement may come before the end of its predecessor
+# has been read. Less than half a percent of a run can be on the way at a time.
 SPARE_SHARE = 0.02
 
 
 def target_facts(name: str, described: DescribedTarget, *, turnover: bool = False) -> TargetFacts:
+    """Return the facts of a target. ``turnover``: whether the run replaces connections."""
     host = described.host
     spare = math.ceil(host.connections_per_process * SPARE_SHARE) if turnover else 0
     return TargetFacts(
@@ -84,9 +87,7 @@ def target_facts(name: str, described: DescribedTarget, *, turnover: bool = Fals
 
 
 def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget | None = None) -> TargetFacts:
-    """Return the facts of a server that is not c1m's. How much it holds is unknown; its host is known where a node observes
-    it.
-    """
+    """Return the facts of a server that is not c1m's. Its capacity is unknown; its host is known when a node observes it."""
     return TargetFacts(
         name=name or str(endpoint),
         cores=0,

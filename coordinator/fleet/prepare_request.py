@@ -35,7 +35,7 @@ class ShardSettings:
     heartbeat: Heartbeat | None = None
     turnover: Turnover | None = None
     slow: SlowClients | None = None
-    nonce: bytes = b""  # that the run's c1m-target knows, too; empty: there is none
+    nonce: bytes = b""  # shared with the run's c1m-target; empty: the run has none
     keepalive: int = 0  # seconds
     push_rate: float = 0.0  # messages a second that the target sends to each connection
 
@@ -43,6 +43,7 @@ class ShardSettings:
 def prepare_request(
     run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, first_point: int
 ) -> worker_pb2.PrepareRequest:
+    """Return a worker's assignment as a message. ``first_point``: where its arc of the ring begins."""
     shards = []
     for shard in plan.shards:
         shards.append(shard_to_wire(shard, destinations, first_point))
@@ -72,5 +73,6 @@ def prepare_request(
 
 
 def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point: int) -> worker_pb2.ShardAssignment:
+    """Return what one shard opens as a message. ``first_point``: where its arc of the ring begins."""
     routes = [route_to_wire(route) for route in shard.resolve(destinations)]
     return worker_pb2.ShardAssignment(routes=routes, first_point=first_point)

@@ -15,14 +15,14 @@ from c1m.measure.sampling import SamplingInterval
 
 from .clients import ReceivedSample, TargetClient, WorkerClient
 
-AGAIN_SECONDS = 0.3  # between two calls; where samples come more seldom, as seldom as they do
+AGAIN_SECONDS = 0.3  # between two calls; with a longer sampling interval, that interval
 
 
 async def watched_again(
     node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval
 ) -> AsyncGenerator[ReceivedSample]:
-    """Yield samples from the first call that is answered, for as long as it lasts. Raises C1mError where the node refuses, and
-    GoneError.
+    """Yield samples from the first call that is answered, for as long as it lasts. Raises C1mError when the node refuses, and
+    GoneError when no process listens any more.
     """
     calls: list[Call] = []
     try:
@@ -36,14 +36,14 @@ async def watched_again(
         async with aclosing(chosen):
             await hang_up(calls)
             yield chosen.first.result()
-            async for told in chosen.samples:
-                yield told
+            async for received in chosen.samples:
+                yield received
     finally:
         await hang_up(calls)
 
 
 class Call:
-    """One of these calls, over a connection of its own."""
+    """One call, over a connection of its own."""
 
     def __init__(self, node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> None:
         self.node = node
@@ -51,7 +51,7 @@ class Call:
         self.first = asyncio.create_task(self.answer())
 
     async def answer(self) -> ReceivedSample:
-        """Return the first sample. Wait for ever where there is none: the next call may have one."""
+        """Return the first sample. Wait for ever when the node cannot be reached: the next call may reach it."""
         try:
             return await anext(self.samples)
         except GoneError:
@@ -61,6 +61,7 @@ class Call:
             raise
 
     async def aclose(self) -> None:
+        """Cancel the call, and close its connection."""
         self.first.cancel()
         await asyncio.gather(self.first, return_exceptions=True)
         await self.samples.aclose()
@@ -68,4 +69,5 @@ class Call:
 
 
 async def hang_up(calls: Iterable[Call]) -> None:
+    """Cancel calls, and close their connections."""
     await asyncio.gather(*(call.aclose() for call in calls))

@@ -17,13 +17,15 @@ from c1m.wire.grpc_options import ANSWER_MS, KEEPALIVE_MS
 from .channel import sentences
 from .failure_detector import SILENCE_SECONDS
 
-# After the connection broke, for the node to be there again. It may have been silent for both of these by then, and who
-# does not come back is to be noticed within 5 s.
+# For the node to answer again, after the connection broke. The node may have been silent for KEEPALIVE_MS and ANSWER_MS by
+# then, and one that does not come back has to be noticed within 5 s.
 BACK_SECONDS = SILENCE_SECONDS - (KEEPALIVE_MS + ANSWER_MS) / 1000
-AGAIN_SECONDS = 0.3  # between two tries to reach it: one whose SYN was lost goes on a second later
+AGAIN_SECONDS = 0.3  # between two attempts: one whose SYN was lost goes on only a second later
 
 
 class Pingable(Protocol):
+    """A client that can be made anew."""
+
     @property
     def name(self) -> str: ...
 
@@ -40,8 +42,8 @@ N = TypeVar("N", bound=Pingable)
 T = TypeVar("T")
 
 
-async def patiently(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
-    """Call a node, once more if its connection breaks. Return the answer. Raises C1mError."""
+async def with_retry(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
+    """Call a node, and once more if its connection breaks. Return the answer. Raises C1mError."""
     try:
         with sentences(node.name):
             return await ask(node)
@@ -57,8 +59,8 @@ async def patiently(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
 
 
 async def reached(node: N) -> N | None:
-    """Return the first fresh connection on which the node answers in time. Raises GoneError where no process listens any
-    more.
+    """Return a client whose fresh connection the node has answered on; None when it has not in time. Raises GoneError when no
+    process listens any more.
     """
     tries: dict[asyncio.Task[None], N] = {}
     chosen: N | None = None

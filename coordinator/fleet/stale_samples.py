@@ -15,9 +15,9 @@ from c1m.measure.sample import Sample
 from c1m.schedule.schedule import NANOSECONDS
 
 LATE_SECONDS = 0.5
-# Until one that is late is used all the same: a node tells something once a second, so that a newer one was due.
+# After this time a late sample is used all the same: a node sends one at least once a second, so a newer one was due.
 PATIENCE_SECONDS = 1.0
-# For which the quickest counts. Two clocks may drift apart by 0.5 ms a second (as fast as adjtime slews) and no more.
+# For this time the fastest sample counts. Two clocks drift apart by at most 0.5 ms a second (as fast as adjtime slews).
 MEMORY_SECONDS = 60.0
 
 
@@ -25,15 +25,17 @@ class StaleSampleFilter:
     """The filter of one stream."""
 
     def __init__(self) -> None:
-        self.since = -math.inf  # when the younger of the two was begun
-        self.quickest = self.quickest_before = math.inf  # clocks apart, in seconds: of the newest minute, and the one before
-        self.held: Sample | None = None  # late, and a newer one is awaited
+        self.since = -math.inf  # when the newest minute began
+        self.quickest = self.quickest_before = (
+            math.inf
+        )  # seconds between the clocks by the fastest sample: newest minute, and the one before
+        self.held: Sample | None = None  # a late sample, while a newer one is awaited
         self.held_since = math.inf
 
     def take(self, sample: Sample, now: float) -> Sample | None:
-        """Return the sample to use of those that have come up to ``now``; None: wait for the next one.
+        """Return the sample to use now that this one has come; None: wait for the next one.
 
-        The first is always used, since it has the reading from before the run; so is the last, after which none comes.
+        The first one is always used, since it has the reading from before the run. So is the last one: no other follows.
         """
         if self.held:
             sample = sample.superseding(self.held)
@@ -45,7 +47,7 @@ class StaleSampleFilter:
         return sample
 
     def late(self, sample: Sample, now: float) -> float:
-        """Return the seconds that a sample waited; 0 where the node does not report when it was taken."""
+        """Return the seconds that a sample has waited; 0 when the node does not report the time at which it was taken."""
         if not sample.taken_ns:
             return 0.0
         apart = now - sample.taken_ns / NANOSECONDS

@@ -1,4 +1,4 @@
-"""The survey: asks every node what it is and can do, before anything is planned."""
+"""The survey: describes all nodes before anything is planned."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ class Survey:
 
     @property
     def hosts(self) -> dict[str, Host]:
-        """Hosts by node."""
+        """The host of each node, by its name."""
         hosts = {name: described.host for name, described in self.workers.items()}
         return {**hosts, self.target_name: self.target.host} if self.target else hosts
 
     @property
     def clocks(self) -> dict[str, Clock | None]:
-        """The clock of each node, relative to ours."""
+        """The clock of each node, relative to ours; None for a node that does not report it."""
         clocks = {name: described.clock for name, described in self.workers.items()}
         return {**clocks, self.target_name: self.target.clock} if self.target else clocks
 
     @property
     def far_clocks(self) -> list[str]:
         """Return a sentence for each clock that is far off."""
-        return [told for name, clock in self.clocks.items() if clock and (told := clock.sentence(name))]
+        return [sentence for name, clock in self.clocks.items() if clock and (sentence := clock.sentence(name))]
 
     def check_free(self) -> None:
         """Raise RefusedError for a node that has a run already."""
@@ -67,7 +67,7 @@ class Survey:
                 raise RefusedError(f"{name} is busy with {run}")
 
     def fleet(self, spec: RunSpec) -> Fleet:
-        """Return the fleet as a plan needs it."""
+        """Return what a plan needs to know of the fleet."""
         goal = self.goal(spec)
         # Where the target listens no client may be; a server that is not ours listens where it is told to.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
@@ -78,6 +78,7 @@ class Survey:
         return Fleet(workers, goal, self.hosts)
 
     def goal(self, spec: RunSpec) -> TargetFacts:
+        """Return the facts of the server that workers connect to."""
         if spec.endpoint:
             return endpoint_facts(spec.endpoint, self.target_name, self.target)
         assert self.target is not None
@@ -85,7 +86,7 @@ class Survey:
 
 
 async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetClient | None) -> Survey:
-    """Ask all nodes. Raises C1mError when a node cannot be asked or has another role."""
+    """Describe all nodes. Raises C1mError when a node cannot be asked or has another role."""
     described = await target.describe() if target else None
     if target and described:
         check_role(target.name, spec, described)
@@ -96,7 +97,7 @@ async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetC
 
 
 async def data_host(spec: RunSpec, target: TargetClient | None, described: DescribedTarget | None) -> str:
-    """Return the address to which workers connect. Raises UsageError where it cannot be known."""
+    """Return the address to which workers connect. Raises UsageError when it is unknown."""
     if spec.endpoint:
         return await resolve(spec.endpoint.host)
     if spec.data_host:
@@ -108,23 +109,24 @@ async def data_host(spec: RunSpec, target: TargetClient | None, described: Descr
     if isinstance(target.address, SocketPath):
         raise UsageError(
             f"{target.name} takes connections on all addresses of its machine ({described.bind}), and a Unix socket does not "
-            f"say which of them workers reach; say it with --data-host, or start the target with --bind ADDRESS"
+            f"show which of them workers reach; give that one with --data-host, or start the target with --bind ADDRESS"
         )
     host = await resolve(target.address.host)
     if (":" in host) != (":" in described.bind):
         raise UsageError(
             f"{target.name} listens on {described.bind}, and its control address {host} is of the other family; "
-            f"say with --data-host where workers are to connect"
+            f"give the address to which workers connect with --data-host"
         )
     return host
 
 
-def preflight_of(spec: RunSpec, mustered: Survey) -> Preflight:
-    return Preflight(spec.total, mustered.fleet(spec), manner_of(spec, mustered.data_host))
+def preflight_of(spec: RunSpec, surveyed: Survey) -> Preflight:
+    """Return the preflight of a run on the surveyed nodes."""
+    return Preflight(spec.total, surveyed.fleet(spec), demand_of(spec, surveyed.data_host))
 
 
-def manner_of(spec: RunSpec, data_host: str) -> RunDemand:
-    """Return what the run demands beside its total. A connection that sends nothing may be silent from its opening to the end
+def demand_of(spec: RunSpec, data_host: str) -> RunDemand:
+    """Return what the run demands beside its total. A connection without heartbeats may be silent from its opening to the end
     of the hold.
     """
     silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold

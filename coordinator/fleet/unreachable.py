@@ -1,7 +1,7 @@
 """Finds out why a node cannot be called where gRPC says no more than "Socket closed".
 
-It calls the node itself after a failed call: connect() for a Unix socket, otherwise a TLS handshake. It says nothing about
-a node that is merely not there.
+After a failed call it calls the node itself: connect() for a Unix socket, otherwise a TLS handshake. It finds no reason for a
+node that is merely not there.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from c1m.security.identity import Identity
 PATIENCE_SECONDS = 3.0
 HTTP2 = ["h2"]  # without it gRPC's servers end the handshake
 
-# What OpenSSL's verification says (x509_vfy.h), of the certificate that the node showed.
+# Results of OpenSSL's verification (x509_vfy.h) of the certificate that the node showed.
 EXPIRED, NOT_YET_VALID = 10, 9
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 OTHER_NAME = frozenset({62, 64})  # of a host, of an address
 
 
 def cause(address: ControlAddress, identity: Identity | None) -> str:
-    """Return what follows the node's name in a sentence; empty where neither TLS nor the socket is the cause. Blocks for some
-    seconds at most.
+    """Return the part of a sentence that follows the node's name; empty when neither TLS nor the socket is the cause.
 
-    ``identity``: what the node was called with; None: without TLS.
+    ``identity``: the certificate that the node was called with; None: without TLS. Blocks for some seconds at most.
     """
     if isinstance(address, SocketPath):
         return of_socket(address.path)
@@ -40,6 +39,7 @@ def cause(address: ControlAddress, identity: Identity | None) -> str:
 
 
 def of_socket(path: str) -> str:
+    """Return why a Unix socket cannot be called; empty when it can be called."""
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(PATIENCE_SECONDS)
         try:
@@ -56,7 +56,7 @@ def of_socket(path: str) -> str:
 
 
 def without_tls(address: HostPort) -> str:
-    """Call without TLS. Raises OSError for a node that is not there."""
+    """Call without TLS. Return why that fails; empty: not because of TLS. Raises OSError for a node that is not there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -67,33 +67,34 @@ def without_tls(address: HostPort) -> str:
 
 
 def with_tls(address: HostPort, identity: Identity) -> str:
-    """Call with TLS. Raises OSError for a node that is not there."""
+    """Call with TLS. Return why that fails; empty: it does not. Raises OSError for a node that is not there."""
     context = ssl.create_default_context(cadata=identity.authority.decode())
     load_own(context, identity)
     try:
-        heard = first_bytes(context, address)
+        answer = first_bytes(context, address)
     except ssl.SSLCertVerificationError as error:
         return of_verification(error, address)
     except ssl.SSLError as error:
         if error.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_MESSAGE", "HTTP_REQUEST"):
             return "was called with TLS, and speaks without; start it with --tls DIR, or leave --tls out here"
         return f"ended the TLS handshake: {error.reason or error}; its log may say why"
-    # A server of TLS 1.3 looks at our certificate when we are done with the handshake, and gRPC's then hangs up without a word.
+    # A TLS 1.3 server checks our certificate after our part of the handshake, and gRPC's then closes without a reason.
     return (
         ""
-        if heard
+        if answer
         else (
-            f"does not take the certificate of {identity.bearer}: it is of another authority than the node's, or by the node's "
-            f"clock not valid; the node's log says which"
+            f"does not take the certificate of {identity.bearer}: another authority than the node's has signed it, or it "
+            f"is not valid by the node's clock; the node's log says which"
         )
     )
 
 
 def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> str:
+    """Return why our verification of the node's certificate failed."""
     code = error.verify_code
     if code in OTHER_NAME:
         return (
-            f"shows a certificate that does not name {address.host}; call it by a name that it has, or issue it anew: "
+            f"shows a certificate that does not name {address.host}; call it by a name that is in it, or issue it anew: "
             f"c1m-coord pki issue node NAME {address.host}"
         )
     if code == EXPIRED:
@@ -101,7 +102,9 @@ def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> s
     if code == NOT_YET_VALID:
         return "shows a certificate that is not valid yet; set the clocks of both machines"
     if code in UNKNOWN_AUTHORITY:
-        return "shows a certificate of an authority that --tls here does not trust; are both of one c1m-coord pki init?"
+        return (
+            "shows a certificate of an authority that --tls here does not trust; were both made by the same c1m-coord pki init?"
+        )
     return f"shows a certificate that is not valid: {error.verify_message}"
 
 
@@ -116,10 +119,10 @@ def load_own(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 def first_bytes(context: ssl.SSLContext, address: HostPort) -> bytes:
-    """Return the first bytes that the node sends after the handshake; a gRPC server begins with its settings. Empty: it hung
-    up.
+    """Return the first bytes that the node sends after the handshake; empty when it closed instead. A gRPC server begins with
+    its settings.
 
-    Raises SSLError for a handshake that fails, OSError where no process listens.
+    Raises SSLError for a handshake that fails, and OSError when no process listens.
     """
     context.set_alpn_protocols(HTTP2)
     with (
