@@ -16,42 +16,43 @@ from c1m.errors import UsageError
 
 FILE_NAME = "c1m.toml"
 VARIABLE = "C1M_CONFIG"
-LONGEST_TEXT = 1_000_000  # characters: ten thousand workers take a fifth of it
+LONGEST_TEXT = 1_000_000  # characters; the names of ten thousand workers take a fifth of it
 
 Layer = tuple[str, dict[str, Any]]
 
 
 def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | None:
-    """Read --config's file, else the one that C1M_CONFIG names, else c1m.toml in the working directory, else none. Raises
-    UsageError.
+    """Return the layer of the configuration file; None when there is none. Raises UsageError.
+
+    The file is the one of --config, else the one that C1M_CONFIG names, else c1m.toml in the working directory.
     """
     if flag is not None:
         return read_layer(flag)
     if named := environment.get(VARIABLE):
         return read_layer(Path(named))
-    found = Path(FILE_NAME)  # made absolute only where it is there: the directory may be gone
+    found = Path(FILE_NAME)  # made absolute only when it exists: the working directory may be gone
     return read_layer(found.absolute()) if found.exists() else None
 
 
 def read_layer(path: Path) -> Layer:
-    """Read the settings of a file. Raises UsageError when it cannot be read, is endless or is not TOML."""
+    """Return the settings of a file. Raises UsageError when it cannot be read, is too long or is not TOML."""
     try:
-        with path.open(encoding="utf-8") as file:  # as TOML is, whatever the locale says
+        with path.open(encoding="utf-8") as file:  # the encoding of TOML, whatever the locale is
             text = file.read(LONGEST_TEXT + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     if len(text) > LONGEST_TEXT:
-        raise UsageError(f"{path} has more than {LONGEST_TEXT:,} characters, and no settings have; name another file")
+        raise UsageError(f"{path} has more than {LONGEST_TEXT:,} characters, which is too long for settings; name another file")
     return parse_layer(str(path), text)
 
 
 def parse_layer(where: str, text: str) -> Layer:
-    """Return the settings of a text. Names may have dashes, like options. Raises UsageError."""
+    """Return the settings of a TOML text. Names may have dashes, like options. Raises UsageError."""
     try:
         return where, {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
-    except ValueError as error:  # a TOMLDecodeError, or what int() says of a number with thousands of digits
+    except ValueError as error:  # a TOMLDecodeError, or int()'s error for a number with thousands of digits
         raise UsageError(f"{where} is not TOML: {error}") from None
     except RecursionError:
         raise UsageError(
-            f"{where} is no file of settings: its brackets are too deep; they hold texts, and no brackets"
+            f"{where} is not a file of settings: its brackets are too deep; a list of settings has no lists in it"
         ) from None

@@ -14,7 +14,7 @@ from c1m.traffic.storm import CLIENTS, TARGET, Storm
 from c1m.wire.bounds import LEAST_LIFETIME
 
 DISTRIBUTION_FORMS: Final = "write fixed:60s, uniform:30s-90s or exp:120s"
-BACKOFF_FORMS: Final = "write 100ms-30s: the bound of the first wait, and of the longest"
+BACKOFF_FORMS: Final = "write 100ms-30s: the upper bounds of the first wait and of the longest"
 STORM_FORMS: Final = "write at=60s,drop=100%,return=5s, or at=60s,drop=100%,by=target"
 
 
@@ -24,11 +24,11 @@ def parse_distribution(text: str) -> Distribution:
     if not colon:
         kind, rest = FIXED, kind
     if kind not in (FIXED, UNIFORM, EXPONENTIAL):
-        raise ValueError(f"{kind!r} is no way for times to be distributed; {DISTRIBUTION_FORMS}")
+        raise ValueError(f"{kind!r} is not a distribution of times; {DISTRIBUTION_FORMS}")
     first, dash, second = rest.partition("-")
     if bool(dash) != (kind == UNIFORM):
-        ends = "one end, and a uniform time has two" if kind == UNIFORM else f"two ends, and a time that is {kind} has one"
-        raise ValueError(f"{text!r} has {ends}; {DISTRIBUTION_FORMS}")
+        wanted = "a uniform time needs two ends" if kind == UNIFORM else "only a uniform time has two ends"
+        raise ValueError(f"{text!r}: {wanted}; {DISTRIBUTION_FORMS}")
     low = parse_duration(first)
     high = parse_duration(second) if dash else low
     if low > high:
@@ -42,7 +42,7 @@ def parse_lifetime(text: str) -> Distribution:
     """Parse a distribution of lifetimes, which must be longer than zero."""
     lifetime = parse_distribution(text)
     if lifetime.mean < LEAST_LIFETIME:
-        raise ValueError(f"{text!r} is no time to live; {DISTRIBUTION_FORMS}")
+        raise ValueError(f"{text!r} is too short for a lifetime; {DISTRIBUTION_FORMS}")
     return lifetime
 
 
@@ -50,10 +50,10 @@ def parse_backoff(text: str) -> Backoff:
     """Parse "100ms-30s": the first and the longest wait."""
     first, dash, cap = text.strip().partition("-")
     if not dash:
-        raise ValueError(f"{text!r} is no backoff; {BACKOFF_FORMS}")
+        raise ValueError(f"{text!r} is not a backoff; {BACKOFF_FORMS}")
     backoff = Backoff(parse_duration(first), parse_duration(cap))
     if not 0 < backoff.first <= backoff.cap:
-        raise ValueError(f"{text!r} does not grow from more than 0 s; {BACKOFF_FORMS}")
+        raise ValueError(f"{text!r} must begin above 0 s and not end before it begins; {BACKOFF_FORMS}")
     return backoff
 
 
@@ -63,17 +63,17 @@ def parse_storm(text: str) -> Storm:
     for item in text.split(","):
         name, _, value = item.strip().partition("=")
         if name not in ("at", "drop", "return", "by"):
-            raise ValueError(f"{text!r}: a storm has no {item.strip()!r}; {STORM_FORMS}")
+            raise ValueError(f"{text!r}: {item.strip()!r} is not a part of a storm; {STORM_FORMS}")
         if name in words:
-            raise ValueError(f"{text!r} says {name} twice; {STORM_FORMS}")
+            raise ValueError(f"{text!r} has {name} twice; {STORM_FORMS}")
         words[name] = value
     if "at" not in words:
         raise ValueError(f"{text!r} does not say when; {STORM_FORMS}")
     by = words.get("by", CLIENTS)
     if by not in (CLIENTS, TARGET):
-        raise ValueError(f"{by!r} cannot make a storm; write by=clients or by=target")
+        raise ValueError(f"a storm is not made by {by!r}; write by=clients or by=target")
     if by == TARGET and "return" in words:
-        raise ValueError(f"{text!r}: after a storm by the target clients come back as --reopen lets them, without return=")
+        raise ValueError(f"{text!r}: clients return from a storm by the target when --reopen lets them; leave return= out")
     return Storm(
         at=parse_duration(words["at"]),
         share=parse_share(words.get("drop", "100%")),
@@ -87,10 +87,10 @@ def parse_share(text: str) -> float:
     number = text.strip().removesuffix("%")
     digits = number.replace(".", "", 1)
     if number == text.strip() or not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"{text!r} is no share; write a percentage, such as 100% or 12.5%")
+        raise ValueError(f"{text!r} is not a share; write a percentage, such as 100% or 12.5%")
     share = float(number) / 100
     if not 0 < share <= 1:
-        raise ValueError(f"{text!r} is no share of something; write more than 0% and at most 100%")
+        raise ValueError(f"{text!r} is out of range; write more than 0% and at most 100%")
     return share
 
 
@@ -99,6 +99,8 @@ WORDS = {"echo": Expect.ECHO, "none": Expect.NONE, "any": Expect.ANY}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The expected answer to a heartbeat: one of the words, or how the answer begins."""
+
     expect: Expect
     prefix: bytes = b""
 
@@ -111,11 +113,9 @@ class Answer:
 
 
 def parse_answer(text: str) -> Answer:
-    r"""Parse the expected answer. A prefix that equals one of the words is written with an escape: \x6eone. Raises
-    ValueError.
-    """
+    r"""Parse the expected answer. A prefix that equals one of the words is written with an escape, such as \x6eone."""
     if text in WORDS:
         return Answer(WORDS[text])
     if not text:
-        raise ValueError("an empty prefix says nothing; write echo, none, any, or how an answer begins, such as +PONG")
+        raise ValueError("every answer has an empty prefix; write echo, none, any, or how an answer begins, such as +PONG")
     return Answer(Expect.PREFIX, bytes(parse_text(text)))

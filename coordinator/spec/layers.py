@@ -1,4 +1,4 @@
-"""Layers of settings: options, spec file and configuration, in this order, become one run."""
+"""Makes one RunSpec of the layers of settings: options, spec file and configuration, in this order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from c1m.wire import bounds
 from .settings import check_names, parsed
 from .spec import RunSpec, name_of
 
-# Words for one thing: of such a pair the stronger layer wins, and one layer may not name both ...
+# Settings that exclude each other: the stronger layer wins, and one layer may not have both ...
 EXCLUDING = (
     ("rate", "ramp"),
     ("stage", "total"),
@@ -32,17 +32,16 @@ EXCLUDING = (
     ("payload", "trickle"),
     ("expect", "trickle"),
 )
-TOGETHER = frozenset({"target", "endpoint"})  # ... but these: the target observes the endpoint's host
+TOGETHER = frozenset({"target", "endpoint"})  # ... except these: the target observes the endpoint's host
 OF_TRICKLE = ("send", "send_hex")
 OF_HEARTBEATS = ("payload", "send", "send_hex", "expect")
 
 
 def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
-    """Return the spec made of (where it was written, settings) pairs, the stronger first. Raises UsageError.
+    """Return the spec that layers make. A layer is (where it was written, settings), the strongest is first. Raises UsageError.
 
-    Rate and ramp say the same, as do stages and all three of total, rate and ramp; target and endpoint both say where
-    connections go. Of such a pair the stronger layer wins, and one layer may not have both. A target beside an endpoint
-    observes it.
+    Rate and ramp both set the pace; stages replace total, rate and ramp; target and endpoint both set where connections go.
+    The stronger layer wins, and one layer may not have both settings of such a pair. A target beside an endpoint observes it.
     """
     merged = merge(layers)
     values = {name: parsed(where, name, value) for name, (where, value) in merged.items()}
@@ -57,7 +56,7 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
 
 
 def merge(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, Any]]:
-    """Return setting -> (where it was written, value)."""
+    """Return where each setting was written, and its value there. Raises UsageError for unknown and excluding settings."""
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
         check_names(where, layer)
@@ -75,7 +74,7 @@ def merge(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[st
 
 
 def peak_of(where: str, shapes: Sequence[Shape]) -> int:
-    """Return the peak of the schedule. Raises UsageError for stages that make no schedule."""
+    """Return the most connections that the stages ask for. Raises UsageError for stages that make no schedule."""
     try:
         return schedule_of(shapes).peak
     except ValueError as error:
@@ -83,13 +82,15 @@ def peak_of(where: str, shapes: Sequence[Shape]) -> int:
 
 
 def check_heartbeats(spec: RunSpec) -> None:
+    """Raise UsageError for settings of heartbeats without heartbeats."""
     for name in OF_HEARTBEATS:
         if getattr(spec, name) and not spec.heartbeat and not (spec.trickle and name in OF_TRICKLE):
             other = ", or --trickle, such as 1/s" if name in OF_TRICKLE else ""
-            raise UsageError(f"{name_of(name)} is about heartbeats, and there are none; give --heartbeat, such as 60s{other}")
+            raise UsageError(f"{name_of(name)} needs heartbeats; give --heartbeat, such as 60s{other}")
 
 
 def check_push(spec: RunSpec) -> None:
+    """Raise UsageError for server push when clients cannot distinguish pushes from answers."""
     if not spec.server_push:
         return
     what = (
@@ -108,23 +109,24 @@ def check_push(spec: RunSpec) -> None:
 
 
 def check_workers(spec: RunSpec) -> None:
+    """Raise UsageError for a worker that is named twice."""
     repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
     if repeated:
         raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")
 
 
 def check_turnover(spec: RunSpec) -> None:
-    """Raise UsageError for settings that mean nothing without another."""
+    """Raise UsageError for settings of turnover that have no effect without another."""
     if spec.downtime and not spec.lifetime:
-        raise UsageError("--downtime follows a lifetime, and there is none; give --lifetime, such as exp:2m")
+        raise UsageError("--downtime needs a lifetime; give --lifetime, such as exp:2m")
     if spec.backoff and not spec.reopen:
-        raise UsageError("--backoff is how connections are opened again; give --reopen, too")
+        raise UsageError("--backoff needs --reopen; give it, too")
 
 
 def check_storms(spec: RunSpec) -> None:
     """Raise UsageError for storms from which no connection can return in time.
 
-    With a closed loop it is unknown how long opening takes.
+    Without a pace it is unknown how long opening takes, so that no storm is too late.
     """
     bounds.at_most("storms", spec.storm, bounds.MOST_STORMS)
     ends = math.inf if spec.rushes else spec.schedule.end_ns / NANOSECONDS + spec.hold
@@ -135,10 +137,10 @@ def check_storms(spec: RunSpec) -> None:
                 f"after {format_duration(ends)}; give an earlier one, or a longer --hold"
             )
         if storm.by == TARGET and not spec.reopen:
-            raise UsageError(f"--storm {storm}: clients come back from what a target does only with --reopen; give it, too")
+            raise UsageError(f"--storm {storm}: clients return from a storm by the target only with --reopen; give it, too")
         if storm.by == TARGET and spec.endpoint:
             raise UsageError(
-                f"--storm {storm}: {spec.endpoint} is no c1m-target, and drops nothing when asked; leave by=target out"
+                f"--storm {storm}: {spec.endpoint} is not a c1m-target, so it drops nothing when asked; leave by=target out"
             )
         if storm.by == TARGET and spec.half_open and spec.close is Close.FIN:
             raise UsageError(
@@ -150,16 +152,14 @@ def check_schedule(spec: RunSpec) -> None:
     """Raise UsageError for a run that takes too long, and for too many connections."""
     bounds.within("a run of connections", spec.total, 1, bounds.MOST_CONNECTIONS)
     if spec.rushes and spec.arrival is not Arrival.CONSTANT:
-        raise UsageError(
-            "--arrival says how openings lie in time, and this run opens as fast as it goes; give --rate or --ramp"
-        )
+        raise UsageError("--arrival needs a pace, and this run opens as fast as possible; give --rate or --ramp")
     seconds = spec.schedule.end_ns / NANOSECONDS
     if seconds > bounds.LONGEST_SECONDS:
-        raise UsageError(f"to open {spec.total:,} connections takes {seconds:,.0f} s, and no run is longer than a year")
+        raise UsageError(f"opening {spec.total:,} connections takes {seconds:,.0f} s, and no run is longer than a year")
 
 
 def check_requests(spec: RunSpec) -> None:
-    """Raise UsageError for a request that is too long to keep track of, and for an answer that is not waited for."""
+    """Raise UsageError for a request that is too long, and for a heartbeat that cannot be made."""
     if spec.heartbeat:
         try:
             assert spec.beating

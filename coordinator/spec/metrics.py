@@ -26,11 +26,13 @@ from c1m.text.units import (
 from c1m.traffic.heartbeat import ANSWERED, CUT_OFF, LATE, MISSING, RECOVERED, SENT, UNASKED_BYTES, WRONG
 
 HEARTBEATS_COUNTED = (SENT, ANSWERED, LATE, MISSING, RECOVERED, WRONG, CUT_OFF, UNASKED_BYTES)
-# With --expect none nobody waits for an answer, so that these are unknown.
+# Unknown with --expect none, with which clients do not wait for answers.
 HEARTBEATS_ANSWERED = (*(name for name in HEARTBEATS_COUNTED if name != SENT), "under_way")
 
 
 class Kind(enum.Enum):
+    """What a metric measures, and so how its values are written."""
+
     NUMBER = "number"
     DURATION = "duration"
     BYTES = "bytes"
@@ -53,8 +55,8 @@ FORMATS: Mapping[Kind, Callable[[float], str]] = {
     Kind.PERCENT: lambda value: f"{value:.4g} %",
 }
 
-# The end of a name, the kind of figure, and how many of it are a second, where it is a duration. To divide is exact where it
-# has to be: 50,000 us over a million are the 0.05 s that "50ms" is, and times a millionth they would be less.
+# The end of a name, the kind of metric, and its units in a second for a duration. Division is exact where it has to be: 50,000
+# us divided by a million are the 0.05 s that "50ms" is; multiplied by a millionth they would be less.
 UNITS = (
     ("_us", Kind.DURATION, 1_000_000),
     ("_seconds", Kind.DURATION, 1),
@@ -62,10 +64,10 @@ UNITS = (
     ("_percent", Kind.PERCENT, 1),
     ("_per_second", Kind.RATE, 1),
 )
-LEFT_OUT = ("_at_hold_end", "_through_hold", *(unit for unit, _, _ in UNITS))  # by people, when they name a figure
+LEFT_OUT = ("_at_hold_end", "_through_hold", *(unit for unit, _, _ in UNITS))  # users may leave these out of a name
 
-SPREAD = ("count", "min", "p50", "p90", "p99", "p999", "max")  # of every latency
-EACH = "*"  # whatever was counted there by name
+SPREAD = ("count", "min", "p50", "p90", "p99", "p999", "max")  # the parts of every latency
+EACH = "*"  # any name that is counted there
 
 NODE = (
     "rss_bytes pss_bytes pss_bytes_per_connection cpu_seconds dropped dropped.* bytes_received "
@@ -86,7 +88,7 @@ SOURCE = (
     "first_byte_max_us heartbeat_rtt_count heartbeat_rtt_p50_us heartbeat_rtt_p99_us heartbeat_rtt_max_us slow failed"
 )
 HEARTBEATS = "sent answered late missing recovered wrong cut_off unasked_bytes under_way"
-# In the order in which a short name is looked for. A name that ends with a dot is a spread: each part of it is a figure.
+# In the order in which a short name is looked up. A name that ends with a dot is a spread: each part of it is a metric.
 SECTIONS = {
     "": "planned established_peak established_at_hold_end away_at_hold_end waiting_at_hold_end half_closed_at_hold_end "
     "widest_off_schedule_through_hold "
@@ -118,7 +120,7 @@ SECTIONS = {
     "target.memory.caches": CACHE,
     "workers.memory.caches": CACHE,
 }
-# Known when everybody is asked, or when it is over; not from what samples say in between.
+# Known when all nodes are asked for their counts, or at the end; samples do not have these.
 WHEN_ASKED = (
     "reconciliation.",
     "teardown_seconds",
@@ -134,16 +136,14 @@ WHEN_ASKED = (
 # Their names are open, and what was never counted there is 0. A counter that nobody has read is unknown.
 COUNTS = frozenset(
     {"failed", "dropped", "counters", "accept_queues", "syn_retransmissions"}
-)  # whatever the names in them end in
+)  # their values are numbers, whatever their names end in
 ZERO_IF_ABSENT = frozenset({"failed", "dropped"})
 CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.errorcode.values()})
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One metric. ``path`` leads to it in the summary; through ``workers``, ``stages`` and other lists there is one value for
-    each.
-    """
+    """One metric. ``path`` leads to it in the summary. ``workers``, ``stages`` and other lists have one value for each row."""
 
     path: tuple[str, ...]
 
@@ -152,7 +152,7 @@ class Figure:
 
     @property
     def unit(self) -> tuple[Kind, int]:
-        """Return a path's kind, and by what to divide to get seconds."""
+        """The kind of the metric, and the divisor of its values that gives seconds; 1 unless it is a duration."""
         if self.path[-2:-1] and self.path[-2] in COUNTS:
             return Kind.NUMBER, 1
         for word in reversed(self.path[-2:] if self.path[-1] in SPREAD[1:] else self.path[-1:]):
@@ -164,23 +164,23 @@ class Figure:
         return Kind.NUMBER, 1
 
     def parse(self, text: str) -> float:
-        """Parse a value, in seconds or in the summary's unit. Raises ValueError."""
+        """Parse a value of this kind. Return seconds for a duration, otherwise the summary's unit. Raises ValueError."""
         return PARSERS[self.unit[0]](text)
 
     def format(self, value: float) -> str:
-        """Format a value of the summary for people."""
+        """Return a value of the summary as people read it, with its unit."""
         kind, divisor = self.unit
         return FORMATS[kind](value / divisor)
 
     @property
     def through_hold(self) -> bool:
-        """Whether samples have it at every moment of the hold."""
+        """Whether samples have this metric at every moment of the hold."""
         name = str(self)
         inner = name.partition(".")[2]  # without "target" or "workers"
         return not any(name.startswith(start) or inner.startswith(start) for start in WHEN_ASKED)
 
     def named(self, words: Sequence[str]) -> Figure | None:
-        """Return this metric with the words for EACH filled in, if the name fits; otherwise None."""
+        """Return this metric with EACH replaced by the words of a name; None when the name does not fit."""
         ending = self.path[-len(words) :]
         if len(words) > len(self.path) or ending[0] == EACH or not all(map(same, ending, words)):
             return None
@@ -188,28 +188,30 @@ class Figure:
         return Figure(self.path[: -len(words)] + chosen)
 
     def is_unmeasured(self, summary: Mapping[str, Any]) -> bool:
-        """Return whether it is about something of which nothing has been measured yet."""
+        """Return whether this metric is part of a spread of which nothing has been measured yet."""
         if self.path[-1] not in SPREAD:
             return False
         return any(count == 0 for _, count in Figure((*self.path[:-1], "count")).values(summary))
 
     def values(self, summary: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-        """Return (row, value) of each worker, stage or row, or of one with "" for the row; the value None is unknown."""
+        """Return the name of each row and its value; without rows, one value with the name "". None: unknown."""
         return reached(summary, self.path)
 
 
 def same(own: str, word: str) -> bool:
+    """Return whether a word of a name stands for a part of a path."""
     return own == EACH or word in (own, bare(own))
 
 
 def bare(word: str) -> str:
+    """Return a word without the endings that users may leave out."""
     for ending in LEFT_OUT:
         word = word.removesuffix(ending)
     return word
 
 
 def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -> list[tuple[str, float | None]]:
-    """Return what stands at the end of the path; for a mapping of counts, their sum."""
+    """Return the name of each row and the value at the end of the path; for a mapping of counts, their sum."""
     if isinstance(node, list | tuple):
         within = f"{whose} " if whose else ""
         return [found for name, item in members(node).items() for found in reached(item, path, parent, within + name)]
@@ -222,15 +224,17 @@ def reached(node: Any, path: Sequence[str], parent: str = "", whose: str = "") -
 
 
 def members(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return the name of each row: of a worker, of a worker's source address, of a cache; otherwise its number."""
+    """Return rows by name: that of a worker, of a worker's source address or of a cache, otherwise the row's number."""
     return {called(item) or f"number {number}": item for number, item in enumerate(items, 1)}
 
 
 def called(item: Mapping[str, Any]) -> str:
+    """Return the name of a row; empty when it has none."""
     return " ".join(item[part] for part in ("node", "source", "name") if part in item)
 
 
 def spelled_out(section: str, names: str) -> Iterable[Figure]:
+    """Return the metrics of a section of the table. ``names``: separated by spaces; a spread yields each of its parts."""
     for name in names.split():
         path = (*section.split("."), *name.split(".")) if section else tuple(name.split("."))
         if path[-1]:
@@ -243,8 +247,8 @@ FIGURES = tuple(figure for section, names in SECTIONS.items() for figure in spel
 
 
 def find(name: str) -> Figure:
-    """Return the metric with this name, the one with the shortest path if several end in it. Raises ValueError with similar
-    names.
+    """Return the metric with this name; if several end in it, the one with the shortest path. Raises ValueError, with similar
+    names, for an unknown name.
     """
     words = name.split(".")
     found = [figure for each in FIGURES if (figure := each.named(words))]
@@ -252,17 +256,18 @@ def find(name: str) -> Figure:
         raise ValueError(f"there is no figure {name!r}; {resembling(name, names_of_all())}")
     figure = min(found, key=lambda each: len(each.path))
     if len(figure.path) > 1 and figure.path[-2] in ZERO_IF_ABSENT and figure.path[-1] not in CAUSES:
-        # It would be 0 in every run.
+        # Such a requirement would judge a 0 in every run.
         raise ValueError(f"nothing is ever counted as {figure.path[-1]!r}; {resembling(figure.path[-1], CAUSES)}")
     return figure
 
 
 def resembling(name: str, known: Iterable[str]) -> str:
+    """Return a hint with up to three known names that are like this one."""
     close = difflib.get_close_matches(name, list(known), 3)
     return f"did you mean {' or '.join(close)}?" if close else "a figure's name is its path in the summary that --json writes"
 
 
 def names_of_all() -> set[str]:
-    """Return the names as users may write them: from any part of the path on, with and without units."""
+    """Return all names that users may write: paths from any part on, with and without units."""
     endings = [figure.path[start:] for figure in FIGURES for start in range(len(figure.path))]
     return {".".join(map(shown, ending)) for ending in endings for shown in (str, bare) if ending[0] != EACH}

@@ -1,4 +1,4 @@
-"""The settings of a run: how each is written, on the command line and in TOML alike."""
+"""The settings of a run, and how each is written on the command line and in TOML. The parsers raise ValueError."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ TARGET_PORT = 7200
 
 
 def one_of(kind: type[enum.Enum], what: str) -> Callable[[str], enum.Enum]:
+    """Return a parser of the words for an enum. ``what``: what such a word is, for the error."""
     words = [word for word, value in WORDS.items() if isinstance(value, kind)]
 
     def parse(text: str) -> enum.Enum:
@@ -40,12 +41,14 @@ def one_of(kind: type[enum.Enum], what: str) -> Callable[[str], enum.Enum]:
 
 
 def parse_flag(text: str) -> bool:
+    """Parse a boolean as TOML and options give it."""
     if text not in ("True", "False"):
         raise ValueError(f"{text!r} is neither true nor false")
     return text == "True"
 
 
 def parse_host(text: str) -> str:
+    """Parse an address or a name of a host, without a port."""
     try:
         return parse_endpoint(f"[{text}]:1" if ":" in text else f"{text}:1").host
     except ValueError:
@@ -53,7 +56,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_keepalive(text: str) -> float:
-    """Parse the interval of TCP keepalive. The kernel counts it in seconds, and in 15 bits."""
+    """Parse the interval of TCP keepalive. The kernel takes whole seconds that fit in 15 bits."""
     seconds = parse_duration(text)
     if seconds % 1 or not 1 <= seconds <= bounds.LONGEST_KEEPALIVE_SECONDS:
         raise ValueError(
@@ -63,6 +66,8 @@ def parse_keepalive(text: str) -> float:
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of a count that must be in this range."""
+
     def parse_and_check(text: str) -> int:
         value = parse_count(text)
         if not least <= value <= most:
@@ -73,6 +78,8 @@ def between(least: int, most: int) -> Callable[[str], int]:
 
 
 def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
+    """Return a parser that refuses smaller values."""
+
     def parse_and_check(text: str) -> Any:
         value = parse(text)
         if value < least:
@@ -83,6 +90,8 @@ def at_least(parse: Callable[[str], Any], least: float) -> Callable[[str], Any]:
 
 
 def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
+    """Return a parser that refuses larger values."""
+
     def parse_and_check(text: str) -> Any:
         value = parse(text)
         if value > most:
@@ -93,6 +102,7 @@ def at_most(parse: Callable[[str], Any], most: float) -> Callable[[str], Any]:
 
 
 def parse_directory(text: str) -> Path:
+    """Parse the path of a directory."""
     if not text or "\0" in text:
         raise ValueError(f"{text!r} is no directory; write one that c1m-coord pki issue has made")
     return Path(text)
@@ -135,22 +145,23 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "storm": parse_storm,
     "trickle": at_most(at_least(parse_rate, 0.001), bounds.MOST_TRICKLE),
     "half_open": parse_flag,
-    "on_loss": one_of(OnLoss, "what can be done about a loss"),
+    "on_loss": one_of(OnLoss, "a policy for lost nodes"),
 }
 
 assert set(PARSERS) == {field.name for field in fields(RunSpec)}
 
 
 def check_names(where: str, layer: Mapping[str, Any]) -> None:
+    """Raise UsageError for a setting that does not exist, with the most similar name."""
     for name in layer:
         if name.replace("-", "_") not in PARSERS:
             close = difflib.get_close_matches(name, PARSERS, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(PARSERS)}"
+            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(PARSERS)}"
             raise UsageError(f"{where}: there is no setting {name!r}; {hint}")
 
 
 def parsed(where: str, name: str, value: Any) -> Any:
-    """Return the value of a setting. Raises UsageError with the place and what is wrong."""
+    """Return the value of a setting. Raises UsageError, with the place and the reason, for a value that cannot be parsed."""
     try:
         if name in LISTS:
             items = value if isinstance(value, (list, tuple)) else [value]
@@ -161,7 +172,7 @@ def parsed(where: str, name: str, value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text. TOML's own numbers and booleans are read as if they had been typed."""
+    """Return a value as text. Numbers and booleans of TOML become what is written on the command line."""
     if not isinstance(value, (str, int, float)):
         raise ValueError(f"{value!r} is neither a text nor a number; write it as on the command line")  # noqa: TRY004
     return str(value)

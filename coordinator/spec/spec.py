@@ -1,4 +1,4 @@
-"""What a run is asked to do: the effective settings, and the words that repeat them."""
+"""The effective settings of a run, and the command line that repeats them."""
 
 from __future__ import annotations
 
@@ -39,49 +39,50 @@ class OnLoss(enum.Enum):
 class RunSpec:
     """Everything that decides what a run does. Durations are in seconds."""
 
-    total: int  # the most that is ever open
-    worker: tuple[ControlAddress, ...] = ()  # none: one is started here
-    target: ControlAddress | None = None  # none, and no endpoint: one is started here
+    total: int  # the most connections that are ever open
+    worker: tuple[ControlAddress, ...] = ()  # empty: one is started here
+    target: ControlAddress | None = None  # None, without an endpoint: one is started here
     endpoint: Endpoint | None = None
     tls: Path | None = None  # the directory of the operator's certificate; None: without TLS
-    data_host: str | None = None  # where workers connect to; None: the target's own address
-    rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
-    ramp: float = 0.0  # instead of a rate: the time that opening should take
-    stage: tuple[Shape, ...] = ()  # instead of both, and of the total
-    arrival: Arrival = Arrival.CONSTANT  # of what is opened on the clock
-    hold: float = 10.0  # of what the schedule ends with; after stages it is 0 unless it is given
+    data_host: str | None = None  # the address to which workers connect; None: the target's own
+    rate: float = 0.0  # connections a second over the fleet; 0: as fast as possible
+    ramp: float = 0.0  # instead of a rate: the seconds in which all are opened
+    stage: tuple[Shape, ...] = ()  # instead of rate, ramp and total
+    arrival: Arrival = Arrival.CONSTANT  # how openings that have a pace are spread over time
+    hold: float = 10.0  # how long the end of the schedule is held; with stages 0 unless it is given
     in_flight: int = 512  # connects that one shard may have in flight
     connect_timeout: float = 10.0
     lease: float = 15.0
     close: Close = Close.RESET
-    close_order: CloseOrder = CloseOrder.OLDEST  # which leave first when the schedule falls
-    seed: int | None = None  # of whatever is random; None: another one for each run
-    probe_ghosts: bool = False  # ask the peers' kernels, at the end of the hold, about a sample of the connections
-    close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
+    close_order: CloseOrder = CloseOrder.OLDEST  # which connections close first when the schedule falls
+    seed: int | None = None  # of everything random; None: a new one for each run
+    probe_ghosts: bool = False  # probe a sample of connections at the end of the hold
+    close_rate: float = 0.0  # connections a second over the fleet; 0: as fast as possible
     heartbeat: float = 0.0  # the interval of each connection's heartbeats; 0: none
     payload: int | None = None  # bytes of a heartbeat
-    send: Text | None = None  # a request of the operator's own instead
+    send: Text | None = None  # a request to send instead of the payload
     send_hex: Hexadecimal | None = None
     expect: Answer | None = None
-    keepalive: float = 0.0  # whole seconds between probes of TCP's own; 0: none
+    keepalive: float = 0.0  # whole seconds between TCP's own probes; 0: none
     server_push: float = 0.0  # messages a second that the target sends to each connection; 0: none
-    require: tuple[Criterion, ...] = ()  # what the run has to be, beyond reached, held and reconciled
-    lifetime: Distribution | None = None  # of a connection, which another one replaces; None: as long as the run
-    downtime: Distribution | None = None  # between the two; None: none
-    reopen: bool = False  # try dropped and failed connections again
-    backoff: Backoff | None = None  # the waits before that; None: USUAL_BACKOFF
+    require: tuple[Criterion, ...] = ()  # requirements beyond opening, holding and reconciling
+    lifetime: Distribution | None = None  # of a connection, before another one replaces it; None: as long as the run
+    downtime: Distribution | None = None  # between a connection and the one that replaces it; None: none
+    reopen: bool = False  # open dropped and failed connections again
+    backoff: Backoff | None = None  # the waits before reopening; None: USUAL_BACKOFF
     storm: tuple[Storm, ...] = ()
-    trickle: float = 0.0  # bytes a second that each connection sends of its request; 0: none
-    half_open: bool = False  # stay when the server has closed its side
-    on_loss: OnLoss = OnLoss.CONTINUE  # what becomes of the run, and of a lost worker's share
+    trickle: float = 0.0  # bytes of its request that each connection sends a second; 0: none
+    half_open: bool = False  # keep a connection whose server has closed its side
+    on_loss: OnLoss = OnLoss.CONTINUE  # the policy for lost nodes
 
     @property
     def rushes(self) -> bool:
-        """Whether it opens as fast as possible, so that nothing is due on a clock."""
+        """Whether the run opens as fast as possible, without a pace."""
         return not (self.stage or self.rate or self.ramp)
 
     @property
     def effective_arrival(self) -> Arrival:
+        """How openings are spread over time."""
         return Arrival.RUSH if self.rushes else self.arrival
 
     @property
@@ -91,6 +92,7 @@ class RunSpec:
 
     @property
     def schedule(self) -> Schedule:
+        """How many connections should be open at each moment."""
         if self.stage:
             return schedule_of(self.stage)
         return straight(self.total, self.ramp or (self.total / self.rate if self.rate else 0.0))
@@ -108,7 +110,7 @@ class RunSpec:
 
     @property
     def turnover(self) -> Turnover | None:
-        """The turnover; None where every connection is to last as long as the run."""
+        """The turnover; None when every connection is to last as long as the run."""
         if not (self.lifetime or self.reopen or self.storm):
             return None
         backoff = self.backoff or USUAL_BACKOFF
@@ -116,7 +118,7 @@ class RunSpec:
 
     @property
     def slow(self) -> SlowClients | None:
-        """The slow clients; None where clients are not slow."""
+        """How slow the clients are; None when they are not slow."""
         if not (self.trickle or self.half_open):
             return None
         request = bytes(self.send or self.send_hex or FILLER)
@@ -194,14 +196,15 @@ WORDS: Mapping[str, enum.Enum] = {
     "poisson": Arrival.POISSON,
     **{each.value: each for each in OnLoss},
 }
-UNUSUAL = frozenset({"arrival", "close_order", "on_loss"})  # told only when they are not the default
+UNUSUAL = frozenset({"arrival", "close_order", "on_loss"})  # repeated only when they are not the default
 
 
 def word_of(value: Any) -> str:
+    """Return a value as it is written on the command line."""
     return next((word for word, one in WORDS.items() if one is value), str(value))
 
 
-# Settings that say nothing where they are zero or empty.
+# Settings that are left out when they are zero or empty.
 UNSET = frozenset(
     {
         "rate",
@@ -221,4 +224,5 @@ LISTS = frozenset({"worker", "stage", "require", "storm"})
 
 
 def name_of(setting: str) -> str:
+    """Return the option of a setting."""
     return "--" + setting.replace("_", "-")

@@ -206,7 +206,7 @@ def test_every_storm_and_every_source_of_every_worker_has_to_meet_it() -> None:
     assert judge(parse("storms.slowest_connect < 1s"), summary).reason.endswith("of number 2 was 1.2 s")
     assert judge(parse("slowest_sources.connect_p99 < 80us"), summary).reason.endswith("of w2 10.0.0.2 was 90 us")
     found = judge(parse("slowest_sources.connect_p50 < 80us"), summary)
-    assert found.reason.endswith("of w1 10.0.0.1 is unknown, hence not met: nobody told it")
+    assert found.reason.endswith("of w1 10.0.0.1 is unknown, hence not met: the summary gives no reason")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_without_a_hold_nothing_was_always_so() -> None:
     criterion = parse("always dropped == 0")
 
     found = RequirementMonitor([criterion]).judgement(criterion)
-    assert (found.met, found.reason) == (False, "required always dropped == 0, and there was no hold to look at, hence not met")
+    assert (found.met, found.reason) == (False, "required always dropped == 0, and there was no hold, hence not met")
 
 
 # -- the table of figures, and the summary that it is of
