@@ -1,4 +1,4 @@
-"""Figures over time as a few lines of text: block characters on one axis, and nothing else. Pure."""
+"""Charts of values over time, as lines of block characters on one axis. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-ASCII = " .:-=+*#@"  # where blocks cannot be written
+ASCII = " .:-=+*#@"  # for terminals that cannot show blocks
 UNKNOWN = "?"
 
 Values = Sequence[float | None]
 
 
 def levels(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """What goes up and down, in ``width`` columns from 0 to the last moment: on straight lines between the known moments.
+    """Return a level in ``width`` columns from 0 to the last moment, by straight lines between the known moments.
 
-    Unknown before the first of these; after the last one it is what it was then.
+    It is None before the first known moment, and constant after the last one.
     """
     known = [(at, value) for at, value in zip(seconds, values, strict=True) if value is not None]
     each = seconds[-1] / width
@@ -30,6 +30,7 @@ def levels(seconds: Sequence[float], values: Values, width: int) -> list[float |
 
 
 def between(before: tuple[float, float] | None, after: tuple[float, float] | None, at: float) -> float | None:
+    """Return the value at a moment between two known (moment, value); None when it is unknown."""
     if before is None or after is None:
         return before[1] if before else after[1] if after and after[0] <= at else None
     (since, start), (until, end) = before, after
@@ -37,9 +38,9 @@ def between(before: tuple[float, float] | None, after: tuple[float, float] | Non
 
 
 def events(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """What was counted, in ``width`` columns: each count is spread evenly over the interval that ends at its moment.
+    """Return counts in ``width`` columns. Each count is spread evenly over the interval that ends at its moment.
 
-    An interval of unknown count adds nothing: what rose in it is in the next one.
+    An interval whose count is unknown adds nothing: the next count includes it.
     """
     found = [0.0] * width
     since = 0.0
@@ -53,7 +54,7 @@ def events(seconds: Sequence[float], values: Values, width: int) -> list[float |
 
 
 def highest(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """What was measured in each interval, in ``width`` columns: the largest of those that a column touches, 0 for none."""
+    """Return in ``width`` columns the largest of the values whose intervals a column touches; 0 when there is none."""
     found = [0.0] * width
     for since, at, value in zip([0.0, *seconds], seconds, values, strict=False):
         if value is not None:
@@ -63,7 +64,7 @@ def highest(seconds: Sequence[float], values: Values, width: int) -> list[float 
 
 
 def shares(since: float, at: float, each: float, width: int) -> list[tuple[int, float]]:
-    """Which columns of ``each`` seconds an interval lies in, and what share of it lies in each of them."""
+    """Return the columns of ``each`` seconds that an interval lies in, with the share of the interval that is in each."""
     first, last = (min(int(moment / each), width - 1) if each else 0 for moment in (since, at))
     if first == last or at <= since:
         return [(last, 1.0)]
@@ -73,18 +74,19 @@ def shares(since: float, at: float, each: float, width: int) -> list[tuple[int, 
 
 
 def bars(values: Values, height: int = 1, glyphs: str = BLOCKS, floor: float = 0.0) -> list[str]:
-    """``height`` lines, the highest first. The largest value fills them, ``floor`` is empty, and more than that is seen."""
+    """Return ``height`` lines, the highest first. The largest value fills them; a value of ``floor`` or less is blank."""
     most = max((value for value in values if value is not None), default=floor)
     steps = [None if value is None else eighths(value - floor, most - floor, height, len(glyphs) - 1) for value in values]
     return ["".join(glyph(step, line, glyphs) for step in steps) for line in reversed(range(height))]
 
 
 def eighths(value: float, most: float, height: int, parts: int) -> int:
-    """How many of the ``parts`` of each of ``height`` lines a value fills."""
+    """Return how many parts a value fills, of ``parts`` in each of ``height`` lines; at least 1 above zero."""
     return max(round(value / most * height * parts), 1) if value > 0 and most > 0 else 0
 
 
 def glyph(step: int | None, line: int, glyphs: str) -> str:
+    """Return the character of one column in one line, counted from the bottom."""
     if step is None:
         return UNKNOWN if line == 0 else " "
     parts = len(glyphs) - 1
@@ -92,9 +94,9 @@ def glyph(step: int | None, line: int, glyphs: str) -> str:
 
 
 def ruler(marks: Sequence[tuple[float, str]], end: float, width: int, room: int) -> str:
-    """Words below an axis of ``width``, each beginning where its moment is, in a line of ``room`` at most.
+    """Return a line of words below an axis of ``width`` columns. Each word begins at its moment.
 
-    One that would run into the one before it is left out.
+    A word that would run into the one before it, or beyond ``room`` columns, is left out.
     """
     line = ""
     for at, word in marks:

@@ -1,4 +1,4 @@
-"""The view of a running run: a table that is redrawn on a terminal, otherwise a line now and then."""
+"""The view of a running run: on a terminal a table that is redrawn, otherwise a line every LINE_SECONDS."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from c1m.measure.latency import percentile
 from c1m.measure.source_latency import slowest_of_each_kind
 from c1m.text.units import format_duration, format_rate
 
-from .live_status import bulletin
+from .live_status import status
 from .timeline_chart import curves
 
-LINE_SECONDS = 2.0  # between two lines where there is no terminal
+LINE_SECONDS = 2.0  # between two lines without a terminal
 PICTURE_SHARE = 0.05  # of the coordinator's time: 600 rows of ten hosts take 0.1 s to draw
-RATE_SECONDS = 1.0  # over which a rate is taken
+RATE_SECONDS = 1.0  # the least time over which a rate is computed
 
 
 class Rates:
-    """Connections opened per second, from the two newest states that are far enough apart."""
+    """Connections opened per second, by name, from the two newest states that are RATE_SECONDS apart."""
 
     def __init__(self) -> None:
         self.looks: dict[str, tuple[float, int]] = {}
         self.rates: dict[str, float] = {}
 
     def look(self, name: str, opened: int, now: float) -> float:
+        """Take in how many connections have been opened. Return the newest rate; 0 before there is one."""
         then, before = self.looks.setdefault(name, (now, opened))
         if now - then >= RATE_SECONDS:
             self.rates[name] = (opened - before) / (now - then)
@@ -45,43 +46,46 @@ class Rates:
 
 
 class WorkerSlowness:
-    """The p99 of each worker so far, computed again only when the worker has sent new latencies: it can take 0.1 ms each."""
+    """The p99 of each worker so far. It is computed again only when new latencies have come, since that can take 0.1 ms."""
 
     def __init__(self) -> None:
         self.looks: dict[tuple[str, str], tuple[Mapping[int, int], str]] = {}
 
     def look(self, entry: NodeRecord, kind: str) -> str:
+        """Return the p99 of one kind of latency; empty when none was measured."""
         counts = entry.histograms.get(kind, {})
         if not counts:
             return ""
-        known, told = self.looks.get((entry.name, kind), ({}, ""))
+        known, text = self.looks.get((entry.name, kind), ({}, ""))
         if counts is not known:
-            told = format_duration(percentile(counts, 99) / 1e6)
-            self.looks[entry.name, kind] = counts, told
-        return told
+            text = format_duration(percentile(counts, 99) / 1e6)
+            self.looks[entry.name, kind] = counts, text
+        return text
 
 
 class TimeLeft:
-    """How long the present step will take, from its progress since it was first seen: a run that is taken over is midway."""
+    """The time left in the present step, from its progress since it was first seen: a resumed run begins midway."""
 
     def __init__(self) -> None:
         self.doing = ""
         self.began, self.first = 0.0, 0.0
 
     def is_new(self, doing: str, now: float, progress: float | None) -> bool:
+        """Return whether the run has entered another step, and begin to measure that one."""
         if doing == self.doing:
             return False
         self.doing, self.began, self.first = doing, now, progress or 0.0
         return True
 
-    def told(self, now: float, progress: float | None) -> str:
+    def text(self, now: float, progress: float | None) -> str:
+        """Return the time left; empty while it is unknown."""
         if progress is None or not self.first + 0.01 < progress < 1:
             return ""
         return f"{format_duration(round((now - self.began) / (progress - self.first) * (1 - progress)))} left"
 
 
-def slowest_told(ledger: Ledger) -> list[str]:
-    """Return, for each kind of latency, the source address with the highest p99, where connections come from several."""
+def slowest_sources(ledger: Ledger) -> list[str]:
+    """Return the source address with the highest p99 for each kind of latency; nothing with a single source address."""
     slowest = slowest_of_each_kind(each for entry in ledger.workers for each in entry.slowest.values())
     if sum(len(entry.sources) for entry in ledger.workers) == len(slowest):
         return []
@@ -91,14 +95,14 @@ def slowest_told(ledger: Ledger) -> list[str]:
     ]
 
 
-def told_apart(ledger: Ledger) -> list[str]:
-    """Return the kinds of latency that are shown for each worker, where there are several workers."""
+def kinds_by_worker(ledger: Ledger) -> list[str]:
+    """Return the kinds of latency that are shown for each worker; none with a single worker."""
     workers = ledger.workers
     return shown({kind for entry in workers for kind, counts in entry.histograms.items() if counts}) if len(workers) > 1 else []
 
 
 class TimelinePicture:
-    """The picture of the timeline so far. It is redrawn when there is a new row, for at most a share of the time."""
+    """The chart of the timeline so far. It is redrawn when there is a new row, but takes at most PICTURE_SHARE of the time."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -107,6 +111,7 @@ class TimelinePicture:
         self.text = Text()
 
     def of(self, timeline: Timeline) -> Text:
+        """Return the newest chart."""
         wanted = (timeline.rows[-1][0], self.console.width) if timeline.rows else None
         began = time.monotonic()
         if wanted != self.drawn and began >= self.next:
@@ -117,7 +122,7 @@ class TimelinePicture:
 
 
 class Terminal:
-    """A table that is redrawn in place."""
+    """The view on a terminal: a table that is redrawn in place."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
@@ -127,33 +132,33 @@ class Terminal:
         self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
+        """Print a sentence above the table."""
         self.live.console.print(sentence, markup=False)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+        """Redraw the table. ``progress`` of the present step is 0 to 1; None: unknown."""
         now = time.monotonic()
         self.time_left.is_new(doing, now, progress)
         table = Table(box=None, pad_edge=False, header_style="dim")
-        following, kinds = ledger.has_stages, told_apart(ledger)
+        following, kinds = ledger.has_stages, kinds_by_worker(ledger)
         columns = ("node", "planned", *(["scheduled"] if following else []), "open", "rate", "in flight", "failed", "dropped")
         for column in (*columns, *(f"{LABELS[kind]} p99" for kind in kinds)):
             table.add_column(column, justify="left" if column == "node" else "right", overflow="fold")
         for entry in ledger.entries:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
-        left = self.time_left.told(now, progress)
+        left = self.time_left.text(now, progress)
         bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left)
-        below = [Text(", ".join(told)) for told in (bulletin(ledger), slowest_told(ledger)) if told]
+        below = [Text(", ".join(parts)) for parts in (status(ledger), slowest_sources(ledger)) if parts]
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
     def row(self, entry: NodeRecord, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
-        """Return one row of the table. ``following``: with what the schedule asks for now, which only workers know, like
-        latencies.
-        """
+        """Return one row of the table. ``following``: with the count that the schedule asks for, which only workers report."""
         tally = entry.sample.tally
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
             f"{entry.planned:,}",
-            *([told(None if entry.lost else entry.sample.scheduled)] if following else []),
+            *([count_or_blank(None if entry.lost else entry.sample.scheduled)] if following else []),
             f"was {tally.open:,}" if entry.lost else f"{tally.open:,}",
             "" if entry.lost else format_rate(self.rates.look(entry.name, tally.opened, now)),
             "" if entry.lost else f"{tally.in_flight:,}",
@@ -164,45 +169,48 @@ class Terminal:
 
 
 class Lines:
-    """A line when the run enters another step, and periodically."""
+    """The view without a terminal: a line when the run enters another step, and periodically."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.told = 0.0
+        self.printed = 0.0  # the time of the newest line
         self.rates = Rates()
         self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
+        """Print a sentence."""
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+        """Print a line when one is due. ``progress`` of the present step is 0 to 1; None: unknown."""
         now = time.monotonic()
         tally = ledger.tally
         rate = self.rates.look("all", tally.opened, now)
-        if not self.time_left.is_new(doing, now, progress) and now - self.told < LINE_SECONDS:
+        if not self.time_left.is_new(doing, now, progress) and now - self.printed < LINE_SECONDS:
             return
-        self.told = now
+        self.printed = now
         wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
-        told = [
+        parts = [
             doing if progress is None else f"{doing} {progress:.0%}",
             f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
             f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
-            *bulletin(ledger),
+            *status(ledger),
             format_rate(rate) if doing == "opening" else "",
-            self.time_left.told(now, progress),
+            self.time_left.text(now, progress),
         ]
-        self.say(", ".join(item for item in told if item))
+        self.say(", ".join(part for part in parts if part))
 
 
-def told(count: int | None) -> str:
+def count_or_blank(count: int | None) -> str:
+    """Return a count with separators of thousands; empty for None."""
     return "" if count is None else f"{count:,}"
 
 
 @contextmanager
 def view(console: Console) -> Iterator[Terminal | Lines]:
-    """Return the view that suits stderr. A dumb terminal (TERM=dumb) cannot redraw in place."""
+    """Yield the view that suits stderr. A dumb terminal (TERM=dumb) cannot redraw in place."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return

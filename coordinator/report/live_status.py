@@ -1,4 +1,4 @@
-"""The live status in one line: turnover, heartbeats, pushes, storms, and the latencies of the last second. Pure."""
+"""The live status in one line: turnover, storms, heartbeats, pushes, latencies of the last second, and bytes. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from c1m.traffic.turnover import Wave
 TROUBLED = (LATE, MISSING, RECOVERED, WRONG, UNASKED_BYTES)
 
 
-def bulletin(ledger: Ledger) -> list[str]:
-    """Return the status, without anything that the run does not do."""
+def status(ledger: Ledger) -> list[str]:
+    """Return the parts of the status line. What the run does not do is left out."""
     tally = ledger.tally
     return [
         *turnover(tally),
@@ -31,9 +31,9 @@ def bulletin(ledger: Ledger) -> list[str]:
 
 
 def turnover(tally: Tally) -> list[str]:
-    """Return how many connections were replaced, are away and wait."""
-    told = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
-    return [f"{count:,} {name}" for name, count in told.items() if count]
+    """Return how many connections were replaced and reopened, are away, and wait to be reopened."""
+    numbers = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
+    return [f"{count:,} {name}" for name, count in numbers.items() if count]
 
 
 def storm(waves: Sequence[Wave]) -> list[str]:
@@ -47,6 +47,7 @@ def storm(waves: Sequence[Wave]) -> list[str]:
 
 
 def heartbeats(counts: Mapping[str, int]) -> list[str]:
+    """Return how many heartbeats were sent, and how many went wrong in each way."""
     if not (sent := counts.get(SENT, 0)):
         return []
     troubled = {name.replace("_", " "): counts.get(name, 0) for name in TROUBLED}
@@ -63,6 +64,7 @@ def latencies(timeline: Timeline) -> list[str]:
 
 
 def traffic(tally: Tally) -> list[str]:
+    """Return the bytes that clients have sent and received."""
     if not (tally.bytes_sent or tally.bytes_received):
         return []
     return [f"{format_bytes(tally.bytes_sent)} out, {format_bytes(tally.bytes_received)} in"]

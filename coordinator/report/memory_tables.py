@@ -10,13 +10,14 @@ from rich.table import Table
 
 from c1m.text.units import format_bytes
 
-OTHERS_SHARE = 0.02  # of the run's own sockets; fewer of others' are not worth a sentence
-ENDS = 1.5  # sockets of a connection, from which on both ends are here
+OTHERS_SHARE = 0.02  # of the run's own sockets; if others have opened fewer, there is no sentence
+ENDS = 1.5  # sockets for each connection; from here on both ends are on this machine
 
 LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it are told in one row
 
 
-def bill(summary: dict[str, Any]) -> list[RenderableType]:
+def memory_of_nodes(summary: dict[str, Any]) -> list[RenderableType]:
+    """Return what a connection costs on each node whose memory is shown."""
     shown: list[RenderableType] = []
     for node in holders(summary):
         shown += memory(node, summary["environment"].get(node["node"], {}).get("sysctls", {}))
@@ -24,12 +25,12 @@ def bill(summary: dict[str, Any]) -> list[RenderableType]:
 
 
 def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the nodes whose memory is shown: the target. Where there is no target, the workers."""
+    """Return the nodes whose memory is shown: the target; without a target, the workers."""
     return [summary["target"]] if summary["target"] else summary["workers"]
 
 
 def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType]:
-    """Return what a connection costs on a node's machine: a sentence, and a table by cache."""
+    """Return what a connection costs on a node's machine: sentences, and a table by cache."""
     cost = node["memory"]
     unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
@@ -39,14 +40,12 @@ def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType
 
 
 def others(cost: dict[str, Any]) -> list[str]:
-    """Return a sentence on sockets that are not the run's: they are in the machine's slab, and not in what a connection
-    costs.
-    """
+    """Return a sentence on sockets that are not the run's: the machine's slab includes them, a connection's cost does not."""
     came, own = cost["other_sockets"], cost["sockets_per_connection"] * cost["connections"]
     if not came or abs(came) < OTHERS_SHARE * own:
         return []
     did = "opened" if came > 0 else "closed"
-    return [f"others on this machine {did} {abs(came):,} TCP sockets meanwhile; only the run's own are counted above"]
+    return [f"other programs on this machine {did} {abs(came):,} TCP sockets meanwhile; only the run's own are counted above"]
 
 
 def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
@@ -61,27 +60,29 @@ def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
 
 
 def memory_sentence(cost: dict[str, Any]) -> str:
+    """Return a sentence on what a connection costs in kernel and user memory."""
     ends = "one end" if cost["sockets_per_connection"] < ENDS else "both ends"
-    told = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here ({ends})"
+    sentence = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here ({ends})"
     if cost["user_bytes_per_connection"] is not None:
-        told += f" and {cost['user_bytes_per_connection']:,.0f} B of its processes' memory"
+        sentence += f" and {cost['user_bytes_per_connection']:,.0f} B of its processes' memory"
     if cost["caches"]:
         explained = cost["explained_percent"]
         by_name = "it is unknown how much of the kernel's" if explained is None else f"{explained:.1f} % of the kernel's"
-        told += (
+        sentence += (
             f"; {by_name} is explained by name; {cost['pinned_bytes_per_connection']:,.0f} B count as reclaimable and are "
             f"not; {format_bytes(cost['artefact_bytes'])} of slab left by listings of descriptors are not counted"
         )
-    return told
+    return sentence
 
 
 def caches(cost: dict[str, Any]) -> Table:
+    """Return the table of slab caches. Small ones share its last row."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("cache", "objects", "bytes each", "a connection", "what it is"):
         table.add_column(column, justify="left" if column in ("cache", "what it is") else "right", overflow="fold")
     least = LEAST_SHARE * abs(cost["slab_bytes_per_connection"])
-    told = [cache for cache in cost["caches"] if abs(cache["bytes_per_connection"]) >= least]
-    for cache in told:
+    large = [cache for cache in cost["caches"] if abs(cache["bytes_per_connection"]) >= least]
+    for cache in large:
         table.add_row(
             escape(cache["name"]),
             f"{cache['objects_per_connection']:.2f}",
@@ -89,6 +90,6 @@ def caches(cost: dict[str, Any]) -> Table:
             f"{cache['bytes_per_connection']:,.0f} B",
             escape(cache["role"] or "no part of a connection, by its name"),
         )
-    if left := [cache["bytes_per_connection"] for cache in cost["caches"] if cache not in told]:
+    if left := [cache["bytes_per_connection"] for cache in cost["caches"] if cache not in large]:
         table.add_row(f"{len(left)} more", "", "", f"{sum(left):,.0f} B", "in the summary as JSON")
     return table

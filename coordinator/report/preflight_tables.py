@@ -1,4 +1,4 @@
-"""Preflight tables: nodes, hosts and limits, and what stops the fleet next."""
+"""Tables of plan and doctor: nodes, hosts and limits, and which limit stops the fleet next."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from c1m.limits.assessment import Assessment, amount, several
 from c1m.limits.limit import LimitStatus
 from c1m.text.units import format_bytes
 
-MOST_ROWS = 20  # of a table with a row for each node
-REMARK_COLUMNS = 34  # so that the names of two nodes stay in one row of a report
+MOST_ROWS = 20  # of a table that has a row for each node
+REMARK_COLUMNS = 34  # the width that leaves room for the names of two nodes in one row
 COLOURS = {LimitStatus.OK: "green", LimitStatus.UNKNOWN: "dim", LimitStatus.TIGHT: "yellow", LimitStatus.STOPS: "bold red"}
 
 
@@ -28,7 +28,7 @@ def table(*columns: str, texts: int = 1) -> Table:
 
 
 def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableType:
-    """Return the tables of a plan. ``document``: as planning/documents.py makes it."""
+    """Return the tables of a plan. ``document``: the one that planning/documents.py makes."""
     shown: list[RenderableType] = []
     if document["fits"]:
         shown += [assignments(document), ""]
@@ -42,6 +42,7 @@ def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableTyp
 
 
 def assignments(document: dict[str, Any]) -> RenderableType:
+    """Return a table of what each worker opens, and a line on the destinations."""
     rows = document["workers"]
     shown = table("node", "planned", "shards", "sources", "ports", "4-tuples of a source", "used", "left")
     for row in rows[:MOST_ROWS]:
@@ -57,15 +58,16 @@ def assignments(document: dict[str, Any]) -> RenderableType:
         )
     each = [acceptor["planned"] for acceptor in document["acceptors"]]
     spread = f"{min(each):,}" if min(each) == max(each) else f"{min(each):,} to {max(each):,}"
-    told: list[RenderableType] = [shown, *more(rows)]
-    return Group(*told, f"{len(each):,} destinations, {spread} connections to each")
+    return Group(shown, *more(rows), f"{len(each):,} destinations, {spread} connections to each")
 
 
 def more(rows: list[Any]) -> list[str]:
+    """Return a line that says how many rows are left out; nothing when none are."""
     return [f"[dim]... and {len(rows) - MOST_ROWS:,} more; --json has all of them[/dim]"] if len(rows) > MOST_ROWS else []
 
 
 def memory(document: dict[str, Any]) -> RenderableType:
+    """Return a table of the memory of each host."""
     rows = document["hosts"]
     shown = table("host", "nodes", "available", "kernel", "user", "left", texts=2)
     for row in rows[:MOST_ROWS]:
@@ -76,6 +78,7 @@ def memory(document: dict[str, Any]) -> RenderableType:
 
 
 def ranked(preflight: Preflight) -> list[RenderableType]:
+    """Return how many connections the fleet holds, and a table of the limits that stop it next."""
     if preflight.ceiling is None:
         return ["no limit of this fleet is known"]
     shown = table("", "at", "limit", "where", "what lifts it")
@@ -88,6 +91,7 @@ def ranked(preflight: Preflight) -> list[RenderableType]:
 
 
 def doctor_report(preflight: Preflight) -> RenderableType:
+    """Return the table of all limits, those that stop the fleet next, and a sentence for each limit that is not ok."""
     shown = table("", "limit", "where", "value", "used", "needed", "", texts=3)
     remarks = shown.columns[-1]
     remarks.justify, remarks.max_width = "left", REMARK_COLUMNS
@@ -101,13 +105,13 @@ def doctor_report(preflight: Preflight) -> RenderableType:
             *("-" if number is None else amount(number, limit) for number in figures),
             escape(found.remark) if found.standing is LimitStatus.OK else "",
         )
-    told = preflight.not_ok
-    lines = [f"[{COLOURS[found.standing]}]{found.standing}[/]  {escape(found.sentence())}" for found in told[:MOST_ROWS]]
-    return Group(shown, "", *ranked(preflight), *([""] if lines else []), *lines, *more(told))
+    not_ok = preflight.not_ok
+    lines = [f"[{COLOURS[found.standing]}]{found.standing}[/]  {escape(found.sentence())}" for found in not_ok[:MOST_ROWS]]
+    return Group(shown, "", *ranked(preflight), *([""] if lines else []), *lines, *more(not_ok))
 
 
 def worst_of_each(assessments: list[Assessment]) -> list[Assessment]:
-    """Return all places of a limit, or with many of them the worst, with the names of all nodes."""
+    """Return all places of each limit; of a limit with many places, only the worst."""
     by_limit: dict[str, list[Assessment]] = {}
     for found in assessments:
         by_limit.setdefault(found.limit.name, []).append(found)

@@ -1,4 +1,4 @@
-"""The summary for people: a table of what matters, one of the nodes, and the verdict with its reasons."""
+"""The summary for people: a table of the results, one of the nodes, and the verdict with its reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from c1m.coordinator.spec.metrics import Figure
 from c1m.text.units import format_bytes, format_duration, format_rate
 
 from .format import count, counts, duration, percentiles
-from .memory_tables import bill
+from .memory_tables import memory_of_nodes
 from .timeline_chart import curves
 
 COLOURS = {
@@ -27,31 +27,34 @@ COLOURS = {
     "incomplete": "yellow",
 }
 
-SOURCES_TOLD = 4  # of a run, in the report; the summary has more
+MOST_SOURCES = 4  # in one row; the summary as JSON has more
 
 
 def print_report(summary: dict[str, Any], console: Console) -> None:
+    """Print the summary of a run."""
     console.print(Group(*parts(summary, console)))
 
 
 def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
+    """Return all parts of the report in their order."""
     return [
-        *([] if summary["verdict"] == "refused" else measured(summary, console)),  # nothing was
+        *([] if summary["verdict"] == "refused" else measured(summary, console)),  # a refused run has measured nothing
         verdict_line(summary),
-        *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_told(summary)]),
+        *(f"  - {escape(reason)}" for reason in [*summary["reasons"], *journal_notice(summary)]),
         *(f"  note: {escape(note)}" for note in summary["notes"]),
     ]
 
 
 def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
+    """Return the tables and the chart of what was measured."""
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
-    return [*shown, *picture(summary["timeline"], console), *bill(summary), ""]
+    return [*shown, *picture(summary["timeline"], console), *memory_of_nodes(summary), ""]
 
 
-def journal_told(summary: dict[str, Any]) -> list[str]:
-    """Return a sentence where the journal ends before the run did; an incomplete summary has it among its reasons."""
+def journal_notice(summary: dict[str, Any]) -> list[str]:
+    """Return a sentence if the journal ends before the run did, unless it is among the reasons already."""
     kept = summary["journal"]
     if kept is None or kept["complete"] or kept["reason"] in summary["reasons"]:
         return []
@@ -59,6 +62,7 @@ def journal_told(summary: dict[str, Any]) -> list[str]:
 
 
 def figures(summary: dict[str, Any]) -> Table:
+    """Return the table of results."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
@@ -68,7 +72,7 @@ def figures(summary: dict[str, Any]) -> Table:
 
 
 def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what matters, in the order in which people ask for it."""
+    """Return the results, each with its label, in the order in which people ask for them."""
     found = summary["reconciliation"]
     target = summary["target"] or {}
     result = [
@@ -79,7 +83,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             "established",
             f"{count(summary['established_peak'])}, at the end of the hold {count(summary['established_at_hold_end'])}",
         ),
-        *(("lost", told) for told in losses(summary)),
+        *(("lost", loss) for loss in losses(summary)),
         *turnover(summary),
         ("failed", counts(summary["failed"])),
         *troubled(summary),
@@ -91,7 +95,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("connect latency", percentiles(summary["connect_latency_us"])),
     ]
     if summary["spec"]["rate_per_second"] or summary["spec"]["ramp_seconds"] or followed(summary):
-        # Where nothing paces the openings, a connect is due when it is called.
+        # Without a pace a connect is due when it is called, so this would be the same.
         result.append(("... from when due", percentiles(summary["connect_latency_from_due_us"])))
     result += by_source(summary["sources"], CONNECT)
     if beats := summary["heartbeats"]:
@@ -100,11 +104,11 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if probing := summary["keepalive"]:
         result.append(("keepalive", f"{count(probing['probes_sent'])} probes, {probing['timed_out']:,} connections timed out"))
     if pushed := summary["pushes"]:
-        told = f"{pushed['sent']:,} sent by the target, {pushed['received']:,} received by the clients"
-        result.append(("pushes", told + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
+        both = f"{pushed['sent']:,} sent by the target, {pushed['received']:,} received by the clients"
+        result.append(("pushes", both + (f", {pushed['held_back']:,} held back" if pushed["held_back"] else "")))
     if summary["bytes_sent"] or summary["bytes_received"]:
-        told = f"{count(summary['bytes_sent'])} sent by the clients, {count(summary['bytes_received'])} received"
-        result.append(("bytes", told))
+        both = f"{count(summary['bytes_sent'])} sent by the clients, {count(summary['bytes_received'])} received"
+        result.append(("bytes", both))
     if summary["first_byte_us"]["count"] and not beats:
         result.append(("first byte", percentiles(summary["first_byte_us"])))
         result += by_source(summary["sources"], FIRST_BYTE)
@@ -120,31 +124,34 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if (delay := target.get("accept_delay_us")) and delay["count"]:
         result.append(("accept delay", f"{percentiles(delay)} (the longest of each batch)"))
     if found:
-        told = (
+        counted = (
             f"clients {count(found['client_established'])}, their kernels {count(found['client_kernel_established'])}; "
             f"acceptors {count(found['target_open'])}, their kernel {count(found['kernel_established'])}"
         )
-        result += [("counted", told), ("reconciled", "; ".join(found["explanation"]))]
+        result += [("counted", counted), ("reconciled", "; ".join(found["explanation"]))]
     return result + [("required", required(judgement)) for judgement in summary["criteria"]]
 
 
-def takeover(told: dict[str, Any]) -> str:
-    begin, end = duration(told["silent_from_seconds"]), duration(told["silent_to_seconds"])
-    return f"at {told['at']}; no samples from {begin} to {end} after the start"
+def takeover(found: dict[str, Any]) -> str:
+    """Return when a run was taken over, and for which time it has no samples."""
+    begin, end = duration(found["silent_from_seconds"]), duration(found["silent_to_seconds"])
+    return f"at {found['at']}; no samples from {begin} to {end} after the start"
 
 
 def required(judgement: dict[str, Any]) -> str:
+    """Return a requirement, whether it was met, and the value that decided."""
     value = judgement["value"]
-    told = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
-    return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {told}"
+    shown = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
+    return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {shown}"
 
 
 def followed(summary: dict[str, Any]) -> bool:
-    """Return whether the schedule was more than one rise."""
+    """Return whether the run followed stages, from the start or by a retarget."""
     return bool(summary["spec"]["stage"] or summary["retargets"])
 
 
 def stages(summary: dict[str, Any]) -> str:
+    """Return when each stage was reached."""
     return ", ".join(
         f"{stage['total']:,} "
         + ("not reached" if stage["reached_seconds"] is None else f"at {duration(stage['reached_seconds'])}")
@@ -165,26 +172,29 @@ def losses(summary: dict[str, Any]) -> list[str]:
 def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the source addresses with the most slow or failed handshakes."""
     found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
-    told = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
-    return [("slow or failed", ", ".join(told[:SOURCES_TOLD]) + (", ..." if len(told) > SOURCES_TOLD else ""))] if told else []
+    named = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
+    return (
+        [("slow or failed", ", ".join(named[:MOST_SOURCES]) + (", ..." if len(named) > MOST_SOURCES else ""))] if named else []
+    )
 
 
 def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
-    """Return how the p99 of source addresses spreads, and the slowest of them; nothing where there is only one."""
+    """Return how the p99 differs between source addresses, and the slowest of them; nothing with a single one."""
     spread = sources[f"{prefix(kind)}_p99_us"]
     if spread["count"] < 2:
         return []
     low, middle, high = (format_duration(spread[name] / 1e6) for name in ("min", "p50", "max"))
-    told = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, median {middle}")]
-    slowest = [source for source in sources[slowest_name(kind)] if source["established"]][:SOURCES_TOLD]
+    spread_row = [("... by source", f"p99 of {spread['count']:,} from {low} to {high}, median {middle}")]
+    slowest = [source for source in sources[slowest_name(kind)] if source["established"]][:MOST_SOURCES]
     if low == high and all(source[count_name(kind)] for source in slowest):
-        return told
+        return spread_row
     of_nodes = len({source["node"] for source in sources[slowest_name(kind)]}) > 1
-    named = [source_told(source, kind) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
-    return [*told, ("slowest sources", ", ".join(named))]
+    named = [source_text(source, kind) + (f" on {source['node']}" if of_nodes else "") for source in slowest]
+    return [*spread_row, ("slowest sources", ", ".join(named))]
 
 
-def source_told(source: dict[str, Any], kind: str) -> str:
+def source_text(source: dict[str, Any], kind: str) -> str:
+    """Return a source address with its p99 of a kind of latency."""
     p99_us, measured = source[f"{prefix(kind)}_p99_us"], source[count_name(kind)]
     if p99_us is None:
         return f"{source['source']} (nothing over {source['established']:,} connections)"
@@ -193,7 +203,7 @@ def source_told(source: dict[str, Any], kind: str) -> str:
 
 
 def nodes(summary: dict[str, Any]) -> Table:
-    """Return the latencies of each worker where there are several; of one they are those of all."""
+    """Return the table of nodes. Latencies of each worker are in it when there are several workers."""
     workers = summary["workers"]
     kinds = shown([kind for kind in LABELS if summary[kind]["count"]]) if len(workers) > 1 else []
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -210,12 +220,13 @@ def nodes(summary: dict[str, Any]) -> Table:
 
 
 def server_held(target: dict[str, Any]) -> int | None:
-    """Return what the acceptors count; for a server that is not c1m's, what its kernel counts."""
+    """Return what the acceptors count; for a server that is not c1m's, what its kernel counts. None: unknown."""
     held: int | None = target["open_at_hold_end"]
     return target["kernel"]["established_at_hold_end"] if held is None and not target["acceptors"] else held
 
 
 def node_row(node: dict[str, Any], planned: int | None, held: int | None, processes: int | None) -> list[str]:
+    """Return one row of the table of nodes, without latencies."""
     per_connection = node["pss_bytes_per_connection"]
     return [
         escape(node["node"]) + (" [red]lost[/red]" if node["lost"] else ""),
@@ -229,66 +240,75 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
 
 
 def p99(figures_us: dict[str, int]) -> str:
+    """Return the p99 of a latency; empty when none was measured."""
     return format_duration(figures_us["p99"] / 1e6) if figures_us["count"] else ""
 
 
 def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:
-    """Return the run over time, as wide as there is room."""
+    """Return the chart of the run over time, as wide as the console; nothing without a timeline."""
     lines = curves(timeline, console.width, ascii_only=console.options.ascii_only)
     return ["", Text("\n".join(lines), no_wrap=True)] if lines else []
 
 
 def verdict_line(summary: dict[str, Any]) -> str:
+    """Return the verdict in its colour, with the exit code."""
     colour = COLOURS[summary["verdict"]]
     return f"[bold {colour}]{summary['verdict']}[/bold {colour}] (exit code {summary['exit_code']})"
 
 
 def ramp(summary: dict[str, Any]) -> str:
+    """Return how long opening took, and its rate."""
     if summary["ramp_seconds"] is None:
         return "unknown"
     return f"{format_duration(summary['ramp_seconds'])}, {format_rate(summary['connections_per_second'])}"
 
 
 def heartbeats(found: dict[str, int | None]) -> str:
+    """Return how many heartbeats were sent and answered, and how many went wrong in each way."""
     if found["answered"] is None:
-        return f"{count(found['sent'])} sent, and nobody waits for answers"
-    told = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
-    told += [
+        return f"{count(found['sent'])} sent; clients do not wait for answers"
+    parts = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
+    parts += [
         f"{number:,} {name.replace('_', ' ')}" for name, number in found.items() if number and name not in ("sent", "answered")
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the rows on turnover; nothing where there was none."""
-    told = []
+    """Return the rows on turnover; nothing without turnover."""
+    result = []
     if summary["replaced"] or summary["spec"]["lifetime"]:
-        told.append(("replaced", count(summary["replaced"])))
-    if (told or summary["spec"]["reopen"]) and (off := summary["widest_off_schedule_through_hold"]) is not None:
-        told.append(("off schedule", f"at most {count(off)} in the hold, those in flight among them"))
+        result.append(("replaced", count(summary["replaced"])))
+    if (result or summary["spec"]["reopen"]) and (off := summary["widest_off_schedule_through_hold"]) is not None:
+        result.append(("off schedule", f"at most {count(off)} in the hold, those in flight among them"))
     if summary["spec"]["reopen"]:
-        told.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
+        result.append(("reopened", f"{count(summary['reopened'])}, still waiting {count(summary['waiting_at_hold_end'])}"))
     if summary["away_at_hold_end"]:
-        told.append(("away", f"{count(summary['away_at_hold_end'])} at the end of the hold"))
+        result.append(("away", f"{count(summary['away_at_hold_end'])} at the end of the hold"))
     if summary["half_closed_at_hold_end"]:
-        told.append(("half closed", f"{count(summary['half_closed_at_hold_end'])} stayed when the server had closed its side"))
+        result.append(
+            ("half closed", f"{count(summary['half_closed_at_hold_end'])} stayed when the server had closed its side")
+        )
     if summary["half_closed_after_us"]["count"]:
-        told.append(("half closed at age", percentiles(summary["half_closed_after_us"])))
-    return told + [(f"storm at {format_duration(storm['at_seconds'])}", storm_told(storm)) for storm in summary["storms"] or ()]
+        result.append(("half closed at age", percentiles(summary["half_closed_after_us"])))
+    return result + [
+        (f"storm at {format_duration(storm['at_seconds'])}", storm_text(storm)) for storm in summary["storms"] or ()
+    ]
 
 
-def storm_told(storm: dict[str, Any]) -> str:
+def storm_text(storm: dict[str, Any]) -> str:
+    """Return what became of the connections that left in a storm."""
     dropped, returned, forgone, recovery = (storm[name] for name in ("dropped", "returned", "forgone", "recovery_seconds"))
-    told = [f"{count(dropped)} left, {count(returned)} came back"]
+    parts = [f"{count(dropped)} left, {count(returned)} came back"]
     if forgone:
-        told.append(f"{count(forgone)} were not asked for any more, since the schedule fell")
+        parts.append(f"{count(forgone)} were not asked for any more, since the schedule fell")
     if recovery is not None:
-        told.append(f"all were there after {format_duration(recovery)}")
+        parts.append(f"all were there after {format_duration(recovery)}")
     elif returned + forgone < dropped:
-        told.append("not all are back")
+        parts.append("not all came back")
     if storm["slowest_connect_us"] is not None:
-        told.append(f"slowest connect {format_duration(storm['slowest_connect_us'] / 1e6)}")
+        parts.append(f"slowest connect {format_duration(storm['slowest_connect_us'] / 1e6)}")
     queues = storm["accept_queues"]
     if queues:
-        told += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
-    return ", ".join(told)
+        parts += [f"{events:,} {name}" for name, events in queues.items() if events] or ["accept queues never full"]
+    return ", ".join(parts)

@@ -1,6 +1,6 @@
-"""The timeline as a picture: established, rate and slab, and below them the counters that should have stayed still.
+"""The timeline as a chart: established, rate, latencies and slab, and below them the counters that should not have risen.
 
-Pure: the summary's columns in, lines of text out, all on one axis.
+Pure: it turns the summary's columns into lines of text on one axis.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from c1m.text.units import format_bytes, format_count, format_duration, format_r
 
 from .block_chart import ASCII, BLOCKS, Values, bars, events, highest, levels, ruler
 
-# What rises in a healthy run too.
+# Counters that rise in a healthy run, too.
 EXPECTED = frozenset(
     {
         "ActiveOpens",
@@ -32,29 +32,31 @@ EXPECTED = frozenset(
     }
 )
 TALL = 3  # lines of the first curve
-LEAST_COLUMNS = 20  # of the axis; a narrower picture shows nothing
+LEAST_COLUMNS = 20  # of the axis; a narrower chart would show nothing
 MOST_COLUMNS = 120
 MOST_COUNTERS = 12  # of one host
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
+    """One curve of the chart: a value for each column; None: unknown."""
+
     label: str
     values: list[float | None]
-    told: str  # at its end: the most that it was, or how much in all
+    text: str  # at its end: the largest value, or the sum
     height: int = 1
     floor: float = 0.0
-    heading: str = ""  # above it: whose it is, and all that follow
+    heading: str = ""  # a line above it: the host that this curve and the following ones belong to
 
 
 def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = False) -> list[str]:
-    """Return lines no longer than ``width``; none where there is nothing to show, or no room for it."""
+    """Return lines no longer than ``width``; none when there is nothing to show, or no room for it."""
     if not timeline or len(timeline["seconds"]) < 2:
         return []
-    # Twice: how much room is left for the axis is known once the words beside it are.
+    # Curves are made twice: the width of the axis is known only when the words beside it are.
     drafts = chosen(timeline, 1)
     left = max((len(curve.label) for curve in drafts), default=0)
-    right = max((len(curve.told) for curve in drafts), default=0)
+    right = max((len(curve.text) for curve in drafts), default=0)
     columns = min(width - left - right - 4, MOST_COLUMNS)
     if not drafts or columns < LEAST_COLUMNS:
         return []
@@ -64,14 +66,15 @@ def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = Fa
 
 
 def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
+    """Return the curves that have something to show, with ``columns`` values each."""
     seconds = timeline["seconds"]
 
-    def level(label: str, values: Values, told: Callable[[float], str], height: int = 1, *, grown: bool = False) -> list[Curve]:
+    def level(label: str, values: Values, text: Callable[[float], str], height: int = 1, *, grown: bool = False) -> list[Curve]:
         known = [value for value in values if value is not None]
         if not known or max(known) == 0:
             return []
         floor = min(known) if grown else 0.0
-        return [Curve(label, levels(seconds, values, columns), told(max(known) - floor), height, floor)]
+        return [Curve(label, levels(seconds, values, columns), text(max(known) - floor), height, floor)]
 
     def count(label: str, values: Values) -> list[Curve]:
         in_all = sum(value for value in values if value is not None)
@@ -99,17 +102,19 @@ def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
 
 
 def risen(cumulative: list[int]) -> list[int]:
+    """Return by how much a counter rose up to each moment since the one before."""
     return [now - before for before, now in zip([0, *cumulative], cumulative, strict=False)]
 
 
 def drawn(curve: Curve, left: int, glyphs: str) -> list[str]:
+    """Return the lines of a curve. ``left``: columns for the label."""
     *above, last = bars(curve.values, curve.height, glyphs, curve.floor)
     above = [f"{'':{left}}  {line}".rstrip() for line in above]
-    return [*([curve.heading] if curve.heading else []), *above, f"{curve.label:{left}}  {last}  {curve.told}"]
+    return [*([curve.heading] if curve.heading else []), *above, f"{curve.label:{left}}  {last}  {curve.text}"]
 
 
 def axis(timeline: dict[str, Any], left: int, columns: int, right: int, corner: str) -> list[str]:
-    """Return the lines of the axis: when each step began, and how long the run took."""
+    """Return the two lines below the curves: the word and the time of each step, and how long the run took."""
     end = timeline["seconds"][-1]
     turns = [(turn["seconds"], turn["doing"]) for turn in timeline["turns"]]
     words = ruler([(at, f"{corner}{doing}") for at, doing in turns], end, columns, columns + right)

@@ -203,14 +203,14 @@ def test_the_time_that_is_left_follows_from_the_progress(now: float, progress: f
     time_left = TimeLeft()
     time_left.is_new("holding", 100.0, 0.0)
 
-    assert time_left.told(now, progress) == told, reason
+    assert time_left.text(now, progress) == told, reason
 
 
 def test_of_a_run_that_is_taken_over_the_time_left_follows_from_what_came_since() -> None:
     time_left = TimeLeft()
     time_left.is_new("holding", 100.0, 0.5)
 
-    assert [time_left.told(now, progress) for now, progress in ((100.0, 0.5), (110.0, 0.75))] == ["", "10 s left"]
+    assert [time_left.text(now, progress) for now, progress in ((100.0, 0.5), (110.0, 0.75))] == ["", "10 s left"]
 
 
 def test_what_nobody_knows_the_length_of_has_no_share_done() -> None:
