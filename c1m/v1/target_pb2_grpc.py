@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TargetServiceStub(object):
-    """A target node: accepts, echoes and counts connections.
+    """A target node. It accepts connections, echoes what they send, and counts them.
     """
 
     def __init__(self, channel):
@@ -78,61 +78,64 @@ class TargetServiceStub(object):
 
 
 class TargetServiceServicer(object):
-    """A target node: accepts, echoes and counts connections.
+    """A target node. It accepts connections, echoes what they send, and counts them.
     """
 
     def Describe(self, request, context):
-        """What this node can do. Changes nothing.
+        """Describes the node and its host. Changes nothing. Has the same name and the same field for the protocol version in every
+        version of the protocol, so that a coordinator can refuse nodes of other versions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Prepare(self, request, context):
-        """Listen, with as many acceptors as asked. From here on the node is busy, until Stop or the end of the lease.
+        """Starts acceptors and listens. The node is then busy until Stop has closed everything or the lease ends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease.
+        """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+        lease. When no stream has been open for the lease time, the node closes its connections and is free again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Inspect(self, request, context):
-        """Ask the node's kernel, at a cost of about a microsecond a connection.
+        """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StopAccepting(self, request, context):
-        """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
-        at. Spares the node a wakeup and a read for every RST.
+        """Stops accepting and serving. The coordinator calls it before the clients reset all connections: how each connection ends
+        is not counted then, which spares the node a wakeup and a read for every RST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Storm(self, request, context):
-        """Close a share of the connections, and go on accepting.
+        """Closes a share of the connections. The node continues to accept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Stop(self, request, context):
-        """Close what is still open and stop listening; Watch tells when it is done.
+        """Closes all connections and stops listening. Watch reports PHASE_CLOSED when everything is closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Tune(self, request, context):
-        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy.
+        """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+        while the node is busy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +193,7 @@ def add_TargetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TargetService(object):
-    """A target node: accepts, echoes and counts connections.
+    """A target node. It accepts connections, echoes what they send, and counts them.
     """
 
     @staticmethod

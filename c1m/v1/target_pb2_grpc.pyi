@@ -27,57 +27,69 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TargetServiceStub:
-    """A target node: accepts, echoes and counts connections."""
+    """A target node. It accepts connections, echoes what they send, and counts them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TargetServiceAsyncStub: ...
     Describe: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceDescribeRequest, _target_pb2.TargetServiceDescribeResponse]
-    """What this node can do. Changes nothing."""
+    """Describes the node and its host. Changes nothing. Has the same name and the same field for the protocol version in every
+    version of the protocol, so that a coordinator can refuse nodes of other versions.
+    """
     Prepare: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServicePrepareRequest, _target_pb2.TargetServicePrepareResponse]
-    """Listen, with as many acceptors as asked. From here on the node is busy, until Stop or the end of the lease."""
+    """Starts acceptors and listens. The node is then busy until Stop has closed everything or the lease ends."""
     Watch: _grpc.UnaryStreamMultiCallable[_target_pb2.TargetServiceWatchRequest, _target_pb2.TargetServiceWatchResponse]
-    """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
+    """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+    lease. When no stream has been open for the lease time, the node closes its connections and is free again.
+    """
     Inspect: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]
-    """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
     StopAccepting: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopAcceptingRequest, _target_pb2.TargetServiceStopAcceptingResponse]
-    """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
-    at. Spares the node a wakeup and a read for every RST.
+    """Stops accepting and serving. The coordinator calls it before the clients reset all connections: how each connection ends
+    is not counted then, which spares the node a wakeup and a read for every RST.
     """
     Storm: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStormRequest, _target_pb2.TargetServiceStormResponse]
-    """Close a share of the connections, and go on accepting."""
+    """Closes a share of the connections. The node continues to accept."""
     Stop: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]
-    """Close what is still open and stop listening; Watch tells when it is done."""
+    """Closes all connections and stops listening. Watch reports PHASE_CLOSED when everything is closed."""
     Tune: _grpc.UnaryUnaryMultiCallable[_target_pb2.TargetServiceTuneRequest, _target_pb2.TargetServiceTuneResponse]
-    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+    """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+    while the node is busy.
+    """
 
 @_typing.type_check_only
 class TargetServiceAsyncStub(TargetServiceStub):
-    """A target node: accepts, echoes and counts connections."""
+    """A target node. It accepts connections, echoes what they send, and counts them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Describe: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceDescribeRequest, _target_pb2.TargetServiceDescribeResponse]  # type: ignore[assignment]
-    """What this node can do. Changes nothing."""
+    """Describes the node and its host. Changes nothing. Has the same name and the same field for the protocol version in every
+    version of the protocol, so that a coordinator can refuse nodes of other versions.
+    """
     Prepare: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServicePrepareRequest, _target_pb2.TargetServicePrepareResponse]  # type: ignore[assignment]
-    """Listen, with as many acceptors as asked. From here on the node is busy, until Stop or the end of the lease."""
+    """Starts acceptors and listens. The node is then busy until Stop has closed everything or the lease ends."""
     Watch: _aio.UnaryStreamMultiCallable[_target_pb2.TargetServiceWatchRequest, _target_pb2.TargetServiceWatchResponse]  # type: ignore[assignment]
-    """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
+    """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+    lease. When no stream has been open for the lease time, the node closes its connections and is free again.
+    """
     Inspect: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceInspectRequest, _target_pb2.TargetServiceInspectResponse]  # type: ignore[assignment]
-    """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
     StopAccepting: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopAcceptingRequest, _target_pb2.TargetServiceStopAcceptingResponse]  # type: ignore[assignment]
-    """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
-    at. Spares the node a wakeup and a read for every RST.
+    """Stops accepting and serving. The coordinator calls it before the clients reset all connections: how each connection ends
+    is not counted then, which spares the node a wakeup and a read for every RST.
     """
     Storm: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStormRequest, _target_pb2.TargetServiceStormResponse]  # type: ignore[assignment]
-    """Close a share of the connections, and go on accepting."""
+    """Closes a share of the connections. The node continues to accept."""
     Stop: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceStopRequest, _target_pb2.TargetServiceStopResponse]  # type: ignore[assignment]
-    """Close what is still open and stop listening; Watch tells when it is done."""
+    """Closes all connections and stops listening. Watch reports PHASE_CLOSED when everything is closed."""
     Tune: _aio.UnaryUnaryMultiCallable[_target_pb2.TargetServiceTuneRequest, _target_pb2.TargetServiceTuneResponse]  # type: ignore[assignment]
-    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+    """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+    while the node is busy.
+    """
 
 class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
-    """A target node: accepts, echoes and counts connections."""
+    """A target node. It accepts connections, echoes what they send, and counts them."""
 
     @_abc_1.abstractmethod
     def Describe(
@@ -85,7 +97,9 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceDescribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceDescribeResponse, _abc.Awaitable[_target_pb2.TargetServiceDescribeResponse]]:
-        """What this node can do. Changes nothing."""
+        """Describes the node and its host. Changes nothing. Has the same name and the same field for the protocol version in every
+        version of the protocol, so that a coordinator can refuse nodes of other versions.
+        """
 
     @_abc_1.abstractmethod
     def Prepare(
@@ -93,7 +107,7 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServicePrepareRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServicePrepareResponse, _abc.Awaitable[_target_pb2.TargetServicePrepareResponse]]:
-        """Listen, with as many acceptors as asked. From here on the node is busy, until Stop or the end of the lease."""
+        """Starts acceptors and listens. The node is then busy until Stop has closed everything or the lease ends."""
 
     @_abc_1.abstractmethod
     def Watch(
@@ -101,7 +115,9 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceWatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_target_pb2.TargetServiceWatchResponse], _abc.AsyncIterator[_target_pb2.TargetServiceWatchResponse]]:
-        """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease."""
+        """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+        lease. When no stream has been open for the lease time, the node closes its connections and is free again.
+        """
 
     @_abc_1.abstractmethod
     def Inspect(
@@ -109,7 +125,7 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceInspectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceInspectResponse, _abc.Awaitable[_target_pb2.TargetServiceInspectResponse]]:
-        """Ask the node's kernel, at a cost of about a microsecond a connection."""
+        """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
 
     @_abc_1.abstractmethod
     def StopAccepting(
@@ -117,8 +133,8 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceStopAcceptingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceStopAcceptingResponse, _abc.Awaitable[_target_pb2.TargetServiceStopAcceptingResponse]]:
-        """Accept and serve nothing more: the clients are about to reset everything, and how each connection ends is not looked
-        at. Spares the node a wakeup and a read for every RST.
+        """Stops accepting and serving. The coordinator calls it before the clients reset all connections: how each connection ends
+        is not counted then, which spares the node a wakeup and a read for every RST.
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +143,7 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceStormRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceStormResponse, _abc.Awaitable[_target_pb2.TargetServiceStormResponse]]:
-        """Close a share of the connections, and go on accepting."""
+        """Closes a share of the connections. The node continues to accept."""
 
     @_abc_1.abstractmethod
     def Stop(
@@ -135,7 +151,7 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceStopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceStopResponse, _abc.Awaitable[_target_pb2.TargetServiceStopResponse]]:
-        """Close what is still open and stop listening; Watch tells when it is done."""
+        """Closes all connections and stops listening. Watch reports PHASE_CLOSED when everything is closed."""
 
     @_abc_1.abstractmethod
     def Tune(
@@ -143,6 +159,8 @@ class TargetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _target_pb2.TargetServiceTuneRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_target_pb2.TargetServiceTuneResponse, _abc.Awaitable[_target_pb2.TargetServiceTuneResponse]]:
-        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+        """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+        while the node is busy.
+        """
 
 def add_TargetServiceServicer_to_server(servicer: TargetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

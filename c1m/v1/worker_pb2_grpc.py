@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class WorkerServiceStub(object):
-    """A worker node: opens and holds connections.
+    """A worker node. It opens and holds connections.
     """
 
     def __init__(self, channel):
@@ -98,91 +98,94 @@ class WorkerServiceStub(object):
 
 
 class WorkerServiceServicer(object):
-    """A worker node: opens and holds connections.
+    """A worker node. It opens and holds connections.
     """
 
     def Describe(self, request, context):
-        """What this node can do, toward the given destinations. Changes nothing.
+        """Describes the node and its host, for a run to the given destinations. Changes nothing. Has the same name and the same
+        field for the protocol version in every version of the protocol, so that a coordinator can refuse nodes of other versions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Prepare(self, request, context):
-        """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends.
+        """Starts the shards of a run. The node is then busy until Stop has closed everything or the lease ends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Start(self, request, context):
-        """Begin to follow the schedule.
+        """Starts to follow the schedule.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Retarget(self, request, context):
-        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
-        run comes to its end.
+        """Replaces the rest of the schedule. Refused before Start, when the run is ending, and when the new schedule needs more
+        connections than the run was planned for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddShards(self, request, context):
-        """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
-        what is past is made up for at once. Refused before Start, and once the run comes to its end.
+        """Adds shards to a running run. They take over arcs of the ring that belonged to another node, and at once open what their
+        part of the schedule asks for by now. Refused before Start, and when the run is ending.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
-        when nobody has watched for the lease time, the node closes its connections and is free again.
+        """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+        lease. When no stream has been open for the lease time, the node closes its connections and is free again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Inspect(self, request, context):
-        """Ask the node's kernel, at a cost of about a microsecond a connection.
+        """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Probe(self, request, context):
-        """Ask the peers' kernels whether they know some of the connections; takes some seconds.
+        """Asks the kernels of the peers whether they know some of the connections. Takes some seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StopTurnover(self, request, context):
-        """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more.
+        """Stops the turnover: no connection is replaced or reopened any more. Returns at once. Samples have turnover_stopped set when
+        nothing is in flight any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StopTraffic(self, request, context):
-        """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s.
+        """Stops sending. Returns when all outstanding answers have arrived, or after 5 s. Connections stay open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Stop(self, request, context):
-        """Begin to close; Watch tells when it is done.
+        """Starts to close all connections. Watch reports PHASE_CLOSED when everything is closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Tune(self, request, context):
-        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy.
+        """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+        while the node is busy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -260,7 +263,7 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService(object):
-    """A worker node: opens and holds connections.
+    """A worker node. It opens and holds connections.
     """
 
     @staticmethod

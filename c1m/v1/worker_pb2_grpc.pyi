@@ -27,81 +27,93 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WorkerServiceStub:
-    """A worker node: opens and holds connections."""
+    """A worker node. It opens and holds connections."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkerServiceAsyncStub: ...
     Describe: _grpc.UnaryUnaryMultiCallable[_worker_pb2.DescribeRequest, _worker_pb2.DescribeResponse]
-    """What this node can do, toward the given destinations. Changes nothing."""
+    """Describes the node and its host, for a run to the given destinations. Changes nothing. Has the same name and the same
+    field for the protocol version in every version of the protocol, so that a coordinator can refuse nodes of other versions.
+    """
     Prepare: _grpc.UnaryUnaryMultiCallable[_worker_pb2.PrepareRequest, _worker_pb2.PrepareResponse]
-    """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends."""
+    """Starts the shards of a run. The node is then busy until Stop has closed everything or the lease ends."""
     Start: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]
-    """Begin to follow the schedule."""
+    """Starts to follow the schedule."""
     Retarget: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]
-    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
-    run comes to its end.
+    """Replaces the rest of the schedule. Refused before Start, when the run is ending, and when the new schedule needs more
+    connections than the run was planned for.
     """
     AddShards: _grpc.UnaryUnaryMultiCallable[_worker_pb2.AddShardsRequest, _worker_pb2.AddShardsResponse]
-    """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
-    what is past is made up for at once. Refused before Start, and once the run comes to its end.
+    """Adds shards to a running run. They take over arcs of the ring that belonged to another node, and at once open what their
+    part of the schedule asks for by now. Refused before Start, and when the run is ending.
     """
     Watch: _grpc.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]
-    """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
-    when nobody has watched for the lease time, the node closes its connections and is free again.
+    """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+    lease. When no stream has been open for the lease time, the node closes its connections and is free again.
     """
     Inspect: _grpc.UnaryUnaryMultiCallable[_worker_pb2.InspectRequest, _worker_pb2.InspectResponse]
-    """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
     Probe: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]
-    """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+    """Asks the kernels of the peers whether they know some of the connections. Takes some seconds."""
     StopTurnover: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopTurnoverRequest, _worker_pb2.StopTurnoverResponse]
-    """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
+    """Stops the turnover: no connection is replaced or reopened any more. Returns at once. Samples have turnover_stopped set when
+    nothing is in flight any more.
+    """
     StopTraffic: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopTrafficRequest, _worker_pb2.StopTrafficResponse]
-    """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
+    """Stops sending. Returns when all outstanding answers have arrived, or after 5 s. Connections stay open."""
     Stop: _grpc.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]
-    """Begin to close; Watch tells when it is done."""
+    """Starts to close all connections. Watch reports PHASE_CLOSED when everything is closed."""
     Tune: _grpc.UnaryUnaryMultiCallable[_worker_pb2.TuneRequest, _worker_pb2.TuneResponse]
-    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+    """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+    while the node is busy.
+    """
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
-    """A worker node: opens and holds connections."""
+    """A worker node. It opens and holds connections."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Describe: _aio.UnaryUnaryMultiCallable[_worker_pb2.DescribeRequest, _worker_pb2.DescribeResponse]  # type: ignore[assignment]
-    """What this node can do, toward the given destinations. Changes nothing."""
+    """Describes the node and its host, for a run to the given destinations. Changes nothing. Has the same name and the same
+    field for the protocol version in every version of the protocol, so that a coordinator can refuse nodes of other versions.
+    """
     Prepare: _aio.UnaryUnaryMultiCallable[_worker_pb2.PrepareRequest, _worker_pb2.PrepareResponse]  # type: ignore[assignment]
-    """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends."""
+    """Starts the shards of a run. The node is then busy until Stop has closed everything or the lease ends."""
     Start: _aio.UnaryUnaryMultiCallable[_worker_pb2.StartRequest, _worker_pb2.StartResponse]  # type: ignore[assignment]
-    """Begin to follow the schedule."""
+    """Starts to follow the schedule."""
     Retarget: _aio.UnaryUnaryMultiCallable[_worker_pb2.RetargetRequest, _worker_pb2.RetargetResponse]  # type: ignore[assignment]
-    """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
-    run comes to its end.
+    """Replaces the rest of the schedule. Refused before Start, when the run is ending, and when the new schedule needs more
+    connections than the run was planned for.
     """
     AddShards: _aio.UnaryUnaryMultiCallable[_worker_pb2.AddShardsRequest, _worker_pb2.AddShardsResponse]  # type: ignore[assignment]
-    """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
-    what is past is made up for at once. Refused before Start, and once the run comes to its end.
+    """Adds shards to a running run. They take over arcs of the ring that belonged to another node, and at once open what their
+    part of the schedule asks for by now. Refused before Start, and when the run is ending.
     """
     Watch: _aio.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]  # type: ignore[assignment]
-    """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
-    when nobody has watched for the lease time, the node closes its connections and is free again.
+    """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+    lease. When no stream has been open for the lease time, the node closes its connections and is free again.
     """
     Inspect: _aio.UnaryUnaryMultiCallable[_worker_pb2.InspectRequest, _worker_pb2.InspectResponse]  # type: ignore[assignment]
-    """Ask the node's kernel, at a cost of about a microsecond a connection."""
+    """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
     Probe: _aio.UnaryUnaryMultiCallable[_worker_pb2.ProbeRequest, _worker_pb2.ProbeResponse]  # type: ignore[assignment]
-    """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+    """Asks the kernels of the peers whether they know some of the connections. Takes some seconds."""
     StopTurnover: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopTurnoverRequest, _worker_pb2.StopTurnoverResponse]  # type: ignore[assignment]
-    """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
+    """Stops the turnover: no connection is replaced or reopened any more. Returns at once. Samples have turnover_stopped set when
+    nothing is in flight any more.
+    """
     StopTraffic: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopTrafficRequest, _worker_pb2.StopTrafficResponse]  # type: ignore[assignment]
-    """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
+    """Stops sending. Returns when all outstanding answers have arrived, or after 5 s. Connections stay open."""
     Stop: _aio.UnaryUnaryMultiCallable[_worker_pb2.StopRequest, _worker_pb2.StopResponse]  # type: ignore[assignment]
-    """Begin to close; Watch tells when it is done."""
+    """Starts to close all connections. Watch reports PHASE_CLOSED when everything is closed."""
     Tune: _aio.UnaryUnaryMultiCallable[_worker_pb2.TuneRequest, _worker_pb2.TuneResponse]  # type: ignore[assignment]
-    """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+    """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+    while the node is busy.
+    """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """A worker node: opens and holds connections."""
+    """A worker node. It opens and holds connections."""
 
     @_abc_1.abstractmethod
     def Describe(
@@ -109,7 +121,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.DescribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.DescribeResponse, _abc.Awaitable[_worker_pb2.DescribeResponse]]:
-        """What this node can do, toward the given destinations. Changes nothing."""
+        """Describes the node and its host, for a run to the given destinations. Changes nothing. Has the same name and the same
+        field for the protocol version in every version of the protocol, so that a coordinator can refuse nodes of other versions.
+        """
 
     @_abc_1.abstractmethod
     def Prepare(
@@ -117,7 +131,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.PrepareRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.PrepareResponse, _abc.Awaitable[_worker_pb2.PrepareResponse]]:
-        """Make the shards of a run ready. From here on the node is busy, until Stop has closed everything or the lease ends."""
+        """Starts the shards of a run. The node is then busy until Stop has closed everything or the lease ends."""
 
     @_abc_1.abstractmethod
     def Start(
@@ -125,7 +139,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.StartRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StartResponse, _abc.Awaitable[_worker_pb2.StartResponse]]:
-        """Begin to follow the schedule."""
+        """Starts to follow the schedule."""
 
     @_abc_1.abstractmethod
     def Retarget(
@@ -133,8 +147,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.RetargetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.RetargetResponse, _abc.Awaitable[_worker_pb2.RetargetResponse]]:
-        """Follow another schedule from a moment on. Refused when it asks for more than the run was planned for, before Start, and once the
-        run comes to its end.
+        """Replaces the rest of the schedule. Refused before Start, when the run is ending, and when the new schedule needs more
+        connections than the run was planned for.
         """
 
     @_abc_1.abstractmethod
@@ -143,8 +157,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.AddShardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.AddShardsResponse, _abc.Awaitable[_worker_pb2.AddShardsResponse]]:
-        """More shards for a run that goes on, with arcs of the ring that were another node's. They follow the schedule from now on;
-        what is past is made up for at once. Refused before Start, and once the run comes to its end.
+        """Adds shards to a running run. They take over arcs of the ring that belonged to another node, and at once open what their
+        part of the schedule asks for by now. Refused before Start, and when the run is ending.
         """
 
     @_abc_1.abstractmethod
@@ -153,8 +167,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_worker_pb2.WatchResponse], _abc.AsyncIterator[_worker_pb2.WatchResponse]]:
-        """Samples, when there is something new and at least once a second, until the run is closed. Watching is the lease:
-        when nobody has watched for the lease time, the node closes its connections and is free again.
+        """Streams samples until the run is closed: one when something changes, at least one a second. An open stream renews the
+        lease. When no stream has been open for the lease time, the node closes its connections and is free again.
         """
 
     @_abc_1.abstractmethod
@@ -163,7 +177,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.InspectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.InspectResponse, _abc.Awaitable[_worker_pb2.InspectResponse]]:
-        """Ask the node's kernel, at a cost of about a microsecond a connection."""
+        """Counts the run's sockets in the node's kernel. Costs about 1 us of CPU for each connection."""
 
     @_abc_1.abstractmethod
     def Probe(
@@ -171,7 +185,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.ProbeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.ProbeResponse, _abc.Awaitable[_worker_pb2.ProbeResponse]]:
-        """Ask the peers' kernels whether they know some of the connections; takes some seconds."""
+        """Asks the kernels of the peers whether they know some of the connections. Takes some seconds."""
 
     @_abc_1.abstractmethod
     def StopTurnover(
@@ -179,7 +193,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.StopTurnoverRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StopTurnoverResponse, _abc.Awaitable[_worker_pb2.StopTurnoverResponse]]:
-        """From here on no connection is replaced: what is away stays away. Samples say turnover_stopped when nothing is in flight any more."""
+        """Stops the turnover: no connection is replaced or reopened any more. Returns at once. Samples have turnover_stopped set when
+        nothing is in flight any more.
+        """
 
     @_abc_1.abstractmethod
     def StopTraffic(
@@ -187,7 +203,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.StopTrafficRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StopTrafficResponse, _abc.Awaitable[_worker_pb2.StopTrafficResponse]]:
-        """Send nothing more, so that what is under way can be answered before connections are closed; waits for that, up to 5 s."""
+        """Stops sending. Returns when all outstanding answers have arrived, or after 5 s. Connections stay open."""
 
     @_abc_1.abstractmethod
     def Stop(
@@ -195,7 +211,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.StopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.StopResponse, _abc.Awaitable[_worker_pb2.StopResponse]]:
-        """Begin to close; Watch tells when it is done."""
+        """Starts to close all connections. Watch reports PHASE_CLOSED when everything is closed."""
 
     @_abc_1.abstractmethod
     def Tune(
@@ -203,6 +219,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_pb2.TuneRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.TuneResponse, _abc.Awaitable[_worker_pb2.TuneResponse]]:
-        """Raise sysctls of the node's host, or restore what was raised. Refused without --allow-tune, and while the node is busy."""
+        """Raises sysctls of the node's host, or restores raised ones. Refused unless the node was started with --allow-tune, and
+        while the node is busy.
+        """
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

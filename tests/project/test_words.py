@@ -102,6 +102,15 @@ def test_pages_are_plain(page: str) -> None:
     assert [each for line in text.splitlines() for each in found(MANNERED, page, line)] == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "proto").rglob("*.proto")), ids=lambda path: path.name)
+def test_comments_of_the_protocol_are_plain(path: Path) -> None:
+    comments = re.findall(r"(?:^ *// .*\n)+", path.read_text(encoding="utf-8"), re.MULTILINE)
+    texts = [re.sub(r"^ *// |\n *//", "", comment) for comment in comments]
+
+    assert texts
+    assert [complaint for text in texts for complaint in found(RIDDLES | MANNERED, path.name, text)] == []
+
+
 @pytest.mark.parametrize("part", sorted(DOCUMENTED))
 def test_functions_have_docstrings(part: str) -> None:
     functions = [
