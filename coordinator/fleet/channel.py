@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
+from c1m import __version__
 from c1m.errors import BrokenError, C1mError, GoneError, RefusedError, UnreachableError, UsageError
 from c1m.measure.sample import Host
 from c1m.net.control_address import ControlAddress, SocketPath
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 CALL_SECONDS = 10.0  # for calls that a node answers at once
 CLOCK_CALLS = 3
+OURS = f"protocol {PROTOCOL} (c1m {__version__})"
 NO_LISTENER = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect() to a port and a path
 
 
@@ -58,7 +60,10 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return RefusedError(f"{name} takes no more at the moment: {details}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return UsageError(f"{name} is another program or version of c1m: {details}")
+        return UsageError(
+            f"{name} is another program or version of c1m ({details}), and this coordinator speaks {OURS}; "
+            f"correct the address, or install the same version of c1m on both"
+        )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
@@ -70,11 +75,11 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
 
 
 def check_protocol(name: str, host: Host) -> None:
-    """Raise UsageError when a node speaks another version of the protocol."""
+    """Raise UsageError, with both versions and the cure, if a node does not speak the coordinator's protocol."""
     if host.protocol != PROTOCOL:
+        cure = "upgrade c1m on that node and restart it" if host.protocol < PROTOCOL else "upgrade c1m on this machine"
         raise UsageError(
-            f"{name} speaks protocol {host.protocol} (c1m {host.version}), this coordinator speaks {PROTOCOL}; "
-            f"install the same version of c1m on both"
+            f"{name} speaks protocol {host.protocol} (c1m {host.version}), and this coordinator speaks {OURS}; {cure}"
         )
 
 

@@ -138,6 +138,9 @@ class Takeover:
         found = dict(zip((node.name for node in every), answers, strict=True))
         workers = [node for name in self.nodes.workers if isinstance(node := found[name], ResumedNode)]
         if not workers:
+            for name in self.nodes.workers:
+                if isinstance(answer := found[name], UsageError):  # a worker of another version, which may well be on the run
+                    raise answer
             raise self.refusal("; ".join(str(found[name]) for name in self.nodes.workers))
         began = min((node.began for node in workers if node.began is not None), default=None)
         # In a thread: to read an hour of a hundred nodes takes minutes, and their samples come meanwhile.

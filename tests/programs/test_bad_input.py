@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -17,6 +18,11 @@ import grpc
 import pytest
 from programs import node
 
+from c1m import __version__
+from c1m.coordinator.fleet.clients import Nodes, TargetClient, WorkerClient
+from c1m.coordinator.run.takeover import Takeover
+from c1m.errors import UsageError
+from c1m.net.endpoints import parse_host_port
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 from c1m.wire.grpc_options import PROTOCOL
 
@@ -238,40 +244,88 @@ def test_a_run_does_not_depend_on_what_becomes_of_stderr(where: str, tmp_path: P
 # -- nodes that are not what the coordinator expects
 
 
-def foreign(answer: worker_pb2.DescribeResponse | target_pb2.TargetServiceDescribeResponse) -> grpc.RpcMethodHandler[Any, Any]:
-    """Describe, as a node of another version answers it; it has no other method."""
-    return grpc.unary_unary_rpc_method_handler(lambda *_: answer, response_serializer=type(answer).SerializeToString)
+class ForeignNode(grpc.GenericRpcHandler):
+    """A worker and a target of another protocol version, at one address. They describe themselves, and have no other method."""
+
+    def __init__(self, protocol: int) -> None:
+        host = node_pb2.Host(protocol=protocol, version="99.0")
+        self.answers: dict[str, worker_pb2.DescribeResponse | target_pb2.TargetServiceDescribeResponse] = {
+            "/c1m.v1.WorkerService/Describe": worker_pb2.DescribeResponse(host=host),
+            "/c1m.v1.TargetService/Describe": target_pb2.TargetServiceDescribeResponse(host=host, bind="127.0.0.1"),
+        }
+        self.called: set[str] = set()
+        self.address = ""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        self.called.add(handler_call_details.method)
+        answer = self.answers.get(handler_call_details.method)
+        if answer is None:
+            return None  # which gRPC answers with UNIMPLEMENTED
+        return grpc.unary_unary_rpc_method_handler(lambda *_: answer, response_serializer=type(answer).SerializeToString)
 
 
 @contextmanager
-def foreign_node(protocol: int) -> Iterator[str]:
-    """A worker and a target that speak this protocol, at one address."""
-    host = node_pb2.Host(protocol=protocol, version="99.0")
-    worker = {"Describe": foreign(worker_pb2.DescribeResponse(host=host))}
-    target = {"Describe": foreign(target_pb2.TargetServiceDescribeResponse(host=host, bind="127.0.0.1"))}
+def foreign_node(protocol: int) -> Iterator[ForeignNode]:
+    foreign = ForeignNode(protocol)
     server = grpc.server(ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers(
-        [
-            grpc.method_handlers_generic_handler("c1m.v1.WorkerService", worker),
-            grpc.method_handlers_generic_handler("c1m.v1.TargetService", target),
-        ]
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
+    server.add_generic_rpc_handlers([foreign])
+    foreign.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield foreign
     finally:
         server.stop(grace=None).wait()
 
 
-@pytest.mark.parametrize("protocol", [PROTOCOL - 1, PROTOCOL + 1], ids=["older", "newer"])
-@pytest.mark.parametrize("role", ["worker", "target"])
-def test_a_node_that_speaks_another_protocol_is_refused(role: str, protocol: int, tmp_path: Path) -> None:
-    with foreign_node(protocol) as address:
-        other = ("--endpoint", NOBODY) if role == "worker" else ("--worker", address)
-        ended = ask("coordinator", *RUN, f"--{role}", address, *other, here=tmp_path)
+OLDER, NEWER = PROTOCOL - 1, PROTOCOL + 1
+OURS = f"and this coordinator speaks protocol {PROTOCOL} (c1m {__version__})"
+CURES = {OLDER: "upgrade c1m on that node and restart it", NEWER: "upgrade c1m on this machine"}
 
-    assert_told_once(ended, 2, f"{role} {address} speaks protocol {protocol} (c1m 99.0)")
+
+@pytest.mark.parametrize(
+    ("command", "role", "protocol"),
+    [
+        *(("run", role, protocol) for role in ("worker", "target") for protocol in (OLDER, NEWER)),
+        ("plan", "target", OLDER),
+        ("doctor", "worker", OLDER),
+        ("tune", "target", OLDER),
+        ("tune --apply", "worker", OLDER),
+        ("tune --undo", "worker", OLDER),
+    ],
+)
+def test_a_node_that_speaks_another_protocol_is_refused(command: str, role: str, protocol: int, tmp_path: Path) -> None:
+    total = () if "--undo" in command else ("--total", "10")
+    with foreign_node(protocol) as foreign:
+        other = ("--endpoint", NOBODY) if role == "worker" else ("--worker", foreign.address)
+        ended = ask("coordinator", *command.split(), *total, f"--{role}", foreign.address, *other, here=tmp_path)
+
+    named = f"{role} {foreign.address} speaks protocol {protocol} (c1m 99.0), {OURS}; {CURES[protocol]}"
+    assert_told_once(ended, 2, named)
+    assert foreign.called <= foreign.answers.keys(), "nothing was prepared or changed"
+
+
+def test_a_run_on_workers_that_speak_another_protocol_is_not_retargeted(tmp_path: Path) -> None:
+    with foreign_node(OLDER) as foreign:
+        ended = ask("coordinator", "retarget", "--total", "5", "--worker", foreign.address, here=tmp_path)
+
+    assert_told_once(ended, 2, f"worker {foreign.address} speaks protocol {OLDER} (c1m 99.0), {OURS}; {CURES[OLDER]}")
+    assert foreign.called <= foreign.answers.keys()
+
+
+def test_a_run_on_workers_that_speak_another_protocol_is_not_resumed(tmp_path: Path) -> None:
+    async def resume(address: str) -> None:
+        worker, target = WorkerClient(parse_host_port(address, 0)), TargetClient(parse_host_port(address, 0))
+        try:
+            await Takeover(tmp_path / "journal", Nodes("r", [worker], target)).take()
+        finally:
+            await worker.close()
+            await target.close()
+
+    with foreign_node(OLDER) as foreign, pytest.raises(UsageError) as refused:
+        asyncio.run(resume(foreign.address))
+
+    assert str(refused.value).startswith(f"worker {foreign.address} speaks protocol {OLDER} (c1m 99.0), {OURS}; ")
+    assert foreign.called <= foreign.answers.keys()
 
 
 def test_a_worker_in_the_place_of_a_target_is_refused(tmp_path: Path) -> None:
@@ -279,4 +333,6 @@ def test_a_worker_in_the_place_of_a_target_is_refused(tmp_path: Path) -> None:
     with node("worker", "--listen", address):
         ended = ask("coordinator", *RUN, "--target", address, "--worker", address, here=tmp_path)
 
-    assert_told_once(ended, 2, f"target {address} is another program")
+    assert_told_once(
+        ended, 2, f"target {address} is another program or version of c1m (Method not found!), {OURS}; correct the address"
+    )
