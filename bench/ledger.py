@@ -100,7 +100,7 @@ def main() -> None:
     ledger = Ledger(entries, None)
     limit_usages = LimitUsages(Member(name, host(index), Demand(HostRole.WORKER, EACH, 8)) for index, name in enumerate(names))
     hosts = {name: host(index) for index, name in enumerate(names)}
-    live_diagnosis = LiveDiagnosis(ledger, hosts.get, Arrival.RUSH, 0.0)
+    live_diagnosis = LiveDiagnosis(ledger, hosts.get, Arrival.CLOSED_LOOP, 0.0)
     clock = Clock()
     ledger.timeline.begin(0.0, ledger.moment)
     with tempfile.TemporaryDirectory() as folder:

@@ -73,9 +73,9 @@ class Sample:
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     # Latencies by source address, cumulative; empty if there is nothing newer
     sources: tuple[SourceLatency, ...] = ()
-    full: int = 0
+    full_acceptors: int = 0
     reading: Reading | None = None  # None if there is no new one
-    heard: bytes = b""  # the beginning of the first bytes that a server sent on one of the node's connections
+    first_received: bytes = b""  # the beginning of the first bytes that a server sent on one of the node's connections
     elapsed_ns: int = 0  # since the start of the run on this node; 0 before
     scheduled: int | None = None  # open connections by the schedule when they were counted; None: it follows no schedule
     schedule_version: int = 1
@@ -84,7 +84,7 @@ class Sample:
     waves: tuple[Wave, ...] = ()  # one for each storm, up to now
     turnover_stopped: bool = False  # nothing is replaced any more, and nothing is in flight
     taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not reported
-    closing_because: str = ""  # why the node closes its connections; empty while it does not
+    closing_reason: str = ""  # why the node closes its connections; empty while it does not
 
     def superseding(self, older: Sample) -> Sample:
         """Return this sample, completed from an older one with the fields that nodes send only once."""

@@ -79,7 +79,7 @@ class NodeRun:
         self.replacements: list[Replacement] = []
         self.settling = False  # the run is ending: nothing is replaced any more
         self.stopping = False
-        self.closing_because = ""
+        self.closing_reason = ""
         self.over = trio.Event()
         self.ready = trio.Event()
         self.changed = trio.Event()
@@ -144,12 +144,12 @@ class NodeRun:
         """
         await self.all_ready()
         if self.stopping:
-            raise RefusedError(f"run {self.run_id} is closing: {self.closing_because}")
+            raise RefusedError(f"run {self.run_id} is closing: {self.closing_reason}")
 
     async def stop(self, order: link.Message, because: str) -> None:
         """Begin to close. Samples report why, and the last sample follows when all is closed. A second call has no effect."""
         if not self.stopping:
-            self.stopping, self.closing_because = True, because
+            self.stopping, self.closing_reason = True, because
             self.belongings.close()
             await self.supervisor.close(order)
             self.touch()
@@ -324,16 +324,16 @@ class NodeRun:
             halted=self.halted,
             histograms=self.supervisor.histograms() if reading or phase is Phase.CLOSED else {},
             sources=self.supervisor.sources() if with_sources else (),
-            full=sum(child.full for child in self.supervisor.alive),
+            full_acceptors=sum(child.full for child in self.supervisor.alive),
             reading=reading,
             waves=self.supervisor.waves(),
             turnover_stopped=all(child.turnover_stopped for child in self.supervisor.alive),
-            heard=next((child.heard for child in self.supervisor.children if child.heard), b""),
+            first_received=next((child.heard for child in self.supervisor.children if child.heard), b""),
             elapsed_ns=elapsed_ns,
             scheduled=self.scheduled(),
             schedule_version=following.revision.version if following else 1,
             revision=following.revision if following else None,
             reached_ns=self.supervisor.reached_ns(),
             taken_ns=time.monotonic_ns(),
-            closing_because=self.closing_because,
+            closing_reason=self.closing_reason,
         )

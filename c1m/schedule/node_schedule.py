@@ -58,7 +58,7 @@ class NodeSchedule:
 
         A run that opened connections as fast as possible opens and closes them at constant rates from there on.
         """
-        arrival = Arrival.CONSTANT if self.arrival is Arrival.RUSH else self.arrival
+        arrival = Arrival.CONSTANT if self.arrival is Arrival.CLOSED_LOOP else self.arrival
         return NodeSchedule(self.shares, self.revision.next(at_ns, stages), arrival)
 
     def scheduled(self, elapsed_ns: Sequence[int]) -> int:

@@ -25,7 +25,7 @@ class Arrival(enum.IntEnum):
 
     CONSTANT = 1  # each opening when the line passes its number
     POISSON = 2  # at random times, as many as the line rises
-    RUSH = 3  # a closed loop: all are due at the start and open as fast as the connects in flight allow
+    CLOSED_LOOP = 3  # a closed loop: all are due at the start and open as fast as the connects in flight allow
 
 
 @dataclass(frozen=True, slots=True)

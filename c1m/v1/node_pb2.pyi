@@ -268,7 +268,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., sources: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "exit_reasons", "halted", "full", "reading", "heard", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "turnover_stopped", "taken_ns", "replacements", "closing_because")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "exit_reasons", "halted", "full_acceptors", "reading", "first_received", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "turnover_stopped", "taken_ns", "replacements", "closing_reason")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -290,9 +290,9 @@ class Sample(_message.Message):
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     EXIT_REASONS_FIELD_NUMBER: _ClassVar[int]
     HALTED_FIELD_NUMBER: _ClassVar[int]
-    FULL_FIELD_NUMBER: _ClassVar[int]
+    FULL_ACCEPTORS_FIELD_NUMBER: _ClassVar[int]
     READING_FIELD_NUMBER: _ClassVar[int]
-    HEARD_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAMS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_NS_FIELD_NUMBER: _ClassVar[int]
@@ -304,7 +304,7 @@ class Sample(_message.Message):
     TURNOVER_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TAKEN_NS_FIELD_NUMBER: _ClassVar[int]
     REPLACEMENTS_FIELD_NUMBER: _ClassVar[int]
-    CLOSING_BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    CLOSING_REASON_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -312,9 +312,9 @@ class Sample(_message.Message):
     processes: int
     exit_reasons: _containers.RepeatedScalarFieldContainer[str]
     halted: str
-    full: int
+    full_acceptors: int
     reading: Reading
-    heard: bytes
+    first_received: bytes
     histograms: _containers.MessageMap[str, Histogram]
     sources: _containers.RepeatedCompositeFieldContainer[SourceLatency]
     elapsed_ns: int
@@ -326,8 +326,8 @@ class Sample(_message.Message):
     turnover_stopped: bool
     taken_ns: int
     replacements: _containers.RepeatedCompositeFieldContainer[Replacement]
-    closing_because: str
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., exit_reasons: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., heard: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., turnover_stopped: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_because: _Optional[str] = ...) -> None: ...
+    closing_reason: str
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., exit_reasons: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full_acceptors: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., first_received: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., turnover_stopped: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_reason: _Optional[str] = ...) -> None: ...
 
 class Replacement(_message.Message):
     __slots__ = ("exit_reason", "connections", "ended_ns", "after_ns")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x31m/v1/schedule.proto\x12\x06\x63\x31m.v1\"L\n\x08Schedule\x12\x1d\n\x06stages\x18\x01 \x03(\x0b\x32\r.c1m.v1.Stage\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x10\n\x08since_ns\x18\x03 \x01(\x04\":\n\x05Stage\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x11\n\twithin_ns\x18\x02 \x01(\x04\x12\x0f\n\x07unnamed\x18\x03 \x01(\x08*_\n\x07\x41rrival\x12\x17\n\x13\x41RRIVAL_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41RRIVAL_CONSTANT\x10\x01\x12\x13\n\x0f\x41RRIVAL_POISSON\x10\x02\x12\x10\n\x0c\x41RRIVAL_RUSH\x10\x03*Y\n\nCloseOrder\x12\x1b\n\x17\x43LOSE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43LOSE_ORDER_OLDEST\x10\x01\x12\x16\n\x12\x43LOSE_ORDER_RANDOM\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x31m/v1/schedule.proto\x12\x06\x63\x31m.v1\"L\n\x08Schedule\x12\x1d\n\x06stages\x18\x01 \x03(\x0b\x32\r.c1m.v1.Stage\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x10\n\x08since_ns\x18\x03 \x01(\x04\":\n\x05Stage\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x11\n\twithin_ns\x18\x02 \x01(\x04\x12\x0f\n\x07unnamed\x18\x03 \x01(\x08*f\n\x07\x41rrival\x12\x17\n\x13\x41RRIVAL_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41RRIVAL_CONSTANT\x10\x01\x12\x13\n\x0f\x41RRIVAL_POISSON\x10\x02\x12\x17\n\x13\x41RRIVAL_CLOSED_LOOP\x10\x03*Y\n\nCloseOrder\x12\x1b\n\x17\x43LOSE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43LOSE_ORDER_OLDEST\x10\x01\x12\x16\n\x12\x43LOSE_ORDER_RANDOM\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'c1m.v1.schedule_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ARRIVAL']._serialized_start=171
-  _globals['_ARRIVAL']._serialized_end=266
-  _globals['_CLOSEORDER']._serialized_start=268
-  _globals['_CLOSEORDER']._serialized_end=357
+  _globals['_ARRIVAL']._serialized_end=273
+  _globals['_CLOSEORDER']._serialized_start=275
+  _globals['_CLOSEORDER']._serialized_end=364
   _globals['_SCHEDULE']._serialized_start=33
   _globals['_SCHEDULE']._serialized_end=109
   _globals['_STAGE']._serialized_start=111

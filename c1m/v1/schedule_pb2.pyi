@@ -12,7 +12,7 @@ class Arrival(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ARRIVAL_UNSPECIFIED: _ClassVar[Arrival]
     ARRIVAL_CONSTANT: _ClassVar[Arrival]
     ARRIVAL_POISSON: _ClassVar[Arrival]
-    ARRIVAL_RUSH: _ClassVar[Arrival]
+    ARRIVAL_CLOSED_LOOP: _ClassVar[Arrival]
 
 class CloseOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -22,7 +22,7 @@ class CloseOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 ARRIVAL_UNSPECIFIED: Arrival
 ARRIVAL_CONSTANT: Arrival
 ARRIVAL_POISSON: Arrival
-ARRIVAL_RUSH: Arrival
+ARRIVAL_CLOSED_LOOP: Arrival
 CLOSE_ORDER_UNSPECIFIED: CloseOrder
 CLOSE_ORDER_OLDEST: CloseOrder
 CLOSE_ORDER_RANDOM: CloseOrder

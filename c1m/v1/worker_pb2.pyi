@@ -99,11 +99,11 @@ class PrepareRequest(_message.Message):
     close: _node_pb2.Close
     seed: int
     turnover: Turnover
-    slow: Slow
+    slow: SlowClients
     nonce: bytes
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., push_rate: _Optional[float] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[Slow, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., push_rate: _Optional[float] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[SlowClients, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
-class Slow(_message.Message):
+class SlowClients(_message.Message):
     __slots__ = ("interval_seconds", "request", "half_open")
     INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]

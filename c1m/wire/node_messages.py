@@ -125,9 +125,9 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
             for name, counts in sample.histograms.items()
         },
         sources=[node_pb2.SourceLatency(**asdict(source)) for source in sample.sources],
-        full=sample.full,
+        full_acceptors=sample.full_acceptors,
         reading=reading_to_wire(sample.reading) if sample.reading else None,
-        heard=sample.heard,
+        first_received=sample.first_received,
         elapsed_ns=sample.elapsed_ns,
         scheduled=sample.scheduled,
         schedule_version=sample.schedule_version,
@@ -136,7 +136,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
         turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
-        closing_because=sample.closing_because,
+        closing_reason=sample.closing_reason,
     )
 
 
@@ -174,9 +174,9 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         sources=tuple(
             SourceLatency(each.kind, each.source, each.count, each.p50_us, each.p99_us, each.max_us) for each in sample.sources
         ),
-        full=sample.full,
+        full_acceptors=sample.full_acceptors,
         reading=reading_from_wire(sample.reading) if sample.HasField("reading") else None,
-        heard=sample.heard,
+        first_received=sample.first_received,
         elapsed_ns=sample.elapsed_ns,
         scheduled=sample.scheduled if sample.HasField("scheduled") else None,
         schedule_version=sample.schedule_version,
@@ -185,7 +185,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         waves=tuple(map(wave_from_wire, sample.waves)),
         turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
-        closing_because=sample.closing_because,
+        closing_reason=sample.closing_reason,
     )
 
 
@@ -288,12 +288,12 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
     )
 
 
-def slow_to_wire(slow: SlowClients) -> worker_pb2.Slow:
+def slow_to_wire(slow: SlowClients) -> worker_pb2.SlowClients:
     """Return the message of slow clients."""
-    return worker_pb2.Slow(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
+    return worker_pb2.SlowClients(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
 
 
-def slow_from_wire(message: worker_pb2.Slow) -> SlowClients:
+def slow_from_wire(message: worker_pb2.SlowClients) -> SlowClients:
     """Return the slow clients of a message. Raises UsageError if the interval or the length of the request is out of range."""
     if message.interval_seconds:
         bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)

@@ -63,7 +63,7 @@ class LiveDiagnosis:
             reopened=tally.reopened,
             away=tally.away,
             asked_to_drop=self.asked_to_drop,
-            paced=self.arrival is not Arrival.RUSH and self.ledger.schedule.steepest > 0,
+            paced=self.arrival is not Arrival.CLOSED_LOOP and self.ledger.schedule.steepest > 0,
         )
 
     def scheduled(self, sample: Sample) -> int:

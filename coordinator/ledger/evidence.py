@@ -62,7 +62,7 @@ class NodeHistory:
         counters, levels = last.counters, last.levels
         if sample.reading:
             counters, levels = sample.reading.counters, sample.reading.levels
-        levels = {**levels, "open": tally.open, "in_flight": tally.in_flight, "acceptors_full": sample.full}
+        levels = {**levels, "open": tally.open, "in_flight": tally.in_flight, "acceptors_full": sample.full_acceptors}
         look = NodeObservation(at, counters, levels, tally.errors, tally.dropped)
         # Samples come up to four times a second, readings once: of each second only the newest observation is kept.
         if not sample.reading and self.looks and self.looks[-1] is not self.first:
@@ -108,7 +108,7 @@ class NodeHistory:
             levels=levels_of([look.levels for look in stretch]),
             facts=facts,
             silent_seconds=silent_seconds,
-            heard=sample.heard.decode("utf-8", "backslashreplace").strip(),
+            heard=sample.first_received.decode("utf-8", "backslashreplace").strip(),
             told=tuple(text for text in (sample.halted, *sample.exit_reasons) if text),
             lost=lost,
         )

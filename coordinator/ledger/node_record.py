@@ -39,7 +39,7 @@ class NodeRecord:
     @property
     def heard(self) -> str:
         """The first bytes that the server sent to the node, as text; empty if it sent none."""
-        return self.sample.heard.decode("utf-8", "backslashreplace")
+        return self.sample.first_received.decode("utf-8", "backslashreplace")
 
     @property
     def unreplaced(self) -> list[str]:

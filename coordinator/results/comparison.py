@@ -33,5 +33,5 @@ def of_samples(ledger: Ledger) -> Comparison:
     target = ledger.accepting
     target_open = target.sample.tally.open if target else None
     counts = Counts(ledger.established, None, target_open, None, None)
-    full = target.sample.full if target else None
+    full = target.sample.full_acceptors if target else None
     return Comparison(ledger.established, by_worker, target_open, full, {}, reconcile(counts, ()))

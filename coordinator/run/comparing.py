@@ -118,12 +118,12 @@ async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[NodeRecord, Read
         in_accept_queues=at_target.in_accept_queues,
         half_closed=at_target.half_closed,
         in_syn_queues=at_target.in_syn_queues,
-        acceptors_full=accepting.sample.full if accepting else 0,
+        acceptors_full=accepting.sample.full_acceptors if accepting else 0,
         lost=sum(entry.sample.tally.open for entry in ledger.workers if entry.lost),
     )
     unknown = [f"{name}: unknown: {reason}" for name, inspection in found.items() for reason in inspection.unknown]
     unknown += [loss.sentence() for loss in ledger.losses.values()]
-    full = accepting.sample.full if accepting else None
+    full = accepting.sample.full_acceptors if accepting else None
     found_out = reconcile(counts, unknown)
     return Comparison(
         established,

@@ -99,8 +99,8 @@ class Watch:
         try:
             async with aclosing(samples):
                 async for received in samples:
-                    if received.sample.closing_because and not self.closing:
-                        self.leave(entry, received.sample.closing_because)
+                    if received.sample.closing_reason and not self.closing:
+                        self.leave(entry, received.sample.closing_reason)
                         return False
                     self.detector.wake(time.monotonic())
                     self.detector.hear(entry.name)

@@ -83,7 +83,7 @@ class RunSpec:
     @property
     def effective_arrival(self) -> Arrival:
         """How openings are spread over time."""
-        return Arrival.RUSH if self.rushes else self.arrival
+        return Arrival.CLOSED_LOOP if self.rushes else self.arrival
 
     @property
     def effective_rate(self) -> float:

@@ -84,7 +84,7 @@ def ask(spec: RunSpec) -> None:
     """What a coordinator takes, a worker takes as well, but for what does not fit its machine."""
     settings = ShardSettings(
         schedule=spec.schedule,
-        arrival=Arrival.RUSH if spec.rushes else spec.arrival,
+        arrival=Arrival.CLOSED_LOOP if spec.rushes else spec.arrival,
         peak=spec.total,
         close=spec.close,
         close_order=spec.close_order,

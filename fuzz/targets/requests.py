@@ -28,7 +28,7 @@ ARRIVALS = (
     schedule_pb2.ARRIVAL_UNSPECIFIED,
     schedule_pb2.ARRIVAL_CONSTANT,
     schedule_pb2.ARRIVAL_POISSON,
-    schedule_pb2.ARRIVAL_RUSH,
+    schedule_pb2.ARRIVAL_CLOSED_LOOP,
 )
 EDGES = 100
 LOOK_AHEAD_NS = 10**9

@@ -111,11 +111,11 @@ def following(total: int, seconds: float, share: float = 1.0, arrival: Arrival =
 @pytest.mark.parametrize(
     ("ceilings", "asked", "turnover", "said"),
     [
-        (Quotas(), following(10**6, 0, arrival=Arrival.RUSH), None, ""),
-        (Quotas(1000), following(1000, 0, arrival=Arrival.RUSH), None, ""),
-        (Quotas(999), following(1000, 0, arrival=Arrival.RUSH), None, "1,000 connections, and may open 999"),
+        (Quotas(), following(10**6, 0, arrival=Arrival.CLOSED_LOOP), None, ""),
+        (Quotas(1000), following(1000, 0, arrival=Arrival.CLOSED_LOOP), None, ""),
+        (Quotas(999), following(1000, 0, arrival=Arrival.CLOSED_LOOP), None, "1,000 connections, and may open 999"),
         (Quotas(500), following(1000, 0, share=0.5), None, ""),
-        (Quotas(rate=100), following(1000, 0, arrival=Arrival.RUSH), None, "--rate or --ramp"),
+        (Quotas(rate=100), following(1000, 0, arrival=Arrival.CLOSED_LOOP), None, "--rate or --ramp"),
         (Quotas(rate=100), following(1000, 10), None, ""),
         (Quotas(rate=99), following(1000, 10), None, "100 connections a second at times, and may open 99"),
         (Quotas(rate=50), following(1000, 10, share=0.5), None, ""),

@@ -50,7 +50,7 @@ def pids() -> Iterator[tuple[int, int]]:
         yield worker.pid, target.pid
 
 
-def settings(arrival: Arrival = Arrival.RUSH, schedule: Schedule = UP, **others: Any) -> ShardSettings:
+def settings(arrival: Arrival = Arrival.CLOSED_LOOP, schedule: Schedule = UP, **others: Any) -> ShardSettings:
     return ShardSettings(
         schedule=schedule,
         arrival=arrival,
@@ -149,7 +149,7 @@ def play(steps: Callable[[Played], Coroutine[Any, Any, None]], wanted: ShardSett
 # -- joining a run
 
 
-@pytest.mark.parametrize("arrival", [Arrival.RUSH, Arrival.CONSTANT])
+@pytest.mark.parametrize("arrival", [Arrival.CLOSED_LOOP, Arrival.CONSTANT])
 def test_shards_that_join_a_run_do_as_if_they_had_been_there(arrival: Arrival, pids: tuple[int, int]) -> None:
     async def steps(run: Played) -> None:
         await run.worker.start("r")

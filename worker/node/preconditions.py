@@ -33,7 +33,7 @@ def check_retarget(node_run: NodeRun, following: NodeSchedule, most: int) -> Non
     """Raise RefusedError if the run cannot follow another schedule, or not one with ``peak`` connections."""
     check_goes_on(node_run)
     run = f"run {node_run.run_id}"
-    if following.arrival is Arrival.RUSH and node_run.phase < Phase.HOLDING:
+    if following.arrival is Arrival.CLOSED_LOOP and node_run.phase < Phase.HOLDING:
         raise RefusedError(f"{run} is still opening, as fast as it can; try again once it holds its connections")
     if most > following.peak:
         raise RefusedError(

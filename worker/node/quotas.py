@@ -64,7 +64,7 @@ class Quotas:
     def check_openings(self, following: NodeSchedule, turnover: Turnover | None) -> None:
         if self.rate is None:
             return
-        if following.arrival is Arrival.RUSH:
+        if following.arrival is Arrival.CLOSED_LOOP:
             raise RefusedError(
                 f"may open {self.rate:,.0f} connections a second (--most-rate), and the run opens as fast as it can; give it "
                 f"--rate or --ramp"
@@ -134,7 +134,7 @@ def bits_of(following: NodeSchedule, like: ShardAssignment, push_rate: float) ->
 
     ``push_rate``: messages a second that the target of the run sends to each connection.
     """
-    if following.arrival is Arrival.RUSH:
+    if following.arrival is Arrival.CLOSED_LOOP:
         return math.inf
     talk = ConnectionTraffic(like.heartbeat, like.slow, like.keepalive, push_rate)
     schedule, version = following.revision.schedule, like.space.sources.version or 4

@@ -77,7 +77,7 @@ def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
             routes=tuple(route_within(space, version, route_from_wire(route)) for route in shard.routes),
             share=share_within(soft, request.peak, shard),
             schedule=following.revision.schedule,
-            rushes=following.arrival is Arrival.RUSH,
+            rushes=following.arrival is Arrival.CLOSED_LOOP,
             scattered=following.arrival is Arrival.POISSON,
             oldest_first=bounds.member(CloseOrder, request.close_order or CloseOrder.OLDEST) is CloseOrder.OLDEST,
             reset=bounds.member(Close, request.close or Close.RESET) is Close.RESET,

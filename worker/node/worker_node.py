@@ -292,7 +292,7 @@ def child_spec(shard: ShardAssignment) -> ChildSpec:
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
     """Return the orders with the schedule that is followed now."""
-    return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.RUSH)
+    return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.CLOSED_LOOP)
 
 
 def closing_order(close: Close, rate: float, shards: int) -> link.Message:
