@@ -70,7 +70,7 @@ class Symptom:
     pattern: str = ""  # what a person sees, over time or in numbers
 
 
-def nobody_says(_levels: Mapping[str, int], _host: Host) -> int | None:
+def unreported(_levels: Mapping[str, int], _host: Host) -> int | None:
     """Return None: nothing reports the usage of this limit."""
     return None
 
@@ -106,7 +106,7 @@ class Limit:
     cure: str
     need: Callable[[Demand, Host], float | None] = unasked
     symptom: Symptom = field(default_factory=Symptom)
-    used: Callable[[Mapping[str, int], Host], int | None] = nobody_says  # of Reading.levels or Host.levels
+    used: Callable[[Mapping[str, int], Host], int | None] = unreported  # of Reading.levels or Host.levels
     stops: bool = False
     unit: str = ""  # "B", "bit/s", "s" or "pages"; "" is a count
     margin: float = 0.0  # share of what is left that stays free for other programs
@@ -125,4 +125,4 @@ class Limit:
     @property
     def is_watched(self) -> bool:
         """Whether the usage of the limit is reported."""
-        return self.used is not nobody_says
+        return self.used is not unreported

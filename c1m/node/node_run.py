@@ -256,7 +256,7 @@ class NodeRun:
         """Return the seconds until the node closes the run if it is not watched. Infinite while it is watched."""
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
-    async def news(self, seen: int, read: int, pace: SamplingInterval) -> tuple[int, Sample]:
+    async def next_sample(self, seen: int, read: int, pace: SamplingInterval) -> tuple[int, Sample]:
         """Return the version and the sample of what is new since version ``seen``.
 
         It waits until there is something new, but at most SILENCE_SECONDS. ``read`` is the number of the reading that the

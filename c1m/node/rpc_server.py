@@ -78,7 +78,7 @@ class RpcServer:
         try:
             seen, read, sent = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always sent
             while context.is_active():
-                seen, sample = self.call(context, node_run.news, seen, read, pace)
+                seen, sample = self.call(context, node_run.next_sample, seen, read, pace)
                 read = sample.reading.number if sample.reading else read
                 version = sample.schedule_version
                 yield sample if version != sent else replace(sample, revision=None)

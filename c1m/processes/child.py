@@ -39,7 +39,7 @@ class Child:
     pid: int
     end: socket
     index: int = 0  # among the node's children of this run; a replacement has the same one
-    said: int = 0  # messages received from it
+    received: int = 0  # messages
     phase: Phase | None = None  # from its newest report; None before the first
     full: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -85,7 +85,7 @@ class Child:
 
     def take(self, message: link.Message) -> None:
         """Store what a message from the child reports."""
-        self.said += 1
+        self.received += 1
         if "last_words" in message:
             self.last_words = message["last_words"]
             return

@@ -169,7 +169,7 @@ class Supervisor:
                 if process_footprint.is_over(child.pid):
                     self.zygote.ending(child.pid).set()
                     continue
-                far, now = (child.said, process_footprint.cpu_seconds(child.pid)), trio.current_time()
+                far, now = (child.received, process_footprint.cpu_seconds(child.pid)), trio.current_time()
                 before, since = moved.setdefault(child, (far, now))
                 if far != before:
                     moved[child] = far, now

@@ -35,7 +35,7 @@ PAGES = (
     *(f"coordinator/planning/pages/{path.name}" for path in sorted((ROOT / "coordinator/planning/pages").glob("*.md"))),
 )
 # Share of functions with a docstring, in percent, that each part had before; it may not fall.
-DOCUMENTED = {"c1m": 65, "coordinator": 59, "worker": 63, "target": 54}
+DOCUMENTED = {"c1m": 87, "coordinator": 59, "worker": 63, "target": 54}
 # Packages and pages that are still to be rewritten. The list only shrinks.
 TO_DO: tuple[str, ...] = (
     "docs/faults.md",  # its table quotes what programs wrote on the day of the runs
