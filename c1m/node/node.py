@@ -138,7 +138,7 @@ class Node(ABC):
     # -- what it reports
 
     def host(self) -> Host:
-        """Describe the host as it is now. Takes the descriptors into account that this process has left for links."""
+        """Return a description of the host as it is now."""
         facts = read_host()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         state = meminfo.read_memory()
