@@ -54,7 +54,7 @@ def test_forms(text: str, expected: Storm) -> None:
     ],
 )
 def test_what_is_none_is_a_sentence(text: str) -> None:
-    with pytest.raises(ValueError, match="write|come back"):
+    with pytest.raises(ValueError, match="write|leave return= out"):
         parse_storm(text)
 
 
