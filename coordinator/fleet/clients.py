@@ -246,7 +246,7 @@ class Nodes:
         self.run_id = run_id
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
-        self.engaged: list[str] = []  # that were asked to prepare: they are to be told to close
+        self.engaged: list[str] = []  # nodes that were asked to prepare; they must be asked to close
 
     def __getitem__(self, name: str) -> WorkerClient | TargetClient:
         """Return the client of a node. Raises KeyError for a name that the run does not have."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from c1m.schedule.schedule import NANOSECONDS
 from c1m.text.units import format_duration
 
-FAR_SECONDS = 1.0  # from there on it is told
+FAR_SECONDS = 1.0  # a larger offset is reported
 NEAR_SECONDS = 0.005  # an uncertainty that no other call has to make better
 
 

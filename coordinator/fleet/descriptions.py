@@ -41,7 +41,7 @@ class DescribedTarget:
     ports: PortRanges
     single_port: bool
     busy_with: str
-    observes: bool = False  # a server that is not c1m's: nobody counts its accepts
+    observes: bool = False  # a server that is not c1m's, whose accepts are unknown
     only_run_sources: bool = False  # it wants to know where the run's connections come from, and takes no others
     clock: Clock | None = None  # None: not reported
 

@@ -13,8 +13,8 @@ from c1m.schedule.shapes import Shape, draw
 from .clients import WorkerClient
 from .descriptions import DescribedWorker
 
-# From what the nodes said of their elapsed time to when the new stages begin: time for every node to be told. One that hears
-# of it later makes up for it at once.
+# The new stages begin this long after the nodes have reported their elapsed times, so that every node has them by then. A node
+# that receives them later catches up at once.
 AHEAD_NS = NANOSECONDS // 2
 
 

@@ -69,7 +69,7 @@ class Survey:
     def fleet(self, spec: RunSpec) -> Fleet:
         """Return what a plan needs to know of the fleet."""
         goal = self.goal(spec)
-        # Where the target listens no client may be; a server that is not ours listens where it is told to.
+        # No client may use a port on which the target listens. A server that is not ours uses ports that were chosen elsewhere.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
         rate, bandwidth = spec.effective_rate / spec.total, bandwidth_of(spec, self.data_host)
         workers = [

@@ -34,7 +34,7 @@ def cause(address: ControlAddress, identity: Identity | None) -> str:
         if identity is None:
             return without_tls(address)
         return with_tls(address, identity)
-    except (OSError, UnicodeError):  # no such host, nobody listens, no answer: gRPC has said that
+    except (OSError, UnicodeError):  # no such host, no listener, no answer: gRPC's error has the reason
         return ""
 
 
@@ -50,7 +50,7 @@ def of_socket(path: str) -> str:
             return "has ended, and left its socket behind; start it again with that --listen"
         except PermissionError:
             return f"takes calls of the user who started it, and of root; uid {os.geteuid()} may not call it"
-        except OSError:  # stopped, perhaps: gRPC has said that
+        except OSError:  # stopped, perhaps: gRPC's error has the reason
             pass
     return ""
 

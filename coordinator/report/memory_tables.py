@@ -13,7 +13,7 @@ from c1m.text.units import format_bytes
 OTHERS_SHARE = 0.02  # of the run's own sockets; if others have opened fewer, there is no sentence
 ENDS = 1.5  # sockets for each connection; from here on both ends are on this machine
 
-LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it are told in one row
+LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it share one row
 
 
 def memory_of_nodes(summary: dict[str, Any]) -> list[RenderableType]:

@@ -210,7 +210,7 @@ def nodes(summary: dict[str, Any]) -> Table:
     latencies = (f"{LABELS[kind]} p99" for kind in kinds)
     for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *latencies):
         table.add_column(column, justify="left" if column == "node" else "right")
-    table.columns[0].overflow = "fold"  # names are told apart by their ends
+    table.columns[0].overflow = "fold"  # the ends of names distinguish them
     for worker in workers:
         row = node_row(worker, worker["planned"], worker["established_at_hold_end"], worker["shards"])
         table.add_row(*row, *(p99(worker[kind]) for kind in kinds))

@@ -47,7 +47,7 @@ class Monitor:
         """Compare the counts of samples, which may be half a second apart, and check the requirements with ``always``."""
         if (off := self.ledger.off_schedule) is not None:
             self.outcome.off_schedule = max(off, self.outcome.off_schedule or 0)
-        if (target := self.ledger.accepting) and not self.ledger.losses:  # what a lost worker has open nobody knows
+        if (target := self.ledger.accepting) and not self.ledger.losses:  # the connections of a lost worker are unknown
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
         if self.outcome.requirement_monitor.watching and time.monotonic() >= self.judge_next:

@@ -37,7 +37,7 @@ class ShareMover:
         self.watch = watch
         self.outcome = outcome
         self.turn = asyncio.Lock()
-        self.ready = asyncio.Event()  # all workers have been told to start: before, none takes more
+        self.ready = asyncio.Event()  # all workers have been asked to start; before that, none takes more
 
     async def move(self, entry: NodeRecord) -> None:
         """Move the share of a lost worker, as far as it fits. Record what was taken over, and why not all of it."""
@@ -131,7 +131,7 @@ class ShareMover:
         keeps them.
         """
         if self.outcome.spec.endpoint:
-            return 0  # nobody knows, and so nothing is moved: see redistribution.py
+            return 0  # unknown, so nothing is moved: see redistribution.py
         deadline = asyncio.get_running_loop().time() + GONE_SECONDS
         while True:
             target = self.watch.ledger.accepting

@@ -59,7 +59,7 @@ class Run:
         self.monitor = Monitor(outcome, self.watch)
         self.made_at, self.made = datetime.now(UTC), time.monotonic()  # the same moment on both clocks
         self.started = False
-        self.began = 0.0  # when the workers were told to start
+        self.began = 0.0  # when the workers were asked to start
         self.standing = StepSince(Step.FOLLOW, 0.0)  # where it goes on
         self.storms = TargetStorms()
 

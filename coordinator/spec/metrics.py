@@ -133,7 +133,7 @@ WHEN_ASKED = (
     "kernel.in_accept_queues",
     "workers.kernel_established",
 )
-# Their names are open, and what was never counted there is 0. A counter that nobody has read is unknown.
+# Their names are open, and what was never counted there is 0. A counter that was never read is unknown.
 COUNTS = frozenset(
     {"failed", "dropped", "counters", "accept_queues", "syn_retransmissions"}
 )  # their values are numbers, whatever their names end in

@@ -17,7 +17,7 @@ from c1m.worker.sockets.connections import ESTABLISHED
 from .seats import STORM, STORM_SHIFT, Seats
 
 CHUNK = 64  # closed between two looks at the epoll
-MARKS = STORM >> STORM_SHIFT  # storms that are told apart at one time
+MARKS = STORM >> STORM_SHIFT  # storms that are counted separately at one time
 # The coordinator tells the target when to drop, and each worker has its own clock. What peers drop from a little before
 # such a storm until some time after it belongs to it.
 EARLY_SECONDS, LATE_SECONDS = 0.5, 10.0

@@ -158,7 +158,7 @@ def following_of(request: pb.PrepareRequest) -> NodeSchedule:
     schedule = Schedule(stages_from_wire(request.schedule.stages))
     bounds.within("a peak of connections", request.peak, 1, bounds.MOST_CONNECTIONS)
     if schedule.peak > request.peak:
-        raise UsageError(f"the schedule rises to {schedule.peak:,}, and its peak is said to be {request.peak:,}")
+        raise UsageError(f"the schedule rises to {schedule.peak:,}, but the request gives its peak as {request.peak:,}")
     shares = [share_of(request.peak, shard) for shard in request.shards]
     return NodeSchedule(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
 

@@ -54,7 +54,7 @@ class ClientConnections:
         self.connect_latency_from_due: Latencies = Latencies() if paced else self.connect_latency
         self.alive_after = Latencies()  # how old connections were that were dropped
         self.leg = array("H", (0,)) * (most if paced else 0)
-        self.errand = bytearray(most if paced else 0)  # of whoever opened it
+        self.errand = bytearray(most if paced else 0)  # the errand with which each connection was opened
         self.lost: deque[TuplePlace] = deque()  # places of connections that failed or were dropped, in a paced shard
         self.half_open = False  # whether to stay when the server has closed its side
         self.half_closed_after = Latencies()  # how old connections were when it did
