@@ -17,7 +17,6 @@ class Victim:
     machine: str
     links: tuple[str, ...]
     pids: Callable[[Fleet], list[int]]
-    is_node: bool = True  # the coordinator has to notice when it is gone
 
 
 def control_of(machine: str) -> Callable[[Fleet], list[int]]:
@@ -38,11 +37,11 @@ BYSTANDER = WORKERS[-1]
 VICTIMS = {
     victim.name: victim
     for victim in (
-        Victim("coordinator", COORDINATOR, (CONTROL,), control_of(COORDINATOR), is_node=False),
+        Victim("coordinator", COORDINATOR, (CONTROL,), control_of(COORDINATOR)),
         Victim("worker control", STRUCK, (CONTROL,), control_of(STRUCK)),
-        Victim("shard", STRUCK, (DATA,), child_of(STRUCK, "c1m-shard 0"), is_node=False),
+        Victim("shard", STRUCK, (DATA,), child_of(STRUCK, "c1m-shard 0")),
         Victim("target control", TARGET, (CONTROL,), control_of(TARGET)),
-        Victim("acceptor", TARGET, (DATA,), child_of(TARGET, "c1m-acceptor 0"), is_node=False),
+        Victim("acceptor", TARGET, (DATA,), child_of(TARGET, "c1m-acceptor 0")),
         Victim("worker machine", STRUCK, (CONTROL, DATA), all_of(STRUCK)),
         Victim("target machine", TARGET, (CONTROL, DATA), all_of(TARGET)),
     )
