@@ -48,7 +48,7 @@ class Supervisor:
         self.mourning = 0  # unexpected ends that are being handled
         self.complete = False  # all children that the run begins with exist; more may join
         self.closing = False  # no more children are started
-        self.dismissed = False  # the children were told to end, so an end is expected
+        self.dismissed = False  # the children were asked to end, so an end is expected
 
     async def hire(self, recruits: Sequence[ChildSpec]) -> list[Child]:
         """Start children, give each its assignment, and listen to it. The list is empty for a run that only observes.

@@ -115,10 +115,7 @@ def test_sentences_for_people_are_plain(part: str) -> None:
 @pytest.mark.parametrize("part", sorted(DOCUMENTED))
 def test_comments_are_plain(part: str) -> None:
     assert [
-        complaint
-        for path in sources(part)
-        for place, text in comments(path)
-        for complaint in found(MANNERED, place, text)
+        complaint for path in sources(part) for place, text in comments(path) for complaint in found(MANNERED, place, text)
     ] == []
 
 
