@@ -19,7 +19,7 @@ from .clock_offset import Clock
 
 @dataclass(frozen=True, slots=True)
 class DescribedWorker:
-    """What a worker reports of itself and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+    """What a worker reports of the node and of its host. ``busy_with``: the run that it is busy with; empty: none."""
 
     host: Host
     sources: AddressPool

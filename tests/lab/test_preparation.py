@@ -14,7 +14,7 @@ PORTS = "23400-23401"
 SWALLOWED = f"table inet f {{\nchain c {{\ntype filter hook input priority 0;\ntcp dport {PORTS} drop\n}}\n}}\n"
 
 
-def test_an_acceptor_that_ends_while_workers_ask_it_is_no_stranger(tmp_path: Path) -> None:
+def test_an_acceptor_that_ends_during_preparation_is_named_as_the_cause(tmp_path: Path) -> None:
     listen = address("target"), address("worker1")
     with (
         lab() as hosts,
