@@ -34,7 +34,7 @@ class DescribedWorker:
 
 @dataclass(frozen=True, slots=True)
 class DescribedTarget:
-    """What a target reports of itself and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+    """What a target reports of the node and of its host. ``busy_with``: the run that it is busy with; empty: none."""
 
     host: Host
     bind: str
