@@ -70,7 +70,8 @@ def test_every_process_of_another_commit_is_from_its_tree(tmp_path: Path) -> Non
 
 
 @needs_git
-def test_a_tree_is_compiled_behind_its_links(tmp_path: Path) -> None:
+def test_a_tree_is_compiled_behind_its_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)  # bytecode beside its source can be looked for
     tree = tree_of(commit_of("HEAD"), tmp_path)
 
     prepare(tree, tmp_path)
