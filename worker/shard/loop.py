@@ -34,13 +34,21 @@ class EventLoop:
     Times are seconds on the monotonic clock; ``elapsed`` are seconds since the start of the run.
     """
 
-    def __init__(self, assignment: ShardAssignment, regulator: Regulator, reactor: Reactor, notifier: Notifier) -> None:
-        """``notifier`` is notified when the phase changes."""
+    def __init__(
+        self,
+        assignment: ShardAssignment,
+        regulator: Regulator,
+        reactor: Reactor,
+        notifier: Notifier,
+        turn_seconds: float = ORDERS_WAIT_SECONDS,
+    ) -> None:
+        """``notifier`` is notified when the phase changes. ``turn_seconds``: how long the other tasks wait for a turn."""
         self.assignment = assignment
         self.regulator = regulator
         self.reactor = reactor
         self.connections = reactor.connections
         self.notifier = notifier
+        self.turn_seconds = turn_seconds
         # Where in a tick this shard does what is due. Shards are spread evenly over a tick, so that they take turns.
         self.offset = assignment.tick * assignment.share.first / assignment.share.peak
         self.phase = Phase.PREPARED
@@ -105,11 +113,11 @@ class EventLoop:
                     nested = False
                 await trio.lowlevel.checkpoint()
                 reactor.drain(min(sleep, DRAIN_SECONDS))
-            elif connections.behaviours and sleep <= ORDERS_WAIT_SECONDS:
+            elif connections.behaviours and sleep <= self.turn_seconds:
                 if (now := time.monotonic()) >= next_turn:
-                    next_turn = now + ORDERS_WAIT_SECONDS
+                    next_turn = now + self.turn_seconds
                     await trio.lowlevel.checkpoint()
-                self.live(now, min(self.idle, ORDERS_WAIT_SECONDS))
+                self.live(now, min(self.idle, self.turn_seconds))
             else:
                 nested = True
                 if connections.behaviours:  # most answers to a burst come at once

@@ -29,7 +29,7 @@ from c1m.worker.sockets.reactor import Reactor
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
 from .assignment import ShardAssignment, schedule_from_message
-from .loop import EventLoop, Notifier
+from .loop import ORDERS_WAIT_SECONDS, EventLoop, Notifier
 from .regulator import Regulator
 
 REPORT_SECONDS = 0.5
@@ -41,10 +41,12 @@ LOOK_SECONDS = 0.01  # ... between two checks come
 class Shard:
     """Obeys the orders of its link and reports its progress; closes everything and ends when the link closes."""
 
-    def __init__(self, control: socket, assignment: ShardAssignment) -> None:
+    def __init__(self, control: socket, assignment: ShardAssignment, report_seconds: float = REPORT_SECONDS) -> None:
+        """``report_seconds``: the time between two reports while connections are opened; it is doubled during the hold."""
         control.setblocking(False)
         self.control = control
         self.assignment = assignment
+        self.report_seconds = report_seconds
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
         paced = not assignment.rushes or assignment.turnover is not None
         self.chance = Random(assignment.seed)
@@ -54,7 +56,8 @@ class Shard:
         reactor = Reactor(self.connections)
         self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
         self.notifier = Notifier()  # something has to be reported at once
-        self.driver = EventLoop(assignment, self.regulator, reactor, self.notifier)
+        turn_seconds = min(report_seconds, ORDERS_WAIT_SECONDS)
+        self.driver = EventLoop(assignment, self.regulator, reactor, self.notifier, turn_seconds)
         self.heartbeats: Heartbeats | None = None
         self.seat_turnover: SeatTurnover | None = None
         self.pushes: PushCheck | None = None
@@ -162,6 +165,7 @@ class Shard:
             news = (
                 self.driver.phase,
                 self.connections.counts(),
+                self.heartbeats.missing if self.heartbeats else 0,  # where nobody answers, nothing else changes
                 self.probed,
                 len(self.regulator.stage_times.reached),
                 self.regulator.course.scheduled,
@@ -172,7 +176,7 @@ class Shard:
             if news != told or self.sources_due():
                 told = news
                 await self.tell()
-            await self.notifier.wait(REPORT_SECONDS if self.driver.phase is not Phase.HOLDING else 2 * REPORT_SECONDS)
+            await self.notifier.wait(self.report_seconds * (2 if self.driver.phase is Phase.HOLDING else 1))
 
     async def tell(self) -> None:
         message = {

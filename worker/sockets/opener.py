@@ -95,6 +95,7 @@ class Opener:
             try:
                 connection.bind(source)
             except OSError as failure:
+                connection.close()
                 self.refused("bind", failure.errno, (leg.number, source, errand))
             else:
                 bound.append((connection, number_of[source[0]]))
@@ -112,6 +113,7 @@ class Opener:
                 started.append((connection.detach(), now, source))
             else:
                 self.refused("connect", outcome, (leg.number, connection.getsockname()[:2], errand))
+                connection.close()
         for descriptor, now, source in started:
             state[descriptor] = CONNECTING
             called[descriptor] = now
