@@ -29,7 +29,7 @@ run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
 
 # Three tiers. test-unit runs in process. test has whole runs of the programs, namespaces, and one case of every feature.
-# acceptance has every case, all servers, the matrix of faults, a million connections and long fuzzing; it takes hours.
+# acceptance has every case, all servers, the matrix of faults, a million connections, mutants and long fuzzing; it takes hours.
 test-unit: $(VENV)/installed-dev
 	$(BIN)/python tests/tier.py unit
 

@@ -1,5 +1,5 @@
-"""The third tier, `make acceptance`: every case, all servers, the matrix of faults, a million connections, and long
-fuzzing.
+"""The third tier, `make acceptance`: every case, all servers, the matrix of faults, a million connections, mutants, and
+long fuzzing.
 
 It takes hours, root, and Debian's packages. Each part is a command with its own bound of time; its output goes to
 build/acceptance. Afterwards docs/acceptance.md says what was run, on which commit, machine and day, under which load,
@@ -37,6 +37,7 @@ PARTS = (
     Part("faults", "the matrix of faults", ("faults/matrix.py", "--again"), 3),
     Part("speed", "150,000 connections beside C", ("bench/run.py",), 1),
     Part("million", "1,000,000 connections beside C", ("bench/run.py", "--million"), 1),
+    Part("mutation", "small changes of modules, which unit tests notice", ("tests/mutation/mutate.py",), 2),
     Part("fuzz", "a million inputs", ("fuzz/run.py", "--inputs", "1000000"), 4),
 )
 
