@@ -35,7 +35,7 @@ TELLING_SHARE: Final = 0.001  # of the number: how near a count must be; reporte
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a run is in trouble, on which node, by what evidence, and what to do."""
+    """One reason why a run is in trouble: its name, the node that shows it, the evidence and what the operator should do."""
 
     cause: str
     node: str
@@ -46,19 +46,20 @@ class Cause:
 
     @property
     def role(self) -> str:
-        """The first word of the node: "worker" or "target", or "the" for a cause of the whole run."""
+        """The role of the node that shows the cause: "worker" or "target"; "the" for a cause of the whole run."""
         return self.node.partition(" ")[0]
 
     @property
     def sentence(self) -> str:
-        """Node, cause, evidence and cure as one sentence."""
+        """The cause as one sentence for the operator: node, explanation, evidence and cure."""
         return f"{self.node}: {self.says} ({', '.join(self.evidence)}); {self.cure}"
 
 
 def diagnose(scene: Sequence[Evidence], troubles: Collection[Trouble], *, last_resort: bool = False) -> list[Cause]:
-    """Return the causes that the evidence of all nodes shows, in the order of the table.
+    """Return the list of causes that the evidence of all nodes shows, in the order of the table of rules.
 
-    ``last_resort``: try only the rules that could explain anything.
+    The rules that are tried are those for the given troubles of the run, and with ``last_resort`` only the rules that could
+    explain any trouble. The list is empty if no rule matches.
     """
     found: list[Cause] = []
     named: set[tuple[str, str]] = set()  # (cause, node), and (cause, host) for what all nodes of a host see alike
@@ -74,10 +75,10 @@ def diagnose(scene: Sequence[Evidence], troubles: Collection[Trouble], *, last_r
 
 
 def remaining(causes: Sequence[Cause]) -> list[Cause]:
-    """Return the causes that no other cause replaces.
+    """Return those of the given causes that no other cause among them replaces, in the same order.
 
-    A cause on the target replaces those of all nodes, because what a server does not accept shows on its clients. A cause on
-    a client replaces only those of the same client.
+    A cause on the target replaces those of all nodes, because what a server does not accept shows on its clients. A cause on a
+    client replaces only those of the same client.
     """
     everywhere: set[str] = set()
     on_node: dict[str, set[str]] = {}
@@ -88,7 +89,7 @@ def remaining(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def match(rule: Rule, seen: Evidence, scene: Sequence[Evidence]) -> Cause | None:
-    """Return the cause if all signs of the rule show; else None."""
+    """Return the cause that a rule names for one node, with the evidence as text; None if not all signs of the rule show."""
     shown = [sign.shows(seen) for sign in rule.signs]
     if not all(shown):
         return None
@@ -104,7 +105,10 @@ def match(rule: Rule, seen: Evidence, scene: Sequence[Evidence]) -> Cause | None
 
 
 def cure_of(rule: Rule, facts: Mapping[str, str]) -> str:
-    """Return the cure of the rule, and that of its limit with the limit's value on the host if it is a sysctl."""
+    """Return what the operator should do about a rule's cause, as text.
+
+    If the rule names a limit, the text includes the cure of that limit and, for a sysctl, its value on the node's host.
+    """
     if not rule.limit:
         return stated(rule.cure, facts)
     limit = CURES[rule.limit]
@@ -114,12 +118,15 @@ def cure_of(rule: Rule, facts: Mapping[str, str]) -> str:
 
 
 def stated(text: str, facts: Mapping[str, str]) -> str:
-    """Return ``text`` with the host's values in place of the names in braces."""
+    """Return ``text`` with each sysctl name in braces replaced by its value on the host ("unknown" if it was not read)."""
     return SETTING.sub(lambda found: facts.get(found[1], "unknown") or "none", text)
 
 
 def ruled_out(scene: Sequence[Evidence]) -> tuple[list[str], list[str]]:
-    """Return causes that would have shown, and causes that could not be seen, both in the order of the table."""
+    """Return two lists of names of causes: those whose signs would have been seen, and those that could not be observed.
+
+    Both are in the order of the table of rules. They explain a stall for which no cause was found.
+    """
     seen: dict[str, bool] = {}
     for rule in RULES:
         known = [all(sign.known(each) for sign in rule.signs) for each in scene if each.role in rule.on]
@@ -129,6 +136,6 @@ def ruled_out(scene: Sequence[Evidence]) -> tuple[list[str], list[str]]:
 
 
 def telling(count: int) -> str:
-    """Return which well-known limit a count of connections is near; empty if none."""
+    """Return a hint that names the well-known limit that a count of connections is near; an empty string if it is near none."""
     near = (f"{number:,} {says}" for number, says in TELLING.items() if abs(count - number) <= number * TELLING_SHARE)
     return next(near, "")

@@ -10,17 +10,20 @@ from c1m.limits.sysctls import whole
 
 
 class Condition(Protocol):
-    """A sign that a rule looks for."""
+    """Interface of a sign that a rule of the diagnosis looks for in the evidence of one node."""
 
     def shows(self, seen: Evidence) -> str:
-        """Return what was seen as text; empty if the sign did not show."""
+        """Return what the evidence of a node shows of the sign, as text; an empty string if the sign is absent."""
 
     def known(self, seen: Evidence) -> bool:
-        """Return whether the sign would have been seen if it had been there."""
+        """Return True if the evidence of a node would show the sign if it were present; False if it was not measured."""
 
 
 class Error:
-    """Calls that failed with an errno, as in "connect ENETUNREACH". One of several is enough."""
+    """Sign that shows if system calls of the node failed with one of the given errors.
+
+    Each is written as the call and the errno, as in "connect ENETUNREACH".
+    """
 
     def __init__(self, *errors: str) -> None:
         self.errors = errors
@@ -35,7 +38,10 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Rose:
-    """A kernel counter that rose. A counter that fell has wrapped, or a processor went offline, and is ignored."""
+    """Sign that shows if a kernel counter of the node's host rose.
+
+    A counter that fell has wrapped, or a processor went offline; the fall is ignored.
+    """
 
     counter: str
 
@@ -49,7 +55,7 @@ class Rose:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """A level that reached at least ``least``."""
+    """Sign that shows if a level of the node (a measured value that rises and falls) reached at least ``least``."""
 
     level: str
     least: int
@@ -65,7 +71,10 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A level that reached ``percent`` of its limit. The limit is another level or a sysctl of the host."""
+    """Sign that shows if a level of the node reached ``percent`` of its limit.
+
+    The limit is another level or a sysctl of the host.
+    """
 
     level: str
     limit: str
@@ -73,7 +82,7 @@ class Full:
     percent: float = 100.0
 
     def limit_in(self, seen: Evidence) -> int | None:
-        """Return the limit; None if it is unknown."""
+        """Return the value of the limit, from the levels or sysctls in a node's evidence; None if it is unknown."""
         return seen.levels.get(self.limit, whole(seen.facts.get(self.limit, "")))
 
     def shows(self, seen: Evidence) -> str:
@@ -88,7 +97,10 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Overflowing:
-    """An accept queue longer than its backlog. The kernel admits one connection more than the backlog."""
+    """Sign that shows if an accept queue of the node is longer than its backlog.
+
+    The kernel admits one connection more than the backlog.
+    """
 
     def shows(self, seen: Evidence) -> str:
         queued, backlog = seen.levels.get("accept_queue"), seen.levels.get("accept_backlog")
@@ -102,7 +114,7 @@ class Overflowing:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The node is lost, for a reason that contains ``words``."""
+    """Sign that shows if the node is lost for a reason that contains ``words``."""
 
     words: str = ""
 
@@ -115,7 +127,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The node sent no sample for ``seconds``. It sends at least one a second."""
+    """Sign that shows if the node has sent no sample for at least ``seconds``. A node sends at least one a second."""
 
     seconds: float
 
@@ -127,7 +139,7 @@ class Silent:
 
 
 class Dropped:
-    """Established connections that were dropped, by cause. One of several is enough."""
+    """Sign that shows if established connections of the node were dropped for one of the given causes."""
 
     def __init__(self, *causes: str) -> None:
         self.causes = causes
@@ -143,7 +155,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class NodeSaid:
-    """A sentence of the node, about why it stopped or how a process ended, that contains ``words``."""
+    """Sign that shows if a sentence of the node, about why it stopped or how a process ended, contains ``words``."""
 
     words: str
 

@@ -23,13 +23,16 @@ Scene = Callable[[float | None], Sequence[Evidence]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cause, and when it was first seen, in seconds after the start; None if only the whole run shows it."""
+    """A cause that the diagnosis found, and when it was first seen.
+
+    The time is in seconds after the start; None if only the evidence of the whole run shows the cause.
+    """
 
     cause: Cause
     at_seconds: float | None
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the finding as JSON."""
+        """Return the finding as a JSON object for the summary of the run."""
         return {
             **asdict(self.cause),
             "evidence": list(self.cause.evidence),
@@ -39,17 +42,21 @@ class Finding:
 
 
 class Diagnosis:
-    """Looks for causes while a run is in trouble, and keeps what it found."""
+    """Looks for the causes of a run's troubles while they last, and keeps all causes that it found."""
 
     def __init__(self, found: Iterable[Finding] = ()) -> None:
-        """``found``: what an earlier coordinator of the same run has found."""
+        """Start a diagnosis with the findings of an earlier coordinator of the same run in ``found``; none for a new run."""
         self.growth = ProgressDetector()
         self.found = {(finding.cause.cause, finding.cause.node): finding for finding in found}
         self.next_look = 0.0
         self.stalled: Progress | None = None  # when the present stall was reported; None: growth is not stalled
 
     def take(self, now: Progress, planned: int, scene: Scene) -> list[str]:
-        """Take in the next moment of the opening. Return sentences for people; most of the time none."""
+        """Process the newest counts of the run, and look for causes if it is in trouble.
+
+        Returns sentences for the operator on stalls and new causes; most of the time an empty list. ``planned``: the
+        connections that the whole run opens.
+        """
         self.growth.take(now)
         troubles = self.growth.troubles()
         news = self.begin_or_end(troubles.get(Trouble.STALLED), planned)
@@ -65,7 +72,10 @@ class Diagnosis:
         return news
 
     def begin_or_end(self, since: float | None, planned: int) -> list[str]:
-        """Return a sentence when a stall begins or ends. ``since``: when growth stopped; None: it did not."""
+        """Return a list with one sentence if a stall of the run's growth begins or ends now; else an empty list.
+
+        ``since``: when growth stopped, in seconds after the start; None: it has not stopped.
+        """
         now, before = self.growth.last, self.stalled
         if since is not None and before is None:
             self.stalled = now
@@ -78,7 +88,11 @@ class Diagnosis:
         return []
 
     def wonder(self, scene: Sequence[Evidence]) -> list[Cause]:
-        """Return the cause of a stall that no rule explains: a rule of last resort, or what was ruled out."""
+        """Return the cause of a stall that no ordinary rule explains.
+
+        It is what the rules of last resort find, else a cause named "unexplained" that lists what was ruled out and what is
+        unknown.
+        """
         if causes := diagnose(scene, {Trouble.STALLED}, last_resort=True):
             return causes
         opened = self.growth.last.opened
@@ -93,9 +107,9 @@ class Diagnosis:
         return [Cause("unexplained", "the run", says, tuple(text for text in evidence if text), cure)]
 
     def conclude(self, scene: Scene, *, unaccepted: bool) -> list[Finding]:
-        """Return all findings, including those that only the evidence of the whole run shows.
+        """Return all findings of the run, including causes that only the evidence of the whole run shows.
 
-        Stalls are left out: they were examined while they lasted. ``unaccepted``: clients hold connections that the server
+        Stalls are not examined again: that was done while they lasted. ``unaccepted``: clients hold connections that the server
         has not accepted.
         """
         troubles = {*self.growth.lost_since, *([Trouble.UNACCEPTED] if unaccepted else [])}
@@ -109,7 +123,10 @@ class Diagnosis:
         return [finding for finding in self.found.values() if finding.cause in left]
 
     def add(self, causes: Sequence[Cause], at_seconds: float | None) -> list[str]:
-        """Keep new causes. Return sentences for those that no other node of the same role has shown before."""
+        """Keep the causes that are new for their node as findings.
+
+        Returns sentences for those that no other node of the same role has shown before.
+        """
         known = {(finding.cause.cause, finding.cause.role) for finding in self.found.values()}
         new = [cause for cause in causes if (cause.cause, cause.node) not in self.found]
         for cause in new:
@@ -118,7 +135,7 @@ class Diagnosis:
 
 
 def sentences(causes: Sequence[Cause]) -> list[str]:
-    """Return one sentence for all nodes of a role with the same cause, because there may be hundreds of workers."""
+    """Return a list with one sentence for each different cause and role, which names all nodes that show the cause."""
     together: dict[tuple[str, str], list[Cause]] = {}
     for cause in causes:
         together.setdefault((cause.cause, cause.role), []).append(cause)
@@ -126,7 +143,7 @@ def sentences(causes: Sequence[Cause]) -> list[str]:
 
 
 def also_on(others: Sequence[Cause]) -> str:
-    """Return which other nodes show the same cause; empty if none."""
+    """Return the end of a sentence that names the other nodes with the same cause; an empty string if there are none."""
     if not others:
         return ""
     named = ", ".join(cause.node for cause in others[:NODES_NAMED])

@@ -16,7 +16,10 @@ from .progress import Progress
 
 
 class LiveDiagnosis:
-    """Diagnoses a run from its ledger. ``began``: the start of the run, on the clock of all ``now``."""
+    """Connects the diagnosis with the ledger of a run that goes on.
+
+    ``began`` is when the run started, on the same clock as the ``now`` of all methods.
+    """
 
     def __init__(
         self,
@@ -28,9 +31,10 @@ class LiveDiagnosis:
         asked_to_drop: bool = False,
         found: Iterable[Finding] = (),
     ) -> None:
-        """``host_of``: node -> its host, or None if unknown.
+        """Start the diagnosis of a run. ``host_of`` returns the host of a node, or None if it is unknown.
 
-        ``asked_to_drop``: the run has the target drop connections. ``found``: what an earlier coordinator has found.
+        ``asked_to_drop``: the run has the target drop connections, so drops are no trouble. ``found``: findings of an earlier
+        coordinator of the run.
         """
         self.ledger = ledger
         self.host_of = host_of
@@ -40,16 +44,22 @@ class LiveDiagnosis:
         self.diagnosis = Diagnosis(found)
 
     def look(self, now: float) -> list[str]:
-        """Examine the run now. Return sentences for people; most of the time none."""
+        """Look for causes of trouble in the newest samples.
+
+        Returns sentences for the operator on stalls and new causes; most of the time an empty list.
+        """
         return self.diagnosis.take(self.moment(now), self.ledger.planned, lambda since: self.scene(since, now))
 
     def conclude(self, now: float, *, unaccepted: bool) -> list[Finding]:
-        """Return all findings, once nothing more is opened. ``unaccepted``: clients hold what the server has not accepted."""
+        """Return all findings of the run. Called once nothing more is opened.
+
+        ``unaccepted``: clients hold connections that the server has not accepted.
+        """
         self.diagnosis.growth.take(self.moment(now))
         return self.diagnosis.conclude(lambda since: self.scene(since, now), unaccepted=unaccepted)
 
     def moment(self, now: float) -> Progress:
-        """Return the progress of all workers that are not lost. The share of a lost worker is not expected any more."""
+        """Return the summed connection counts of all workers that are not lost, and what the schedule asks of them now."""
         entries = [entry for entry in self.ledger.workers if not entry.lost]
         tally = self.ledger.there.tally
         return Progress(
@@ -67,7 +77,11 @@ class LiveDiagnosis:
         )
 
     def scheduled(self, sample: Sample) -> int:
-        """Return how many connections a worker should have open; if it stopped opening, as many as it has."""
+        """Return how many connections a worker should have open now.
+
+        For a worker that stopped opening, or that reports no such count, it is the number that it has open. Random arrivals may
+        lag behind the schedule by chance, so that less is asked of them.
+        """
         tally = sample.tally
         if sample.scheduled is None or sample.halted:
             return tally.open
@@ -77,12 +91,15 @@ class LiveDiagnosis:
         return sample.scheduled
 
     def scene(self, since: float | None, now: float) -> Sequence[Evidence]:
-        """Return the evidence of all nodes since ``since`` seconds after the start; None: since before the first opening."""
+        """Return the evidence of each node since ``since`` seconds after the start; None: since before the first opening."""
         start = None if since is None else self.began + since
         return [self.evidence(entry, start, now) for entry in self.ledger.entries]
 
     def evidence(self, entry: NodeRecord, since: float | None, now: float) -> Evidence:
-        """Return the evidence of one node. ``since``: on the clock of ``now``."""
+        """Return what is known of one node since the time ``since``; None: since the start of the run.
+
+        ``since`` is on the same clock as ``now``.
+        """
         host = self.host_of(entry.name)
         return entry.trail.evidence(
             node=entry.name,

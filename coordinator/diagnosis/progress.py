@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 3.0
 
 
 class Trouble(enum.Enum):
-    """What is wrong with a run; the module's docstring defines each."""
+    """Kinds of trouble that a run can be in: stalled, late, failed, dropped or unaccepted connections."""
 
     STALLED = "stalled"
     LATE = "late"
@@ -27,7 +27,7 @@ class Trouble(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The connections of a run ``at`` seconds after its start, by the newest samples of its workers."""
+    """The connection counts of all workers together ``at`` seconds after the start of the run."""
 
     at: float
     scheduled: int  # connections that should be open
@@ -43,13 +43,13 @@ class Progress:
 
     @property
     def tried(self) -> int:
-        """Connections of the schedule that are open, in flight, away, or lost and not tried again yet."""
+        """The number of scheduled connections that are open, in flight, away, or were lost and are not tried again yet."""
         lost = max(self.failed + self.dropped - self.reopened, 0)
         return self.open + self.in_flight + self.away + lost
 
 
 class ProgressDetector:
-    """Detects from successive moments of a run which troubles it is in, and since when."""
+    """Detects, from connection counts of successive moments, which troubles a run is in and since when."""
 
     def __init__(self) -> None:
         self.last = Progress(0.0, 0, 0)
@@ -58,7 +58,7 @@ class ProgressDetector:
         self.lost_since: dict[Trouble, float] = {}  # FAILED or DROPPED -> since when
 
     def take(self, now: Progress) -> None:
-        """Take in the next moment. It is later than the last."""
+        """Process the connection counts of the next moment, which is later than the one before. Returns nothing."""
         if now.scheduled <= now.tried - now.in_flight:
             self.waiting_since = None
         elif self.waiting_since is None or now.opened > self.last.opened:
@@ -76,7 +76,7 @@ class ProgressDetector:
         self.last = now
 
     def troubles(self) -> dict[Trouble, float]:
-        """Return the present troubles, and since when, in seconds after the start."""
+        """Return the troubles that the run is in now, each with the time since when, in seconds after the start."""
         found = dict(self.lost_since)
         if self.waiting_since is not None and self.last.at - self.waiting_since >= PATIENCE_SECONDS:
             found[Trouble.STALLED] = self.waiting_since

@@ -28,10 +28,10 @@ UNACCEPTED: Final = ("accept queue", "SYN queue", "SYN cookies", "SYN unanswered
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of the table.
+    """One rule of the table of causes: the evidence that shows a cause, its explanation and its cure.
 
-    ``says`` and ``cure`` may name sysctls of the host in braces, as in {net.core.somaxconn}; their values are shown.
-    ``limit`` names the limit of c1m.limits that the cause is, if any: its cure is shown, and its page of c1m-coord explain.
+    ``says`` and ``cure`` may name sysctls of the host in braces, as in {net.core.somaxconn}; their values are shown. ``limit``
+    names the limit of c1m.limits that the cause is, if any: its cure is shown, and its page of c1m-coord explain.
     """
 
     cause: str
@@ -48,5 +48,5 @@ class Rule:
 
     @property
     def of_host(self) -> bool:
-        """Whether all nodes of a host see the cause alike, so that it is named for one of them only."""
+        """True if all nodes of a host show the cause of the rule alike, so that it is reported for only one of them."""
         return all(isinstance(sign, Rose) for sign in self.signs)

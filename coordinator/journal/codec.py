@@ -17,19 +17,22 @@ T = TypeVar("T")
 
 
 def number(value: Any, _: type) -> int | float:
-    """Return a number unchanged, so that an int stays an int: summaries are compared as text. Raises ValueError for others."""
+    """Return an int or float unchanged, so that an int stays an int: summaries are compared as text.
+
+    Raises ValueError for any other value, and for NaN and infinity.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
     return value
 
 
 def is_named_tuple(kind: Any) -> bool:
-    """Return whether ``kind`` is a NamedTuple."""
+    """Return True if the type ``kind`` is a NamedTuple."""
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def from_named_tuple(kind: Any) -> Callable[[Any], Any]:
-    """Return a hook that turns a NamedTuple into a list.
+    """Return a function that converts a value of the NamedTuple ``kind`` into a list, for cattrs to write as JSON.
 
     cattrs has one, but it reads the annotations, which ``from __future__ import annotations`` has turned into strings.
     """
@@ -38,7 +41,10 @@ def from_named_tuple(kind: Any) -> Callable[[Any], Any]:
 
 
 def to_named_tuple(kind: Any) -> Callable[[Any, Any], Any]:
-    """Return a hook that makes a NamedTuple of a list. The hook raises ValueError if the length differs."""
+    """Return a function that converts a list into a value of the NamedTuple ``kind``.
+
+    The function raises ValueError if the list has another length.
+    """
     hints = tuple(get_type_hints(kind).values())
     return lambda value, _: kind(*(converter.structure(each, hint) for each, hint in zip(value, hints, strict=True)))
 
@@ -52,12 +58,12 @@ converter.register_structure_hook(Criterion, lambda text, _: parse(text))
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as JSON."""
+    """Return a value of the run, such as a dataclass, encoded as JSON in bytes."""
     return converter.dumps(value).encode()
 
 
 def from_plain(value: Any, kind: type[T]) -> T:
-    """Return a value of type ``kind`` from decoded JSON.
+    """Return decoded JSON converted into a value of type ``kind``.
 
     Raises cattrs.BaseValidationError or ValueError if it is no such value.
     """
@@ -69,7 +75,7 @@ def from_plain(value: Any, kind: type[T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The body of the first record.
+    """The body of a journal's first record: run id, version, start time, seed and settings of the run.
 
     ``at`` and ``at_monotonic`` are the same moment. All other records have monotonic times only.
     """
@@ -86,7 +92,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """The body of the last record: the verdict of the run."""
+    """The body of a journal's last record: verdict and exit code of the run."""
 
     verdict: str
     exit_code: int
@@ -96,29 +102,32 @@ LEVEL = 6  # of zlib
 
 
 class SampleCompression:
-    """Packs, or unpacks, the messages of all nodes in order, each with an earlier message of its node as dictionary.
+    """Compresses or decompresses the messages of all nodes in order, with an earlier message of the node as zlib dictionary.
 
-    A sample with a reading is tens of times as long as one without, and consists mostly of names. The newest long message
-    is the dictionary of those that follow. zlib uses 32 kB of it, its window.
+    A sample with a reading is tens of times as long as one without, and consists mostly of names. The newest long message is
+    the dictionary of those that follow. zlib uses 32 kB of it, its window.
     """
 
     def __init__(self) -> None:
         self.dictionaries: dict[str, bytes] = {}  # node -> the message that is its dictionary
 
     def pack(self, node: str, message: bytes) -> bytes:
-        """Return the message, packed."""
+        """Return the message of a node in compressed form."""
         packer = zlib.compressobj(LEVEL, zdict=self.dictionaries.get(node, b""))
         self.learn(node, message)
         return packer.compress(message) + packer.flush()
 
     def unpack(self, node: str, packed: bytes) -> bytes:
-        """Return the message. Raises zlib.error if it was not packed by ``pack`` after the same messages."""
+        """Return the original message of a node from its compressed form.
+
+        Raises zlib.error if it was not packed by ``pack`` after the same messages.
+        """
         unpacker = zlib.decompressobj(zdict=self.dictionaries.get(node, b""))
         message = unpacker.decompress(packed) + unpacker.flush()
         self.learn(node, message)
         return message
 
     def learn(self, node: str, message: bytes) -> None:
-        """Make a message the dictionary of its node if it is at least half as long as the present one."""
+        """Use a message as the node's dictionary from now on if it is at least half as long as the present dictionary."""
         if 2 * len(message) >= len(self.dictionaries.get(node, b"")):
             self.dictionaries[node] = message

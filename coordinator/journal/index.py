@@ -22,7 +22,7 @@ RUNNING, ENDED, INCOMPLETE, UNREADABLE = "running", "ended", "incomplete", "unre
 
 @dataclass(frozen=True, slots=True)
 class JournalIndex:
-    """A run as ``c1m-coord runs`` lists it."""
+    """One run as the command ``c1m-coord runs`` lists it: id, state, start, duration, verdict, and size of its journal."""
 
     run_id: str
     state: str  # RUNNING, ENDED, INCOMPLETE or UNREADABLE
@@ -35,7 +35,7 @@ class JournalIndex:
     settings: Mapping[str, Any] = field(default_factory=dict)  # as the user wrote them
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the index as JSON."""
+        """Return the run as a JSON object, as ``c1m-coord runs`` prints it."""
         return {
             "run_id": self.run_id,
             "state": self.state,
@@ -49,7 +49,10 @@ class JournalIndex:
 
 
 def contents_of(path: Path) -> JournalIndex:
-    """Return the index of a journal. For a file that is not a journal its state is UNREADABLE."""
+    """Return the entry of a journal for the list of runs, made from its first and last record.
+
+    For a file that is not a journal, the state of the entry is UNREADABLE.
+    """
     written, size = is_written(path), bytes_of(path)
     found = JournalIndex(path.stem, RUNNING if written else INCOMPLETE, size)
     try:
@@ -62,7 +65,7 @@ def contents_of(path: Path) -> JournalIndex:
 
 
 def described(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) -> JournalIndex:
-    """Return the index with what the first and the last record say."""
+    """Return the list entry of a run, completed from the first and the last record of its journal."""
     header = from_plain(plain(first), Header)
     judged = from_plain(plain(last), JudgedRun) if last.kind == "verdict" else None
     return replace(
@@ -78,6 +81,6 @@ def described(found: JournalIndex, first: UnpackedRecord, last: UnpackedRecord) 
 
 
 def record(file: sqlite3.Connection, order: str) -> UnpackedRecord | None:
-    """Return the first record ("ASC") or the last ("DESC"); None if there is none."""
+    """Return the first record of an open journal if ``order`` is "ASC", the last if it is "DESC"; None if there is none."""
     found = file.execute(f"SELECT at, kind, node, body FROM records ORDER BY number {order} LIMIT 1").fetchone()
     return UnpackedRecord._make(found) if found else None

@@ -47,7 +47,7 @@ CREATE TABLE records (
 
 
 class Record(NamedTuple):
-    """A record to be written. ``body``: JSON, or a message of the node."""
+    """A record to be written to the journal. ``body`` is JSON in bytes, or a message that a node sent."""
 
     at: float
     kind: str
@@ -56,10 +56,13 @@ class Record(NamedTuple):
 
 
 class Journal:
-    """A journal that is being written. Its thread starts at once. The caller must ``close`` or ``discard`` it."""
+    """A journal file that is being written, by a thread that starts at once. The caller must ``close`` or ``discard`` it."""
 
     def __init__(self, path: Path, lock: BinaryIO | None = None) -> None:
-        """``lock``: from ``lock_of``, to continue an existing journal; None: create a new one."""
+        """Start writing the journal at ``path``.
+
+        ``lock``: the result of ``lock_of``, to continue an existing journal; None: create a new one.
+        """
         self.path = path
         self.lock = lock
         self.reason = ""  # why nothing more is written; empty: it is written
@@ -71,21 +74,24 @@ class Journal:
         self.thread.start()
 
     def record(self, record: Record) -> None:
-        """Queue a record. Does nothing if the journal has ended."""
+        """Queue a record to be written by the journal's thread. Does nothing if the journal has ended. Returns nothing."""
         if not self.reason and self.records.qsize() >= MOST_BEHIND:
             self.end(f"the disk is too slow for it: {MOST_BEHIND:,} records wait")
         if not self.reason:
             self.records.put(record)
 
     def commit(self) -> None:
-        """Block until all records so far are written, or the journal has ended."""
+        """Block until all records that were queued so far are on the disk, or the journal has ended."""
         done = threading.Event()
         self.records.put(done)
         while self.thread.is_alive() and not done.wait(COMMIT_SECONDS):
             pass
 
     def close(self) -> str:
-        """Write what is left and close the file. Return why the journal is incomplete; empty if it is complete."""
+        """Write all queued records and close the journal.
+
+        Returns why the journal is incomplete, as a sentence; an empty string if it is complete.
+        """
         self.hurried.set()
         self.records.put(None)
         self.thread.join(CLOSE_SECONDS)
@@ -98,18 +104,18 @@ class Journal:
         return self.reason
 
     def discard(self) -> None:
-        """Close and delete the journal, because its run never started."""
+        """Close and delete the journal, because its run never started. Returns nothing."""
         self.close()
         remove(self.path)
 
     def end(self, reason: str) -> None:
-        """Stop writing. Only the first reason is kept."""
+        """Stop writing the journal because of ``reason``. Only the first reason is kept. Returns nothing."""
         self.reason = self.reason or f"{self.path} cannot be written: {reason}"
 
     # -- in the thread
 
     def work(self) -> None:
-        """Write until the journal is closed or cannot be written."""
+        """Run the journal's thread: open the file, and write records until the journal is closed or cannot be written."""
         try:
             is_new = self.lock is None
             if self.lock is None:
@@ -126,7 +132,7 @@ class Journal:
             self.end(f"{error}; check its disk, or give another directory with --journal DIR")
 
     def write_all(self, file: sqlite3.Connection) -> None:
-        """Write records until the journal is closed."""
+        """Write queued records to the open database until the journal is closed or has ended."""
         packing = SampleCompression()
         while not self.reason:
             records = self.gather()
@@ -144,7 +150,10 @@ class Journal:
         file.execute("PRAGMA journal_mode = DELETE")
 
     def gather(self) -> list[Record | threading.Event | None]:
-        """Wait for the next record. Return it and those that come until the next commit is due."""
+        """Block until a record is queued; return it and all that are queued before the next commit is due.
+
+        The list may also hold an event to set after the commit, and None, which ends the journal.
+        """
         found = [self.records.get()]
         self.hurried.wait(COMMIT_SECONDS)
         with suppress(queue.Empty):
@@ -154,7 +163,7 @@ class Journal:
 
 
 def body_of(record: Record, packing: SampleCompression) -> bytes:
-    """Return the body of a record as it is stored."""
+    """Return the body of a record as the bytes that are stored: JSON as it is, a message compressed."""
     if isinstance(record.body, bytes):
         return record.body
     # Deterministic: maps are sorted by key, so that unchanged parts stay in place and compress well.
@@ -162,19 +171,22 @@ def body_of(record: Record, packing: SampleCompression) -> bytes:
 
 
 def remove(path: Path) -> None:
-    """Delete a journal with its log. Missing files are ignored."""
+    """Delete a journal file with its write-ahead log. Files that do not exist are ignored."""
     for name in files_of(path):
         with suppress(FileNotFoundError):
             os.unlink(name)
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files of a journal. The log and its index exist while it is written, and if it was not closed."""
+    """Return the paths of all files of a journal: the database, its write-ahead log and the index of the log.
+
+    The last two exist while the journal is written, and if it was not closed.
+    """
     return [path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))]
 
 
 def lock_of(path: Path) -> BinaryIO | None:
-    """Return the journal's file with the writer's lock; None if another coordinator holds the lock."""
+    """Return the opened file of a journal, locked for writing; None if another coordinator holds the lock."""
     file = path.open("rb")
     while True:
         try:
@@ -188,7 +200,7 @@ def lock_of(path: Path) -> BinaryIO | None:
 
 
 def is_written(path: Path) -> bool:
-    """Return whether a coordinator holds the writer's lock, even if it can no longer write."""
+    """Return True if a coordinator holds the lock of the journal at ``path``, even if it can no longer write."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -198,11 +210,11 @@ def is_written(path: Path) -> bool:
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """Open a journal for reading, with a log that was left behind. Raises sqlite3.Error."""
+    """Return a read-only connection to the database of a journal, with a log that was left behind. Raises sqlite3.Error."""
     # SQLite makes the index of the log if the directory can be written.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def pragma(file: sqlite3.Connection, name: str) -> Any:
-    """Return the value of a pragma."""
+    """Return the value of the SQLite pragma ``name`` of an open database."""
     return file.execute(f"PRAGMA {name}").fetchone()[0]

@@ -48,10 +48,10 @@ NOTICED = (
 
 
 class Recorder:
-    """Records the events and the state of one run. Without a journal it records nothing."""
+    """Writes the events and the state of one run to its journal. Without a journal it does nothing."""
 
     def __init__(self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None) -> None:
-        """``resumed``: the first record that a coordinator adds when it resumes a run; None: a new run."""
+        """Write the first record of the run, or ``resumed`` when another coordinator resumes the run; None: a new run."""
         self.outcome = outcome
         self.journal = journal
         self.noticed = snapshot(outcome)
@@ -62,51 +62,57 @@ class Recorder:
     # -- events, in order
 
     def mustered(self, mustered: Survey) -> None:
-        """Record the descriptions of all nodes."""
+        """Write a record with the descriptions of all nodes to the journal."""
         self.note(time.monotonic(), "mustered", mustered)
 
     def planned(self) -> None:
-        """Record the plan in short, for people. The replay makes the plan again from the descriptions."""
+        """Write a record with a short form of the plan, for people, to the journal.
+
+        The replay makes the plan again from the descriptions of the nodes.
+        """
         plan = self.outcome.plan
         self.note(time.monotonic(), "planned", plan.to_summary() if plan else None)
 
     def began(self, now: float) -> None:
-        """Record that the workers are asked to start."""
+        """Write a record to the journal that the workers were asked to start at the time ``now``."""
         self.note(now, "began", None)
 
     def sample(self, now: float, node: str, message: Message) -> None:
-        """Record a sample that a node sent."""
+        """Write a sample that a node sent, received at the time ``now``, to the journal."""
         self.record(Record(now, "sample", node, message))
 
     def reading(self, now: float, node: str, reading: Reading) -> None:
-        """Record a reading that a node sent when it was asked to compare."""
+        """Write a host reading that a node sent for a comparison to the journal."""
         if self.journal:
             self.record(Record(now, "reading", node, wire.reading_to_wire(reading)))
 
     def lost(self, now: float, node: str, reason: str) -> None:
-        """Record that a node is lost."""
+        """Write a record to the journal that the coordinator gave a node up at the time ``now``, with the reason."""
         self.note(now, "lost", reason, node)
 
     def moved(self, now: float, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """Record which workers took over a lost worker's share."""
+        """Write a record to the journal: how many connections of the lost worker ``node`` each other worker took over.
+
+        ``not_taken``: why some were not taken over; empty if all were.
+        """
         self.note(now, "moved", {"taken_by": dict(taken_by), "not_taken": not_taken}, node)
 
     def turn(self, now: float, doing: str) -> None:
-        """Record what the run does from now on."""
+        """Write a record to the journal that the run is in the step ``doing`` from the time ``now`` on."""
         self.note(now, "turn", doing)
 
     def said(self, sentence: str) -> None:
-        """Record a sentence that was shown to the user."""
+        """Write a sentence that was shown to the user to the journal."""
         self.note(time.monotonic(), "said", sentence)
 
     def over(self, now: float) -> None:
-        """Record that no more samples will come."""
+        """Write a record to the journal that no more samples of the nodes will come after the time ``now``."""
         self.note(now, "over", None)
 
     # -- state, if it changed
 
     def notice(self, now: float, *, at_once: bool = False) -> str:
-        """Record the fields of the outcome that changed, if it is time to compare them.
+        """Write the fields of the run's outcome that changed to the journal, if a comparison is due or ``at_once`` is set.
 
         Returns a sentence for the user, once, if the journal has ended before the run; else an empty string.
         """
@@ -123,30 +129,33 @@ class Recorder:
         return ""
 
     async def written(self) -> None:
-        """Return when everything known by now is on the disk, or the journal has ended."""
+        """Wait until all that is known of the run by now is on the disk, or the journal has ended. Returns nothing."""
         self.notice(time.monotonic(), at_once=True)
         if self.journal:
             await asyncio.to_thread(self.journal.commit)
 
     def note(self, now: float, kind: str, value: Any, node: str = "") -> None:
-        """Record a value as JSON."""
+        """Write a record of the given kind, with ``value`` as JSON, to the journal.
+
+        ``node``: empty for the coordinator itself.
+        """
         if self.journal:
             self.record(Record(now, kind, node, to_json(value)))
 
     def record(self, record: Record) -> None:
-        """Add a record to the journal, if there is one."""
+        """Add a record to the journal. Does nothing if the run has no journal."""
         if self.journal:
             self.journal.record(record)
 
 
 def snapshot(outcome: Outcome) -> dict[str, Any]:
-    """Return the compared fields of the outcome. Lists are copied, because they grow."""
+    """Return the fields of a run's outcome that are compared with the journal, by name. Lists are copied, because they grow."""
     values = {name: getattr(outcome, name) for name in NOTICED}
     return {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def header(outcome: Outcome, now: float) -> Record:
-    """Return the first record of a journal."""
+    """Return the first record of a run's journal, with run id, version, start time, seed and settings."""
     body = Header(
         run_id=outcome.run_id,
         c1m=__version__,

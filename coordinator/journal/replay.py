@@ -50,7 +50,7 @@ TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgem
 
 
 class UnpackedRecord(NamedTuple):
-    """A record as it was read, with its body unpacked."""
+    """A record that was read from a journal, with its body decompressed."""
 
     at: float
     kind: str
@@ -60,7 +60,7 @@ class UnpackedRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The body of a moved record."""
+    """The body of a record of the kind "moved": which workers took over a lost worker's connections, and why not all."""
 
     taken_by: Mapping[str, int]
     not_taken: str
@@ -68,17 +68,23 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The body of a resumed record. ``began``: None if the run had not begun."""
+    """The body of a record of the kind "resumed", which another coordinator wrote when it took the run over.
+
+    ``began``: when the run began, on that coordinator's clock; None if it had not begun.
+    """
 
     at: datetime
     began: float | None
 
 
 class Replay:
-    """Rebuilds the outcome of one run from its records."""
+    """Rebuilds the outcome of one run from the records of its journal, in the order in which they were written."""
 
     def __init__(self, header: Header, shift: float = 0.0) -> None:
-        """``header``: the first record. ``shift``: seconds to add to the times of the run's first coordinator."""
+        """Start the replay with ``header``, the first record of the journal.
+
+        ``shift``: seconds to add to the times of the run's first coordinator.
+        """
         spec = make_spec([("its journal", header.settings)])
         self.shift = shift
         self.at, self.at_monotonic = header.at, header.at_monotonic + shift
@@ -90,11 +96,11 @@ class Replay:
         self.is_over = False
 
     def instant(self, monotonic: float) -> datetime:
-        """Return the wall-clock time of a monotonic time."""
+        """Return the date and time of a moment on the coordinator's monotonic clock."""
         return self.at + timedelta(seconds=monotonic - self.at_monotonic)
 
     def take(self, record: UnpackedRecord) -> None:
-        """Process the next record. Records of unknown kinds are ignored."""
+        """Process the next record of the journal. Records of unknown kinds are ignored. Returns nothing."""
         if record.kind == RESUMED:
             self.change_clocks(resumed(record).began)
         record = record._replace(at=record.at + self.shift)
@@ -103,7 +109,7 @@ class Replay:
             handle(self, record)
 
     def end(self) -> Outcome:
-        """Return the outcome, complete as far as the records go."""
+        """Return the outcome of the run after the last record, complete as far as the records go."""
         outcome = self.outcome
         if outcome.ended_at is None and outcome.ledger and not self.is_over:
             outcome.ledger.timeline.end(self.last, outcome.ledger.moment)
@@ -112,7 +118,10 @@ class Replay:
         return outcome
 
     def change_clocks(self, began: float | None) -> None:
-        """Adjust the shift to the clock of another coordinator, on which the run began at ``began``; None: it had not begun."""
+        """Convert the times of later records from the clock of the coordinator that took the run over.
+
+        ``began``: when the run began on that clock; None: it had not begun, and nothing changes.
+        """
         if began is not None and self.ledger.timeline.began is not None:
             self.shift = self.ledger.timeline.began - began
 
@@ -120,11 +129,14 @@ class Replay:
 
     @property
     def ledger(self) -> Ledger:
-        """The run's ledger; an empty one before the plan is made."""
+        """The ledger of the replayed run; an empty one before the record of the plan."""
         return self.outcome.ledger or Ledger((), None)
 
     def entry(self, record: UnpackedRecord) -> NodeRecord:
-        """Return the ledger's record of the node. Raises KeyError for a node that is not part of the run."""
+        """Return the ledger's record of the node that sent a journal record.
+
+        Raises KeyError for a node that is not part of the run.
+        """
         return self.entries[record.node]
 
     def survey(self, record: UnpackedRecord) -> None:
@@ -166,7 +178,10 @@ class Replay:
                 raise ValueError(f"{move.taker} took over a share of {move.lost}, but not both are nodes of the run")
 
     def resume(self, record: UnpackedRecord) -> None:
-        """Record the takeover. It also says when the run began, in case that record was lost."""
+        """Process the record that another coordinator took the run over: add the takeover to the outcome.
+
+        The record also has the time at which the run began, in case the record of that was lost.
+        """
         takeover, timeline = resumed(record), self.ledger.timeline
         self.at, self.at_monotonic = takeover.at, record.at
         if takeover.began is None:
@@ -201,12 +216,15 @@ PACKED = frozenset({"sample", "reading"})
 
 
 def plain(record: UnpackedRecord) -> Any:
-    """Return the decoded JSON of a record's body."""
+    """Return the body of a journal record, decoded from JSON."""
     return json.loads(record.body)
 
 
 def resumed(record: UnpackedRecord) -> Resumed:
-    """Return the body of a resumed record. Raises ValueError for an impossible time."""
+    """Return the decoded body of a journal record of the kind "resumed".
+
+    Raises ValueError if the time in it is impossible.
+    """
     body = from_plain(plain(record), Resumed)
     if body.began is not None and abs(body.began) > LATEST:
         raise ValueError(f"the run began at {body.began} seconds")
@@ -214,7 +232,10 @@ def resumed(record: UnpackedRecord) -> Resumed:
 
 
 def replay(path: Path) -> Outcome:
-    """Return the outcome of a run. Raises UsageError if the file is not a journal, or not a readable one."""
+    """Return the outcome of a run, rebuilt from the journal at ``path``.
+
+    Raises UsageError if the file is not a journal, or not a readable one.
+    """
     written = is_written(path)
     replayed = replayed_to_now(path)
     outcome = replayed.end()
@@ -225,10 +246,10 @@ def replay(path: Path) -> Outcome:
 
 
 def replayed_to_now(path: Path, began: float | None = None) -> Replay:
-    """Return the replay of all records that are in the journal by now.
+    """Return the replay of a run after all records that its journal has by now.
 
-    ``began``: when the run began, on the clock to which all times are converted; None: times are left as they are.
-    Raises UsageError if the file is not a journal, or not a readable one.
+    ``began``: when the run began, on the clock to which all times are converted; None: times are left as they are. Raises
+    UsageError if the file is not a journal, or not a readable one.
     """
     with broken_told(path), closing(read_only(path)) as file:
         check(path, file)
@@ -241,14 +262,20 @@ def replayed_to_now(path: Path, began: float | None = None) -> Replay:
 
 
 def read_header(path: Path) -> Header:
-    """Return the first record of a journal. Raises UsageError like ``replay``."""
+    """Return the decoded first record of the journal at ``path``: run id, version, start time, seed and settings.
+
+    Raises UsageError if the file is not a journal, or not a readable one.
+    """
     with broken_told(path), closing(read_only(path)) as file:
         check(path, file)
         return header_of(path, records_of(file))
 
 
 def header_of(path: Path, records: Iterator[UnpackedRecord]) -> Header:
-    """Return the header from the first record. Raises UsageError if there is none."""
+    """Return the decoded first record of a journal from the iterator over its records.
+
+    Raises UsageError if the journal has no record.
+    """
     first = next(records, None)
     if first is None:
         raise UsageError(f"{path} is empty: its run ended at once, or its disk was full; there is nothing to show")
@@ -256,7 +283,10 @@ def header_of(path: Path, records: Iterator[UnpackedRecord]) -> Header:
 
 
 def began_at(file: sqlite3.Connection) -> float | None:
-    """Return when the workers were asked to start, on the clock of the first coordinator that recorded it; None: none did."""
+    """Return when the workers were asked to start, in seconds on the clock of the first coordinator that recorded it.
+
+    None: no record says that they were.
+    """
     query = "SELECT at, kind, node, body FROM records WHERE kind IN ('began', ?) ORDER BY number LIMIT 1"
     for record in map(UnpackedRecord._make, file.execute(query, (RESUMED,))):
         return resumed(record).began if record.kind == RESUMED else record.at
@@ -265,7 +295,7 @@ def began_at(file: sqlite3.Connection) -> float | None:
 
 @contextmanager
 def broken_told(path: Path) -> Iterator[None]:
-    """Raise UsageError for the errors of a file that is damaged or not a journal."""
+    """Context manager that raises UsageError in place of errors caused by a damaged file or one that is no journal."""
     try:
         yield
     except BROKEN as error:
@@ -283,14 +313,17 @@ BROKEN = (
 
 
 def cut_off(after: str, *, written: bool) -> str:
-    """Return why the records end before the run did. ``after``: how much of the run they cover."""
+    """Return a sentence on why the journal ends before the run did.
+
+    ``after``: how much of the run it covers, as text. ``written``: the run still goes on.
+    """
     if written:
         return f"the run is still going on; its journal covers the first {after}"
     return f"its journal ends {after} after the start: the coordinator was killed, or the disk was full"
 
 
 def check(path: Path, file: sqlite3.Connection) -> None:
-    """Raise UsageError if the file is not a journal, or one of another version."""
+    """Raise UsageError if the opened file is not a journal of c1m, or has another version. Returns nothing."""
     if pragma(file, "application_id") != APPLICATION_ID:
         raise UsageError(f"{path} is not a journal of c1m; name a run that c1m-coord runs lists")
     if (version := pragma(file, "user_version")) != VERSION:
@@ -300,7 +333,10 @@ def check(path: Path, file: sqlite3.Connection) -> None:
 
 
 def records_of(file: sqlite3.Connection) -> Iterator[UnpackedRecord]:
-    """Yield all records in order. Raises ValueError for an impossible time."""
+    """Yield all records of a journal in order, with decompressed bodies.
+
+    Raises ValueError for an impossible time.
+    """
     packing = SampleCompression()
     for at, kind, node, body in file.execute("SELECT at, kind, node, body FROM records ORDER BY number"):
         if not 0 <= at <= LATEST:

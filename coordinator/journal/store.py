@@ -21,17 +21,20 @@ KEEP_BYTES = 4e9
 
 @dataclass(frozen=True, slots=True)
 class JournalStore:
-    """A directory of journals."""
+    """A directory that holds one journal file for each run."""
 
     directory: Path
     named: bool = False  # the user named it, and decides what is deleted
 
     def path_of(self, run_id: str) -> Path:
-        """Return the path of a run's journal, whether it exists or not."""
+        """Return the path at which the journal of the run ``run_id`` is stored, whether it exists or not."""
         return self.directory / f"{run_id}{SUFFIX}"
 
     def journals(self) -> list[Path]:
-        """Return all journals, the newest first: run ids begin with the time. Raises UsageError if they cannot be listed."""
+        """Return the paths of all journals in the directory, the newest first: run ids begin with the time.
+
+        Raises UsageError if the directory cannot be listed.
+        """
         try:
             return sorted((path for path in self.directory.iterdir() if path.suffix == SUFFIX), reverse=True)
         except FileNotFoundError:
@@ -42,7 +45,7 @@ class JournalStore:
             ) from None
 
     def find(self, prefix: str) -> Path:
-        """Return the journal of the run whose id begins with ``prefix``; empty: the newest run.
+        """Return the path of the journal of the run whose id begins with ``prefix``; empty: the newest run.
 
         Raises UsageError if no run or several runs match.
         """
@@ -58,13 +61,13 @@ class JournalStore:
         return next((path for path in found if path.stem == prefix), found[0])
 
     def delete(self, path: Path) -> None:
-        """Delete a journal. Raises UsageError while it is being written."""
+        """Delete the journal at ``path``. Raises UsageError while its run is still being recorded."""
         if is_written(path):
             raise UsageError(f"run {path.stem} is still going on, and its journal is being written; end the run first")
         remove(path)
 
     def keep(self, runs: int, size: float = float("inf")) -> list[Path]:
-        """Delete all but the newest ``runs`` journals, and of those all beyond ``size`` bytes. Return the deleted ones.
+        """Delete all but the newest ``runs`` journals, and of those all beyond ``size`` bytes; return the deleted paths.
 
         The newest journal and those that are being written are kept.
         """
@@ -77,7 +80,10 @@ class JournalStore:
         return gone
 
     def tidy(self) -> str:
-        """Delete old journals from the default directory, to make room for a run. Return a sentence if any were deleted."""
+        """Delete the oldest journals if the default directory has too many or too large ones, to make room for a run.
+
+        Returns a sentence for the user if any were deleted; else, and for a directory that the user named, an empty string.
+        """
         if self.named:
             return ""
         gone = self.keep(KEEP_RUNS - 1, KEEP_BYTES)
@@ -86,7 +92,7 @@ class JournalStore:
 
 
 def bytes_of(path: Path) -> int:
-    """Return the size of a journal with its log."""
+    """Return the size of a journal on disk in bytes, with its write-ahead log."""
     total = 0
     for each in files_of(path):
         with suppress(FileNotFoundError):  # the log is deleted when the journal is closed
@@ -95,7 +101,10 @@ def bytes_of(path: Path) -> int:
 
 
 def shelf_of(named: Path | None) -> JournalStore:
-    """Return the named store, or the default one in the user's state directory. Raises UsageError if it is not a directory."""
+    """Return the journal store in the directory ``named``; None: the default one in the user's state directory.
+
+    Raises UsageError if it is not a directory.
+    """
     if named is None:
         return JournalStore(state_directory())
     if named.exists() and not named.is_dir():
@@ -104,5 +113,5 @@ def shelf_of(named: Path | None) -> JournalStore:
 
 
 def stems(paths: Sequence[Path]) -> str:
-    """Return the run ids of journals, separated by commas."""
+    """Return the run ids of the journals at the given paths, separated by commas."""
     return ", ".join(path.stem for path in paths)

@@ -12,13 +12,13 @@ LEAST_SECONDS, LEAST_SHARE = 3, 0.1  # saturated seconds worth a note; a short r
 
 @dataclass
 class Saturation:
-    """A fold over the levels of a worker's readings, one a second, from the start to the end of the hold."""
+    """Counts the seconds in which a worker was CPU-bound, from its readings between the start and the end of the hold."""
 
     seconds: int = 0
     saturated: int = 0
 
     def take(self, levels: Mapping[str, int]) -> None:
-        """Count one second. Levels without CPU figures are ignored."""
+        """Count one more second as CPU-bound or not, by the CPU percentages in a reading. Readings without them are ignored."""
         if "busiest_cpu_percent" not in levels:
             return
         self.seconds += 1
@@ -27,7 +27,7 @@ class Saturation:
 
     @property
     def sentence(self) -> str:
-        """A note for people; empty if the worker was not CPU-bound for long."""
+        """A sentence for people that the worker was CPU-bound and for how long; empty if that was only a short time."""
         if self.saturated < max(LEAST_SECONDS, LEAST_SHARE * self.seconds):
             return ""
         return (

@@ -18,7 +18,7 @@ LOOKS = 60  # observations kept of each node: a minute, with one reading a secon
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one node in one period. A name that is absent is unknown, not zero."""
+    """What one node and its kernel reported about one period of a run. A name that is absent is unknown, not zero."""
 
     node: str
     role: str  # "worker" or "target"
@@ -36,7 +36,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class NodeObservation:
-    """One sample of a node at the time ``at``, with the newest reading by then."""
+    """The counts of one sample of a node, received at the time ``at``, with the newest host reading by then."""
 
     at: float
     counters: Mapping[str, int]
@@ -46,7 +46,10 @@ class NodeObservation:
 
 
 class NodeHistory:
-    """The newest observations of one node. ``first``, from before the first opening, is kept for good."""
+    """The newest observations of one node, about a minute of them.
+
+    ``first``, from before the first opening, is kept for good.
+    """
 
     def __init__(self) -> None:
         self.looks: deque[NodeObservation] = deque(maxlen=LOOKS)
@@ -55,7 +58,10 @@ class NodeHistory:
         self.sample: Sample | None = None
 
     def take(self, sample: Sample, at: float) -> None:
-        """Take in a sample that was received ``at`` seconds, on the caller's clock."""
+        """Add the observation of a sample that was received at the time ``at``, in seconds on the caller's clock.
+
+        Without a reading it replaces the observation before it, unless that is the first. Returns nothing.
+        """
         self.heard_at, self.sample = at, sample
         tally = sample.tally
         last = self.looks[-1] if self.looks else NodeObservation(at, {}, {}, {}, {})
@@ -72,7 +78,10 @@ class NodeHistory:
             self.first = look
 
     def read(self, reading: Reading, at: float) -> None:
-        """Take in a reading without a sample: the answer to a request."""
+        """Add an observation of a host reading that came without a sample, as the answer to a request.
+
+        The counts are those of the newest sample; without one, nothing is added. Returns nothing.
+        """
         if self.sample:
             self.take(replace(self.sample, reading=reading), at)
 
@@ -87,9 +96,9 @@ class NodeHistory:
         since: float | None,
         silent_seconds: float,
     ) -> Evidence:
-        """Return the evidence since ``since``; None: since the first observation.
+        """Return what the observations of the node show about the period since the time ``since``; None: since the first one.
 
-        ``lost``: why the node is lost, else empty. ``silent_seconds``: since its last sample.
+        ``lost``: why the node is lost, else empty. ``silent_seconds``: time since the node's last sample.
         """
         if not self.looks or not self.sample:
             return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, lost=lost)
@@ -114,7 +123,11 @@ class NodeHistory:
         )
 
     def before(self, since: float | None) -> NodeObservation | None:
-        """Return the newest observation at or before ``since``, or the oldest that is kept; None for the whole run."""
+        """Return the observation at which a period that begins at ``since`` starts.
+
+        It is the newest one at or before that time, else the oldest that is kept. It is None if ``since`` is None, or if that
+        oldest one is the first of the run, before which all counts are zero.
+        """
         if since is None:
             return None
         oldest = self.looks[0]
@@ -122,14 +135,14 @@ class NodeHistory:
 
 
 def difference(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts that rose, and by how much. A name that is missing in ``before`` was zero."""
+    """Return by how much each count rose, without those that did not rise. A name that is missing in ``before`` was zero."""
     return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
 
 
 def levels_of(looks: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """Return the highest value of each level, the newest of each limit and backlog, and the mean of each percentage.
+    """Return one value for each level over a period: the highest, or for limits and backlogs the newest.
 
-    Percentages are shares of time: a single second at 100 % is normal.
+    Of percentages it is the mean. They are shares of time: a single second at 100 % is normal.
     """
     values: dict[str, list[int]] = {}
     for levels in looks:

@@ -13,10 +13,13 @@ LABELS = {CONNECT: "connect", FIRST_BYTE: "first byte", HEARTBEAT: "heartbeat"} 
 
 
 def shown(measured: Collection[str]) -> list[str]:
-    """Return the measured kinds to show. With heartbeats the first byte is left out: it is usually the answer to one."""
+    """Return the kinds of latency to show to the user, out of those that were measured, in the order of the tables.
+
+    With heartbeats the first byte is left out: it is usually the answer to one.
+    """
     return [kind for kind in LABELS if kind in measured and not (kind == FIRST_BYTE and HEARTBEAT in measured)]
 
 
 def prefix(kind: str) -> str:
-    """Return the prefix of a kind's figures in the summary."""
+    """Return the prefix that a kind of latency has in the field names of the summary, such as "connect" or "heartbeat_rtt"."""
     return kind.removesuffix("_us").removesuffix("_latency")

@@ -22,7 +22,7 @@ ADDED_UP = 100  # workers whose histograms are added up for each row of the time
 
 
 class Ledger:
-    """The records of all workers, and of the target if there is one."""
+    """The newest sample of every worker and of the target of a run, with the sums over them, the timeline and the losses."""
 
     def __init__(
         self,
@@ -32,9 +32,10 @@ class Ledger:
         *,
         accepting: bool = True,
     ) -> None:
-        """``schedule``: the schedule at the start of the run.
+        """Make the ledger of a run from the records of its nodes; ``target`` is None for a server without an observer.
 
-        ``accepting``: whether the target counts what it accepts. An observer of another server cannot.
+        ``schedule`` is the one at the start of the run. ``accepting``: whether the target counts what it accepts. An observer
+        of another server cannot.
         """
         self.workers = list(workers)
         self.target = target
@@ -48,21 +49,21 @@ class Ledger:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
 
     def sums_of(self, entry: NodeRecord) -> RunningTotals:
-        """Return the sums to which a worker's tally belongs."""
+        """Return the running totals that include a worker: those of present workers, or those of lost ones."""
         return self.gone if entry.lost else self.there
 
     @property
     def entries(self) -> list[NodeRecord]:
-        """All nodes: the workers, then the target if there is one."""
+        """The records of all nodes: the workers, then the target if there is one."""
         return [*self.workers, *([self.target] if self.target else [])]
 
     @property
     def accepting(self) -> NodeRecord | None:
-        """The target if it counts what it accepts and is not lost; else None."""
+        """The record of the target if it counts the connections that it accepts and is not lost; else None."""
         return self.target if self.target and self.accepts and not self.target.lost else None
 
     def take(self, entry: NodeRecord, sample: Sample) -> None:
-        """Replace the node's sample by a newer one, and update the sums."""
+        """Replace a node's sample by a newer one, and update the sums over all workers. Returns nothing."""
         if entry is not self.target:
             self.sums_of(entry).replace(entry.sample.tally, sample.tally)
         entry.take(sample)
@@ -71,18 +72,21 @@ class Ledger:
         self.peak = max(self.peak, self.established)
 
     def hear(self, entry: NodeRecord, sample: Sample, now: float) -> None:
-        """Take in a sample that was received ``now``, on the caller's clock, with its evidence and timeline."""
+        """Process a sample that a node sent: update the sums, the node's evidence and the timeline. Returns nothing.
+
+        ``now`` is when the sample was received, in seconds on the caller's clock.
+        """
         self.take(entry, sample)
         entry.trail.take(sample, now)
         self.timeline.take(now, self.moment)
 
     def read(self, entry: NodeRecord, reading: Reading, now: float) -> None:
-        """Take in a reading without a sample: the answer to a request."""
+        """Add a host reading that a node sent without a sample, as the answer to a request, to the node's record."""
         entry.history.take(reading)
         entry.trail.read(reading, now)
 
     def lose(self, entry: NodeRecord, reason: str, now: float) -> NodeLoss:
-        """Mark a node as lost for the rest of the run; its samples no longer count. Return the record of the loss.
+        """Mark a node as lost for the rest of the run, so that its samples no longer count; return the record of the loss.
 
         ``reason``: a sentence that names the node. A node that is lost already keeps its first reason.
         """
@@ -98,7 +102,10 @@ class Ledger:
         return loss
 
     def move(self, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """Add to other workers what they took over of a lost worker's share. ``not_taken``: why they did not take all."""
+        """Record how many connections each worker took over of the lost worker ``node``, and raise their planned counts.
+
+        ``not_taken``: why the others did not take over the whole share; empty if they did.
+        """
         loss = self.losses[node]
         loss.taken_by, loss.not_taken = dict(taken_by), not_taken
         for entry in self.workers:
@@ -108,7 +115,10 @@ class Ledger:
                     taker.share = (taker.share or 0) + count
 
     def moment(self) -> TimelineRow:
-        """Return a row for the timeline from the newest samples of nodes that are not lost."""
+        """Return the present connection counts, latencies, and node and host states as a row for the timeline.
+
+        They come from the newest samples of nodes that are not lost.
+        """
         tally, target = self.tally, self.accepting.sample.tally if self.accepting else None
         return TimelineRow(
             established=self.established,
@@ -127,7 +137,10 @@ class Ledger:
         )
 
     def latencies(self) -> dict[str, dict[int, int]]:
-        """Return the histograms measured so far, by kind; none for fleets of more than ADDED_UP workers."""
+        """Return the latency histograms of the run so far: kind -> microseconds -> count.
+
+        The mapping is empty for fleets of more than ADDED_UP workers, for which the sum takes too long.
+        """
         if len(self.workers) > ADDED_UP:
             return {}
         found = {kind: self.histogram(kind) for kind in (*LABELS, DUE)}
@@ -137,90 +150,90 @@ class Ledger:
 
     @property
     def schedule(self) -> Schedule:
-        """The present schedule, after the newest retarget."""
+        """The schedule that the run follows now, after the newest retarget."""
         return self.revisions[-1].schedule
 
     @property
     def has_stages(self) -> bool:
-        """Whether the schedule has more than one stage, or was retargeted."""
+        """True if the schedule of the run has more than one stage, or was retargeted."""
         return len(self.revisions) > 1 or len(self.schedule.stages) > 1
 
     @property
     def scheduled(self) -> int | None:
-        """Connections that should be open now, by the newest samples; None until every worker has sent one."""
+        """The number of connections that should be open now, by the newest samples; None until every worker has sent one."""
         counts = [entry.sample.scheduled for entry in self.workers if not entry.lost]
         return None if None in counts or not counts else sum(count for count in counts if count is not None)
 
     @property
     def off_schedule(self) -> int | None:
-        """Connections by which the workers miss their schedules now; None if the schedule is unknown.
+        """The number of connections by which all workers together miss the schedule now; None if the schedule is unknown.
 
-        Away and waiting connections count as there, those in flight as missing.
+        Connections that are away or wait to be reopened count as open, those in flight as missing.
         """
         there = self.there.tally
         return None if self.scheduled is None else abs(there.open + there.away + there.waiting - self.scheduled)
 
     def entry(self, name: str) -> NodeRecord:
-        """Return the record of a node. ``name`` is a node of the run."""
+        """Return the record of the node called ``name``, which must be a node of the run."""
         return next(entry for entry in self.entries if entry.name == name)
 
     @property
     def wanted_at_end(self) -> int:
-        """Connections that should be open when the schedule has ended."""
+        """The number of connections that should be open when the schedule has ended."""
         return self.schedule.at(self.schedule.end_ns)
 
     @property
     def due(self) -> int:
-        """Openings that the schedule asks for from beginning to end."""
+        """The number of openings that the schedule asks for from its beginning to its end."""
         return self.schedule.due_by(self.schedule.end_ns)
 
     @property
     def planned(self) -> int:
-        """Connections planned for all workers. Shares that were taken over count once."""
+        """The number of connections planned for all workers. A share that was taken over counts once."""
         return sum(entry.planned for entry in self.workers) - sum(loss.taken for loss in self.losses.values())
 
     @property
     def established(self) -> int:
-        """Connections that the workers have open. Those of lost workers are unknown and not counted."""
+        """The number of connections that the workers have open. Those of lost workers are unknown and not counted."""
         return self.there.open
 
     @property
     def in_use(self) -> int:
-        """Connections that the workers have open, half closed or in flight."""
+        """The number of connections that the workers have open, half closed or in flight, without lost workers."""
         tally = self.there.tally
         return tally.open + tally.half_closed + tally.in_flight
 
     @property
     def tally(self) -> Tally:
-        """The sum of all tallies, with the last ones of lost workers."""
+        """The sum of the connection counts of all workers, with the last counts of lost ones."""
         return self.there.tally + self.gone.tally
 
     @property
     def reached_ns(self) -> Mapping[int, int]:
-        """Stage, by its index in the schedule -> nanoseconds after the start at which all workers had reached it.
+        """The time at which all workers had reached each stage: index in the schedule -> nanoseconds after the start.
 
-        Lost workers whose share was taken over in full are left out.
+        Stages that are not reached are missing. Lost workers whose share was taken over in full are left out.
         """
         made_good = {loss.node for loss in self.losses.values() if loss.made_good}
         return reached_by_all(entry.sample.reached_ns for entry in self.workers if entry.name not in made_good)
 
     @property
     def waves(self) -> tuple[Wave, ...]:
-        """What each storm did, over all workers, in the order of the storms; those to come are missing."""
+        """What each storm did, summed over all workers, in the order of the storms; storms to come are missing."""
         return joined_waves([entry.sample.waves for entry in self.workers])
 
     def histogram(self, name: str) -> Mapping[int, int]:
-        """Return one histogram over all workers: microseconds -> count."""
+        """Return the histogram called ``name``, summed over all workers: microseconds -> count."""
         return joined(entry.histograms.get(name, {}) for entry in self.workers)
 
     @property
     def ramp_seconds(self) -> float:
-        """Seconds from the start to the last opening of the ramp, of the slowest worker, each by its own clock."""
+        """The duration of the ramp in seconds: from the start to the last opening of the slowest worker, by its own clock."""
         return max((entry.ramp_ns for entry in self.workers), default=0) / 1e9
 
     @property
     def ramp_rate(self) -> float | None:
-        """Connections opened a second in the ramp; None if none were opened."""
+        """The mean number of connections opened per second in the ramp; None if none were opened."""
         opened = sum(entry.ramp_opened for entry in self.workers)
         return opened / self.ramp_seconds if self.ramp_seconds else None
 
@@ -230,17 +243,26 @@ class Ledger:
         return next((entry.heard for entry in self.workers if entry.heard), "").strip()
 
     def all_at(self, phase: Phase, entries: Iterable[NodeRecord] | None = None) -> bool:
-        """Return whether every node that is not lost has reached ``phase``. ``entries``: the nodes to check; None: all."""
+        """Return True if every node that is not lost has reached ``phase``.
+
+        ``entries``: the records of the nodes to check; None: all nodes of the run.
+        """
         chosen = self.entries if entries is None else entries
         return all(entry.lost or entry.sample.phase >= phase for entry in chosen)
 
     def any_of(self, sentence: Callable[[NodeRecord], str]) -> list[str]:
-        """Return the sentences that are not empty, each with the name of its node."""
+        """Return the sentences that the given function makes of the nodes' records, each after its node's name.
+
+        Nodes for which the function returns an empty string are left out.
+        """
         return [f"{entry.name}: {text}" for entry in self.entries if (text := sentence(entry))]
 
     @property
     def troubles(self) -> list[str]:
-        """A sentence for each lost node, unreplaced process, worker off the schedule, and worker that stopped opening."""
+        """One sentence for each lost node, unreplaced child process, and worker that is off the schedule or stopped opening.
+
+        Losses whose share was taken over in full are left out.
+        """
         exit_reasons = [f"{entry.name}: {text}" for entry in self.entries for text in entry.unreplaced]
         lost = [loss.sentence() for loss in self.losses.values() if not loss.made_good]
         newest = self.revisions[-1].version

@@ -16,13 +16,13 @@ WATCHED = [limit for limit in LIMITS if limit.is_watched]
 
 @dataclass(frozen=True, slots=True)
 class TightLimit:
-    """A limit that became tight, and the node whose reading shows it."""
+    """A kernel or process limit that became tight during the run, and the node whose reading shows it."""
 
     node: str
     usage: Usage
 
     def sentence(self) -> str:
-        """Return what is used of the limit, and what lifts it."""
+        """Return a sentence for people: how much of the limit is used, how much of that by the run, and how to raise it."""
         usage, limit = self.usage, self.usage.limit
         says = "is used up" if usage.standing is LimitStatus.STOPS else "is nearly used up"
         return (
@@ -31,7 +31,7 @@ class TightLimit:
         )
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the usage as JSON, in the unit of the limit."""
+        """Return the limit and how much of it is used as a JSON object, in the unit of the limit."""
         usage = self.usage
         return {
             "limit": usage.limit.name,
@@ -45,7 +45,10 @@ class TightLimit:
 
 
 class LimitUsages:
-    """The usage of all nodes. Each limit of a place is reported when it becomes tight, and again when it is used up."""
+    """Watches how much of each limit the nodes of a run use.
+
+    Each limit of a node, namespace or host is reported when it becomes tight, and again when it is used up.
+    """
 
     def __init__(self, members: Iterable[Member] = ()) -> None:
         self.members = {member.name: member for member in members}
@@ -53,7 +56,11 @@ class LimitUsages:
         self.taken: dict[tuple[str, str], TightLimit] = {}  # (limit, place) -> its worst usage
 
     def look(self, name: str, first: Reading | None, last: Reading | None) -> list[str]:
-        """Return a sentence for each limit that became tighter. A reading that was examined before is ignored."""
+        """Return a sentence for each limit that became tight or used up since the last reading of the node called ``name``.
+
+        The list is empty if the node is unknown, or its newest reading ``last`` was examined before. ``first`` is the node's
+        first reading.
+        """
         member = self.members.get(name)
         if member is None or first is None or last is None or self.numbers.get(name) == last.number:
             return []
@@ -69,5 +76,5 @@ class LimitUsages:
 
     @property
     def sentences(self) -> list[str]:
-        """A sentence for each limit that became tight."""
+        """One sentence for each limit that became tight during the run."""
         return [taken.sentence() for taken in self.taken.values()]

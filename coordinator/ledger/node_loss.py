@@ -13,7 +13,10 @@ LEFT = "closed what it had of the run"  # part of the reason if the node itself 
 
 @dataclass
 class NodeLoss:
-    """The record of a lost node. A loss is final for the run: later samples of the node do not count."""
+    """Why and when a node was lost, its share, and which workers took it over.
+
+    A loss is final for the run: later samples of the node do not count.
+    """
 
     node: str
     reason: str  # a sentence that names the node
@@ -24,21 +27,21 @@ class NodeLoss:
 
     @property
     def taken(self) -> int:
-        """Connections that other workers have taken over."""
+        """The number of connections of the lost node that other workers have taken over."""
         return sum(self.taken_by.values())
 
     @property
     def made_good(self) -> bool:
-        """Whether other workers have taken over the whole share."""
+        """True if other workers have taken over all connections of the lost node."""
         return self.share == self.taken
 
     @property
     def when(self) -> str:
-        """The time of the loss, as text."""
+        """The time of the loss as text, such as "12 s into the run" or "before the start"."""
         return "before the start" if self.at_seconds is None else f"{format_duration(round(self.at_seconds, 1))} into the run"
 
     def sentence(self) -> str:
-        """Return when and why the node was lost, and what that means for the run."""
+        """Return a sentence for people: when and why the node was lost, and what that means for the run."""
         cause = f"lost {self.when}: {self.reason}"
         if cause.endswith("?"):  # a question ends a sentence
             return f"{cause} {self.meaning[0].upper()}{self.meaning[1:]}"
@@ -46,7 +49,7 @@ class NodeLoss:
 
     @property
     def meaning(self) -> str:
-        """What the loss means for the run, as text."""
+        """The consequence of the loss for the run, as text: what is not counted, or which workers took over the share."""
         if self.share is None:
             return "what the server holds is unknown since then"
         if not self.taken_by:
@@ -57,7 +60,7 @@ class NodeLoss:
         return share + (f"; not taken over: {self.not_taken}" if self.not_taken else "")
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the loss as JSON."""
+        """Return the loss as a JSON object for the summary of the run."""
         return {
             "node": self.node,
             "reason": self.reason,

@@ -18,7 +18,7 @@ from .timeline import HostState, NodeState
 
 @dataclass
 class NodeRecord:
-    """One node of a run."""
+    """What the coordinator knows of one node of a run: its newest sample, and figures accumulated from all its samples."""
 
     name: str
     planned: int
@@ -43,12 +43,12 @@ class NodeRecord:
 
     @property
     def unreplaced(self) -> list[str]:
-        """Exit reasons of child processes that were not replaced."""
+        """The exit reasons of the node's child processes that ended and were not replaced."""
         replaced = {each.exit_reason for each in self.sample.replacements}
         return [exit_reason for exit_reason in self.sample.exit_reasons if exit_reason not in replaced]
 
     def take(self, sample: Sample) -> None:
-        """Take in the node's newest sample."""
+        """Process the node's newest sample: replace the one before it, and update the accumulated figures. Returns nothing."""
         self.sample = sample
         if self.ramp_opened < self.planned:
             self.ramp_opened, self.ramp_ns = sample.tally.opened, sample.opened_within_ns
@@ -64,12 +64,12 @@ class NodeRecord:
 
     @property
     def node_state(self) -> NodeState:
-        """CPU and memory of the node, for the timeline."""
+        """The CPU time and memory that the node's processes have used so far, for a row of the timeline."""
         return NodeState(self.sample.cpu_seconds, self.history.last.pss_bytes if self.history.last else None)
 
     @property
     def host_state(self) -> HostState | None:
-        """The newest reading of the host, for the timeline; None if it sent none."""
+        """The sockets, memory and counters of the node's host by its newest reading; None if the node sent no reading."""
         last = self.history.last
         if last is None:
             return None
@@ -80,7 +80,10 @@ EACH = 10  # hosts and nodes with columns of their own in the timeline; if there
 
 
 def node_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, NodeState]:
-    """Return the state of each node that is not lost; of more than EACH workers, their sum."""
+    """Return the CPU time and memory of each node that is not lost, by name of the node.
+
+    If there are more than EACH workers, their sum stands in their place.
+    """
     there = {entry.name: entry.node_state for entry in workers if not entry.lost}
     if len(workers) > EACH:
         pss_bytes = sum_known(state.pss_bytes for state in there.values())
@@ -91,7 +94,10 @@ def node_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dic
 
 
 def host_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dict[str, HostState]:
-    """Return the state of each host, named by its nodes; of more than EACH hosts, the target's and the sum of the others."""
+    """Return the state of each host, by the names of its nodes.
+
+    If there are more than EACH hosts, only the target's host has its own state, and the others are summed.
+    """
     nodes: dict[str, list[NodeRecord]] = {}
     for entry in [*([target] if target else []), *reversed(workers)]:
         nodes.setdefault(entry.host or entry.name, []).append(entry)
@@ -105,18 +111,18 @@ def host_states(workers: Sequence[NodeRecord], target: NodeRecord | None) -> dic
 
 
 def title(entries: Sequence[NodeRecord]) -> str:
-    """Return the names of up to three nodes, or the first and how many more."""
+    """Return the names of up to three nodes, separated by commas; of more nodes, the first name and how many more there are."""
     names = [entry.name for entry in entries]
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def first_known(entries: Sequence[NodeRecord]) -> HostState | None:
-    """Return the first host state that is known, of nodes that are not lost; None if none is."""
+    """Return the host state of the first of the given nodes that is not lost and has one; None if none has."""
     return next((state for entry in entries if not entry.lost and (state := entry.host_state)), None)
 
 
 def together(states: Sequence[HostState]) -> HostState:
-    """Return the sum of several host states. Unknown values are left out."""
+    """Return the sum of several host states as one host state. Unknown values are left out of the sum."""
     return HostState(
         readings=sum(state.readings for state in states),
         sockets=sum_known(state.sockets for state in states),
@@ -127,13 +133,13 @@ def together(states: Sequence[HostState]) -> HostState:
 
 
 def sum_known(values: Iterable[int | None]) -> int | None:
-    """Return the sum of the known values; None if none is known."""
+    """Return the sum of the values that are not None; None if all are None."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def sum_maps(mappings: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Return the sum of the values of each name."""
+    """Return one dictionary that has, for each name in any of the mappings, the sum of its values."""
     added: Counter[str] = Counter()
     for mapping in mappings:
         added.update(mapping)

@@ -15,14 +15,14 @@ WITH_ARTEFACT = ("dentry", "lsm_inode_cache")  # one object of each for each ino
 
 @dataclass(slots=True)
 class RegressionAxis:
-    """The sums over x that all lines over the same axis share."""
+    """The count and the sums of the x values of a linear regression, shared by all lines over the same points."""
 
     count: int = 0
     sum_x: float = 0.0
     sum_xx: float = 0.0
 
     def add(self, x: float) -> None:
-        """Add a point's x."""
+        """Add the x value of one more point to the sums. Returns nothing."""
         self.count += 1
         self.sum_x += x
         self.sum_xx += x * x
@@ -30,20 +30,20 @@ class RegressionAxis:
 
 @dataclass(slots=True)
 class RegressionLine:
-    """A least-squares line with one point for each x of the axis. Points with y = 0 change nothing and need not be added."""
+    """A least-squares line with one point for each x of its axis. Points with y = 0 change nothing and need not be added."""
 
     axis: RegressionAxis
     sum_y: float = 0.0
     sum_xy: float = 0.0
 
     def add(self, x: float, y: float) -> None:
-        """Add the y of a point whose x is, or will be, added to the axis."""
+        """Add the y value of a point to the line; the point's x is, or will be, added to the axis. Returns nothing."""
         self.sum_y += y
         self.sum_xy += x * y
 
     @property
     def slope(self) -> float | None:
-        """The slope of the line; None while all points have the same x."""
+        """The slope of the least-squares line; None while all points have the same x."""
         axis = self.axis
         spread = axis.count * axis.sum_xx - axis.sum_x * axis.sum_x
         return (axis.count * self.sum_xy - axis.sum_x * self.sum_y) / spread if spread > 0 else None
@@ -51,7 +51,10 @@ class RegressionLine:
 
 @dataclass(frozen=True, slots=True)
 class SlabState:
-    """The slab of one reading without the artefact: bytes and objects by cache."""
+    """The kernel's slab memory of one host reading, in bytes and objects by cache.
+
+    What programs that list open descriptors add to the slab is left out; it is in ``artefact_bytes``.
+    """
 
     slab_bytes: float | None
     page_bytes: Mapping[str, float]
@@ -60,7 +63,10 @@ class SlabState:
 
 
 def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> SlabState:
-    """Return the slab without what listings of descriptors added. ``slab_bytes``: None if unknown."""
+    """Return the kernel's slab memory of a reading without the inodes that programs add when they list open descriptors.
+
+    ``slab_bytes``: the size of the whole slab; None if unknown.
+    """
     made = caches[ARTEFACT].objects if ARTEFACT in caches else 0
     aside = {name: made * caches[name].full_bytes for name in WITH_ARTEFACT if name in caches}
     if ARTEFACT in caches:
@@ -75,7 +81,10 @@ def books(caches: Mapping[str, Cache], slab_bytes: int | None) -> SlabState:
 
 
 class HostReadings:
-    """Regression of slab caches over the TCP sockets of the machine. Both count all network namespaces."""
+    """Regression of the kernel's slab caches over the number of TCP sockets of one host.
+
+    Both count all network namespaces of the machine.
+    """
 
     def __init__(self) -> None:
         self.first: Reading | None = None
@@ -88,7 +97,7 @@ class HostReadings:
         self.artefact_bytes = 0.0  # growth since the first reading
 
     def take(self, reading: Reading) -> None:
-        """Take in a reading. One that is not newer than the last is ignored."""
+        """Add a reading of the host to the regressions. One that is not newer than the last is ignored. Returns nothing."""
         if self.last and reading.number <= self.last.number:
             return
         now = books(reading.caches, reading.slab_bytes)
@@ -107,9 +116,9 @@ class HostReadings:
         self.grow(self.objects, sockets, now.objects, then.objects)
 
     def grow(self, lines: dict[str, RegressionLine], sockets: int, now: Mapping[str, float], then: Mapping[str, float]) -> None:
-        """Add a point to the line of each cache that changed; two thirds never change.
+        """Add one point (sockets, growth since the first reading) to the line of each slab cache that changed.
 
-        A reading leaves out caches without slabs, so a cache that is missing is at zero.
+        Two thirds of the caches never change. A reading leaves out caches without slabs, so a cache that is missing is at zero.
         """
         for name in now.keys() | then.keys():
             if grown := now.get(name, 0) - then.get(name, 0):
@@ -119,27 +128,27 @@ class HostReadings:
 
     @property
     def sockets(self) -> int | None:
-        """Growth of the machine's TCP sockets since the first reading; None if unknown."""
+        """The growth of the number of TCP sockets on the machine since the first reading; None if unknown."""
         if not self.first or not self.last or self.first.sockets is None or self.last.sockets is None:
             return None
         return self.last.sockets - self.first.sockets
 
     @property
     def user_bytes(self) -> int | None:
-        """Growth of the memory (PSS) of the watched processes since the first reading; None if unknown."""
+        """The growth of the memory (PSS) of the watched processes since the first reading, in bytes; None if unknown."""
         if not self.first or not self.last or self.first.pss_bytes is None or self.last.pss_bytes is None:
             return None
         return self.last.pss_bytes - self.first.pss_bytes
 
     def rose(self) -> dict[str, int]:
-        """Return counter -> events since the first reading, for counters that both readings have."""
+        """Return the growth of each kernel counter since the first reading, for counters that both readings have."""
         if not self.first or not self.last:
             return {}
         before = self.first.counters
         return {name: value - before[name] for name, value in self.last.counters.items() if name in before}
 
     def grew(self, level: str) -> int | None:
-        """Return how much a level changed since the first reading; None if either reading lacks it."""
+        """Return by how much the value called ``level`` changed since the first reading; None if either reading lacks it."""
         if not self.first or not self.last or level not in self.first.levels or level not in self.last.levels:
             return None
         return self.last.levels[level] - self.first.levels[level]

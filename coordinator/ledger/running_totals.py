@@ -21,7 +21,7 @@ maps_of = attrgetter(*MAPS)
 
 
 class RunningTotals:
-    """The sum of the newest tallies of a set of nodes."""
+    """The sum of the newest connection counts (tallies) of a set of nodes, updated by differences."""
 
     def __init__(self) -> None:
         self.open = 0
@@ -29,7 +29,10 @@ class RunningTotals:
         self.maps: list[dict[str, int]] = [{} for _ in MAPS]
 
     def replace(self, before: Tally, now: Tally) -> None:
-        """Replace a node's tally by its newer one. A new node had ``Tally()`` before; a node is removed by ``Tally()`` now."""
+        """Update the sum: subtract a node's earlier tally ``before`` and add its newer tally ``now``. Returns nothing.
+
+        To add a new node, ``before`` is an empty tally; to remove a node, ``now`` is one.
+        """
         self.open += now.open - before.open
         added = zip(self.numbers, numbers_of(now), numbers_of(before), strict=True)
         self.numbers = [count + new - old for count, new, old in added]
@@ -39,13 +42,16 @@ class RunningTotals:
 
     @property
     def tally(self) -> Tally:
-        """The sum as a tally, equal to ``c1m.measure.tally.total`` of all newest tallies. Maps leave out zeros."""
+        """The sum over all nodes as a tally, equal to ``c1m.measure.tally.total`` of their newest ones.
+
+        Maps leave out zeros.
+        """
         counts: dict[str, Any] = dict(zip(NUMBERS, self.numbers, strict=True))
         return Tally(**counts | dict(zip(MAPS, map(dict, self.maps), strict=True)))
 
 
 def shift(counts: dict[str, int], new: Mapping[str, int], old: Mapping[str, int]) -> None:
-    """Add ``new`` to the counts and subtract ``old``. Counts that become zero are removed."""
+    """Add the counts in ``new`` to ``counts`` in place, and subtract those in ``old``. Counts that become zero are removed."""
     for name in new.keys() | old.keys():
         count = counts.get(name, 0) + new.get(name, 0) - old.get(name, 0)
         if count:

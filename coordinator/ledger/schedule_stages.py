@@ -17,7 +17,7 @@ COMPARISON_SECONDS_A_CONNECTION = 4e-6
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A period in which the schedule stands still, in seconds from the start of the run."""
+    """A period in which the schedule neither opens nor closes connections, in seconds from the start of the run."""
 
     begin: float
     end: float
@@ -25,12 +25,12 @@ class Rest:
 
     @property
     def latest(self) -> float:
-        """The latest second at which a comparison can begin and end within the rest."""
+        """The latest second of the run at which a comparison of both ends can begin and still end within the rest."""
         return self.end - COMPARISON_SECONDS - COMPARISON_SECONDS_A_CONNECTION * self.total
 
 
 def rests(schedule: Schedule) -> Iterator[Rest]:
-    """Yield the rests that are long enough for a comparison.
+    """Yield the periods of a schedule without change that are long enough for a comparison of both ends.
 
     A rest at the end of the schedule is left out: it is the hold, which is compared when it is over.
     """
@@ -41,7 +41,10 @@ def rests(schedule: Schedule) -> Iterator[Rest]:
 
 
 def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[dict[str, Any]]:
-    """Return the stages that the user named. ``reached_ns``: by index of the stage; missing: not reached, shown as None."""
+    """Return the stages that the user named as JSON objects: total, when it is due, and when it was reached.
+
+    ``reached_ns``: index of the stage -> nanoseconds after the start. A stage that is missing there has None as the time.
+    """
     return [
         {
             "total": stage.total,
@@ -55,19 +58,19 @@ def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[di
 
 
 def retarget_sentence(revision: Revision) -> str:
-    """Return a retarget as a sentence for people."""
+    """Return a sentence for people that describes a retarget: from which total, when, and to which new totals."""
     retarget = retarget_summary(revision)
     ways = ", ".join(way(stage["total"], stage["within_seconds"]) for stage in retarget["stages"])
     return f"retargeted: from {retarget['from']:,} at {format_duration(retarget['at_seconds'])} to {ways}"
 
 
 def way(total: int, within_seconds: float) -> str:
-    """Return a stage as text: a total, and how soon."""
+    """Return a stage of a schedule as text: its total of connections, and the time in which to reach it."""
     return f"{total:,} " + (f"within {format_duration(within_seconds)}" if within_seconds else "at once")
 
 
 def retarget_summary(revision: Revision) -> dict[str, Any]:
-    """Return a retarget as JSON: when, from which total, and its new stages."""
+    """Return a retarget as a JSON object: when it came, from which total of connections, and its new stages."""
     new = [line for line in revision.schedule.lines if line.begin_ns >= revision.since_ns]
     return {
         "version": revision.version,

@@ -21,7 +21,7 @@ Column = list[Any]  # a number for each row; None: unknown
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """One machine, or the sum of several. ``counters`` are events since the first reading."""
+    """The sockets, memory and counters of one host, or the sum of several. ``counters`` are events since the first reading."""
 
     readings: int  # so far; equal in two rows: nothing was read between them
     sockets: int | None  # TCP sockets of all network namespaces
@@ -32,7 +32,7 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """One node, or the sum of several. The figures of an observer are those of the server that it watches."""
+    """The CPU time and memory of one node, or the sum of several. Those of an observer are of the server that it watches."""
 
     cpu_seconds: float  # used so far by its shards or acceptors, or by the server
     pss_bytes: int | None  # of all its processes
@@ -40,7 +40,10 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """The counts of one moment. ``opened``, ``failed``, ``dropped`` and ``accepted`` are cumulative."""
+    """The connection counts, latencies and states of all nodes at one moment of the run.
+
+    ``opened``, ``failed``, ``dropped``, ``accepted`` and ``replaced`` are cumulative.
+    """
 
     established: int
     opened: int
@@ -58,9 +61,10 @@ class TimelineRow:
 
 
 class Timeline:
-    """The rows of a run, one a second. When there are ROWS of them, every other one is dropped and the step doubles.
+    """The counts of a run over time, one row a second. When there are ROWS of them, every other one is dropped.
 
-    Most values of a row are cumulative, so the next row includes what a dropped one counted.
+    The step between rows doubles then. Most values of a row are cumulative, so the next row includes what a dropped one
+    counted.
     """
 
     def __init__(self) -> None:
@@ -71,27 +75,30 @@ class Timeline:
         self.turns: list[tuple[float, str]] = []  # (seconds since the start, what the run did from then on)
 
     def begin(self, now: float, look: Callable[[], TimelineRow]) -> None:
-        """Start the timeline, with a first row. ``look`` returns the present counts."""
+        """Start the timeline at the time ``now`` and add its first row. ``look`` is called and returns the present counts."""
         self.began = now
         self.add(0.0, look())
 
     def take(self, now: float, look: Callable[[], TimelineRow]) -> None:
-        """Add a row if one is due. ``look`` is called only then."""
+        """Add a row with the present counts if the next row is due at the time ``now``.
+
+        ``look`` returns the counts; it is called only if a row is due.
+        """
         if self.began is not None and now - self.began >= self.due:
             self.add(now - self.began, look())
 
     def end(self, now: float, look: Callable[[], TimelineRow]) -> None:
-        """Add the last row, whether it is due or not."""
+        """Add the last row of the run at the time ``now``, whether it is due or not. ``look`` returns the present counts."""
         if self.began is not None and not (self.rows and now - self.began <= self.rows[-1][0]):
             self.add(now - self.began, look())
 
     def turn(self, now: float, doing: str) -> None:
-        """Record what the run does from ``now`` on, if that is different."""
+        """Record that the run does ``doing`` from the time ``now`` on, unless it was doing so already. Returns nothing."""
         if self.began is not None and doing != (self.turns[-1][1] if self.turns else ""):
             self.turns.append((now - self.began, doing))
 
     def add(self, seconds: float, moment: TimelineRow) -> None:
-        """Add a row at ``seconds`` since the start, and thin the rows out if there are too many."""
+        """Add a row at ``seconds`` since the start. If there are too many rows, drop every other one and double the step."""
         self.rows.append((seconds, moment))
         if len(self.rows) >= ROWS:
             self.rows = [self.rows[0], *self.rows[1::2]]  # the newest one stays
@@ -101,9 +108,10 @@ class Timeline:
     # -- as columns
 
     def to_summary(self) -> dict[str, Any] | None:
-        """Return a column for each figure, all of the same length; None if the run never started.
+        """Return the timeline as JSON: one column of values for each figure, all of the same length.
 
-        Rates, percentages and counts of latencies and events are of the interval that ends with the row.
+        None if the run never started. Rates, percentages and counts of latencies and events are of the interval that ends with
+        the row.
         """
         if not self.rows:
             return None
@@ -133,7 +141,10 @@ class Timeline:
 
 
 def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column]:
-    """Return count and percentiles of each interval, in microseconds; None if nothing was measured in it."""
+    """Return four columns for one kind of latency: the count, p50, p99 and maximum of each interval.
+
+    They are in microseconds; None in intervals in which nothing was measured. The histograms that are given are cumulative.
+    """
     found = [since(now, before) for before, now in pairwise([{}, *cumulative])]
     return {
         "count": [sum(counts.values()) for counts in found],
@@ -144,7 +155,7 @@ def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column
 
 
 def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -> dict[str, Any]:
-    """Return CPU and memory of a node over time."""
+    """Return two columns for a node: its CPU use in percent of one processor, and its memory in bytes, row by row."""
     return {
         "cpu_percent": cpu_percent(seconds, [state.cpu_seconds if state else None for state in states]),
         "pss_bytes": [state.pss_bytes if state else None for state in states],
@@ -152,9 +163,10 @@ def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -
 
 
 def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
-    """Return sockets, slab, levels and counters of a host over time; levels and counters only if they changed.
+    """Return the columns of a host: sockets, slab bytes, levels and counters, row by row.
 
-    If no reading came in an interval its row is None, and the next row includes what rose in it.
+    Levels and counters are included only if they changed. If no reading came in an interval its row is None, and the next row
+    includes what rose in it.
     """
     states = renewed(states)
     known = [state for state in states if state]
@@ -171,24 +183,27 @@ def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
 
 
 def renewed(states: Sequence[HostState | None]) -> list[HostState | None]:
-    """Return the states, with None in place of those whose reading is the same as in the row before."""
+    """Return the host states of all rows, with None in place of those whose reading is the same as in the row before."""
     return [
         None if state and before and state.readings == before.readings else state for before, state in pairwise([None, *states])
     ]
 
 
 def names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return every name in any of the mappings, in the order of first appearance."""
+    """Return every key that occurs in any of the mappings, once, in the order of first appearance."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
 
 def rose(states: Sequence[HostState]) -> list[str]:
-    """Return the counters that rose at any time, sorted."""
+    """Return the sorted names of the kernel counters that rose in any of the host states."""
     return sorted({name for state in states for name, events in state.counters.items() if events > 0})
 
 
 def rises(cumulative: Column) -> Column:
-    """Return the events of each interval. None: no reading, or the counter fell, as softnet's columns do when they wrap."""
+    """Return by how much a cumulative counter rose in each interval between rows.
+
+    A row is None if there was no reading, or if the counter fell, as softnet's columns do when they wrap.
+    """
     found: Column = []
     before = 0
     for now in cumulative:
@@ -198,13 +213,16 @@ def rises(cumulative: Column) -> Column:
 
 
 def rates(seconds: Sequence[float], cumulative: Column) -> Column:
-    """Return the rate per second of the interval that ends with each row; None for the first row."""
+    """Return the growth per second of a cumulative count in the interval that ends with each row; None for the first row."""
     intervals = pairwise(zip(seconds, cumulative, strict=True))
     return [None, *(round((now - before) / (at - earlier), 1) for (earlier, before), (at, now) in intervals)]
 
 
 def cpu_percent(seconds: Sequence[float], used: Column) -> Column:
-    """Return percent of one processor in the interval that ends with each row; None if the node's state is unknown."""
+    """Return the CPU use in each interval between rows, in percent of one processor.
+
+    It is None for the first row, and where the CPU time at either end of the interval is unknown.
+    """
     found: Column = [None]
     for (earlier, before), (at, now) in pairwise(zip(seconds, used, strict=True)):
         found.append(None if before is None or now is None else round(100 * (now - before) / (at - earlier), 1))

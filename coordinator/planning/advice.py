@@ -18,7 +18,10 @@ TUNE_SCHEMA = "c1m.tune/1"
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One setting to change in one place, and the limit that needs it. ``setting`` is empty if no setting helps."""
+    """One setting of one node, namespace or host that the operator should change, and the limit that needs the change.
+
+    ``setting`` is empty if no setting helps.
+    """
 
     found: Assessment
     node: str  # the node that should write it, of those that share the place
@@ -29,17 +32,17 @@ class Advice:
 
     @property
     def is_tunable(self) -> bool:
-        """Whether ``c1m-coord tune`` may write the setting."""
+        """True if the command ``c1m-coord tune`` may write the setting itself."""
         return self.setting in TUNABLE
 
     @property
     def command(self) -> str:
-        """The shell command that changes the setting; empty without a setting."""
+        """The shell command that changes the setting to the wanted value; empty if no setting helps."""
         return command(self.setting, self.wanted) if self.setting else ""
 
     @property
     def why(self) -> str:
-        """The limit, its present value, and what happens otherwise, as text."""
+        """The reason for the advice as text: the limit, its present value, and what happens without the change."""
         found = self.found
         limit = found.limit
         if not self.setting:
@@ -50,12 +53,12 @@ class Advice:
 
 
 def advice_of(preflight: Preflight) -> list[Advice]:
-    """Return the advice for every limit that is tight or stops the run. No advice lowers a setting."""
+    """Return which settings to change for every limit that is tight or stops the run. No advice lowers a setting."""
     return once(each for found in (*preflight.stops, *preflight.tight) for each in advised(found, preflight.fleet.hosts))
 
 
 def once(advice: Iterable[Advice]) -> list[Advice]:
-    """Return one advice for each setting of each place: the highest value that any limit needs."""
+    """Return one advice for each setting of each place: the one with the highest value that a limit needs."""
     made: dict[tuple[str, str], Advice] = {}
     for each in advice:
         key = (each.place, each.setting or each.found.limit.name)
@@ -64,7 +67,7 @@ def once(advice: Iterable[Advice]) -> list[Advice]:
 
 
 def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
-    """Yield the settings to raise for one limit; if none of them would change, one advice without a setting."""
+    """Yield an advice for each setting to raise for one limit; a single one without a setting if none would change."""
     changed = False
     for setting, value in found.settings.items():
         node = writer(setting, found.nodes, hosts)
@@ -82,19 +85,25 @@ def advised(found: Assessment, hosts: Mapping[str, Host]) -> Iterator[Advice]:
 
 
 def writer(setting: str, nodes: Sequence[str], hosts: Mapping[str, Host]) -> str:
-    """Return the node that should write a setting: preferably one that can read it, and that allows tuning."""
+    """Return the name of the node that should write a setting of the place that the given nodes share.
+
+    Nodes that can read the setting come first, and of those the ones that allow tuning.
+    """
     return min(nodes, key=lambda name: (setting not in hosts[name].facts, not hosts[name].tunable))
 
 
 def place_of(setting: str, node: str, host: Host) -> str:
-    """Return the place of a setting: the node, its network namespace, or its host."""
+    """Return the id of the place to which a setting belongs: the node's name, or the id of its namespace or its host."""
     if setting not in SYSCTLS:
         return node
     return host.namespace if SYSCTLS[setting] is SysctlScope.NAMESPACE else host.boot_id
 
 
 def greater(one: Advice, other: Advice) -> Advice:
-    """Return the advice with the higher value of two for the same setting."""
+    """Return the one of two pieces of advice on the same setting that asks for the higher value.
+
+    It is the first if values of the setting cannot be compared.
+    """
     if one.setting not in TUNABLE:
         return one
     more = raised(one.setting, one.wanted, other.wanted)
@@ -102,7 +111,7 @@ def greater(one: Advice, other: Advice) -> Advice:
 
 
 def by_nodes(advice: Sequence[Advice]) -> dict[tuple[str, ...], list[Advice]]:
-    """Return the advice by nodes of a place, in order."""
+    """Return the advice grouped by the nodes that share the place of the limit, in order."""
     grouped: dict[tuple[str, ...], list[Advice]] = {}
     for each in advice:
         grouped.setdefault(each.found.nodes, []).append(each)
@@ -110,7 +119,7 @@ def by_nodes(advice: Sequence[Advice]) -> dict[tuple[str, ...], list[Advice]]:
 
 
 def script(total: int, advice: Sequence[Advice]) -> list[str]:
-    """Return shell commands with comments, for people to read and paste."""
+    """Return lines of shell commands with comments that make all advised changes, for people to read and paste."""
     if not advice:
         return [f"# nothing to tune for {total:,} connections: no known limit is tight"]
     lines = []
@@ -123,7 +132,7 @@ def script(total: int, advice: Sequence[Advice]) -> list[str]:
 
 
 def changed(node: str, change: Change) -> str:
-    """Return the result of a change to a setting as a line of text."""
+    """Return a line of text that says whether a node changed a setting, with the values before and after."""
     if change.reason:
         return f"{node}: {change.name} is {change.after or 'unknown'}, but {change.wanted} was wanted: {change.reason}"
     if change.before == change.after:
@@ -132,7 +141,10 @@ def changed(node: str, change: Change) -> str:
 
 
 def advice_document(each: Advice) -> dict[str, Any]:
-    """Return an advice as JSON. ``setting``, ``now``, ``wanted`` and ``command`` are empty if no setting helps."""
+    """Return an advice on a setting as a JSON object.
+
+    Its ``setting``, ``now``, ``wanted`` and ``command`` are empty if no setting helps.
+    """
     found = each.found
     return {
         "nodes": list(found.nodes),
@@ -150,7 +162,10 @@ def advice_document(each: Advice) -> dict[str, Any]:
 
 
 def change_document(node: str, change: Change) -> dict[str, Any]:
-    """Return a change as JSON. ``before`` and ``after`` are null if the node cannot read the setting."""
+    """Return a node's change of a setting as a JSON object.
+
+    Its ``before`` and ``after`` are null if the node cannot read the setting.
+    """
     return {
         "node": node,
         "setting": change.name,

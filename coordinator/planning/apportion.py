@@ -13,7 +13,10 @@ def evenly(total: int, parts: int) -> list[int]:
 
 
 def fill(total: int, capacities: Sequence[int]) -> list[int]:
-    """Return shares of ``total`` as even as the capacities allow. Raises ValueError if they cannot hold it."""
+    """Return one share of ``total`` for each capacity, as even as the capacities allow.
+
+    Raises ValueError if the capacities together are less than ``total``.
+    """
     if sum(capacities) < total:
         raise ValueError(f"{total:,} do not fit into {sum(capacities):,}")
     shares = [0] * len(capacities)
@@ -28,10 +31,10 @@ def fill(total: int, capacities: Sequence[int]) -> list[int]:
 
 
 def corner(supplies: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Match supplies with demands of the same sum, in order. Yields cells (supply, demand, count).
+    """Yield cells (supply, demand, count), by indexes, that match supplies with demands of the same sum in order.
 
-    The north-west corner rule of transport problems. There are fewer cells than supplies and demands together. Equal
-    supplies and demands pair off one to one, so that a shard connects to one acceptor.
+    The north-west corner rule of transport problems. There are fewer cells than supplies and demands together. Equal supplies
+    and demands pair off one to one, so that a shard connects to one acceptor.
     """
     row, column = 0, 0
     supply, demand = (supplies[0] if supplies else 0), (demands[0] if demands else 0)
@@ -50,11 +53,12 @@ def corner(supplies: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[in
 
 
 def transport(supplies: Sequence[int], most: Sequence[int], demands: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Match supplies with even demands of the same sum. Yields cells (supply, demand, count), none above its row's ``most``.
+    """Yield cells (supply, demand, count), by indexes, that match supplies with even demands of the same sum.
 
-    Each row is cut into as few parts as the fullest cell allows, one for each group of columns, and each group is matched by
-    ``corner``. One group gives the fewest cells, if each row fits into a cell; a group for each column gives the most.
-    Raises ValueError for a row that would not fit even if it were spread over all columns.
+    No count is above the ``most`` of its supply. Each supply is cut into as few parts as the fullest cell allows, one for each
+    group of demands, and each group is matched by ``corner``. One group gives the fewest cells, if each supply fits into a
+    cell; a group for each demand gives the most. Raises ValueError for a supply that would not fit even if it were spread over
+    all demands.
     """
     columns = len(demands)
     groups = groups_for(supplies, most, columns)
@@ -66,7 +70,10 @@ def transport(supplies: Sequence[int], most: Sequence[int], demands: Sequence[in
 
 
 def groups_for(supplies: Sequence[int], most: Sequence[int], columns: int) -> int:
-    """Return the fewest groups of columns, or nearly, for which no part of a row is above its ``most``."""
+    """Return the smallest number of groups of columns, or nearly, for which no part of a row is above its ``most``.
+
+    Raises ValueError for a row that would not fit even if it were spread over all columns.
+    """
     rows = [(supply, limit) for supply, limit in zip(supplies, most, strict=True) if supply]
     if any(supply > limit * columns for supply, limit in rows):
         raise ValueError("a supply is more than its row can hold")
@@ -81,9 +88,9 @@ def groups_for(supplies: Sequence[int], most: Sequence[int], columns: int) -> in
 
 
 def dealt(supplies: Sequence[int], edges: Sequence[int]) -> list[list[int]]:
-    """Deal all supplies out to the columns like cards, so that rows and columns are even to within one.
+    """Return, for each group of columns between two edges, the part of every supply that belongs to the group.
 
-    Returns, for each group of columns between two edges, its part of every supply.
+    Supplies are dealt out to the columns like cards, so that rows and columns are even to within one.
     """
     columns = edges[-1]
     parts: list[list[int]] = [[] for _ in edges[1:]]
@@ -99,5 +106,5 @@ def dealt(supplies: Sequence[int], edges: Sequence[int]) -> list[list[int]]:
 
 
 def shared(low: int, high: int, first: int, end: int) -> int:
-    """Return the length of the overlap of two intervals."""
+    """Return the length of the overlap of two intervals, ``low`` to ``high`` and ``first`` to ``end``; 0 without overlap."""
     return max(0, min(high, end) - max(low, first))

@@ -17,7 +17,7 @@ from .headroom import Headroom, Headrooms, how_many
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """The most connections that one limit allows the fleet, and where the limit is."""
+    """The largest number of connections that one limit alone allows the fleet, and the nodes where the limit is."""
 
     limit: Limit
     total: int
@@ -28,23 +28,29 @@ class Bottleneck:
 
     @property
     def commands(self) -> list[str]:
-        """The shell commands that make the change; empty if no setting does."""
+        """The shell commands that raise the limit; empty if no setting of the host does."""
         return [command(name, value) for name, value in self.settings.items()]
 
     @property
     def lifts(self) -> str:
-        """The commands that make the change, or the change in words."""
+        """The shell commands that raise the limit, in one line; without commands, the necessary change in words."""
         return "; ".join(self.commands) or self.change
 
     def sentence(self, rank: int) -> str:
-        """Return the bottleneck as text. ``rank``: its place in the ranking, from 1."""
+        """Return a sentence on the limit: at how many connections it stops the fleet, where, and what lifts it.
+
+        ``rank``: the limit's place in the ranking, from 1.
+        """
         return f"{ordinal(rank)} at {self.total:,}: {self.limit.title}, on {several(self.nodes)}; {self.lifts}"
 
 
 def reaches(
     total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
 ) -> list[Bottleneck]:
-    """Return the bottleneck of every limit that is finite, the lowest total first, each with its change."""
+    """Return the bottlenecks of a fleet, one for each limit that is finite, the lowest total of connections first.
+
+    Each includes the smallest change that lifts the limit.
+    """
     by_limit: dict[Limit, list[Headroom]] = {}
     for place in rooms.places:
         by_limit.setdefault(place.limit, []).append(place)
@@ -54,7 +60,10 @@ def reaches(
 
 
 def goal_after(reach: Bottleneck, ranked: Sequence[Bottleneck], total: int) -> int:
-    """Return the total that lifting a limit should allow: ``total`` if that is higher, else the next limit, at most double."""
+    """Return the total of connections that lifting one limit should make possible.
+
+    It is ``total`` if that is more than the limit allows; else the total of the next limit, at most double.
+    """
     if total > reach.total:
         return total
     twice = max(2 * reach.total, 1)
@@ -62,7 +71,10 @@ def goal_after(reach: Bottleneck, ranked: Sequence[Bottleneck], total: int) -> i
 
 
 def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Bottleneck]:
-    """Return bottlenecks of what the plan itself apportions: 4-tuples, listening ports, and descriptors if there are none."""
+    """Return the bottlenecks that follow from the plan: 4-tuples, listening ports, and descriptors if processes have none.
+
+    These limits are not headroom of a host.
+    """
     names = tuple(worker.name for worker in sorted(workers, key=lambda worker: worker.tuples))
     helpless = tuple(worker.name for worker in workers if not worker.connections_per_process)
     found = [Bottleneck(BY_NAME["tuples"], tuples_of(workers) * target.most_destinations, names)]
@@ -76,7 +88,10 @@ def planned(workers: Sequence[WorkerFacts], target: TargetFacts) -> list[Bottlen
 
 
 def reach_of(places: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts) -> Bottleneck:
-    """Return the bottleneck of all places of one limit. Workers in unknown places are unlimited."""
+    """Return how many connections one limit allows the fleet, over all of its places.
+
+    ``places`` are the headrooms of that limit. Workers in unknown places are taken as unlimited.
+    """
     limit = places[0].limit
     serving = next((place for place in places if place.target_each), None)
     elsewhere = [place for place in places if place is not serving]
@@ -89,7 +104,7 @@ def reach_of(places: Sequence[Headroom], workers: Sequence[WorkerFacts], target:
 
 
 def with_target(place: Headroom, others: int) -> int:
-    """Return the most connections for which the target's place has headroom.
+    """Return the largest number of connections for which the target's place has headroom.
 
     It holds the target's ends, and the worker ends of connections beyond ``others``, which workers elsewhere hold.
     """
@@ -103,7 +118,10 @@ def with_target(place: Headroom, others: int) -> int:
 def names_of(
     narrowest: Headroom, elsewhere: Sequence[Headroom], workers: Sequence[WorkerFacts], target: TargetFacts
 ) -> tuple[str, ...]:
-    """Return the nodes of the narrowest place, then those of the other places."""
+    """Return the names of the nodes that a limit concerns: those in the place with the least headroom, then all others.
+
+    If that place also holds the target's ends, only its own nodes are named, the target first.
+    """
     own = [workers[index].name for index in narrowest.workers]
     if narrowest.target_each:
         return (target.name, *own)
@@ -114,7 +132,7 @@ def names_of(
 def changed(
     reach: Bottleneck, goal: int, workers: Sequence[WorkerFacts], target: TargetFacts, hosts: Mapping[str, Host]
 ) -> Bottleneck:
-    """Return the bottleneck with the smallest change that makes its total at least ``goal``."""
+    """Return a bottleneck completed with the smallest change that makes ``goal`` connections possible."""
     name, more = reach.limit.name, goal - reach.total
     if name == "tuples":
         widest = max((worker.ports.size for worker in workers), default=0) * target.most_destinations
@@ -132,12 +150,12 @@ def changed(
 
 
 def descriptors_for(host: Host) -> int:
-    """Return the descriptors that one process needs for itself and for a thousand connections."""
+    """Return how many descriptors one process on the host needs for itself and for a thousand connections."""
     return host.descriptors_per_process + 1024
 
 
 def lifted(reach: Bottleneck, needed: float, host: Host) -> Bottleneck:
-    """Return the bottleneck with the change that gives its place ``needed`` headroom."""
+    """Return a bottleneck completed with the change of settings, or of memory, that gives its place ``needed`` headroom."""
     limit = reach.limit
     value = wanted(limit, limit.used(host.levels, host), needed)
     settings = limit.settings(value, host)
@@ -150,6 +168,6 @@ def lifted(reach: Bottleneck, needed: float, host: Host) -> Bottleneck:
 
 
 def ordinal(rank: int) -> str:
-    """Return "1st", "2nd", "3rd", "4th" and so on."""
+    """Return the English ordinal of a number as text: "1st", "2nd", "3rd", "4th" and so on."""
     suffix = "th" if 10 <= rank % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank}{suffix}"

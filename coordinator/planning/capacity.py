@@ -14,7 +14,7 @@ ENDLESS = 2**63  # more than any count; the capacity of an endpoint is unknown
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """What a plan needs to know about a worker."""
+    """The addresses, ports, cores and limits of a worker, as far as a plan depends on them."""
 
     name: str
     namespace: str  # equal for nodes that share a network namespace, and so addresses and ports
@@ -28,21 +28,30 @@ class WorkerFacts:
 
     @property
     def tuples(self) -> int:
-        """The number of 4-tuples to one destination."""
+        """The number of 4-tuples from this worker to one destination: its source addresses times its client ports."""
         return self.sources.size * self.ports.size
 
     def capacity(self, destinations: int) -> int:
-        """Return the connections for which there are 4-tuples; 0 if a process has no descriptors for any."""
+        """Return how many connections the worker has 4-tuples for, to the given number of destinations.
+
+        The result is 0 if a process has no descriptors for any connection.
+        """
         return self.tuples * destinations if self.connections_per_process else 0
 
     def shards_for(self, share: int) -> int:
-        """Return the number of shards for a share: one for each core, more if descriptors need it, at most one a connection."""
+        """Return how many shards (processes) the worker needs for ``share`` connections.
+
+        It is one for each core, more if the limit of descriptors requires it, and at most one for each connection.
+        """
         return min(max(self.cores, -(-share // max(self.connections_per_process, 1))), share)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """What a plan needs to know about a target, or about an endpoint: any other server, whose limits are unknown."""
+    """The ports, cores and limits of a target, as far as a plan depends on them.
+
+    It may also describe an endpoint: any other server, whose limits are unknown.
+    """
 
     name: str
     cores: int
@@ -54,7 +63,10 @@ class TargetFacts:
     budgets: tuple[Budget, ...] = ()  # with an endpoint: only of its host, if it is observed
 
     def acceptors_for(self, total: int, tuples: int) -> int:
-        """Return how many acceptors ``total`` needs; 0 for an endpoint. ``tuples``: of all clients to one destination."""
+        """Return how many acceptor processes the target needs for ``total`` connections; 0 for an endpoint.
+
+        ``tuples``: the number of 4-tuples of all clients to one destination.
+        """
         if self.is_endpoint or not self.connections_per_process:
             return 0
         wanted = max(self.cores, -(-total // self.connections_per_process))
@@ -63,24 +75,24 @@ class TargetFacts:
         return min(wanted, self.most_acceptors, total)
 
     def destinations_for(self, acceptors: int) -> int:
-        """Return the number of ports to which clients connect."""
+        """Return the number of ports to which clients connect if the target has the given number of acceptors."""
         if self.is_endpoint:
             return self.ports
         return 1 if self.single_port else max(acceptors, 1)
 
     @property
     def most_destinations(self) -> int:
-        """The number of destinations if every listening port is used."""
+        """The number of ports to which clients can connect if every listening port is used."""
         return self.destinations_for(self.most_acceptors)
 
     @property
     def most_acceptors(self) -> int:
-        """The most acceptors that can listen."""
+        """The largest number of acceptor processes that can listen on the target's ports."""
         return ENDLESS if self.single_port else self.ports
 
     @property
     def capacity(self) -> int:
-        """The most connections that all acceptors can hold; ENDLESS for an endpoint."""
+        """The number of connections that all acceptors of the target can hold; ENDLESS for an endpoint."""
         return ENDLESS if self.is_endpoint else self.most_acceptors * self.connections_per_process
 
 
@@ -90,12 +102,12 @@ def tuples_of(workers: Iterable[WorkerFacts]) -> int:
 
 
 def most_of(counts: Iterable[int]) -> int:
-    """Return the largest count; 0 if there is none."""
+    """Return the largest of the counts; 0 if there are none."""
     return max(counts, default=0)
 
 
 def refusal(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> str:
-    """Return why the total does not fit, and the smallest change that makes it fit."""
+    """Return a sentence that explains why ``total`` connections do not fit, with the smallest change that makes them fit."""
     if total > target.capacity:
         return (
             f"{target.name} has {target.ports:,} ports for acceptors of {target.connections_per_process:,} "

@@ -19,7 +19,10 @@ USER_BYTES = {HostRole.WORKER: WORKER_BYTES, HostRole.TARGET: TARGET_BYTES, Host
 
 
 def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str]) -> dict[str, Any]:
-    """Return the document of ``c1m-coord plan``. ``plan``: None if the total does not fit; ``refused`` says why."""
+    """Return the JSON document that ``c1m-coord plan --json`` prints.
+
+    ``plan``: None if the total does not fit; ``refused`` has the reasons.
+    """
     return {
         "schema": PLAN_SCHEMA,
         "total": preflight.total,
@@ -35,7 +38,7 @@ def plan_document(preflight: Preflight, plan: Plan | None, refused: Iterable[str
 
 
 def doctor_document(preflight: Preflight) -> dict[str, Any]:
-    """Return the document of ``c1m-coord doctor``."""
+    """Return the JSON document that ``c1m-coord doctor --json`` prints: every limit with its state, and the bottlenecks."""
     return {
         "schema": DOCTOR_SCHEMA,
         "total": preflight.total,
@@ -47,7 +50,7 @@ def doctor_document(preflight: Preflight) -> dict[str, Any]:
 
 
 def limits_document(preflight: Preflight) -> dict[str, Any]:
-    """Return the limits of a run's summary: the fleet's ceiling, and what was not ok before the start."""
+    """Return the part of a run's JSON summary on limits: the fleet's ceiling, and limits that were not ok before the start."""
     return {
         "ceiling": preflight.ceiling,
         "ranking": ranking(preflight.ranking),
@@ -56,7 +59,10 @@ def limits_document(preflight: Preflight) -> dict[str, Any]:
 
 
 def assignment(worker: WorkerPlan, destinations: int) -> dict[str, Any]:
-    """Return what a worker opens, by shard, and how much of its tuple space it uses. Connections use its sources in turn."""
+    """Return what a worker is planned to open, as a JSON object: connections by shard, and its used and free 4-tuples.
+
+    Connections use the worker's source addresses in turn.
+    """
     sources, planned = worker.space.sources.size, worker.planned
     each = worker.space.ports.size * destinations
     return {
@@ -80,12 +86,15 @@ def assignment(worker: WorkerPlan, destinations: int) -> dict[str, Any]:
 
 
 def acceptors(plan: Plan) -> list[dict[str, int]]:
-    """Return the connections planned to each destination: an acceptor, a port of an endpoint, or the port that all share."""
+    """Return the planned connections of each destination as a list of JSON objects.
+
+    A destination is an acceptor, a port of an endpoint, or the port that all acceptors share.
+    """
     return [{"destination": index, "planned": planned} for index, planned in enumerate(plan.destinations)]
 
 
 def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
-    """Return memory by host, in bytes: what is available, and what the connections will need in kernel and user space."""
+    """Return the memory of each host as a JSON object, in bytes: available, needed by the kernel, and needed by processes."""
     found = []
     for place in places(Scope.HOST, members):
         host = place[0].host
@@ -107,7 +116,7 @@ def hosts(members: Iterable[Member]) -> list[dict[str, Any]]:
 
 
 def ranking(reaches: Iterable[Bottleneck]) -> list[dict[str, Any]]:
-    """Return the bottlenecks as JSON."""
+    """Return bottlenecks as a list of JSON objects: the limit, the connections that it allows, its nodes and its cure."""
     return [
         {
             "limit": reach.limit.name,
@@ -122,7 +131,7 @@ def ranking(reaches: Iterable[Bottleneck]) -> list[dict[str, Any]]:
 
 
 def limit_document(found: Assessment) -> dict[str, Any]:
-    """Return an assessed limit as JSON. Values are in its ``unit``: "" is a count, "B" bytes."""
+    """Return one assessed limit as a JSON object. Its values are in ``unit``: "" is a count, "B" bytes."""
     return {
         "limit": found.limit.name,
         "title": found.limit.title,

@@ -15,7 +15,7 @@ from .capacity import ENDLESS, TargetFacts, WorkerFacts
 
 @dataclass
 class Headroom:
-    """The headroom of one limit in one place, and the nodes there."""
+    """How much of one limit is left for connections in one place (node, namespace or host), and the workers there."""
 
     limit: Limit
     room: float  # what is left for connections, in the limit's unit
@@ -24,17 +24,23 @@ class Headroom:
     target_each: float = 0.0  # used by the target end of a connection; 0: the target is elsewhere
 
     def left(self, total: int) -> float:
-        """Return the headroom for worker ends beside the target ends of ``total`` connections; negative if those do not fit."""
+        """Return how much of the limit is left for worker ends if the place holds its target ends of ``total`` connections.
+
+        The result is negative if those ends do not fit.
+        """
         return self.room - total * self.target_each
 
     @property
     def counts_workers(self) -> bool:
-        """Whether worker ends count. False if a connection counts once per place, and the target counts it."""
+        """True if worker ends of connections use up the limit in this place.
+
+        False if a connection counts once per place, and the target counts it.
+        """
         return bool(self.workers) and not (self.limit.once and self.target_each)
 
 
 class Headrooms:
-    """All places of a fleet. They are built once and asked about many totals."""
+    """The headroom of every limit in every place of a fleet. It is built once and used for many totals."""
 
     def __init__(self, workers: Sequence[WorkerFacts], target: TargetFacts) -> None:
         found: dict[tuple[str, str], Headroom] = {}
@@ -58,7 +64,10 @@ class Headrooms:
         self.shared = sorted(shared, key=lambda place: SMALLEST_FIRST.index(place.limit.scope))
 
     def within(self, total: int, capacities: Iterable[int]) -> list[int]:
-        """Return the workers' capacities, cut to the headroom of their places; all 0 if the target ends alone do not fit."""
+        """Return the capacity of each worker, reduced to what the limits of its places allow for ``total`` connections.
+
+        All are 0 if the target ends alone do not fit.
+        """
         cut = [min(pair) for pair in zip(capacities, self.own, strict=True)]
         for place in self.shared:
             room = place.left(total)
@@ -73,20 +82,23 @@ class Headrooms:
 
 
 def join(found: dict[tuple[str, str], Headroom], budget: Budget) -> Headroom:
-    """Return the place of a budget. If nodes report different headroom for it, the lowest counts."""
+    """Return the headroom of the place that a budget belongs to; it is added to ``found`` if it is new.
+
+    If nodes report different values for the place, the lowest counts.
+    """
     place = found.setdefault((budget.limit.name, budget.place), Headroom(budget.limit, budget.room))
     place.room = min(place.room, budget.room)
     return place
 
 
 def how_many(room: float, each: float) -> int:
-    """Return how many connections that need ``each`` fit into ``room``."""
+    """Return how many connections fit into ``room`` if each needs ``each``, both in the same unit."""
     most = int(room / each)
     return most - (most * each > room)  # a quotient of floats may be a little too high
 
 
 def largest(total: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest number below ``total`` that fits, by bisection; 0 is taken to fit.
+    """Return the largest number below ``total`` for which ``fits`` returns True, by bisection; 0 is taken to fit.
 
     ``fits`` must hold for every number below one for which it holds.
     """
@@ -98,7 +110,7 @@ def largest(total: int, fits: Callable[[int], bool]) -> int:
 
 
 def shortage(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], shares: Sequence[int], target: TargetFacts) -> str:
-    """Return which place is most overfilled by the total, and what it has and needs of which limit."""
+    """Return a sentence on the place that ``total`` connections overfill most: its limit, and what it has and needs."""
 
     def need(place: Headroom) -> float:
         held = sum(shares[index] for index in place.workers) if place.counts_workers else 0
@@ -114,5 +126,5 @@ def shortage(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], share
 
 
 def expected(total: int, capacities: Sequence[int]) -> list[int]:
-    """Return each worker's part of a total, even if the total does not fit."""
+    """Return each worker's part of ``total`` connections: within the capacities if it fits, else in equal parts."""
     return fill(total, capacities) if sum(capacities) >= total else evenly(total, len(capacities))

@@ -15,13 +15,16 @@ NAMES = (THEORY, *BY_NAME)
 
 
 def contents() -> str:
-    """Return the list of all pages, as Markdown."""
+    """Return the table of contents of all pages that ``c1m-coord explain`` shows, as Markdown."""
     rows = "\n".join(f"- **{limit.name}**: {limit.title}" for limit in LIMITS)
     return f"# What stops connections\n\n- **{THEORY}**: how many there can be, and why there are fewer\n{rows}\n"
 
 
 def page(name: str) -> str:
-    """Return one page, as Markdown. Raises UsageError if there is no page of this name."""
+    """Return the page called ``name`` that ``c1m-coord explain`` shows, as Markdown.
+
+    Raises UsageError if there is no such page.
+    """
     if name not in NAMES:
         close = difflib.get_close_matches(name, NAMES, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
@@ -31,7 +34,7 @@ def page(name: str) -> str:
 
 
 def facts(limit: Limit) -> str:
-    """Return the limit's entry in the table that plan, doctor and run use."""
+    """Return what the table of limits says of one limit (scope, source, errors, counters, cure), as a list in Markdown."""
     symptom = limit.symptom
     lines = [("scope", limit.scope.value), ("read from", where(limit)), ("errors", ", ".join(symptom.errnos))]
     lines += [("counters", ", ".join(symptom.counters)), ("symptom", symptom.pattern), ("cure", limit.cure)]
@@ -39,7 +42,7 @@ def facts(limit: Limit) -> str:
 
 
 def where(limit: Limit) -> str:
-    """Return where the limit is read from."""
+    """Return the file or system call from which the value of a limit is read, as text."""
     if limit.read in SYSCTLS:
         return f"{path_of(limit.read)} ({SYSCTLS[limit.read].value})"
     return READ.get(limit.read, "the plan")

@@ -35,7 +35,10 @@ MOST_SHARDS = 65_536  # per node; a million connections need 51 with 20,000 desc
 
 @dataclass(frozen=True, slots=True)
 class PlannedRoute:
-    """A route to a destination whose address is not known yet: the target reports its ports once it listens."""
+    """A slice of a worker's 4-tuples to one destination, and how many connections to open with it.
+
+    The destination is an index, because the target reports its addresses only when it listens.
+    """
 
     destination: int  # index of the destination
     first: int
@@ -44,23 +47,23 @@ class PlannedRoute:
 
 
 class ShardPlan(NamedTuple):  # a NamedTuple, because a plan for ten thousand nodes has very many
-    """The routes of one shard."""
+    """The connections planned for one shard (a worker process): its routes to destinations."""
 
     routes: tuple[PlannedRoute, ...]
 
     @property
     def planned(self) -> int:
-        """Connections of the shard."""
+        """The number of connections planned for the shard."""
         return sum(route.count for route in self.routes)
 
     def resolve(self, destinations: Sequence[Address]) -> tuple[Route, ...]:
-        """Return the routes with the addresses of their destinations."""
+        """Return the routes of the shard with the addresses of the destinations in place of their indexes."""
         return tuple(Route(destinations[r.destination], r.first, r.span, r.count) for r in self.routes)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """One worker node's assignment."""
+    """The connections planned for one worker node: its addresses and ports, and its shards."""
 
     name: str
     space: TupleSpace
@@ -68,13 +71,13 @@ class WorkerPlan:
 
     @property
     def planned(self) -> int:
-        """Connections of the worker."""
+        """The number of connections planned for the worker."""
         return sum(shard.planned for shard in self.shards)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The assignment of all workers, and what the target has to provide."""
+    """The distribution of a run's connections over workers and destinations, and the acceptors that the target must start."""
 
     total: int
     workers: tuple[WorkerPlan, ...]  # workers with at least one connection
@@ -83,7 +86,7 @@ class Plan:
     spare: int = 0  # connections that each acceptor can hold beyond its plan
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the plan in short, as JSON."""
+        """Return a short form of the plan as a JSON object: acceptors, destinations, and the connections of each worker."""
         return {
             "acceptors": self.acceptors or None,
             "spare_per_acceptor": self.spare if self.acceptors else None,
@@ -104,13 +107,19 @@ class Plan:
 
 
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
-    """Return a plan for ``total``. Raises RefusedError with the reason, the numbers and the cure if it does not fit."""
+    """Return a plan for ``total`` connections from the workers to the target.
+
+    Raises RefusedError with the reason, the numbers and the cure if they do not fit.
+    """
     workers = apart(workers)
     return plan_within(total, Headrooms(workers, target), workers, target)
 
 
 def plan_within(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:
-    """Return a plan like ``make_plan``. ``workers``: as returned by ``apart``; ``rooms``: their headroom."""
+    """Return a plan for ``total`` connections, for workers whose 4-tuples are disjoint and whose headroom is known.
+
+    ``workers``: as returned by ``apart``; ``rooms``: their headroom. Raises RefusedError if the connections do not fit.
+    """
     found = layout(total, rooms, workers, target)
     if total > target.capacity or total > sum(found.capacities):
         raise RefusedError(refusal(total, workers, target))
@@ -126,7 +135,10 @@ def plan_within(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], ta
 
 
 def check_shards(workers: Sequence[WorkerFacts], shares: Sequence[int]) -> None:
-    """Raise RefusedError if a worker would need more than MOST_SHARDS shards, because each has hardly any descriptors."""
+    """Raise RefusedError if a worker would need more than MOST_SHARDS shards, because each has hardly any descriptors.
+
+    Returns nothing.
+    """
     for worker, share in zip(workers, shares, strict=True):
         if (shards := worker.shards_for(share)) > MOST_SHARDS:
             raise RefusedError(
@@ -136,7 +148,7 @@ def check_shards(workers: Sequence[WorkerFacts], shares: Sequence[int]) -> None:
 
 
 class Layout(NamedTuple):
-    """How many acceptors a total needs, and what each side can hold then."""
+    """The number of acceptors for a total of connections, and how many connections each worker can hold then."""
 
     acceptors: int
     destinations: Sequence[int]  # connections to each
@@ -145,7 +157,7 @@ class Layout(NamedTuple):
 
 
 def layout(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> Layout:
-    """Return the layout with the fewest acceptors that suffice, or with the most possible if none suffices."""
+    """Return the layout of a total of connections with the fewest acceptors that suffice; if none suffices, with the most."""
     acceptors = target.acceptors_for(total, tuples_of(workers))
     while True:
         destinations = target.destinations_for(acceptors)
@@ -159,12 +171,12 @@ def layout(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target:
 
 
 def fits(total: int, rooms: Headrooms, workers: Sequence[WorkerFacts], target: TargetFacts) -> bool:
-    """Return whether there are enough 4-tuples, listeners and headroom for ``total`` connections."""
+    """Return True if the fleet has enough 4-tuples, listeners and headroom for ``total`` connections."""
     return total <= target.capacity and sum(layout(total, rooms, workers, target).roomy) >= total
 
 
 def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
-    """Return the workers with disjoint 4-tuples: workers that share addresses of a namespace divide their client ports."""
+    """Return the workers with disjoint 4-tuples: those that share addresses of a namespace divide their client ports."""
     neighbours: dict[str, list[int]] = defaultdict(list)
     for index, worker in enumerate(workers):
         neighbours[worker.namespace].append(index)
@@ -176,7 +188,10 @@ def apart(workers: Sequence[WorkerFacts]) -> list[WorkerFacts]:
 
 
 def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
-    """Give each worker its part of its ports that no worker before it got. Workers may have different ports."""
+    """Change the workers at ``indexes`` in the list so that no two of them have a client port in common. Returns nothing.
+
+    Each gets a part of its own ports; workers may have different ports.
+    """
     given = PortRanges()
     for rank, index in enumerate(indexes):
         free = workers[index].ports.without(given)
@@ -186,14 +201,17 @@ def divide_ports(workers: list[WorkerFacts], indexes: Sequence[int]) -> None:
 
 
 def overlap(workers: Sequence[WorkerFacts]) -> bool:
-    """Return whether any two workers have an address in common."""
+    """Return True if any two of the workers have a source address in common."""
     blocks = sorted((block.version, block.first, block.end) for worker in workers for block in worker.sources.blocks)
     # The blocks of one pool are disjoint, so two blocks that overlap belong to two workers.
     return any(a[0] == b[0] and b[1] < a[2] for a, b in pairwise(blocks))
 
 
 def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[int]) -> Mapping[int, Mapping[int, int]]:
-    """Return worker -> destination -> connections, with as few destinations for each worker as its 4-tuples allow."""
+    """Return the connections of each worker to each destination: worker index -> destination index -> count.
+
+    Each worker connects to as few destinations as its 4-tuples allow.
+    """
     demands: dict[int, dict[int, int]] = defaultdict(dict)
     for worker, destination, count in transport(shares, tuples, destinations):
         demands[worker][destination] = count
@@ -201,7 +219,10 @@ def spread(shares: Sequence[int], tuples: Sequence[int], destinations: Sequence[
 
 
 def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
-    """Return a worker's plan. ``demand``: destination -> connections."""
+    """Return the plan of one worker: its source addresses, and its shards with their routes.
+
+    ``demand``: index of the destination -> connections.
+    """
     share = sum(demand.values())
     shards = worker.shards_for(share)
     numbers = list(demand)
@@ -216,15 +237,15 @@ def plan_worker(worker: WorkerFacts, demand: Mapping[int, int]) -> WorkerPlan:
 
 
 def sources_for(needed: int, worker: WorkerFacts) -> int:
-    """Return how many of its sources a worker uses if it needs ``needed`` 4-tuples to one destination."""
+    """Return how many of its source addresses a worker uses if it needs ``needed`` 4-tuples to one destination."""
     return min(worker.sources.size, max(MOST_SOURCES, -(-with_spare(needed, worker.resting) // worker.ports.size)))
 
 
 def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0.0) -> list[tuple[int, int]]:
-    """Return, for each cell (destination, count), its slice (first, span) of the tuple space to that destination.
+    """Return the slice (first, span) of a worker's 4-tuples to the destination of each cell (destination, count).
 
-    Slices are disjoint, and divide the spare 4-tuples. They lie in the first half of the space if that suffices, because
-    the ports that the kernel does not choose itself are there.
+    Slices are disjoint, and divide the spare 4-tuples. They lie in the first half of the space if that suffices, because the
+    ports that the kernel does not choose itself are there.
     """
     wanted: dict[int, int] = defaultdict(int)
     for destination, count in cells:
@@ -244,5 +265,5 @@ def tuple_slices(cells: Sequence[tuple[int, int]], size: int, resting: float = 0
 
 
 def with_spare(count: int, resting: float) -> int:
-    """Return the 4-tuples for ``count`` connections, with spare ones for busy ports and for TIME_WAIT."""
+    """Return how many 4-tuples to set aside for ``count`` connections, with spare ones for busy ports and TIME_WAIT."""
     return count + count // SPARE_SHARE + SPARE_PORTS + int(count * resting)

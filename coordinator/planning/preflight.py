@@ -25,7 +25,10 @@ PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The nodes as the planner knows them, and node -> host. An endpoint that is not observed has no host."""
+    """The workers, the target and the hosts of a run, as the planner knows them.
+
+    An endpoint that is not observed has no host.
+    """
 
     workers: Sequence[WorkerFacts]
     target: TargetFacts
@@ -33,13 +36,13 @@ class Fleet:
 
     @property
     def is_one_host(self) -> bool:
-        """Whether both ends of all connections are on one known host."""
+        """True if both ends of all connections are on one known host."""
         return self.target.name in self.hosts and len({host.boot_id for host in self.hosts.values()}) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class RunDemand:
-    """What a run needs of limits, besides its total."""
+    """What a run needs of the hosts' limits besides its number of connections: rate, bandwidth, idle time and more."""
 
     in_flight: int = 512  # connects that one shard may have in flight
     rate: float = 0.0  # connections a second over the fleet; 0: as fast as they go
@@ -49,7 +52,7 @@ class RunDemand:
 
 
 class Preflight:
-    """A fleet, its limits, and a plan for ``total`` connections."""
+    """The examination of a fleet before a run: its limits, and a plan for ``total`` connections."""
 
     def __init__(self, total: int, fleet: Fleet, manner: RunDemand) -> None:
         self.total = total
@@ -60,7 +63,7 @@ class Preflight:
 
     @cached_property
     def members(self) -> list[Member]:
-        """Every node whose host is known, and what the run needs of it."""
+        """The nodes whose host is known, each with what the run needs of its limits."""
         found = layout(self.total, self.rooms, self.workers, self.fleet.target)
         shares = expected(self.total, found.roomy if sum(found.roomy) >= self.total else found.capacities)
         silent = 0.0 if self.fleet.is_one_host else self.manner.silent_seconds
@@ -71,7 +74,7 @@ class Preflight:
         return members
 
     def worker(self, worker: WorkerFacts, share: int, silent_seconds: float) -> Member:
-        """Return what a share needs of a worker."""
+        """Return what ``share`` connections need of a worker's limits, as a member of the fleet."""
         ask = Demand(
             HostRole.WORKER,
             connections=share,
@@ -84,7 +87,10 @@ class Preflight:
         return Member(worker.name, self.fleet.hosts[worker.name], ask)
 
     def target(self, shards: int, neighbours: int, found: Layout) -> Member:
-        """Return what the total needs of the target. ``shards``: of all workers."""
+        """Return what all connections of the run need of the target's limits, as a member of the fleet.
+
+        ``shards``: the number of shards of all workers.
+        """
         target = self.fleet.target
         ask = Demand(
             HostRole.SERVER if target.is_endpoint else HostRole.TARGET,
@@ -98,9 +104,9 @@ class Preflight:
         return Member(target.name, self.fleet.hosts[target.name], ask)
 
     def in_queue(self, shards: int, destinations: int) -> int:
-        """Return how many completed handshakes may wait for one listener.
+        """Return the largest number of completed handshakes that may wait in the accept queue of one listener.
 
-        That is what shards have in flight to it, or what comes while its acceptor pauses, if that is less.
+        It is what shards have in flight to the listener, or what comes while its acceptor pauses, if that is less.
         """
         in_flight = -(-shards * self.manner.in_flight // destinations)
         paced = int(self.manner.rate * PAUSE_SECONDS / destinations) + 1 if self.manner.rate else in_flight
@@ -108,38 +114,38 @@ class Preflight:
 
     @property
     def assessments(self) -> list[Assessment]:
-        """The assessment of every limit in every place."""
+        """The assessment of every limit in every place of the fleet: ok, tight, or stopping the run."""
         return assess(LIMITS, self.members)
 
     @cached_property
     def not_ok(self) -> list[Assessment]:
-        """The assessments that are tight or stop the run."""
+        """The assessments of limits that are tight or stop the run."""
         with paused():
             return assess_not_ok(LIMITS, self.members)
 
     @property
     def standing(self) -> LimitStatus:
-        """The worst standing of all limits."""
+        """The worst status that any limit of the fleet has: ok, tight, or stopping the run."""
         return max((found.standing for found in self.not_ok), default=LimitStatus.OK)
 
     @property
     def stops(self) -> list[Assessment]:
-        """Limits that stop the run."""
+        """The assessments of limits that stop the run."""
         return [found for found in self.not_ok if found.standing is LimitStatus.STOPS]
 
     @property
     def tight(self) -> list[Assessment]:
-        """Limits that are tight but do not stop the run."""
+        """The assessments of limits that are tight but do not stop the run."""
         return [found for found in self.not_ok if found.standing is LimitStatus.TIGHT]
 
     @cached_property
     def ranking(self) -> list[Bottleneck]:
-        """The bottlenecks of the fleet, the lowest total first."""
+        """The bottlenecks of the fleet, one for each finite limit, the lowest total of connections first."""
         return reaches(self.total, self.rooms, self.workers, self.fleet.target, self.fleet.hosts)
 
     @cached_property
     def ceiling(self) -> int | None:
-        """The most connections that can be planned for this fleet; None if no limit is known."""
+        """The largest number of connections that can be planned for the fleet; None if no limit is known."""
         bound = min((reach.total for reach in self.ranking), default=ENDLESS)
         if bound >= ENDLESS:
             return None
@@ -150,7 +156,10 @@ class Preflight:
         return bound if fit(bound) else largest(bound, fit)
 
     def plan(self) -> tuple[Plan | None, list[str]]:
-        """Return the plan and no reasons; or None, with the planner's reason and every bottleneck below the total."""
+        """Return the plan of the run and an empty list; if the connections do not fit, None and the reasons as sentences.
+
+        The reasons are the planner's, with every bottleneck below the total, or the limits that stop the run.
+        """
         try:
             with paused():
                 made = plan_within(self.total, self.rooms, self.workers, self.fleet.target)
@@ -160,22 +169,22 @@ class Preflight:
 
     @property
     def in_the_way(self) -> list[Bottleneck]:
-        """The bottlenecks below the total, the lowest first."""
+        """The bottlenecks that allow fewer connections than the run wants, the lowest first."""
         return [reach for reach in self.ranking if reach.total < self.total]
 
 
 def neighbours(worker: WorkerFacts, share: int) -> int:
-    """Return how many neighbour entries the target needs for the sources that a worker's share uses."""
+    """Return how many neighbour (ARP) entries the target needs for the source addresses that ``share`` connections use."""
     needed = min(share, worker.tuples)
     return min(worker.sources_on_link, sources_for(needed, worker)) if needed else 0
 
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the garbage collector, for work that makes many lasting objects and no cycles.
+    """Context manager that pauses the garbage collector, for work that makes many lasting objects and no cycles.
 
-    The collector would walk all objects again whenever there are a quarter more. That took half of the time of a plan for
-    ten thousand nodes.
+    The collector would walk all objects again whenever there are a quarter more. That took half of the time of a plan for ten
+    thousand nodes.
     """
     was_enabled = gc.isenabled()
     gc.disable()

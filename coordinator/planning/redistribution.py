@@ -28,14 +28,14 @@ LOOKS = 20  # moments at which the schedule is evaluated, within the time in whi
 
 
 class Arc(NamedTuple):
-    """An arc of the ring on which a run's connections are numbered; see ``c1m.schedule.ring``."""
+    """A range of consecutive connection numbers on the ring of a run; see ``c1m.schedule.ring``."""
 
     first: int
     size: int
 
 
 class AddedShard(NamedTuple):
-    """A shard to add. It owns the arc that begins at ``first_point`` and has one point for each of its connections."""
+    """A shard that a worker is to add, with the ring numbers of its connections, which begin at ``first_point``."""
 
     first_point: int
     shard: ShardPlan
@@ -43,7 +43,7 @@ class AddedShard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A part of a lost worker's share that another worker was asked to take over."""
+    """A part of a lost worker's share of connections that another worker was asked to take over."""
 
     lost: str
     taker: str
@@ -52,30 +52,30 @@ class Move:
 
     @property
     def arcs(self) -> list[Arc]:
-        """The arcs of the added shards."""
+        """The ranges of ring numbers that the added shards own, one for each shard."""
         return [Arc(each.first_point, each.shard.planned) for each in self.more]
 
     @property
     def size(self) -> int:
-        """The number of connections."""
+        """The number of connections that the other worker was asked to take over."""
         return sum(each.shard.planned for each in self.more)
 
 
 class Holding(NamedTuple):
-    """What one worker has of a run now: its plan, and its arcs of the ring."""
+    """What one worker has of a run now: its plan, and the ranges of ring numbers of its connections."""
 
     plan: WorkerPlan
     arcs: tuple[Arc, ...]
 
     def and_also(self, more: Sequence[AddedShard]) -> Holding:
-        """Return the holding with more shards."""
+        """Return a worker's holding extended by the given shards and their ranges of ring numbers."""
         plan = replace(self.plan, shards=(*self.plan.shards, *(each.shard for each in more)))
         return Holding(plan, (*self.arcs, *(Arc(each.first_point, each.shard.planned) for each in more)))
 
 
 @dataclass(frozen=True, slots=True)
 class Survivors:
-    """The workers that are left, and what lost workers may still have open."""
+    """The holdings of workers that are left and of those that are lost, when a share is to be redistributed."""
 
     left: Mapping[str, Holding]  # workers that can take something
     others: Mapping[str, Holding]  # workers that are not lost, but cannot
@@ -86,7 +86,10 @@ class Survivors:
 
 
 def holdings(plan: Plan) -> dict[str, Holding]:
-    """Return the holdings at the start of a run. Arcs lie side by side, in the order of the plan."""
+    """Return worker -> plan and range of ring numbers, at the start of a run.
+
+    Ranges lie side by side, in the order of the plan.
+    """
     points = accumulate((worker.planned for worker in plan.workers), initial=0)
     return {
         worker.name: Holding(worker, (Arc(point, worker.planned),)) for worker, point in zip(plan.workers, points, strict=False)
@@ -94,7 +97,7 @@ def holdings(plan: Plan) -> dict[str, Holding]:
 
 
 def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
-    """Return the holdings after the moves, of lost workers as well."""
+    """Return worker -> what it has of the run after the given takeovers, for lost workers as well."""
     found = holdings(plan)
     for move in moves:
         if move.taken:
@@ -103,7 +106,7 @@ def holdings_after(plan: Plan, moves: Iterable[Move]) -> dict[str, Holding]:
 
 
 def can_be_of(shares: Sequence[RingShare], schedule: Schedule, elapsed_ns: int, scheduled: int) -> bool:
-    """Return whether ``scheduled``, as a worker reports it, can be what these shares should have open.
+    """Return True if a worker's report that it should have ``scheduled`` connections open agrees with the given shares.
 
     Each shard counts at a moment of its own, within COUNTED_SECONDS before ``elapsed_ns``.
     """
@@ -114,7 +117,10 @@ def can_be_of(shares: Sequence[RingShare], schedule: Schedule, elapsed_ns: int, 
 
 
 def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
-    """Return the parts of ``arcs`` that are not in ``taken``. Taken arcs lie within ``arcs`` and are disjoint."""
+    """Return the parts of ``arcs`` that are not in ``taken``, without empty ones.
+
+    Taken arcs lie within ``arcs`` and are disjoint.
+    """
     left, cuts = [], sorted(taken)
     for arc in arcs:
         begin, end = arc.first, arc.first + arc.size
@@ -128,9 +134,9 @@ def left_over(arcs: Iterable[Arc], taken: Iterable[Arc]) -> list[Arc]:
 def redistribute(
     arcs: Sequence[Arc], scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts
 ) -> dict[str, list[AddedShard]]:
-    """Return worker -> shards to add, for workers that are ``left``.
+    """Return which shards each remaining worker should add to take over the lost connections: worker -> shards.
 
-    Raises RefusedError, with what is missing, if the arcs do not fit.
+    Workers that get nothing are missing. Raises RefusedError, with what is lacking, if the connections do not fit.
     """
     total, names = sum(arc.size for arc in arcs), list(scene.left)
     if not names:
@@ -163,7 +169,7 @@ def redistribute(
 
 
 def rooms_at_destinations(scene: Survivors, target: TargetFacts) -> list[int]:
-    """Return how many more connections each destination can hold: an acceptor, or the port that all share.
+    """Return how many more connections each destination (an acceptor, or the port that all share) can hold.
 
     Raises RefusedError for an endpoint, which cannot tell what it still holds.
     """
@@ -179,12 +185,12 @@ def rooms_at_destinations(scene: Survivors, target: TargetFacts) -> list[int]:
 
 
 def chain_of(*groups: Mapping[str, Holding]) -> list[Holding]:
-    """Return the holdings of all groups."""
+    """Return the holdings of all workers of the given groups in one list."""
     return [holding for group in groups for holding in group.values()]
 
 
 def planned_to(found: Iterable[Holding]) -> Counter[int]:
-    """Return destination -> planned connections."""
+    """Return how many connections are planned to each destination, by its index, in all the given holdings."""
     counts: Counter[int] = Counter()
     for holding in found:
         for shard in holding.plan.shards:
@@ -194,7 +200,7 @@ def planned_to(found: Iterable[Holding]) -> Counter[int]:
 
 
 def rooms_left(scene: Survivors, facts: Mapping[str, WorkerFacts], target: TargetFacts) -> Headrooms:
-    """Return the headroom of all places, besides connections that are open or may still be."""
+    """Return the headroom of all places of the fleet beside connections that are open or may still be open."""
     ends = {name: holding.plan.planned for group in (scene.left, scene.others) for name, holding in group.items()}
     at_target = sum(ends.values()) + scene.still_open
     ends |= {name: min(holding.plan.planned, scene.still_open) for name, holding in scene.lost.items()}
@@ -215,12 +221,12 @@ def rooms_left(scene: Survivors, facts: Mapping[str, WorkerFacts], target: Targe
 
 
 def place_of(budget: Budget) -> tuple[str, str]:
-    """Return the limit and the place of a budget."""
+    """Return the name of a budget's limit and the id of its place, which together identify its headroom."""
     return budget.limit.name, budget.place
 
 
 class Free:
-    """The 4-tuples of a worker that none of its routes uses, by destination. Routes are taken from them."""
+    """The 4-tuples of a worker that none of its routes uses, by destination, from which new routes are made."""
 
     def __init__(self, plan: WorkerPlan, destinations: int) -> None:
         used: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -230,11 +236,14 @@ class Free:
         self.gaps = [gaps(plan.space.size, used[index]) for index in range(destinations)]
 
     def room(self, destination: int) -> int:
-        """Return how many 4-tuples to a destination are free."""
+        """Return how many 4-tuples of the worker to a destination are free."""
         return sum(span for _, span in self.gaps[destination])
 
     def take(self, destination: int, count: int, wanted: int) -> list[PlannedRoute]:
-        """Take up to ``wanted`` 4-tuples for ``count`` connections. Return a route for each gap that was used."""
+        """Remove up to ``wanted`` free 4-tuples to a destination for ``count`` connections.
+
+        Returns one route for each gap between used 4-tuples that was filled.
+        """
         routes, left = [], self.gaps[destination]
         while wanted > 0 and left:
             first, span = left.pop(0)
@@ -248,7 +257,7 @@ class Free:
 
 
 def gaps(size: int, used: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the gaps (first, span) between disjoint slices of a space of ``size``."""
+    """Return the unused ranges (first, span) that disjoint used ranges leave between 0 and ``size``."""
     found, free = [], 0
     for first, span in sorted(used):
         if first > free:
@@ -260,7 +269,10 @@ def gaps(size: int, used: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def deal(
     supplies: Sequence[int], demands: Sequence[int], rooms: Sequence[int], most: Sequence[Sequence[int]]
 ) -> list[dict[int, int]]:
-    """Return, for each supply, destination -> count: as evenly as demanded if ``most`` allows, then wherever there is room."""
+    """Return, for each supply, how much of it goes to which destination: index of the destination -> count.
+
+    Counts follow ``demands`` as far as ``most`` allows; the rest goes wherever ``rooms`` allow more.
+    """
     cells: list[Counter[int]] = [Counter() for _ in supplies]
     given = [0] * len(rooms)
     for bounds in (demands, rooms):
@@ -276,7 +288,10 @@ def deal(
 
 
 def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list[list[Arc]]:
-    """Cut the arcs into pieces for each count in turn. No piece is longer than a process of its worker can hold (``most``)."""
+    """Return for each worker the pieces of the arcs that it takes over; their sizes add up to its entry in ``counts``.
+
+    No piece is longer than what one process of the worker can hold (its entry in ``most``).
+    """
     owners, sizes = [], []
     for owner, (count, each) in enumerate(zip(counts, most, strict=True)):
         for size in evenly(count, -(-count // max(each, 1))) if count else ():
@@ -291,7 +306,7 @@ def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list
 
 
 def shards_to_add(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, resting: float) -> list[AddedShard]:
-    """Return a shard for each arc, with routes to the destinations of ``cells``."""
+    """Return one new shard for each arc, with routes to the destinations in ``cells`` (destination -> connections)."""
     routes: list[list[PlannedRoute]] = [[] for _ in arcs]
     destinations, before = list(cells), {index: free.room(index) for index in cells}
     for row, column, count in corner([arc.size for arc in arcs], list(cells.values())):

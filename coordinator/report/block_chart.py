@@ -13,9 +13,9 @@ Values = Sequence[float | None]
 
 
 def levels(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """Return a level in ``width`` columns from 0 to the last moment, by straight lines between the known moments.
+    """Return the values of a curve in ``width`` columns from 0 to the last moment, by straight lines between known moments.
 
-    It is None before the first known moment, and constant after the last one.
+    Values are None before the first known moment, and constant after the last one.
     """
     known = [(at, value) for at, value in zip(seconds, values, strict=True) if value is not None]
     each = seconds[-1] / width
@@ -30,7 +30,7 @@ def levels(seconds: Sequence[float], values: Values, width: int) -> list[float |
 
 
 def between(before: tuple[float, float] | None, after: tuple[float, float] | None, at: float) -> float | None:
-    """Return the value at a moment between two known (moment, value); None when it is unknown."""
+    """Return the value at the moment ``at`` on the straight line between two points (moment, value); None if it is unknown."""
     if before is None or after is None:
         return before[1] if before else after[1] if after and after[0] <= at else None
     (since, start), (until, end) = before, after
@@ -38,9 +38,10 @@ def between(before: tuple[float, float] | None, after: tuple[float, float] | Non
 
 
 def events(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """Return counts in ``width`` columns. Each count is spread evenly over the interval that ends at its moment.
+    """Return how many events fall into each of ``width`` columns of time.
 
-    An interval whose count is unknown adds nothing: the next count includes it.
+    Each count is spread evenly over the interval that ends at its moment. An interval whose count is unknown adds nothing: the
+    next count includes it.
     """
     found = [0.0] * width
     since = 0.0
@@ -54,7 +55,10 @@ def events(seconds: Sequence[float], values: Values, width: int) -> list[float |
 
 
 def highest(seconds: Sequence[float], values: Values, width: int) -> list[float | None]:
-    """Return in ``width`` columns the largest of the values whose intervals a column touches; 0 when there is none."""
+    """Return, for each of ``width`` columns of time, the largest of the values in it. It is 0 if there are none.
+
+    A value belongs to all columns that its interval touches.
+    """
     found = [0.0] * width
     for since, at, value in zip([0.0, *seconds], seconds, values, strict=False):
         if value is not None:
@@ -64,7 +68,10 @@ def highest(seconds: Sequence[float], values: Values, width: int) -> list[float 
 
 
 def shares(since: float, at: float, each: float, width: int) -> list[tuple[int, float]]:
-    """Return the columns of ``each`` seconds that an interval lies in, with the share of the interval that is in each."""
+    """Return the columns (of ``each`` seconds) that the interval from ``since`` to ``at`` touches.
+
+    Each is a pair of its index and the share of the interval that lies in it, 0 to 1.
+    """
     first, last = (min(int(moment / each), width - 1) if each else 0 for moment in (since, at))
     if first == last or at <= since:
         return [(last, 1.0)]
@@ -74,19 +81,28 @@ def shares(since: float, at: float, each: float, width: int) -> list[tuple[int, 
 
 
 def bars(values: Values, height: int = 1, glyphs: str = BLOCKS, floor: float = 0.0) -> list[str]:
-    """Return ``height`` lines, the highest first. The largest value fills them; a value of ``floor`` or less is blank."""
+    """Return a bar chart of the values as ``height`` lines of text, the top line first.
+
+    The largest value fills all lines; a value of ``floor`` or less is blank.
+    """
     most = max((value for value in values if value is not None), default=floor)
     steps = [None if value is None else eighths(value - floor, most - floor, height, len(glyphs) - 1) for value in values]
     return ["".join(glyph(step, line, glyphs) for step in steps) for line in reversed(range(height))]
 
 
 def eighths(value: float, most: float, height: int, parts: int) -> int:
-    """Return how many parts a value fills, of ``parts`` in each of ``height`` lines; at least 1 above zero."""
+    """Return the height of a bar in parts of a character; ``most`` is the value that fills all ``height`` lines.
+
+    A line has ``parts`` of them. A value above zero gets at least 1.
+    """
     return max(round(value / most * height * parts), 1) if value > 0 and most > 0 else 0
 
 
 def glyph(step: int | None, line: int, glyphs: str) -> str:
-    """Return the character of one column in one line, counted from the bottom."""
+    """Return the character that a bar of ``step`` parts shows in one line of the chart, counted from the bottom.
+
+    ``step`` is None for an unknown value.
+    """
     if step is None:
         return UNKNOWN if line == 0 else " "
     parts = len(glyphs) - 1
@@ -94,7 +110,7 @@ def glyph(step: int | None, line: int, glyphs: str) -> str:
 
 
 def ruler(marks: Sequence[tuple[float, str]], end: float, width: int, room: int) -> str:
-    """Return a line of words below an axis of ``width`` columns. Each word begins at its moment.
+    """Return a line of words below an axis of ``width`` columns, in which each word begins at its moment.
 
     A word that would run into the one before it, or beyond ``room`` columns, is left out.
     """

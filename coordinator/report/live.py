@@ -30,14 +30,17 @@ RATE_SECONDS = 1.0  # the least time over which a rate is computed
 
 
 class Rates:
-    """Connections opened per second, by name, from the two newest states that are RATE_SECONDS apart."""
+    """Computes how many connections were opened per second, for each name, over at least RATE_SECONDS."""
 
     def __init__(self) -> None:
         self.looks: dict[str, tuple[float, int]] = {}
         self.rates: dict[str, float] = {}
 
     def look(self, name: str, opened: int, now: float) -> float:
-        """Take in how many connections have been opened. Return the newest rate; 0 before there is one."""
+        """Return the newest rate of openings per second for ``name``; 0 before there is one.
+
+        ``opened`` is the count of connections opened so far, at the time ``now``.
+        """
         then, before = self.looks.setdefault(name, (now, opened))
         if now - then >= RATE_SECONDS:
             self.rates[name] = (opened - before) / (now - then)
@@ -46,13 +49,13 @@ class Rates:
 
 
 class WorkerSlowness:
-    """The p99 of each worker so far. It is computed again only when new latencies have come, since that can take 0.1 ms."""
+    """Computes the p99 latency of each worker, and again only when new latencies have come: it can take 0.1 ms."""
 
     def __init__(self) -> None:
         self.looks: dict[tuple[str, str], tuple[Mapping[int, int], str]] = {}
 
     def look(self, entry: NodeRecord, kind: str) -> str:
-        """Return the p99 of one kind of latency; empty when none was measured."""
+        """Return a worker's p99 of one kind of latency as text; empty if none was measured."""
         counts = entry.histograms.get(kind, {})
         if not counts:
             return ""
@@ -64,28 +67,34 @@ class WorkerSlowness:
 
 
 class TimeLeft:
-    """The time left in the present step, from its progress since it was first seen: a resumed run begins midway."""
+    """Estimates the time left in the present step of the run from its progress since the step was first seen.
+
+    A resumed run begins midway in a step.
+    """
 
     def __init__(self) -> None:
         self.doing = ""
         self.began, self.first = 0.0, 0.0
 
     def is_new(self, doing: str, now: float, progress: float | None) -> bool:
-        """Return whether the run has entered another step, and begin to measure that one."""
+        """Return True if the run has entered another step, and start the estimate for that step; else False."""
         if doing == self.doing:
             return False
         self.doing, self.began, self.first = doing, now, progress or 0.0
         return True
 
     def text(self, now: float, progress: float | None) -> str:
-        """Return the time left; empty while it is unknown."""
+        """Return the estimated time left in the present step, as text; empty while it is unknown."""
         if progress is None or not self.first + 0.01 < progress < 1:
             return ""
         return f"{format_duration(round((now - self.began) / (progress - self.first) * (1 - progress)))} left"
 
 
 def slowest_sources(ledger: Ledger) -> list[str]:
-    """Return the source address with the highest p99 for each kind of latency; nothing with a single source address."""
+    """Return one line for each kind of latency that names the source address with the highest p99.
+
+    The list is empty if there is only one source address.
+    """
     slowest = slowest_of_each_kind(each for entry in ledger.workers for each in entry.slowest.values())
     if sum(len(entry.sources) for entry in ledger.workers) == len(slowest):
         return []
@@ -96,13 +105,16 @@ def slowest_sources(ledger: Ledger) -> list[str]:
 
 
 def kinds_by_worker(ledger: Ledger) -> list[str]:
-    """Return the kinds of latency that are shown for each worker; none with a single worker."""
+    """Return the kinds of latency to show for each worker in the live table; none if there is only one worker."""
     workers = ledger.workers
     return shown({kind for entry in workers for kind, counts in entry.histograms.items() if counts}) if len(workers) > 1 else []
 
 
 class TimelinePicture:
-    """The chart of the timeline so far. It is redrawn when there is a new row, but takes at most PICTURE_SHARE of the time."""
+    """The chart of a run's timeline so far.
+
+    It is redrawn when the timeline has a new row, but takes at most PICTURE_SHARE of the time.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -111,7 +123,7 @@ class TimelinePicture:
         self.text = Text()
 
     def of(self, timeline: Timeline) -> Text:
-        """Return the newest chart."""
+        """Return the chart of the timeline as text, redrawn if there are new rows and enough time has passed."""
         wanted = (timeline.rows[-1][0], self.console.width) if timeline.rows else None
         began = time.monotonic()
         if wanted != self.drawn and began >= self.next:
@@ -122,7 +134,7 @@ class TimelinePicture:
 
 
 class Terminal:
-    """The view on a terminal: a table that is redrawn in place."""
+    """Shows the progress of a run on a terminal, as a table that is redrawn in place."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
@@ -136,7 +148,10 @@ class Terminal:
         self.live.console.print(sentence, markup=False)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
-        """Redraw the table. ``progress`` of the present step is 0 to 1; None: unknown."""
+        """Redraw the table of nodes, the progress bar and the chart. Returns nothing.
+
+        ``doing`` names the present step; its ``progress`` is 0 to 1; None: unknown.
+        """
         now = time.monotonic()
         self.time_left.is_new(doing, now, progress)
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -153,7 +168,10 @@ class Terminal:
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
     def row(self, entry: NodeRecord, now: float, kinds: Sequence[str], *, following: bool) -> list[str]:
-        """Return one row of the table. ``following``: with the count that the schedule asks for, which only workers report."""
+        """Return the texts of a node's row in the live table: counts, rate, and p99 of each kind of latency.
+
+        ``following``: include the count that the schedule asks for, which only workers report.
+        """
         tally = entry.sample.tally
         return [
             escape(entry.name) + (" [red]lost[/red]" if entry.lost else ""),
@@ -169,7 +187,7 @@ class Terminal:
 
 
 class Lines:
-    """The view without a terminal: a line when the run enters another step, and periodically."""
+    """Shows the progress of a run without a terminal: one line when it enters another step, and one periodically."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -178,11 +196,14 @@ class Lines:
         self.time_left = TimeLeft()
 
     def say(self, sentence: str) -> None:
-        """Print a sentence."""
+        """Print a sentence as a line of its own."""
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
-        """Print a line when one is due. ``progress`` of the present step is 0 to 1; None: unknown."""
+        """Print a line on the progress of the run if one is due. Returns nothing.
+
+        ``doing`` names the present step; its ``progress`` is 0 to 1; None: unknown.
+        """
         now = time.monotonic()
         tally = ledger.tally
         rate = self.rates.look("all", tally.opened, now)
@@ -204,13 +225,16 @@ class Lines:
 
 
 def count_or_blank(count: int | None) -> str:
-    """Return a count with separators of thousands; empty for None."""
+    """Return a number as text with separators of thousands; an empty string for None."""
     return "" if count is None else f"{count:,}"
 
 
 @contextmanager
 def view(console: Console) -> Iterator[Terminal | Lines]:
-    """Yield the view that suits stderr. A dumb terminal (TERM=dumb) cannot redraw in place."""
+    """Context manager that yields the display of a run's progress that suits stderr: a live table, or lines.
+
+    A dumb terminal (TERM=dumb) cannot redraw in place, and gets lines.
+    """
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return

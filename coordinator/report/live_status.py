@@ -18,7 +18,7 @@ TROUBLED = (LATE, MISSING, RECOVERED, WRONG, UNASKED_BYTES)
 
 
 def status(ledger: Ledger) -> list[str]:
-    """Return the parts of the status line. What the run does not do is left out."""
+    """Return the parts of the status line of a run as short texts. Parts on what the run does not do are left out."""
     tally = ledger.tally
     return [
         *turnover(tally),
@@ -31,13 +31,19 @@ def status(ledger: Ledger) -> list[str]:
 
 
 def turnover(tally: Tally) -> list[str]:
-    """Return how many connections were replaced and reopened, are away, and wait to be reopened."""
+    """Return short texts on how many connections were replaced and reopened, are away, and wait to be reopened.
+
+    Counts of zero are left out.
+    """
     numbers = {"replaced": tally.replaced, "reopened": tally.reopened, "away": tally.away, "waiting": tally.waiting}
     return [f"{count:,} {name}" for name, count in numbers.items() if count]
 
 
 def storm(waves: Sequence[Wave]) -> list[str]:
-    """Return how many of the connections that left in the newest storm have returned."""
+    """Return a short text on how many of the connections that left in the newest storm have returned.
+
+    The list is empty before the first storm.
+    """
     begun = [wave for wave in waves if wave.dropped]
     if not begun:
         return []
@@ -47,7 +53,10 @@ def storm(waves: Sequence[Wave]) -> list[str]:
 
 
 def heartbeats(counts: Mapping[str, int]) -> list[str]:
-    """Return how many heartbeats were sent, and how many went wrong in each way."""
+    """Return short texts on how many heartbeats were sent, and how many went wrong in each way.
+
+    The list is empty if none were sent.
+    """
     if not (sent := counts.get(SENT, 0)):
         return []
     troubled = {name.replace("_", " "): counts.get(name, 0) for name in TROUBLED}
@@ -55,7 +64,7 @@ def heartbeats(counts: Mapping[str, int]) -> list[str]:
 
 
 def latencies(timeline: Timeline) -> list[str]:
-    """Return the p99 of what was measured in about the last second."""
+    """Return a short text for each kind of latency with its p99 between the two newest rows of the timeline."""
     if len(timeline.rows) < 2:
         return []
     (_, before), (_, now) = timeline.rows[-2:]
@@ -64,7 +73,7 @@ def latencies(timeline: Timeline) -> list[str]:
 
 
 def traffic(tally: Tally) -> list[str]:
-    """Return the bytes that clients have sent and received."""
+    """Return a short text on the bytes that clients have sent and received. The list is empty if there were none."""
     if not (tally.bytes_sent or tally.bytes_received):
         return []
     return [f"{format_bytes(tally.bytes_sent)} out, {format_bytes(tally.bytes_received)} in"]

@@ -17,7 +17,7 @@ LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it share on
 
 
 def memory_of_nodes(summary: dict[str, Any]) -> list[RenderableType]:
-    """Return what a connection costs on each node whose memory is shown."""
+    """Return the sentences and tables on what a connection costs in memory, for the target or, without one, for each worker."""
     shown: list[RenderableType] = []
     for node in holders(summary):
         shown += memory(node, summary["environment"].get(node["node"], {}).get("sysctls", {}))
@@ -25,12 +25,12 @@ def memory_of_nodes(summary: dict[str, Any]) -> list[RenderableType]:
 
 
 def holders(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the nodes whose memory is shown: the target; without a target, the workers."""
+    """Return the entries of a run's summary for the nodes whose memory is shown: the target; without one, the workers."""
     return [summary["target"]] if summary["target"] else summary["workers"]
 
 
 def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType]:
-    """Return what a connection costs on a node's machine: sentences, and a table by cache."""
+    """Return sentences and a table by slab cache on what a connection costs in memory on one node's machine."""
     cost = node["memory"]
     unknown = [escape(f"{node['node']}: unknown: {reason}") for reason in cost["unknown"]]
     if cost["slab_bytes_per_connection"] is None:
@@ -40,7 +40,10 @@ def memory(node: dict[str, Any], sysctls: dict[str, str]) -> list[RenderableType
 
 
 def others(cost: dict[str, Any]) -> list[str]:
-    """Return a sentence on sockets that are not the run's: the machine's slab includes them, a connection's cost does not."""
+    """Return a sentence on TCP sockets that other programs on the machine opened or closed during the run.
+
+    The machine's slab includes them, a connection's cost does not. The list is empty if they were few.
+    """
     came, own = cost["other_sockets"], cost["sockets_per_connection"] * cost["connections"]
     if not came or abs(came) < OTHERS_SHARE * own:
         return []
@@ -49,8 +52,9 @@ def others(cost: dict[str, Any]) -> list[str]:
 
 
 def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
-    """Return a sentence on socket memory outside the slab: unread and unsent bytes, and a page for each FIN that the program
-    has not handled.
+    """Return a sentence on the memory of data that waits in the node's sockets; the list is empty if there is none.
+
+    This memory is outside the slab: unread and unsent bytes, and a page for each FIN that the program has not handled.
     """
     pages = node["memory"]["tcp_mem_pages"]
     if not pages or pages < 0:
@@ -60,7 +64,7 @@ def waiting(node: dict[str, Any], sysctls: dict[str, str]) -> list[str]:
 
 
 def memory_sentence(cost: dict[str, Any]) -> str:
-    """Return a sentence on what a connection costs in kernel and user memory."""
+    """Return a sentence on how many bytes of kernel and user memory a connection costs, and how much of them is explained."""
     ends = "one end" if cost["sockets_per_connection"] < ENDS else "both ends"
     sentence = f"a connection costs {cost['slab_bytes_per_connection']:,.0f} B of kernel memory here ({ends})"
     if cost["user_bytes_per_connection"] is not None:
@@ -76,7 +80,7 @@ def memory_sentence(cost: dict[str, Any]) -> str:
 
 
 def caches(cost: dict[str, Any]) -> Table:
-    """Return the table of slab caches. Small ones share its last row."""
+    """Return a table of what a connection costs in each slab cache of the kernel. Small caches share its last row."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("cache", "objects", "bytes each", "a connection", "what it is"):
         table.add_column(column, justify="left" if column in ("cache", "what it is") else "right", overflow="fold")

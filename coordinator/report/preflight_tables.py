@@ -20,7 +20,10 @@ COLOURS = {LimitStatus.OK: "green", LimitStatus.UNKNOWN: "dim", LimitStatus.TIGH
 
 
 def table(*columns: str, texts: int = 1) -> Table:
-    """Return a table. ``texts``: how many columns from the left are text."""
+    """Return an empty table with the given columns.
+
+    The first ``texts`` columns are aligned to the left, as text; the others to the right.
+    """
     made = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
         made.add_column(column, justify="left" if index < texts else "right")
@@ -28,7 +31,10 @@ def table(*columns: str, texts: int = 1) -> Table:
 
 
 def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableType:
-    """Return the tables of a plan. ``document``: the one that planning/documents.py makes."""
+    """Return what ``c1m-coord plan`` prints: tables of assignments, memory and bottlenecks, and the reasons for a refusal.
+
+    ``document``: the one that planning/documents.py makes.
+    """
     shown: list[RenderableType] = []
     if document["fits"]:
         shown += [assignments(document), ""]
@@ -42,7 +48,7 @@ def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableTyp
 
 
 def assignments(document: dict[str, Any]) -> RenderableType:
-    """Return a table of what each worker opens, and a line on the destinations."""
+    """Return a table of the connections, shards and 4-tuples planned for each worker, and a line on the destinations."""
     rows = document["workers"]
     shown = table("node", "planned", "shards", "sources", "ports", "4-tuples of a source", "used", "left")
     for row in rows[:MOST_ROWS]:
@@ -62,12 +68,12 @@ def assignments(document: dict[str, Any]) -> RenderableType:
 
 
 def more(rows: list[Any]) -> list[str]:
-    """Return a line that says how many rows are left out; nothing when none are."""
+    """Return a line that says how many rows of a long table are left out; an empty list if none are."""
     return [f"[dim]... and {len(rows) - MOST_ROWS:,} more; --json has all of them[/dim]"] if len(rows) > MOST_ROWS else []
 
 
 def memory(document: dict[str, Any]) -> RenderableType:
-    """Return a table of the memory of each host."""
+    """Return a table of the memory of each host: available, needed by the kernel and by processes, and left."""
     rows = document["hosts"]
     shown = table("host", "nodes", "available", "kernel", "user", "left", texts=2)
     for row in rows[:MOST_ROWS]:
@@ -78,7 +84,7 @@ def memory(document: dict[str, Any]) -> RenderableType:
 
 
 def ranked(preflight: Preflight) -> list[RenderableType]:
-    """Return how many connections the fleet holds, and a table of the limits that stop it next."""
+    """Return a line on how many connections the fleet holds, and a table of the limits that stop it next."""
     if preflight.ceiling is None:
         return ["no limit of this fleet is known"]
     shown = table("", "at", "limit", "where", "what lifts it")
@@ -91,7 +97,7 @@ def ranked(preflight: Preflight) -> list[RenderableType]:
 
 
 def doctor_report(preflight: Preflight) -> RenderableType:
-    """Return the table of all limits, those that stop the fleet next, and a sentence for each limit that is not ok."""
+    """Return what ``c1m-coord doctor`` prints: tables of limits and bottlenecks, and a sentence for each bad limit."""
     shown = table("", "limit", "where", "value", "used", "needed", "", texts=3)
     remarks = shown.columns[-1]
     remarks.justify, remarks.max_width = "left", REMARK_COLUMNS
@@ -111,7 +117,7 @@ def doctor_report(preflight: Preflight) -> RenderableType:
 
 
 def worst_of_each(assessments: list[Assessment]) -> list[Assessment]:
-    """Return all places of each limit; of a limit with many places, only the worst."""
+    """Return the assessments to show: of a limit with many places only the worst, of other limits all."""
     by_limit: dict[str, list[Assessment]] = {}
     for found in assessments:
         by_limit.setdefault(found.limit.name, []).append(found)

@@ -31,12 +31,12 @@ MOST_SOURCES = 4  # in one row; the summary as JSON has more
 
 
 def print_report(summary: dict[str, Any], console: Console) -> None:
-    """Print the summary of a run."""
+    """Print the report of a finished run, made from its JSON summary, on the console. Returns nothing."""
     console.print(Group(*parts(summary, console)))
 
 
 def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
-    """Return all parts of the report in their order."""
+    """Return all texts, tables and charts of the report on a run, in the order in which they are printed."""
     return [
         *([] if summary["verdict"] == "refused" else measured(summary, console)),  # a refused run has measured nothing
         verdict_line(summary),
@@ -46,7 +46,7 @@ def parts(summary: dict[str, Any], console: Console) -> list[RenderableType]:
 
 
 def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
-    """Return the tables and the chart of what was measured."""
+    """Return the tables and the chart of what a run measured."""
     shown: list[RenderableType] = [figures(summary)]
     if summary["workers"]:
         shown.append(nodes(summary))
@@ -54,7 +54,7 @@ def measured(summary: dict[str, Any], console: Console) -> list[RenderableType]:
 
 
 def journal_notice(summary: dict[str, Any]) -> list[str]:
-    """Return a sentence if the journal ends before the run did, unless it is among the reasons already."""
+    """Return a sentence if the journal of the run ends before the run did, unless the summary's reasons include it already."""
     kept = summary["journal"]
     if kept is None or kept["complete"] or kept["reason"] in summary["reasons"]:
         return []
@@ -62,7 +62,7 @@ def journal_notice(summary: dict[str, Any]) -> list[str]:
 
 
 def figures(summary: dict[str, Any]) -> Table:
-    """Return the table of results."""
+    """Return the table of a run's results, one labelled row for each."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
@@ -72,7 +72,7 @@ def figures(summary: dict[str, Any]) -> Table:
 
 
 def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the results, each with its label, in the order in which people ask for them."""
+    """Return the results of a run as pairs of label and text, in the order in which people ask for them."""
     found = summary["reconciliation"]
     target = summary["target"] or {}
     result = [
@@ -133,25 +133,25 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def takeover(found: dict[str, Any]) -> str:
-    """Return when a run was taken over, and for which time it has no samples."""
+    """Return a text that says when another coordinator took the run over, and for which time there are no samples."""
     begin, end = duration(found["silent_from_seconds"]), duration(found["silent_to_seconds"])
     return f"at {found['at']}; no samples from {begin} to {end} after the start"
 
 
 def required(judgement: dict[str, Any]) -> str:
-    """Return a requirement, whether it was met, and the value that decided."""
+    """Return a text on one requirement of the user: the criterion, whether it was met, and the value that decided."""
     value = judgement["value"]
     shown = "unknown" if value is None else Figure(tuple(judgement["figure"].split("."))).format(value)
     return f"{judgement['criterion']}: {'met' if judgement['met'] else 'not met'}, {shown}"
 
 
 def followed(summary: dict[str, Any]) -> bool:
-    """Return whether the run followed stages, from the start or by a retarget."""
+    """Return True if the run followed stages, given at the start or by a retarget."""
     return bool(summary["spec"]["stage"] or summary["retargets"])
 
 
 def stages(summary: dict[str, Any]) -> str:
-    """Return when each stage was reached."""
+    """Return a text that lists each stage of the run and when it was reached."""
     return ", ".join(
         f"{stage['total']:,} "
         + ("not reached" if stage["reached_seconds"] is None else f"at {duration(stage['reached_seconds'])}")
@@ -160,7 +160,7 @@ def stages(summary: dict[str, Any]) -> str:
 
 
 def losses(summary: dict[str, Any]) -> list[str]:
-    """Return each lost node, and which workers took over its share."""
+    """Return a text for each lost node: when it was lost, its share, and which workers took the share over."""
     return [
         f"{loss['node']}, {'before the start' if loss['at_seconds'] is None else 'after ' + duration(loss['at_seconds'])}"
         + ("" if loss["share"] is None else f", with a share of {count(loss['share'])}")
@@ -170,7 +170,10 @@ def losses(summary: dict[str, Any]) -> list[str]:
 
 
 def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the source addresses with the most slow or failed handshakes."""
+    """Return a row (label, text) that names the source addresses with slow or failed handshakes.
+
+    The list is empty if there are none.
+    """
     found = [item for worker in summary["workers"] for item in worker["troubled_sources"].items()]
     named = [f"{source} ({had['slow']:,} slow, {had['failed']:,} failed)" for source, had in found]
     return (
@@ -179,7 +182,10 @@ def troubled(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
-    """Return how the p99 differs between source addresses, and the slowest of them; nothing with a single one."""
+    """Return rows (label, text) on how the p99 of one kind of latency differs between source addresses, and the slowest ones.
+
+    The list is empty if there are fewer than two source addresses.
+    """
     spread = sources[f"{prefix(kind)}_p99_us"]
     if spread["count"] < 2:
         return []
@@ -194,7 +200,7 @@ def by_source(sources: dict[str, Any], kind: str) -> list[tuple[str, str]]:
 
 
 def source_text(source: dict[str, Any], kind: str) -> str:
-    """Return a source address with its p99 of a kind of latency."""
+    """Return a text with a source address and its p99 of one kind of latency."""
     p99_us, measured = source[f"{prefix(kind)}_p99_us"], source[count_name(kind)]
     if p99_us is None:
         return f"{source['source']} (nothing over {source['established']:,} connections)"
@@ -203,7 +209,10 @@ def source_text(source: dict[str, Any], kind: str) -> str:
 
 
 def nodes(summary: dict[str, Any]) -> Table:
-    """Return the table of nodes. Latencies of each worker are in it when there are several workers."""
+    """Return the table of a run's nodes: connections, processes, memory and CPU.
+
+    If there are several workers, it also has the latencies of each.
+    """
     workers = summary["workers"]
     kinds = shown([kind for kind in LABELS if summary[kind]["count"]]) if len(workers) > 1 else []
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -220,13 +229,16 @@ def nodes(summary: dict[str, Any]) -> Table:
 
 
 def server_held(target: dict[str, Any]) -> int | None:
-    """Return what the acceptors count; for a server that is not c1m's, what its kernel counts. None: unknown."""
+    """Return how many connections the server held at the end of the hold; None if unknown.
+
+    Its acceptors count them; for a server that is not c1m's, its kernel does.
+    """
     held: int | None = target["open_at_hold_end"]
     return target["kernel"]["established_at_hold_end"] if held is None and not target["acceptors"] else held
 
 
 def node_row(node: dict[str, Any], planned: int | None, held: int | None, processes: int | None) -> list[str]:
-    """Return one row of the table of nodes, without latencies."""
+    """Return the texts of a node's row in the table of nodes, without latencies."""
     per_connection = node["pss_bytes_per_connection"]
     return [
         escape(node["node"]) + (" [red]lost[/red]" if node["lost"] else ""),
@@ -240,31 +252,31 @@ def node_row(node: dict[str, Any], planned: int | None, held: int | None, proces
 
 
 def p99(figures_us: dict[str, int]) -> str:
-    """Return the p99 of a latency; empty when none was measured."""
+    """Return the p99 of a latency as text; empty if none was measured."""
     return format_duration(figures_us["p99"] / 1e6) if figures_us["count"] else ""
 
 
 def picture(timeline: dict[str, Any] | None, console: Console) -> list[RenderableType]:
-    """Return the chart of the run over time, as wide as the console; nothing without a timeline."""
+    """Return the chart of the run over time, as wide as the console; an empty list if there is nothing to draw."""
     lines = curves(timeline, console.width, ascii_only=console.options.ascii_only)
     return ["", Text("\n".join(lines), no_wrap=True)] if lines else []
 
 
 def verdict_line(summary: dict[str, Any]) -> str:
-    """Return the verdict in its colour, with the exit code."""
+    """Return the verdict of the run in its colour, with the exit code, as a line of markup."""
     colour = COLOURS[summary["verdict"]]
     return f"[bold {colour}]{summary['verdict']}[/bold {colour}] (exit code {summary['exit_code']})"
 
 
 def ramp(summary: dict[str, Any]) -> str:
-    """Return how long opening took, and its rate."""
+    """Return a text on how long opening the connections took, and how many were opened per second."""
     if summary["ramp_seconds"] is None:
         return "unknown"
     return f"{format_duration(summary['ramp_seconds'])}, {format_rate(summary['connections_per_second'])}"
 
 
 def heartbeats(found: dict[str, int | None]) -> str:
-    """Return how many heartbeats were sent and answered, and how many went wrong in each way."""
+    """Return a text on how many heartbeats were sent and answered, and how many went wrong in each way."""
     if found["answered"] is None:
         return f"{count(found['sent'])} sent; clients do not wait for answers"
     parts = [f"{count(found['sent'])} sent", f"{count(found['answered'])} answered"]
@@ -275,7 +287,10 @@ def heartbeats(found: dict[str, int | None]) -> str:
 
 
 def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the rows on turnover; nothing without turnover."""
+    """Return rows (label, text) on replaced, reopened, away and half-closed connections and on storms.
+
+    What did not occur in the run is left out.
+    """
     result = []
     if summary["replaced"] or summary["spec"]["lifetime"]:
         result.append(("replaced", count(summary["replaced"])))
@@ -297,7 +312,7 @@ def turnover(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def storm_text(storm: dict[str, Any]) -> str:
-    """Return what became of the connections that left in a storm."""
+    """Return a text on the connections that left in a storm: how many came back, how soon, and what hindered them."""
     dropped, returned, forgone, recovery = (storm[name] for name in ("dropped", "returned", "forgone", "recovery_seconds"))
     parts = [f"{count(dropped)} left, {count(returned)} came back"]
     if forgone:

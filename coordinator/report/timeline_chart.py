@@ -39,7 +39,7 @@ MOST_COUNTERS = 12  # of one host
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve of the chart: a value for each column; None: unknown."""
+    """One curve of the chart of a run: a label, and a value for each column; None where it is unknown."""
 
     label: str
     values: list[float | None]
@@ -50,7 +50,10 @@ class Curve:
 
 
 def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = False) -> list[str]:
-    """Return lines no longer than ``width``; none when there is nothing to show, or no room for it."""
+    """Return the chart of a run's timeline as lines no longer than ``width``.
+
+    There are none if there is nothing to show, or no room for it.
+    """
     if not timeline or len(timeline["seconds"]) < 2:
         return []
     # Curves are made twice: the width of the axis is known only when the words beside it are.
@@ -66,7 +69,7 @@ def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = Fa
 
 
 def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
-    """Return the curves that have something to show, with ``columns`` values each."""
+    """Return the curves of a timeline that have something to show, with ``columns`` values each."""
     seconds = timeline["seconds"]
 
     def level(label: str, values: Values, text: Callable[[float], str], height: int = 1, *, grown: bool = False) -> list[Curve]:
@@ -102,19 +105,22 @@ def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
 
 
 def risen(cumulative: list[int]) -> list[int]:
-    """Return by how much a counter rose up to each moment since the one before."""
+    """Return by how much a cumulative counter rose from each moment to the next; its first value is counted from 0."""
     return [now - before for before, now in zip([0, *cumulative], cumulative, strict=False)]
 
 
 def drawn(curve: Curve, left: int, glyphs: str) -> list[str]:
-    """Return the lines of a curve. ``left``: columns for the label."""
+    """Return the lines of text that show one curve, with its label in the first ``left`` columns."""
     *above, last = bars(curve.values, curve.height, glyphs, curve.floor)
     above = [f"{'':{left}}  {line}".rstrip() for line in above]
     return [*([curve.heading] if curve.heading else []), *above, f"{curve.label:{left}}  {last}  {curve.text}"]
 
 
 def axis(timeline: dict[str, Any], left: int, columns: int, right: int, corner: str) -> list[str]:
-    """Return the two lines below the curves: the word and the time of each step, and how long the run took."""
+    """Return two lines of text below the chart: the names of the run's steps, and the times at which they began.
+
+    The second line ends with the duration of the run.
+    """
     end = timeline["seconds"][-1]
     turns = [(turn["seconds"], turn["doing"]) for turn in timeline["turns"]]
     words = ruler([(at, f"{corner}{doing}") for at, doing in turns], end, columns, columns + right)
