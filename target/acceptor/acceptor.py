@@ -32,9 +32,21 @@ REPORT_SECONDS = 0.5
 class Acceptor:
     """Owns the loop: gives the queue and the connections their turns, obeys orders and reports until its link closes."""
 
-    def __init__(self, control: socket, listener: socket, descriptors: int, capacity: int, *, shared: bool) -> None:
-        """``descriptors`` is the size of its table, ``capacity`` how many of them are for connections."""
+    def __init__(
+        self,
+        control: socket,
+        listener: socket,
+        descriptors: int,
+        capacity: int,
+        *,
+        shared: bool,
+        report_seconds: float = REPORT_SECONDS,
+    ) -> None:
+        """``descriptors`` is the size of its table, ``capacity`` how many of them are for connections. ``report_seconds``:
+        the shortest time between two reports.
+        """
         self.control = control
+        self.report_seconds = report_seconds
         self.epoll = epoll()
         self.queue = AcceptQueue(listener, self.epoll, shared=shared)
         self.connections = AcceptedConnections(descriptors, self.epoll, self.queue)
@@ -63,7 +75,7 @@ class Acceptor:
             now = time.monotonic()
             if now >= next_report and self.marker() != self.reported:
                 self.report()
-                next_report = now + REPORT_SECONDS
+                next_report = now + self.report_seconds
             if self.queue.resume_at and now >= self.queue.resume_at:
                 self.queue.resume_at = 0.0
                 self.listen()
