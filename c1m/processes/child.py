@@ -98,7 +98,8 @@ class Child:
         self.full = message.get("full", False)
         self.cpu_seconds = message["cpu_seconds"]
         self.heard = message.get("heard", b"")
-        self.reached_ns = message.get("reached", {})
+        if self.phase is not Phase.PREPARED:  # one that joins a run has been given what the others have reached
+            self.reached_ns = message.get("reached", {})
         self.probed = message.get("probed")
         self.waves = tuple(Wave(*wave) for wave in message.get("waves", ()))
         self.turnover_stopped = message.get("turnover_stopped", False)

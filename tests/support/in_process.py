@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from _socket import AF_UNIX, SOCK_SEQPACKET, socket
+from _socket import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
+from typing import Any
 
 import trio
 
 from c1m.errors import RefusedError
+from c1m.measure.phase import Phase
+from c1m.measure.tally import Tally
 from c1m.processes import link
 from c1m.processes.child import Child
 from c1m.processes.zygote_client import ZygoteClient
@@ -28,14 +32,14 @@ Begin = Callable[[socket, list[int], Callable[[], None]], object]
 
 
 class OwnChild(Child):
-    """A child without a process of its own. Killing it closes its link, as the kernel does for a process."""
+    """A child without a process of its own. Killing it ends its link, as the kernel does for a process."""
 
     theirs: socket | None = None
 
     def kill(self, reason: str) -> None:
         self.killed_for = self.killed_for or reason
-        if self.theirs:
-            self.theirs.close()
+        if self.theirs and self.theirs.fileno() >= 0:
+            self.theirs.shutdown(2)
 
 
 class InProcessZygote(ZygoteClient):
@@ -103,26 +107,64 @@ def acceptors_in(token: trio.lowlevel.TrioToken) -> Begin:
     return lambda *wanted: threading.Thread(target=run, args=wanted).start()
 
 
+@dataclass(eq=False)
+class ScriptedChild:
+    """A child that the test plays. By itself it reports that it is ready, and that it is closed when it is to close."""
+
+    end: socket
+    ended: Callable[[], None]
+    obeys: bool
+    orders: list[link.Message] = field(default_factory=list)  # its assignment first
+
+    async def run(self) -> None:
+        while not self.is_closed:
+            with suppress(trio.ClosedResourceError):
+                await trio.lowlevel.wait_readable(self.end)
+            if self.is_closed or (order := link.receive(self.end)) is None:
+                break
+            self.orders.append(order)
+            if self.obeys and len(self.orders) == 1:
+                self.report(Phase.PREPARED)
+            if self.obeys and "close" in order:
+                self.report(Phase.CLOSED)
+        self.die()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.end.fileno() < 0
+
+    def report(self, phase: Phase, *, histograms: dict[str, dict[int, int]] | None = None, **counts: Any) -> None:
+        """Send a report as shards do; ``counts`` are fields of the tally, and of the report."""
+        known = {each.name for each in fields(Tally)}
+        tally = Tally(**{name: value for name, value in counts.items() if name in known})
+        more = {name: value for name, value in counts.items() if name not in known}
+        self.send(
+            {"phase": int(phase), "tally": tally.to_message(), "cpu_seconds": 0.5, **more, "histograms": histograms or {}}
+        )
+
+    def send(self, message: link.Message) -> None:
+        self.end.send(link.encode(message))
+
+    def die(self) -> None:
+        """End, and let the zygote know."""
+        if not self.is_closed:
+            trio.lowlevel.notify_closing(self.end)
+            self.end.close()
+            self.ended()
+
+
 class Script:
-    """A child that the test plays: ``ends`` are the children's ends of the links, in the order of their start."""
+    """Starts children that the test plays. ``obeys``: whether they obey by themselves."""
 
-    def __init__(self) -> None:
-        self.ends: list[socket] = []
+    def __init__(self, nursery: trio.Nursery, *, obeys: bool = True) -> None:
+        self.nursery = nursery
+        self.obeys = obeys
+        self.children: list[ScriptedChild] = []
 
-    def begin(self, theirs: socket, _: list[int], __: Callable[[], None]) -> None:
-        theirs.settimeout(10)
-        self.ends.append(theirs)
-
-    def orders(self, index: int) -> list[link.Message]:
-        """Return the messages that a child has got and not read yet."""
-        end, found = self.ends[index], []
-        end.setblocking(False)
-        with suppress(BlockingIOError):
-            while (message := link.receive(end)) is not None:
-                found.append(message)
-        return found
-
-
-def adopt(descriptor: int) -> socket:
-    """Return the socket of a link's descriptor."""
-    return socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptor)
+    def begin(self, theirs: socket, handed: list[int], ended: Callable[[], None]) -> None:
+        for descriptor in handed:
+            os.close(descriptor)
+        theirs.setblocking(False)
+        child = ScriptedChild(theirs, ended, self.obeys)
+        self.children.append(child)
+        self.nursery.start_soon(child.run)
