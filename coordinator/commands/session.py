@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from c1m.app.collector import deferred
-from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.fleet.opening import fleet
 from c1m.coordinator.fleet.survey import preflight_of, survey
 from c1m.coordinator.journal.journal import Journal, lock_of

@@ -1,4 +1,4 @@
-"""Clients of the nodes: calls that take and return values, not messages. All of them raise C1mError."""
+"""The nodes of a run over gRPC: calls that take and return values, not messages. All of them raise C1mError."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
 from c1m.errors import UsageError
 from c1m.measure.phase import Close
-from c1m.measure.sample import Inspection, Sample
+from c1m.measure.sample import Inspection
 from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.net.addresses import AddressPool
 from c1m.net.control_address import ControlAddress
@@ -27,6 +27,7 @@ from c1m.wire.schedule_messages import stages_to_wire
 
 from .channel import CALL_SECONDS, NodeClient, sentences
 from .descriptions import DescribedTarget, DescribedWorker, described_target, described_worker
+from .nodes import ReceivedSample
 from .prepare_request import ShardSettings, prepare_request, shard_to_wire
 from .retry import with_retry
 from .stale_samples import StaleSampleFilter
@@ -38,13 +39,6 @@ if TYPE_CHECKING:
 PREPARE_SECONDS = 90.0
 PROBE_SECONDS = 30.0
 INSPECT_SECONDS = 60.0  # a million connections take about two
-
-
-class ReceivedSample(NamedTuple):
-    """A sample, and the message that it came in."""
-
-    sample: Sample
-    message: node_pb2.Sample
 
 
 class WorkerClient(NodeClient):
@@ -237,17 +231,3 @@ async def resolve(host: str) -> str:
     except OSError as error:
         raise UsageError(f"cannot resolve {host!r}: {error.strerror}; write an address, or correct the name") from None
     return str(found[0][4][0])
-
-
-class Nodes:
-    """The clients of the nodes of one run, by name."""
-
-    def __init__(self, run_id: str, workers: Sequence[WorkerClient], target: TargetClient | None) -> None:
-        self.run_id = run_id
-        self.workers = {worker.name: worker for worker in workers}
-        self.target = target
-        self.engaged: list[str] = []  # nodes that were asked to prepare; they must be asked to close
-
-    def __getitem__(self, name: str) -> WorkerClient | TargetClient:
-        """Return the client of a node. Raises KeyError for a name that the run does not have."""
-        return self.target if self.target and name == self.target.name else self.workers[name]

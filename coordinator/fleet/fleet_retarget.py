@@ -10,8 +10,8 @@ from c1m.errors import RefusedError
 from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule, Stage
 from c1m.schedule.shapes import Shape, draw
 
-from .clients import WorkerClient
 from .descriptions import DescribedWorker
+from .nodes import WorkerNode
 
 # The new stages begin this long after the nodes have reported their elapsed times, so that every node has them by then. A node
 # that receives them later catches up at once.
@@ -30,7 +30,7 @@ class Retargeted:
     stages: Sequence[Stage]
 
 
-async def retarget(workers: Sequence[WorkerClient], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
+async def retarget(workers: Sequence[WorkerNode], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
     """Give all workers of a run the same stages. ``run_id``: the run; None: the only one that the workers are on.
 
     Raises RefusedError when there is no such run or it cannot follow the stages, and C1mError when a worker does not answer.

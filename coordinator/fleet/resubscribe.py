@@ -13,14 +13,12 @@ from contextlib import aclosing
 from c1m.errors import GoneError, UnreachableError
 from c1m.measure.sampling import SamplingInterval
 
-from .clients import ReceivedSample, TargetClient, WorkerClient
+from .nodes import ReceivedSample, TargetNode, WorkerNode
 
 AGAIN_SECONDS = 0.3  # between two calls; with a longer sampling interval, that interval
 
 
-async def watched_again(
-    node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval
-) -> AsyncGenerator[ReceivedSample]:
+async def watched_again(node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> AsyncGenerator[ReceivedSample]:
     """Yield samples from the first call that is answered, for as long as it lasts. Raises C1mError when the node refuses, and
     GoneError when no process listens any more.
     """
@@ -45,7 +43,7 @@ async def watched_again(
 class Call:
     """One call, over a connection of its own."""
 
-    def __init__(self, node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> None:
+    def __init__(self, node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> None:
         self.node = node
         self.samples = node.watch(run_id, pace)
         self.first = asyncio.create_task(self.answer())

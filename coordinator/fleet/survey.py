@@ -16,9 +16,10 @@ from c1m.net.control_address import SocketPath
 from c1m.net.ports import PortRanges
 from c1m.schedule.schedule import NANOSECONDS
 
-from .clients import TargetClient, WorkerClient, resolve
+from .clients import resolve
 from .clock_offset import Clock
 from .descriptions import DescribedTarget, DescribedWorker
+from .nodes import TargetNode, WorkerNode
 from .planner_facts import (
     bandwidth_of,
     check_role,
@@ -85,7 +86,7 @@ class Survey:
         return target_facts(self.target_name, self.target, turnover=spec.turnover is not None)
 
 
-async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetClient | None) -> Survey:
+async def survey(spec: RunSpec, workers: Sequence[WorkerNode], target: TargetNode | None) -> Survey:
     """Describe all nodes. Raises C1mError when a node cannot be asked or has another role."""
     described = await target.describe() if target else None
     if target and described:
@@ -96,7 +97,7 @@ async def survey(spec: RunSpec, workers: Sequence[WorkerClient], target: TargetC
     return Survey(by_name, target.name if target else "", described, host)
 
 
-async def data_host(spec: RunSpec, target: TargetClient | None, described: DescribedTarget | None) -> str:
+async def data_host(spec: RunSpec, target: TargetNode | None, described: DescribedTarget | None) -> str:
     """Return the address to which workers connect. Raises UsageError when it is unknown."""
     if spec.endpoint:
         return await resolve(spec.endpoint.host)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from c1m.coordinator.fleet.clients import Nodes, TargetClient
+from c1m.coordinator.fleet.nodes import Nodes, TargetNode
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
@@ -68,7 +68,7 @@ class Closing:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle("quietening", received, sent)
 
-    async def stop_target(self, node: TargetClient) -> None:
+    async def stop_target(self, node: TargetNode) -> None:
         """Close the target. Record how many connections its kernel still had."""
         self.outcome.left_open = await node.stop(self.nodes.run_id)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from c1m.coordinator.fleet.clients import Nodes, TargetClient, WorkerClient
+from c1m.coordinator.fleet.nodes import Nodes, TargetNode, WorkerNode
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.comparison import Comparison
@@ -87,7 +87,7 @@ class Comparer:
         return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
 
 
-async def inspect(node: WorkerClient | TargetClient, run_id: str) -> Inspection:
+async def inspect(node: WorkerNode | TargetNode, run_id: str) -> Inspection:
     """Return what a node counts; unknown, with the reason, when it does not answer."""
     try:
         return await node.inspect(run_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.node_loss import LEFT
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome

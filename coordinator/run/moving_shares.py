@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.planning.redistribution import (
     AddedShard,

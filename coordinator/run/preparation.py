@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-from c1m.coordinator.fleet.clients import Nodes, TargetClient
+from c1m.coordinator.fleet.nodes import Nodes, TargetNode
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.fleet.survey import Survey, survey
 from c1m.coordinator.planning.plan import Plan
@@ -80,7 +80,7 @@ class Preparation:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
-    async def listen(self, target: TargetClient, plan: Plan) -> list[int]:
+    async def listen(self, target: TargetNode, plan: Plan) -> list[int]:
         """Ask the target to start its acceptors. Return the port of each."""
         wanted = self.outcome.target and self.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []

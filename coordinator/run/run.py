@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from c1m.coordinator.fleet.clients import Nodes
+from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.journal.journal import Journal
 from c1m.coordinator.journal.recorder import Recorder
 from c1m.coordinator.ledger.ledger import Ledger

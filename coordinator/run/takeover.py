@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from c1m.coordinator.fleet.channel import CALL_SECONDS
-from c1m.coordinator.fleet.clients import Nodes, ReceivedSample, TargetClient, WorkerClient
+from c1m.coordinator.fleet.nodes import Nodes, ReceivedSample, TargetNode, WorkerNode
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Record
 from c1m.coordinator.journal.replay import RESUMED, Replay, UnpackedRecord, read_header, replayed_to_now
@@ -61,7 +61,7 @@ def read_left(path: Path) -> LeftRun:
 class ResumedNode:
     """A node that is being watched again."""
 
-    node: WorkerClient | TargetClient
+    node: WorkerNode | TargetNode
     at: float  # when its first sample came, on this machine's monotonic clock
     first: ReceivedSample
     rest: AsyncGenerator[ReceivedSample]
@@ -81,7 +81,7 @@ class ResumedNode:
 
     async def close(self, run_id: str, by: Close) -> None:
         """Ask the node to close, and wait until it is free again. Raises C1mError."""
-        await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerClient) else self.node.stop(run_id))
+        await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerNode) else self.node.stop(run_id))
         async for _ in self.rest:
             pass  # the last sample comes when all processes have ended
 
@@ -116,7 +116,7 @@ class ResumedRun:
             return ""
         if not resumed.open:
             return f"{resumed.node.name} has closed, since no coordinator had watched it for the length of its lease"
-        if isinstance(resumed.node, WorkerClient) and resumed.began is None:
+        if isinstance(resumed.node, WorkerNode) and resumed.began is None:
             return f"{resumed.node.name} had not been asked to start when the coordinator of the run ended"
         return ""
 
@@ -133,7 +133,7 @@ class Takeover:
     async def take(self) -> None:
         """Take the run over. Raises C1mError when the run is over, or no worker is on it any more."""
         target = self.nodes.target
-        every: list[WorkerClient | TargetClient] = [*self.nodes.workers.values(), *([target] if target else [])]
+        every: list[WorkerNode | TargetNode] = [*self.nodes.workers.values(), *([target] if target else [])]
         answers = await asyncio.gather(*(resume_watching(node, self.run_id, pace_of(len(every))) for node in every))
         found = dict(zip((node.name for node in every), answers, strict=True))
         workers = [node for name in self.nodes.workers if isinstance(node := found[name], ResumedNode)]
@@ -184,12 +184,12 @@ OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, 
 PLAN_IS_LOST = f"the coordinator of the run ended before the plan was in its journal; {CLOSED}"
 
 
-async def resume_watching(node: WorkerClient | TargetClient, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
+async def resume_watching(node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
     """Watch a node of the run. Return it with its first sample, or the error of a node that cannot be asked or is not on the
     run.
     """
     try:
-        await (node.describe([]) if isinstance(node, WorkerClient) else node.describe())
+        await (node.describe([]) if isinstance(node, WorkerNode) else node.describe())
         samples = node.watch(run_id, pace)
         async with asyncio.timeout(CALL_SECONDS):
             return ResumedNode(node, time.monotonic(), await anext(samples), samples)

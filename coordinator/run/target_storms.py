@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from c1m.coordinator.fleet.clients import TargetClient
+from c1m.coordinator.fleet.nodes import TargetNode
 from c1m.coordinator.results.outcome import TakeoverRecord
 from c1m.errors import C1mError
 from c1m.text.units import format_duration
@@ -19,9 +19,7 @@ class TargetStorms:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
 
-    def begin(
-        self, storms: Sequence[Storm], target: TargetClient | None, run_id: str, began: float, after: float = 0.0
-    ) -> None:
+    def begin(self, storms: Sequence[Storm], target: TargetNode | None, run_id: str, began: float, after: float = 0.0) -> None:
         """Wait for the storms. ``began``: the start of the run, on the monotonic clock. Storms that are due less than ``after``
         seconds from it are skipped.
         """
@@ -50,7 +48,7 @@ def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
     ]
 
 
-async def make(storm: Storm, target: TargetClient, run_id: str, began: float) -> None:
+async def make(storm: Storm, target: TargetNode, run_id: str, began: float) -> None:
     """Wait for a storm, then ask the target to drop its share. Raises C1mError."""
     await asyncio.sleep(began + storm.at - time.monotonic())
     await target.storm(run_id, storm.share)

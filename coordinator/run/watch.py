@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from c1m.coordinator.fleet.clients import ReceivedSample, TargetClient, WorkerClient
 from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS, FailureDetector
+from c1m.coordinator.fleet.nodes import ReceivedSample, TargetNode, WorkerNode
 from c1m.coordinator.fleet.resubscribe import watched_again
 from c1m.coordinator.journal.recorder import Recorder
 from c1m.coordinator.ledger.ledger import Ledger
@@ -60,7 +60,7 @@ class Watch:
     def follow(
         self,
         entry: NodeRecord,
-        node: WorkerClient | TargetClient,
+        node: WorkerNode | TargetNode,
         run_id: str,
         samples: AsyncGenerator[ReceivedSample] | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Watch:
             self.losing = self.losing or asyncio.create_task(self.lose_silent_nodes())
 
     async def take_in(
-        self, entry: NodeRecord, node: WorkerClient | TargetClient, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
+        self, entry: NodeRecord, node: WorkerNode | TargetNode, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
     ) -> None:
         """Take in a node's samples, over a new stream where one breaks. Declare the node lost if they end too early."""
         pace = pace_of(len(self.ledger.entries))

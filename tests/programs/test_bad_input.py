@@ -19,7 +19,8 @@ import pytest
 from programs import node
 
 from c1m import __version__
-from c1m.coordinator.fleet.clients import Nodes, TargetClient, WorkerClient
+from c1m.coordinator.fleet.clients import TargetClient, WorkerClient
+from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.run.takeover import Takeover
 from c1m.errors import UsageError
 from c1m.net.endpoints import parse_host_port

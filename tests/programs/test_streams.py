@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import node
 
-from c1m.coordinator.fleet.clients import ReceivedSample, TargetClient
+from c1m.coordinator.fleet.clients import TargetClient
+from c1m.coordinator.fleet.nodes import ReceivedSample
 from c1m.measure.sampling import OFTEN, READINGS_A_SECOND, SAMPLE_SECONDS, SAMPLES_A_SECOND, SILENCE_SECONDS, pace_of
 from c1m.net.endpoints import parse_host_port
 from c1m.v1 import target_pb2
