@@ -7,14 +7,14 @@ outcome are compared four times a second with their last record, and recorded if
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
 
 from c1m import __version__
+from c1m.coordinator.fleet.clock import SYSTEM_CLOCK, Clock
 from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.sample import Reading
@@ -50,20 +50,23 @@ NOTICED = (
 class Recorder:
     """Writes the events and the state of one run to its journal. Without a journal it does nothing."""
 
-    def __init__(self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None) -> None:
+    def __init__(
+        self, outcome: Outcome, journal: Journal | None = None, resumed: Record | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         """Write the first record of the run, or ``resumed`` when another coordinator resumes the run; None: a new run."""
         self.outcome = outcome
         self.journal = journal
+        self.clock = clock
         self.noticed = snapshot(outcome)
         self.next_notice = 0.0
         self.warned = False  # whether notice() has reported that the journal ended
-        self.record(resumed or header(outcome, time.monotonic()))
+        self.record(resumed or header(outcome, clock.now(), clock.wall()))
 
     # -- events, in order
 
     def mustered(self, mustered: Survey) -> None:
         """Write a record with the descriptions of all nodes to the journal."""
-        self.note(time.monotonic(), "mustered", mustered)
+        self.note(self.clock.now(), "mustered", mustered)
 
     def planned(self) -> None:
         """Write a record with a short form of the plan, for people, to the journal.
@@ -71,7 +74,7 @@ class Recorder:
         The replay makes the plan again from the descriptions of the nodes.
         """
         plan = self.outcome.plan
-        self.note(time.monotonic(), "planned", plan.to_summary() if plan else None)
+        self.note(self.clock.now(), "planned", plan.to_summary() if plan else None)
 
     def began(self, now: float) -> None:
         """Write a record to the journal that the workers were asked to start at the time ``now``."""
@@ -103,7 +106,7 @@ class Recorder:
 
     def said(self, sentence: str) -> None:
         """Write a sentence that was shown to the user to the journal."""
-        self.note(time.monotonic(), "said", sentence)
+        self.note(self.clock.now(), "said", sentence)
 
     def over(self, now: float) -> None:
         """Write a record to the journal that no more samples of the nodes will come after the time ``now``."""
@@ -130,7 +133,7 @@ class Recorder:
 
     async def written(self) -> None:
         """Wait until all that is known of the run by now is on the disk, or the journal has ended. Returns nothing."""
-        self.notice(time.monotonic(), at_once=True)
+        self.notice(self.clock.now(), at_once=True)
         if self.journal:
             await asyncio.to_thread(self.journal.commit)
 
@@ -154,13 +157,13 @@ def snapshot(outcome: Outcome) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def header(outcome: Outcome, now: float) -> Record:
+def header(outcome: Outcome, now: float, at: datetime) -> Record:
     """Return the first record of a run's journal, with run id, version, start time, seed and settings."""
     body = Header(
         run_id=outcome.run_id,
         c1m=__version__,
         started_at=outcome.started_at,
-        at=datetime.now(UTC),
+        at=at,
         at_monotonic=now,
         seed=outcome.seed,
         settings=outcome.spec.to_settings(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -41,7 +40,7 @@ class Closing:
         workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
         if started and (self.spec.beating or self.spec.server_push):
             await self.ask(workers, lambda entry: self.nodes.workers[entry.name].stop_traffic(self.nodes.run_id))
-        began = time.monotonic() if began is None else began
+        began = self.watch.clock.now() if began is None else began
         rate = self.spec.close_rate / max(len(workers), 1)
         target, node = self.ledger.target, self.nodes.target
         resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
@@ -60,7 +59,7 @@ class Closing:
             await self.ask([target], lambda _: self.stop_target(node))
         await self.closed(asked)
         if started:
-            self.outcome.teardown_seconds = time.monotonic() - began
+            self.outcome.teardown_seconds = self.watch.clock.now() - began
 
     async def last_pushes(self, target: NodeRecord) -> None:
         """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -44,7 +43,7 @@ class Comparer:
             await self.watch.heard_again()
             await self.losses.unless_over()
             pause, found = self.watch.detector.pause, await self.compare_now()
-            self.watch.detector.wake(time.monotonic())
+            self.watch.detector.wake(self.watch.clock.now())
             stood_still = self.watch.detector.pause
             if stood_still is pause or stood_still is None or stood_still.seconds < self.spec.lease:
                 return found
@@ -65,10 +64,10 @@ class Comparer:
         """Wait until the target's accept queues are empty or stop getting shorter, at most as long as a client waits for a
         connection. An observed server does not report what it accepts, so its queues are the only sign.
         """
-        deadline = time.monotonic() + self.spec.connect_timeout + SETTLE_SECONDS
+        deadline = self.watch.clock.now() + self.spec.connect_timeout + SETTLE_SECONDS
         shortest = self.queued()
         while shortest:
-            patience = min(SETTLE_SECONDS, deadline - time.monotonic())
+            patience = min(SETTLE_SECONDS, deadline - self.watch.clock.now())
             if not await self.watch.wait("comparing", lambda: self.queued() < shortest, lambda: None, patience):  # noqa: B023
                 return
             shortest = self.queued()

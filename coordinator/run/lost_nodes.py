@@ -6,7 +6,6 @@ A lost worker is asked to close as soon as it can be reached.
 from __future__ import annotations
 
 import asyncio
-import time
 
 from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.node_loss import LEFT
@@ -99,9 +98,9 @@ class LostNodes:
 
         A lost target is not asked: its connections belong to clients that go on as long as the target keeps them.
         """
-        deadline = time.monotonic() + self.outcome.spec.lease + BEYOND_SECONDS
+        deadline = self.watch.clock.now() + self.outcome.spec.lease + BEYOND_SECONDS
         node = self.nodes.workers[entry.name]
-        while time.monotonic() < deadline:
+        while self.watch.clock.now() < deadline:
             try:
                 await node.stop(self.nodes.run_id, self.outcome.spec.close, 0)
             except UnreachableError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from c1m.coordinator.diagnosis.live_diagnosis import LiveDiagnosis
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.results.outcome import Outcome
@@ -39,7 +37,7 @@ class Monitor:
     def report_causes(self) -> None:
         """Report why connections fail or are dropped, as soon as the evidence shows it."""
         if self.live_diagnosis and not self.watch.detector.unheard:
-            for sentence in self.live_diagnosis.look(time.monotonic()):
+            for sentence in self.live_diagnosis.look(self.watch.clock.now()):
                 self.watch.say(sentence)
             self.outcome.diagnosis = list(self.live_diagnosis.diagnosis.found.values())
 
@@ -50,15 +48,15 @@ class Monitor:
         if (target := self.ledger.accepting) and not self.ledger.losses:  # the connections of a lost worker are unknown
             gap = abs(self.ledger.established - target.sample.tally.open)
             self.outcome.widest_gap = max(gap, self.outcome.widest_gap or 0)
-        if self.outcome.requirement_monitor.watching and time.monotonic() >= self.judge_next:
-            self.judge(time.monotonic())
+        if self.outcome.requirement_monitor.watching and self.watch.clock.now() >= self.judge_next:
+            self.judge(self.watch.clock.now())
 
     def judge(self, now: float) -> None:
         """Judge requirements as if the hold ended now, the monotonic time ``now``."""
         self.outcome.requirement_monitor.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
-        self.judge_next = now + (time.monotonic() - now) / JUDGE_SHARE
+        self.judge_next = now + (self.watch.clock.now() - now) / JUDGE_SHARE
 
     def conclude(self) -> None:
         """Draw the last conclusions before closing begins."""
         if self.live_diagnosis:
-            self.outcome.diagnosis = self.live_diagnosis.conclude(time.monotonic(), unaccepted=self.outcome.unaccepted)
+            self.outcome.diagnosis = self.live_diagnosis.conclude(self.watch.clock.now(), unaccepted=self.outcome.unaccepted)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from typing import TypeVar
@@ -121,9 +120,9 @@ class Preparation:
         """Raise UnreachableError with the exit reason if an acceptor has ended: workers report that as a server that is no
         target of the run.
         """
-        target, deadline = self.watch.ledger.target, time.monotonic() + TARGET_SECONDS
-        while target and not target.sample.exit_reasons and time.monotonic() < deadline:
-            await event_within(self.watch.changed, deadline - time.monotonic())
+        target, deadline = self.watch.ledger.target, self.watch.clock.now() + TARGET_SECONDS
+        while target and not target.sample.exit_reasons and self.watch.clock.now() < deadline:
+            await event_within(self.watch.changed, deadline - self.watch.clock.now())
         if target and (ended := "; ".join(target.sample.exit_reasons)):
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 

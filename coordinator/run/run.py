@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import time
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from c1m.coordinator.fleet.clock import SYSTEM_CLOCK, Clock
 from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.journal.journal import Journal
 from c1m.coordinator.journal.recorder import Recorder
@@ -46,22 +46,24 @@ class Run:
         view: View,
         journal: Journal | None = None,
         taken: ResumedRun | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``taken``: a run that another coordinator began; None: the run begins here."""
         self.spec = outcome.spec
+        self.clock = clock
         self.nodes = nodes
         self.outcome = outcome
         self.taken = taken
-        self.recorder = Recorder(outcome, journal, taken.record if taken else None)
+        self.recorder = Recorder(outcome, journal, taken.record if taken else None, clock)
         self.watch = Watch(view, self.recorder)
         self.losses = LostNodes(self.nodes, self.watch, self.outcome)
         self.comparer = Comparer(self.spec, self.nodes, self.watch, self.losses)
         self.monitor = Monitor(outcome, self.watch)
-        self.made_at, self.made = datetime.now(UTC), time.monotonic()  # the same moment on both clocks
+        self.made_at, self.made = clock.wall(), clock.now()  # the same moment on both clocks
         self.started = False
         self.began = 0.0  # when the workers were asked to start
         self.standing = StepSince(Step.FOLLOW, 0.0)  # where it goes on
-        self.storms = TargetStorms()
+        self.storms = TargetStorms(clock)
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
         """Do the whole run, and close. Return its outcome; a refusal is in it. Raises C1mError for any other error before
@@ -89,8 +91,8 @@ class Run:
             await self.watch.end()
         outcome.interrupted |= interrupted.is_set()  # an interrupt may have come while closing
         # By the monotonic clock: the wall clock may have been set meanwhile, and the run would end before it started.
-        outcome.ended_at = self.made_at + timedelta(seconds=time.monotonic() - self.made)
-        self.recorder.notice(time.monotonic(), at_once=True)
+        outcome.ended_at = self.made_at + timedelta(seconds=self.clock.now() - self.made)
+        self.recorder.notice(self.clock.now(), at_once=True)
         return outcome
 
     async def steps(self) -> None:
@@ -125,7 +127,7 @@ class Run:
     async def start(self) -> None:
         """Start all workers at once; each starts its shards at one instant of its own clock."""
         self.started = True
-        self.began = time.monotonic()
+        self.began = self.clock.now()
         self.recorder.began(self.began)
         self.ledger.timeline.begin(self.began, self.ledger.moment)
         self.monitor.begin(self.began)
@@ -133,7 +135,7 @@ class Run:
         starting = (self.nodes.workers[entry.name].start(self.nodes.run_id) for entry in entries)
         self.lose_failed(entries, await asyncio.gather(*starting, return_exceptions=True))
         self.losses.mover.ready.set()
-        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, time.monotonic())
+        self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began)
 
     async def resume(self, taken: ResumedRun) -> None:
         """Resume a run that another coordinator began. The outcome has all that its journal has, and the nodes are being
@@ -171,7 +173,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Return the seconds since the schedule began, which include the time that the start took to reach the nodes."""
-        return time.monotonic() - self.began
+        return self.clock.now() - self.began
 
     async def follow_schedule(self) -> None:
         """Follow the schedule, or the one that replaces it, to its end. Compare wherever it stands still for long enough."""
@@ -242,7 +244,7 @@ class Run:
             since + seconds - self.elapsed,
         )
         if self.outcome.requirement_monitor.watching:
-            self.monitor.judge(time.monotonic())
+            self.monitor.judge(self.clock.now())
         return self.ledger.schedule is not schedule
 
     async def finish_moves(self) -> None:
@@ -286,9 +288,9 @@ class Run:
         await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)
 
 
-def new_outcome(run_id: str, spec: RunSpec) -> Outcome:
+def new_outcome(run_id: str, spec: RunSpec, clock: Clock = SYSTEM_CLOCK) -> Outcome:
     """Return the outcome of a run that begins now."""
-    return Outcome(run_id, spec, datetime.now(UTC), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
+    return Outcome(run_id, spec, clock.wall(), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
 
 
 async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:

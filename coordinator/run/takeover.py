@@ -8,14 +8,13 @@ clock of the dead coordinator may have been another machine's.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from c1m.coordinator.fleet.channel import CALL_SECONDS
+from c1m.coordinator.fleet.clock import SYSTEM_CLOCK, Clock
 from c1m.coordinator.fleet.nodes import Nodes, ReceivedSample, TargetNode, WorkerNode
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Record
@@ -124,8 +123,9 @@ class ResumedRun:
 class Takeover:
     """Takes over one run. ``take`` does it; ``taken`` is the result."""
 
-    def __init__(self, path: Path, nodes: Nodes) -> None:
+    def __init__(self, path: Path, nodes: Nodes, clock: Clock = SYSTEM_CLOCK) -> None:
         self.path = path
+        self.clock = clock
         self.nodes = nodes
         self.run_id = nodes.run_id
         self.taken: ResumedRun
@@ -134,7 +134,7 @@ class Takeover:
         """Take the run over. Raises C1mError when the run is over, or no worker is on it any more."""
         target = self.nodes.target
         every: list[WorkerNode | TargetNode] = [*self.nodes.workers.values(), *([target] if target else [])]
-        answers = await asyncio.gather(*(resume_watching(node, self.run_id, pace_of(len(every))) for node in every))
+        answers = await asyncio.gather(*(self.resume_watching(node, pace_of(len(every))) for node in every))
         found = dict(zip((node.name for node in every), answers, strict=True))
         workers = [node for name in self.nodes.workers if isinstance(node := found[name], ResumedNode)]
         if not workers:
@@ -149,7 +149,23 @@ class Takeover:
         trouble = OPENED_NOTHING if began is None else PLAN_IS_LOST if replayed.outcome.ledger is None else ""
         if trouble:
             await self.close(found, replayed.outcome.spec.close)
-        self.taken = taken_from(replayed, None if trouble else began, trouble, found)
+        self.taken = taken_from(replayed, None if trouble else began, trouble, found, self.clock)
+
+    async def resume_watching(self, node: WorkerNode | TargetNode, pace: SamplingInterval) -> ResumedNode | C1mError:
+        """Watch a node of the run. Return it with its first sample, or the error of a node that cannot be asked or that is
+        not on the run.
+        """
+        try:
+            await (node.describe([]) if isinstance(node, WorkerNode) else node.describe())
+            samples = node.watch(self.run_id, pace)
+            async with asyncio.timeout(CALL_SECONDS):
+                return ResumedNode(node, self.clock.now(), await anext(samples), samples)
+        except TimeoutError:
+            return UnreachableError(f"{node.name} sent no sample of run {self.run_id} within {CALL_SECONDS:.0f} s")
+        except StopAsyncIteration:
+            return UnreachableError(f"{node.name} is not on run {self.run_id}")
+        except C1mError as error:
+            return error
 
     def check(self, replayed: Replay, workers: list[ResumedNode]) -> None:
         """Raise UsageError when the run is over, and UnreachableError when its workers have closed by themselves."""
@@ -184,28 +200,13 @@ OPENED_NOTHING = f"the run was still being prepared when its coordinator ended, 
 PLAN_IS_LOST = f"the coordinator of the run ended before the plan was in its journal; {CLOSED}"
 
 
-async def resume_watching(node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> ResumedNode | C1mError:
-    """Watch a node of the run. Return it with its first sample, or the error of a node that cannot be asked or is not on the
-    run.
-    """
-    try:
-        await (node.describe([]) if isinstance(node, WorkerNode) else node.describe())
-        samples = node.watch(run_id, pace)
-        async with asyncio.timeout(CALL_SECONDS):
-            return ResumedNode(node, time.monotonic(), await anext(samples), samples)
-    except TimeoutError:
-        return UnreachableError(f"{node.name} sent no sample of run {run_id} within {CALL_SECONDS:.0f} s")
-    except StopAsyncIteration:
-        return UnreachableError(f"{node.name} is not on run {run_id}")
-    except C1mError as error:
-        return error
-
-
-def taken_from(replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError]) -> ResumedRun:
+def taken_from(
+    replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError], clock: Clock
+) -> ResumedRun:
     """Return the run as its journal has it, with the record of the takeover, as it will be when the journal is read again."""
     known_until = replayed.last
-    now = time.monotonic()
-    body = to_json({"at": datetime.now(UTC), "began": began})
+    now = clock.now()
+    body = to_json({"at": clock.wall(), "began": began})
     replayed.take(UnpackedRecord(now, RESUMED, "", body))
     outcome = replayed.outcome
     where = standing(replayed.ledger.timeline.turns)

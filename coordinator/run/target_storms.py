@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
+from c1m.coordinator.fleet.clock import Clock
 from c1m.coordinator.fleet.nodes import TargetNode
 from c1m.coordinator.results.outcome import TakeoverRecord
 from c1m.errors import C1mError
@@ -16,7 +16,8 @@ from c1m.traffic.storm import TARGET, Storm
 class TargetStorms:
     """Asks the target for its storms, each when it is due."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.tasks: list[asyncio.Task[None]] = []
 
     def begin(self, storms: Sequence[Storm], target: TargetNode | None, run_id: str, began: float, after: float = 0.0) -> None:
@@ -25,7 +26,12 @@ class TargetStorms:
         """
         if target:
             due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
-            self.tasks = [asyncio.create_task(make(storm, target, run_id, began)) for storm in due]
+            self.tasks = [asyncio.create_task(self.make(storm, target, run_id, began)) for storm in due]
+
+    async def make(self, storm: Storm, target: TargetNode, run_id: str, began: float) -> None:
+        """Wait for a storm, then ask the target to drop its share. Raises C1mError."""
+        await asyncio.sleep(began + storm.at - self.clock.now())
+        await target.storm(run_id, storm.share)
 
     async def end(self) -> list[str]:
         """Cancel the storms that are still to come. Return a sentence for each one that failed."""
@@ -46,9 +52,3 @@ def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
         f"a storm could not be made: it was due {format_duration(storm.at)} after the start, when there was no coordinator"
         for storm in due
     ]
-
-
-async def make(storm: Storm, target: TargetNode, run_id: str, began: float) -> None:
-    """Wait for a storm, then ask the target to drop its share. Raises C1mError."""
-    await asyncio.sleep(began + storm.at - time.monotonic())
-    await target.storm(run_id, storm.share)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -43,6 +42,7 @@ class Watch:
     def __init__(self, view: View, recorder: Recorder) -> None:
         self.view = view
         self.recorder = recorder
+        self.clock = recorder.clock
         self.ledger = Ledger((), None)
         self.limit_usages = LimitUsages()
         self.changed = asyncio.Event()
@@ -102,7 +102,7 @@ class Watch:
                     if received.sample.closing_reason and not self.closing:
                         self.leave(entry, received.sample.closing_reason)
                         return False
-                    self.detector.wake(time.monotonic())
+                    self.detector.wake(self.clock.now())
                     self.detector.hear(entry.name)
                     self.hear(entry, received)
         except GoneError:
@@ -120,7 +120,7 @@ class Watch:
 
     def meanwhile(self, entry: NodeRecord) -> str:
         """Return a clause on a pause of this coordinator since the node's last sample; empty when there was none."""
-        self.detector.wake(time.monotonic())
+        self.detector.wake(self.clock.now())
         pause, began = self.detector.pause, self.ledger.timeline.began
         if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
             return ""
@@ -132,7 +132,7 @@ class Watch:
     async def lose_silent_nodes(self) -> None:
         """Declare nodes lost that have been silent for too long."""
         while True:
-            for name in self.detector.tick(time.monotonic()):
+            for name in self.detector.tick(self.clock.now()):
                 self.lose(
                     self.ledger.entry(name),
                     f"{name} has said nothing for {SILENCE_SECONDS:g} s; is it stopped, its machine overloaded or off, or "
@@ -142,7 +142,7 @@ class Watch:
 
     def hear(self, entry: NodeRecord, received: ReceivedSample) -> None:
         """Put a sample into the journal and the ledger. Report what is new in it: ended processes and tight limits."""
-        now, known = time.monotonic(), len(entry.sample.exit_reasons)
+        now, known = self.clock.now(), len(entry.sample.exit_reasons)
         self.recorder.sample(now, entry.name, received.message)
         self.ledger.hear(entry, received.sample, now)
         for exit_reason in received.sample.exit_reasons[known:]:
@@ -153,7 +153,7 @@ class Watch:
 
     def read(self, entry: NodeRecord, reading: Reading) -> None:
         """Put a reading that a node took for a comparison into the journal and the ledger."""
-        now = time.monotonic()
+        now = self.clock.now()
         self.recorder.reading(now, entry.name, reading)
         self.ledger.read(entry, reading, now)
 
@@ -161,7 +161,7 @@ class Watch:
         """Declare a node lost for good. A second call changes nothing."""
         if entry.lost:
             return
-        now = time.monotonic()
+        now = self.clock.now()
         self.ledger.lose(entry, reason, now)
         self.recorder.lost(now, entry.name, reason)
         self.say(f"lost: {reason}")
@@ -174,7 +174,7 @@ class Watch:
     def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
         """Record how much of a lost worker's share others have taken over, and why not all of it."""
         self.ledger.move(entry.name, taken_by, not_taken)
-        self.recorder.moved(time.monotonic(), entry.name, taken_by, not_taken)
+        self.recorder.moved(self.clock.now(), entry.name, taken_by, not_taken)
         self.say(self.ledger.losses[entry.name].sentence())
         self.changed.set()
 
@@ -189,32 +189,32 @@ class Watch:
 
         ``doing``: the word for the step, as the view and the timeline show it. ``seconds``: the time; None: for ever.
         """
-        now = time.monotonic()
+        now = self.clock.now()
         # Findings are written before the turn: a coordinator that takes the run over at "closing" cannot compare any more.
         if trouble := self.recorder.notice(now, at_once=True):
             self.view.say(trouble)
         self.recorder.turn(now, doing)
         self.ledger.timeline.turn(now, doing)
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = None if seconds is None else self.clock.now() + seconds
         began = now
         while not done():
-            if trouble := self.recorder.notice(time.monotonic()):
+            if trouble := self.recorder.notice(self.clock.now()):
                 self.view.say(trouble)
             self.view.show(self.ledger, doing, progress())
-            left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - time.monotonic())
+            left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - self.clock.now())
             if left <= 0:
                 return False
             # With a thousand nodes a check takes milliseconds, and samples come all the time.
-            rest = min((time.monotonic() - began) * (1 / LOOK_SHARE - 1), left)
+            rest = min((self.clock.now() - began) * (1 / LOOK_SHARE - 1), left)
             await asyncio.sleep(rest)
             await event_within(self.changed, left - rest)
-            began = time.monotonic()
+            began = self.clock.now()
         self.view.show(self.ledger, doing, progress())
         return True
 
     async def heard_again(self) -> None:
         """Wait until every node has sent a sample since this coordinator last stood still, or is lost."""
-        self.detector.wake(time.monotonic())
+        self.detector.wake(self.clock.now())
         if self.detector.unheard:
             await self.wait("waking", lambda: not self.detector.unheard, lambda: None)
 
@@ -228,7 +228,7 @@ class Watch:
 
     async def end(self) -> None:
         """Record the end of the run, and end all streams."""
-        now = time.monotonic()
+        now = self.clock.now()
         self.recorder.over(now)
         self.ledger.timeline.end(now, self.ledger.moment)
         tasks = [*self.streams.values(), *([self.losing] if self.losing else [])]

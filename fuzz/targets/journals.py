@@ -68,7 +68,7 @@ def sample(opened: int, phase: str, *, reading: int | None = None) -> node_pb2.S
 def rows_of_a_run(settings: dict[str, Any]) -> Iterable[UnpackedRecord]:
     """As its coordinator wrote them down, told that all is well."""
     outcome = Outcome("20261129T120000-beef", make_spec([("fuzz", settings)]), datetime(2026, 11, 29, 12, tzinfo=UTC))
-    first = header(outcome, 100.0)
+    first = header(outcome, 100.0, outcome.started_at)
     yield UnpackedRecord(100.0, "run", "", bytes(first.body))  # type: ignore[arg-type]
     worker = described_worker(WORKER, sound_worker(Random(1)), None)
     target = described_target(TARGET, sound_target(Random(1)), None)

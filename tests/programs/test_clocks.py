@@ -34,10 +34,8 @@ BY_THE_WALL = {
     "coordinator/commands/attach.py",  # how old a file is
     "coordinator/commands/pki.py",
     "coordinator/commands/finish.py",  # until when the journal goes
-    "coordinator/run/run.py",  # began, ended
-    "coordinator/journal/recorder.py",  # began, beside the monotonic clock by which all else is recorded
+    "coordinator/fleet/clock.py",  # when a run began and ended, and when it was taken over
     "coordinator/commands/session.py",  # the name of the run
-    "coordinator/run/takeover.py",  # when a run was taken over
 }
 WALL_CLOCKS = {"time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.strftime", "datetime.now", "datetime.utcnow"}
 

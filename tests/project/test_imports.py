@@ -63,6 +63,7 @@ MAY_IMPORT = {
     "target": "c1m c1m.app c1m.net c1m.node c1m.processes c1m.v1 target.node",
     "target.acceptor": "c1m.kernel c1m.measure c1m.processes c1m.traffic",
     "target.node": "c1m c1m.kernel c1m.measure c1m.net c1m.node c1m.processes c1m.traffic c1m.v1 c1m.wire",
+    "c1m.testing": ("c1m c1m.measure c1m.net c1m.schedule c1m.traffic c1m.wire coordinator.fleet coordinator.planning"),
     "c1m.traffic": "c1m c1m.schedule",
     "c1m.wire": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.v1",
     "worker": "c1m.app c1m.net c1m.node c1m.processes c1m.text c1m.v1 worker.node",
