@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import NoReturn, TypeVar
 
@@ -86,7 +86,8 @@ class RpcServer:
                 if sample.phase is Phase.CLOSED:
                     return
         finally:
-            trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
+            with suppress(trio.RunFinishedError):  # the node has left, and this watcher is forgotten only now
+                trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
 
 
 def stamped(host: Host, began_ns: int) -> Host:

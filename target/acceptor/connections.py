@@ -6,6 +6,7 @@ that makes them non-blocking waits until the first byte arrives.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Sequence
@@ -170,11 +171,9 @@ class AcceptedConnections:
 
     def close_all(self) -> None:
         """Close all connections at the end of the run. Their epoll has been closed already, once for all of them."""
-        close = os.close
-        for descriptor, state in enumerate(self.state):
-            if state:
-                close(descriptor)
-                self.state[descriptor] = NOT_OURS
+        for descriptor in itertools.compress(range(len(self.state)), self.state):
+            os.close(descriptor)
+            self.state[descriptor] = NOT_OURS
         self.closed += self.open
         self.open = 0
         self.unsent.clear()

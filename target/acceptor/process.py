@@ -33,6 +33,7 @@ def main(control: socket, listeners: list[int]) -> None:
     if rate := assignment["push_rate"]:
         acceptor.push(Push(rate), time.monotonic())
     acceptor.run()
+    acceptor.close_all()  # the control process is gone; nothing stays behind
 
 
 def warm_up() -> None:
@@ -56,7 +57,7 @@ def perform() -> None:
         ours.send(link.encode(order))
     ours.shutdown(1)
     acceptor.run()
-    for each in guests:
+    for each in (ours, theirs, *guests):
         each.close()
 
 

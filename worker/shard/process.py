@@ -58,6 +58,7 @@ async def perform() -> None:
         ours.send(link.encode({"close": "rst", "seconds_a_chunk": 0.0}))
         await reached(shard, Phase.CLOSED)
         ours.close()
+    theirs.close()
     listener.close()
 
 
