@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from c1m.app.cli import main_of
 from c1m.app.frame import Command, Version, help_without_command, new_app
-
-from .commands import attach, doctor, explain, pki, plan, retarget, run, runs, show, tune
 
 app = new_app()
 
@@ -30,29 +31,58 @@ EXAMPLES = """
 """
 
 
-@app.callback(invoke_without_command=True, epilog=EXAMPLES)
+# Command -> what its module in ``commands``, which has the same name, calls it: a function, or an app with commands of its own.
+FUNCTIONS = {
+    "run": "run",
+    "attach": "attach",
+    "runs": "runs",
+    "show": "show",
+    "plan": "plan",
+    "retarget": "retarget",
+    "doctor": "doctor",
+    "tune": "tune",
+    "explain": "explain",
+    "pki": "app",
+}
+
+
+class LoadedWhenUsed(Mapping[str, Any]):
+    """Command name -> Click command. Its module is imported when the command is looked up: all of them take a second of CPU."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = import_module(f"c1m.coordinator.commands.{name}") if name in FUNCTIONS else None
+        if module is None:
+            raise KeyError(name)
+        found = getattr(module, FUNCTIONS[name])
+        if not isinstance(found, typer.Typer):
+            function, found = found, new_app(completion=False)
+            found.command(cls=Command, epilog=module.EXAMPLES)(function)
+        command = typer.main.get_command(found)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FUNCTIONS)
+
+    def __len__(self) -> int:
+        return len(FUNCTIONS)
+
+
+class Commands(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = LoadedWhenUsed()  # type: ignore[assignment]  # Typer only reads it
+
+
+@app.callback(cls=Commands, invoke_without_command=True, epilog=EXAMPLES)
 def coord(
     context: typer.Context,
     version: Version = False,  # noqa: ARG001 - its callback prints it and exits
 ) -> None:
     """Direct c1m-workers and a c1m-target, and reconcile what they and their kernels count."""
     help_without_command(context)
-
-
-COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "run": (run.run, run.EXAMPLES),
-    "attach": (attach.attach, attach.EXAMPLES),
-    "runs": (runs.runs, runs.EXAMPLES),
-    "show": (show.show, show.EXAMPLES),
-    "plan": (plan.plan, plan.EXAMPLES),
-    "retarget": (retarget.retarget, retarget.EXAMPLES),
-    "doctor": (doctor.doctor, doctor.EXAMPLES),
-    "tune": (tune.tune, tune.EXAMPLES),
-    "explain": (explain.explain, explain.EXAMPLES),
-}
-for name, (command, examples) in COMMANDS.items():
-    app.command(name, cls=Command, epilog=examples)(command)
-app.add_typer(pki.app, name="pki")
 
 
 def main() -> None:

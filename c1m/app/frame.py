@@ -21,9 +21,14 @@ COMPLETION = frozenset({INSTALL, "--show-completion"})
 DETECT_NO_SHELL = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
 
 
-def new_app() -> typer.Typer:
-    """Return an empty Typer app, set up as every program of c1m is."""
-    return typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, context_settings=HELP_NAMES)
+def new_app(*, completion: bool = True) -> typer.Typer:
+    """Return an empty Typer app, set up as every program of c1m is.
+
+    ``completion``: whether it has the options that install shell completion, which belong to a program and not to its commands.
+    """
+    return typer.Typer(
+        rich_markup_mode="rich", pretty_exceptions_enable=False, context_settings=HELP_NAMES, add_completion=completion
+    )
 
 
 def in_panel(panel: str, text: str, *names: str) -> Any:

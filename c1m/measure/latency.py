@@ -8,9 +8,11 @@ long, and a call for each value.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from struct import pack, unpack
 
 DROPPED_BITS = 15  # the lower bits of the float, which do not select the bucket
@@ -73,14 +75,6 @@ def since(newer: Mapping[int, int], older: Mapping[int, int]) -> dict[int, int]:
     return {value: count - older.get(value, 0) for value, count in newer.items() if count > older.get(value, 0)}
 
 
-def joined(several: Iterable[Mapping[int, int]]) -> Counter[int]:
-    """Return the sum of several counts."""
-    found: Counter[int] = Counter()
-    for counts in several:
-        found.update(counts)
-    return found
-
-
 def coarser(counts: Mapping[int, int]) -> dict[int, int]:
     """Merge counts into 16 buckets an octave, by the middle of each.
 
@@ -104,10 +98,17 @@ def percentile(counts: Mapping[int, int], percent: float) -> int:
 
     Raises ValueError without values.
     """
-    wanted = percent / 100 * sum(counts.values())
-    passed = 0
-    for value in sorted(counts):
-        passed += counts[value]
-        if passed >= wanted:
-            return value
-    raise ValueError("a percentile of nothing")
+    return percentiles(counts, (percent,))[0]
+
+
+def percentiles(counts: Mapping[int, int], percents: Sequence[float]) -> list[int]:
+    """Return, for each of ``percents``, the smallest value that at least so many percent of all values do not exceed.
+
+    ``percents`` ascend. All are found in one pass over the sorted values. Raises ValueError without values.
+    """
+    if not counts:
+        raise ValueError("a percentile of nothing")
+    values = sorted(counts)
+    passed = list(accumulate(counts[value] for value in values))
+    last = len(values) - 1  # where rounding has made the wanted number larger than all there are
+    return [values[min(bisect_left(passed, percent / 100 * passed[-1]), last)] for percent in percents]

@@ -77,6 +77,8 @@ class PortRanges:
 
     def without(self, other: PortRanges) -> PortRanges:
         """Return these ports in this order, less those of ``other``."""
+        if not other.ranges:
+            return self
         holes = sorted(other.ranges)
         return PortRanges(tuple(piece for each in self.ranges for piece in _outside(each, holes)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -58,23 +58,32 @@ def write(text: str) -> None:
 
 
 INDENT = "  "
+encode = json.JSONEncoder().encode
 
 
 def written(document: Any) -> str:
     """Return the document as indented JSON, with each list of plain values on one line: timelines have hundreds of numbers."""
-    return "".join(pieces(document, "\n"))
+    pieces: list[str] = []
+    add_pieces(document, "\n", pieces.append)
+    return "".join(pieces)
 
 
-def pieces(value: Any, newline: str) -> Iterator[str]:
-    """Yield the JSON text of a value in pieces. ``newline`` is a line break with the current indentation."""
+def add_pieces(value: Any, newline: str, add: Callable[[str], None]) -> None:
+    """Add the JSON text of a value piece by piece. ``newline`` is a line break with the current indentation."""
     deeper = newline + INDENT
     if isinstance(value, dict) and value:
-        for index, (name, item) in enumerate(value.items()):
-            yield from (("," if index else "{") + deeper, json.dumps(name), ": ", *pieces(item, deeper))
-        yield newline + "}"
+        separator = "{" + deeper
+        for name, item in value.items():
+            add(f"{separator}{encode(name)}: ")
+            add_pieces(item, deeper, add)
+            separator = "," + deeper
+        add(newline + "}")
     elif isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
-        for index, item in enumerate(value):
-            yield from (("," if index else "[") + deeper, *pieces(item, deeper))
-        yield newline + "]"
+        separator = "[" + deeper
+        for item in value:
+            add(separator)
+            add_pieces(item, deeper, add)
+            separator = "," + deeper
+        add(newline + "]")
     else:
-        yield json.dumps(value)
+        add(encode(value))

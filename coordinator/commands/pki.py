@@ -26,7 +26,7 @@ EXAMPLES = """
   c1m-coord pki renew --all                           # copy them over the old ones; nodes need no restart
 """
 
-app = new_app()
+app = new_app(completion=False)
 
 Directory = Annotated[Path, typer.Option("--dir", help="The authority's directory.")]
 Days = Annotated[int, typer.Option(help="Days of validity; at most until the authority expires.", min=1, max=AUTHORITY_DAYS)]

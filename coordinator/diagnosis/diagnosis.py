@@ -106,16 +106,16 @@ class Diagnosis:
         cure = "check what lies between the nodes, and the server's own log"
         return [Cause("unexplained", "the run", says, tuple(text for text in evidence if text), cure)]
 
-    def conclude(self, scene: Scene, *, unaccepted: bool) -> list[Finding]:
+    def conclude(self, scene: Sequence[Evidence], *, unaccepted: bool) -> list[Finding]:
         """Return all findings of the run, including causes that only the evidence of the whole run shows.
 
         Stalls are not examined again: that was done while they lasted. ``unaccepted``: clients hold connections that the server
         has not accepted.
         """
         troubles = {*self.growth.lost_since, *([Trouble.UNACCEPTED] if unaccepted else [])}
-        causes = diagnose(scene(None), troubles)
+        causes = diagnose(scene, troubles)
         if troubles and not causes and not self.found:
-            causes = diagnose(scene(None), troubles, last_resort=True)
+            causes = diagnose(scene, troubles, last_resort=True)
         for cause in causes:
             before = self.found.get((cause.cause, cause.node))
             self.found[cause.cause, cause.node] = Finding(cause, before.at_seconds if before else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,7 +41,10 @@ async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[Work
         target = TargetClient(settings.target, operator) if settings.target else None
         if target is None and settings.endpoint is None:
             target = TargetClient(await stack.enter_async_context(local_nodes.node((*local_nodes.TARGET, *words))))
-        workers = [WorkerClient(address, operator) for address in settings.worker]
+        workers = []
+        for address in settings.worker:
+            workers.append(WorkerClient(address, operator))
+            await asyncio.sleep(0)  # a channel takes 0.2 ms, and a fleet has a thousand
         if not workers:
             command = (*local_nodes.worker_for(settings.endpoint), *words)
             workers.append(WorkerClient(await stack.enter_async_context(local_nodes.node(command))))

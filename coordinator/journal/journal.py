@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from google.protobuf.message import Message
 
-from .codec import SampleCompression
+from .codec import SampleCompression, to_json
 
 APPLICATION_ID = 0x63316D6A  # "c1mj"; identifies the file as a journal in its header
 VERSION = 1  # version of the tables and of their contents
@@ -46,13 +46,22 @@ CREATE TABLE records (
 """
 
 
+class Plain(NamedTuple):
+    """A value that the journal's thread turns into JSON: for a thousand nodes that takes longer than a run may stand still.
+
+    The value must not change any more.
+    """
+
+    value: Any
+
+
 class Record(NamedTuple):
-    """A record to be written to the journal. ``body`` is JSON in bytes, or a message that a node sent."""
+    """A record to be written to the journal. ``body``: JSON, a value to be written as JSON, or a message that a node sent."""
 
     at: float
     kind: str
     node: str
-    body: bytes | Message
+    body: bytes | Plain | Message
 
 
 class Journal:
@@ -166,6 +175,8 @@ def body_of(record: Record, packing: SampleCompression) -> bytes:
     """Return the body of a record as the bytes that are stored: JSON as it is, a message compressed."""
     if isinstance(record.body, bytes):
         return record.body
+    if isinstance(record.body, Plain):
+        return to_json(record.body.value)
     # Deterministic: maps are sorted by key, so that unchanged parts stay in place and compress well.
     return packing.pack(record.node, record.body.SerializeToString(deterministic=True))
 

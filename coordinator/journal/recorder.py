@@ -21,7 +21,7 @@ from c1m.measure.sample import Reading
 from c1m.wire import node_messages as wire
 
 from .codec import Header, to_json
-from .journal import Journal, Record
+from .journal import Journal, Plain, Record
 
 NOTICE_SECONDS = 0.25
 # Fields of the outcome that are compared. All others follow from records of other kinds.
@@ -143,7 +143,7 @@ class Recorder:
         ``node``: empty for the coordinator itself.
         """
         if self.journal:
-            self.record(Record(now, kind, node, to_json(value)))
+            self.record(Record(now, kind, node, Plain(value)))
 
     def record(self, record: Record) -> None:
         """Add a record to the journal. Does nothing if the run has no journal."""

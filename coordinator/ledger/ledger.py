@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from c1m.measure.latency import coarser, joined
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
@@ -15,10 +14,8 @@ from c1m.traffic.turnover import Wave, joined_waves
 from .latency_kinds import ACCEPT, DUE, LABELS
 from .node_loss import NodeLoss
 from .node_record import NodeRecord, host_states, node_states
-from .running_totals import RunningTotals
+from .running_totals import HistogramTotals, RunningTotals
 from .timeline import Timeline, TimelineRow
-
-ADDED_UP = 100  # workers whose histograms are added up for each row of the timeline: takes 40 ms, and 400 ms for a thousand
 
 
 class Ledger:
@@ -45,8 +42,10 @@ class Ledger:
         self.revisions = [Revision(schedule or straight(self.planned, 0.0))]  # all but the first are retargets
         self.timeline = Timeline()
         self.there, self.gone = RunningTotals(), RunningTotals()  # sums over workers that are there, and that are lost
+        self.latency_totals, self.accept_totals = HistogramTotals(), HistogramTotals()  # of all workers, and of the target
         for entry in self.workers:
             self.sums_of(entry).replace(Tally(), entry.sample.tally)
+            self.latency_totals.replace({}, entry.histograms)
 
     def sums_of(self, entry: NodeRecord) -> RunningTotals:
         """Return the running totals that include a worker: those of present workers, or those of lost ones."""
@@ -66,7 +65,11 @@ class Ledger:
         """Replace a node's sample by a newer one, and update the sums over all workers. Returns nothing."""
         if entry is not self.target:
             self.sums_of(entry).replace(entry.sample.tally, sample.tally)
+        before = entry.histograms
         entry.take(sample)
+        if entry.histograms is not before:
+            totals = self.accept_totals if entry is self.target else self.latency_totals
+            totals.replace(before, entry.histograms)
         if sample.revision and sample.revision.version > self.revisions[-1].version:
             self.revisions.append(sample.revision)
         self.peak = max(self.peak, self.established)
@@ -137,16 +140,11 @@ class Ledger:
         )
 
     def latencies(self) -> dict[str, dict[int, int]]:
-        """Return the latency histograms of the run so far: kind -> microseconds -> count.
-
-        The mapping is empty for fleets of more than ADDED_UP workers, for which the sum takes too long.
-        """
-        if len(self.workers) > ADDED_UP:
-            return {}
-        found = {kind: self.histogram(kind) for kind in (*LABELS, DUE)}
+        """Return the latency histograms of the run so far, in coarse buckets: kind -> microseconds -> count."""
+        found = {kind: self.latency_totals.coarser(kind) for kind in (*LABELS, DUE)}
         if self.accepting:
-            found[ACCEPT] = self.accepting.histograms.get(ACCEPT, {})
-        return {kind: coarser(counts) for kind, counts in found.items() if counts}
+            found[ACCEPT] = self.accept_totals.coarser(ACCEPT)
+        return {kind: counts for kind, counts in found.items() if counts}
 
     @property
     def schedule(self) -> Schedule:
@@ -224,7 +222,7 @@ class Ledger:
 
     def histogram(self, name: str) -> Mapping[int, int]:
         """Return the histogram called ``name``, summed over all workers: microseconds -> count."""
-        return joined(entry.histograms.get(name, {}) for entry in self.workers)
+        return self.latency_totals.counts.get(name, {})
 
     @property
     def ramp_seconds(self) -> float:

@@ -73,7 +73,7 @@ class NodeRecord:
         last = self.history.last
         if last is None:
             return None
-        return HostState(last.number + 1, last.sockets, last.slab_bytes, last.levels, self.history.rose())
+        return HostState(last.number + 1, last.sockets, last.slab_bytes, last.levels, self.history.risen)
 
 
 EACH = 10  # hosts and nodes with columns of their own in the timeline; if there are more, they are added up

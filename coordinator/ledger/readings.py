@@ -95,6 +95,8 @@ class HostReadings:
         self.page_bytes: dict[str, RegressionLine] = {}  # caches that changed since the first reading
         self.objects: dict[str, RegressionLine] = {}
         self.artefact_bytes = 0.0  # growth since the first reading
+        self.risen_at: Reading | None = None  # the reading of ``risen_by``
+        self.risen_by: Mapping[str, int] = {}
 
     def take(self, reading: Reading) -> None:
         """Add a reading of the host to the regressions. One that is not newer than the last is ignored. Returns nothing."""
@@ -146,6 +148,13 @@ class HostReadings:
             return {}
         before = self.first.counters
         return {name: value - before[name] for name, value in self.last.counters.items() if name in before}
+
+    @property
+    def risen(self) -> Mapping[str, int]:
+        """Counter -> events since the first reading, only of counters that rose. The same object until the next reading."""
+        if self.last is not self.risen_at:
+            self.risen_at, self.risen_by = self.last, {name: count for name, count in self.rose().items() if count}
+        return self.risen_by
 
     def grew(self, level: str) -> int | None:
         """Return by how much the value called ``level`` changed since the first reading; None if either reading lacks it."""

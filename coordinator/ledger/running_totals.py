@@ -1,4 +1,4 @@
-"""Running totals: the sum of the tallies of many nodes, updated by each newer tally. Pure.
+"""Running totals: the sums of the tallies and histograms of many nodes, updated by each newer one. Pure.
 
 Counters are cumulative: a newer tally of a node changes the sum by its difference from the one before, however many were lost
 in between, and a repeated one changes nothing. Adding up a thousand tallies takes 10 ms, applying a difference a few us.
@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
+from c1m.measure.latency import coarser
 from c1m.measure.tally import Tally
+
+K = TypeVar("K")
 
 MAPS = ("failed", "dropped", "heartbeats", "errors", "sources", "pushes")
 # last_opened is left out: it is a time on each machine's own clock.
@@ -50,7 +53,7 @@ class RunningTotals:
         return Tally(**counts | dict(zip(MAPS, map(dict, self.maps), strict=True)))
 
 
-def shift(counts: dict[str, int], new: Mapping[str, int], old: Mapping[str, int]) -> None:
+def shift(counts: dict[K, int], new: Mapping[K, int], old: Mapping[K, int]) -> None:
     """Add the counts in ``new`` to ``counts`` in place, and subtract those in ``old``. Counts that become zero are removed."""
     for name in new.keys() | old.keys():
         count = counts.get(name, 0) + new.get(name, 0) - old.get(name, 0)
@@ -58,3 +61,25 @@ def shift(counts: dict[str, int], new: Mapping[str, int], old: Mapping[str, int]
             counts[name] = count
         else:
             counts.pop(name, None)
+
+
+class HistogramTotals:
+    """The sum of the newest histograms of a set of nodes, by kind. Adding up a thousand nodes' anew would take 100 ms."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[int, int]] = {}  # kind -> microseconds -> count
+        self.coarse: dict[str, dict[int, int]] = {}  # the same with fewer buckets; a kind that changed since is missing
+
+    def replace(self, before: Mapping[str, Mapping[int, int]], now: Mapping[str, Mapping[int, int]]) -> None:
+        """Replace a node's histograms by its newer ones. A new node had none before."""
+        for kind in now.keys() | before.keys():
+            old, new = before.get(kind, {}), now.get(kind, {})
+            if new != old:
+                shift(self.counts.setdefault(kind, {}), new, old)
+                self.coarse.pop(kind, None)
+
+    def coarser(self, kind: str) -> dict[int, int]:
+        """Return the counts of a kind in 16 buckets an octave. The same object is returned while they do not change."""
+        if kind not in self.coarse:
+            self.coarse[kind] = coarser(self.counts.get(kind, {}))
+        return self.coarse[kind]

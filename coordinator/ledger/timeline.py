@@ -21,7 +21,10 @@ Column = list[Any]  # a number for each row; None: unknown
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """The sockets, memory and counters of one host, or the sum of several. ``counters`` are events since the first reading."""
+    """The sockets, memory and counters of one host, or the sum of several.
+
+    ``counters`` are events since the first reading; one that is missing had none.
+    """
 
     readings: int  # so far; equal in two rows: nothing was read between them
     sockets: int | None  # TCP sockets of all network namespaces
@@ -173,7 +176,7 @@ def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
     levels = {
         name: [state.levels.get(name) if state else None for state in states] for name in sorted(names(s.levels for s in known))
     }
-    counters = {name: rises([state.counters.get(name) if state else None for state in states]) for name in rose(known)}
+    counters = {name: rises([state.counters.get(name, 0) if state else None for state in states]) for name in rose(known)}
     return {
         "sockets": [state.sockets if state else None for state in states],
         "slab_bytes": [state.slab_bytes if state else None for state in states],

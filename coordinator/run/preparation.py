@@ -40,7 +40,7 @@ class Preparation:
         Raises C1mError when a node cannot do it or is busy, and RefusedError when the total cannot fit.
         """
         surveyed = await self.survey()
-        plan = self.plan(surveyed)
+        plan = await self.plan(surveyed)
         destinations = await self.prepare_target(plan, surveyed.data_host)
         self.outcome.destinations = destinations
         await self.prepare_workers(plan, destinations)
@@ -55,10 +55,11 @@ class Preparation:
         found.check_free()
         return found
 
-    def plan(self, surveyed: Survey) -> Plan:
+    async def plan(self, surveyed: Survey) -> Plan:
         """Plan the run, and make its ledger. Raises RefusedError when the total cannot fit."""
         outcome = self.outcome
-        refused = outcome.make_plan(surveyed)
+        # In a thread: a plan for ten thousand nodes takes a second, and nothing else changes the outcome meanwhile.
+        refused = await asyncio.to_thread(outcome.make_plan, surveyed)
         self.watch.recorder.planned()
         if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
             raise RefusedError(*refused)

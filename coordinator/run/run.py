@@ -282,7 +282,7 @@ class Run:
         self.watch.closing = True
         self.outcome.troubles += await self.storms.end()
         self.outcome.findings = self.outcome.findings or self.outcome.found()
-        self.monitor.conclude()
+        await self.monitor.conclude()
         step, since = self.standing
         began = self.began + since if step is Step.CLOSE else None
         await Closing(self.nodes, self.watch, self.outcome).close(started=self.started, began=began)

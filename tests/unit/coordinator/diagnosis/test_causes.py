@@ -201,7 +201,7 @@ def test_what_nothing_explains_says_what_was_ruled_out_and_what_is_not_known() -
     assert "no evidence explains it" in sentence
     assert "ruled out: node silent, process stopped" in sentence
     assert "unknown: killed for memory" in sentence
-    (finding,) = diagnosis.conclude(lambda _: scene, unaccepted=False)
+    (finding,) = diagnosis.conclude(scene, unaccepted=False)
     assert (finding.cause.cause, finding.at_seconds) == ("unexplained", 8)
 
 
@@ -211,7 +211,7 @@ def test_a_cause_is_said_once_and_keeps_the_moment_at_which_it_was_first_seen() 
     told = [diagnosis.take(Progress(second, 9, 4, opened=4, failed=5), 9, lambda _: scene) for second in range(1, 9)]
 
     assert [len(each) for each in told] == [1] + 7 * [0]
-    (finding,) = diagnosis.conclude(lambda _: [worker(errors={"handshake ECONNREFUSED": 8})], unaccepted=False)
+    (finding,) = diagnosis.conclude([worker(errors={"handshake ECONNREFUSED": 8})], unaccepted=False)
     assert finding.at_seconds == 1
     assert "8 x ECONNREFUSED from handshake" in finding.cause.sentence
 
