@@ -27,9 +27,7 @@ FIRST_PORT = 21_000
 OPENING_SECONDS = 3
 PROCESSES = 4
 EACH = 1_000  # connections of a worker
-MOST_SECONDS = (
-    5 * loop_watchdog.MOST_SECONDS
-)  # of CPU for one callback: on a machine full of work it takes several times as much
+MOST_SECONDS = 5 * loop_watchdog.MOST_SECONDS  # of CPU for one callback: this machine may be full of work
 
 
 @contextmanager

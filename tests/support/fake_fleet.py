@@ -34,7 +34,12 @@ SOURCES = 16
 
 
 class FakeWorker(WorkerServiceServicer):
-    """One worker: it opens its share at a constant rate, holds it, and closes it at once."""
+    """One worker: it opens its share at a constant rate, holds it, and closes it at once. It refuses all other calls."""
+
+    async def refuse(self, request: object, context: Any) -> Any:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "a simulated worker cannot do that")
+
+    AddShards = Probe = Retarget = StopTraffic = StopTurnover = Tune = refuse
 
     def __init__(self, number: int, described: pb.DescribeResponse, reading: Reading, seconds: float) -> None:
         self.described = pb.DescribeResponse()
