@@ -61,7 +61,7 @@ class SimulatedWorker(SimulatedNode):
         self.turnover_stopped = False
         self.waves: list[Wave] = []
         self.returning: list[tuple[float, int, int]] = []  # seconds, storm, and connections that return then
-        self.closing_at, self.close_rate = 0.0, 0.0
+        self.closing_at, self.close_rate, self.closed_at_end = 0.0, 0.0, 0
 
     # -- what happens to connections
 
@@ -171,8 +171,9 @@ class SimulatedWorker(SimulatedNode):
         """Close what the rate permits by now."""
         since = now() - self.closing_at
         if since >= self.closes_slowly:
-            allowed = self.open if not self.close_rate else int(since * self.close_rate)
-            self.disconnect(max(allowed, 0))
+            allowed = int(since * self.close_rate) - self.closed_at_end if self.close_rate else self.open
+            self.closed_at_end += allowed
+            self.disconnect(allowed)
         if not self.open:
             self.phase = Phase.CLOSED
 

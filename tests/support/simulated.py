@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from c1m.coordinator.journal.journal import Journal
+from c1m.coordinator.journal.journal import Journal, lock_of
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.run.run import Run, new_outcome
+from c1m.coordinator.run.takeover import Takeover
 from c1m.coordinator.spec.layers import make_spec
+from c1m.errors import C1mError
 from c1m.testing.simulated_fleet import SimulatedFleet
 from c1m.testing.virtual_time import VirtualClock, run_virtually
 
@@ -86,3 +92,43 @@ class Scene:
 def play(settings: Mapping[str, Any] | None = None, **scene: Any) -> Ran:
     """Do a run with these settings beside the usual ones."""
     return Scene(settings={**USUAL, **(settings or {})}, **scene).play()
+
+
+@dataclass
+class Left:
+    """What a coordinator that dies now leaves behind: nodes that go on, and its journal."""
+
+    fleet: SimulatedFleet
+    journal: Path
+    at: float  # on the loop's clock
+
+    @classmethod
+    def by(cls, fleet: SimulatedFleet, journal: Journal, copy: Path) -> Left:
+        journal.commit()
+        with closing(sqlite3.connect(journal.path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        now = asyncio.get_running_loop().time()
+        left = cls(deepcopy(fleet), copy, now)
+        for node in (*left.fleet.workers, left.fleet.target):
+            node.watchers, node.unwatched_since = 0, now
+        return left
+
+    def taken_over(self, after: float = 2.0, **on: Action) -> Ran:
+        """Let another coordinator finish the run, so many seconds later. Raises C1mError if it cannot."""
+        return run_virtually(self.attach(on), self.at + after)
+
+    async def attach(self, on: dict[str, Action]) -> Ran:
+        lock = lock_of(self.journal)
+        assert lock
+        clock, view, nodes = VirtualClock(), Watched(on), self.fleet.nodes(RUN_ID)
+        takeover = Takeover(self.journal, nodes, clock)
+        try:
+            await takeover.take()
+        except C1mError:
+            lock.close()
+            raise
+        taken = takeover.taken
+        journal = Journal(self.journal, lock)
+        outcome = await Run(taken.outcome, nodes, view, journal, taken, clock=clock).go(asyncio.Event())
+        journal.close()
+        return Ran(outcome, view, summarise(outcome))
