@@ -47,6 +47,11 @@ class SimulatedNode:
         self.fails: dict[str, C1mError] = {}  # call -> the error that it ends with
         self.lies: Callable[[Sample], Sample] = lambda sample: sample  # what it sends instead of its sample
 
+    @property
+    def open(self) -> int:
+        """The connections that are open on the node."""
+        raise NotImplementedError
+
     # -- what every call does
 
     async def answer(self, call: str, run_id: str = "") -> None:

@@ -84,7 +84,7 @@ class Watch:
         except C1mError as error:
             self.lose(entry, f"{error}{self.meanwhile(entry)}")
         else:
-            if entry.sample.phase is not Phase.CLOSED:
+            if entry.sample.phase is not Phase.CLOSED or not self.closing:
                 self.lose(entry, f"{entry.name} ended its samples before the run was over")
         finally:
             self.detector.forget(entry.name)
