@@ -23,7 +23,7 @@ define install
 	$(BIN)/python -m pip install --quiet --editable '$(1)'
 endef
 
-.PHONY: run test test-unit acceptance lint types proto deploy bench python clean
+.PHONY: run test test-unit acceptance lint types proto deploy readme bench python clean
 
 run: $(VENV)/installed
 	$(BIN)/c1m-coord run --total $(TOTAL)
@@ -55,6 +55,10 @@ proto: $(VENV)/installed-dev
 # What was made from the table of limits is committed too; tests/project/test_deploy.py proves it fresh.
 deploy: $(VENV)/installed
 	$(BIN)/c1m-coord tune --files deploy
+
+# So was the table of settings in README.md; tests/project/test_readme.py proves it fresh.
+readme: $(VENV)/installed
+	$(BIN)/python -m c1m.coordinator.spec.readme_table README.md
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python bench/run.py

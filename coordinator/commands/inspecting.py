@@ -20,28 +20,10 @@ def inquiry(tell: Callable[[Preflight, str | None], int], default_total: str = "
     ``tell`` gets the preflight and the --json file, and returns the exit code. Its docstring is the command's help.
     """
 
-    def command(
-        context: typer.Context,
-        worker: options.Workers = None,
-        target: options.TargetAddress = None,
-        endpoint: options.EndpointAddress = None,
-        data_host: options.DataHost = None,
-        tls: options.TlsDirectory = None,
-        total: options.Total = None,
-        rate: options.Rate = None,
-        ramp: options.Ramp = None,
-        stage: options.Stages = None,
-        hold: options.Hold = None,
-        in_flight: options.InFlight = None,
-        close: options.CloseBy = None,
-        heartbeat: options.HeartbeatEvery = None,
-        json_file: options.JsonFile = None,
-        spec: options.SpecFile = None,
-        config: options.ConfigFile = None,
-    ) -> None:
-        wanted = options.settings(context, spec, config, default_total)
+    def command(context: typer.Context, json_file: options.JsonFile = None) -> None:
+        wanted = options.settings(context, default_total)
         check_writable(json_file)
         raise typer.Exit(tell(asyncio.run(look(wanted)), json_file))
 
     command.__doc__ = tell.__doc__
-    return command
+    return options.takes(options.FITTING)(command)

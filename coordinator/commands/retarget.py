@@ -18,7 +18,8 @@ from c1m.coordinator.fleet.fleet_retarget import retarget as retarget_run
 from c1m.coordinator.fleet.opening import operator_of
 from c1m.coordinator.ledger.schedule_stages import way
 from c1m.coordinator.spec.config_files import config_layer
-from c1m.coordinator.spec.settings import parsed
+from c1m.coordinator.spec.layers import parsed
+from c1m.coordinator.spec.setting import FLEET, SCHEDULE
 from c1m.errors import UsageError
 from c1m.net.control_address import ControlAddress
 from c1m.schedule.schedule import NANOSECONDS
@@ -26,7 +27,7 @@ from c1m.schedule.shapes import Shape, parse_shape
 from c1m.security.identity import Renewals
 from c1m.text.units import format_duration
 
-from .options import FLEET, SCHEDULE, ConfigFile, TlsDirectory
+from .options import ConfigFile, TlsDirectory
 
 EXAMPLES = """
 [bold]Examples[/bold]

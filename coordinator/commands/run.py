@@ -40,51 +40,15 @@ replaced; 130 interrupted.
 """
 
 
+@options.takes(options.EVERY)
 def run(
     context: typer.Context,
-    worker: options.Workers = None,
-    target: options.TargetAddress = None,
-    endpoint: options.EndpointAddress = None,
-    data_host: options.DataHost = None,
-    tls: options.TlsDirectory = None,
-    lease: options.Lease = None,
-    on_loss: options.OnLossOption = None,
-    total: options.Total = None,
-    rate: options.Rate = None,
-    ramp: options.Ramp = None,
-    stage: options.Stages = None,
-    arrival: options.ArrivalOption = None,
-    hold: options.Hold = None,
-    in_flight: options.InFlight = None,
-    connect_timeout: options.ConnectTimeout = None,
-    lifetime: options.Lifetime = None,
-    downtime: options.Downtime = None,
-    reopen: options.Reopen = False,
-    backoff: options.BackoffOption = None,
-    storm: options.Storms = None,
-    close: options.CloseBy = None,
-    close_order: options.CloseOrderOption = None,
-    close_rate: options.CloseRate = None,
-    seed: options.Seed = None,
-    heartbeat: options.HeartbeatEvery = None,
-    payload: options.Payload = None,
-    send: options.Send = None,
-    send_hex: options.SendHex = None,
-    expect: options.Expect = None,
-    keepalive: options.Keepalive = None,
-    server_push: options.ServerPush = None,
-    trickle: options.Trickle = None,
-    half_open: options.HalfOpen = False,
-    require: options.Require = None,
-    probe_ghosts: options.ProbeGhosts = False,
     journal: options.JournalDirectory = None,
     no_journal: options.NoJournal = False,
     json_file: options.JsonFile = None,
-    spec: options.SpecFile = None,
-    config: options.ConfigFile = None,
 ) -> None:
     """Open, hold, count, reconcile and close connections, and report whether all of it succeeded."""
-    wanted = options.settings(context, spec, config)
+    wanted = options.settings(context)
     check_writable(json_file)
     console = stderr_console()
     print_settings(wanted, console)

@@ -38,21 +38,9 @@ EXAMPLES = """
 TUNING = "Tuning"
 
 
+@options.takes(options.FITTING)
 def tune(
     context: typer.Context,
-    worker: options.Workers = None,
-    target: options.TargetAddress = None,
-    endpoint: options.EndpointAddress = None,
-    data_host: options.DataHost = None,
-    tls: options.TlsDirectory = None,
-    total: options.Total = None,
-    rate: options.Rate = None,
-    ramp: options.Ramp = None,
-    stage: options.Stages = None,
-    hold: options.Hold = None,
-    in_flight: options.InFlight = None,
-    close: options.CloseBy = None,
-    heartbeat: options.HeartbeatEvery = None,
     apply: Annotated[
         bool, in_panel(TUNING, "Let the nodes change their limits. They need --allow-tune and must be idle.", "--apply")
     ] = False,
@@ -68,8 +56,6 @@ def tune(
         ),
     ] = None,
     json_file: options.JsonFile = None,
-    spec: options.SpecFile = None,
-    config: options.ConfigFile = None,
 ) -> None:
     """Print the commands that raise each node's tight or blocking limits for a total; --apply runs them."""
     if apply + undo + (files is not None) > 1:
@@ -77,7 +63,7 @@ def tune(
     if files is not None:
         write_files(files)
         return
-    wanted = options.settings(context, spec, config, default_total="1")
+    wanted = options.settings(context, default_total="1")
     check_writable(json_file)
     if apply or undo:
         tuning = asyncio.run(apply_through_nodes(wanted) if apply else undo_through_nodes(wanted))

@@ -11,7 +11,7 @@ from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.node_loss import LEFT
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
-from c1m.coordinator.spec.spec import OnLoss
+from c1m.coordinator.spec.words import OnLoss
 from c1m.errors import C1mError, UnreachableError
 
 from .moving_shares import ShareMover

@@ -10,8 +10,8 @@ from c1m.coordinator.fleet.prepare_request import ShardSettings, prepare_request
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.coordinator.spec.config_files import read_layer
 from c1m.coordinator.spec.layers import make_spec
-from c1m.coordinator.spec.settings import PARSERS
-from c1m.coordinator.spec.spec import LISTS, RunSpec
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.spec.table import SETTINGS as TABLE
 from c1m.errors import UsageError
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
@@ -23,7 +23,7 @@ from chance import text
 from fuzzed import MEMORY, Target, tried
 
 TOML = '"1M" 5 true "60s" "10.0.0.1:7100" ["a:1"] [ ] { } = "exp:1m" "5@1s" "at=1s" """ [x] [[x]] 1979-05-27 0x 1e400 nan inf'
-WORDS = (*(f"{name} = " for name in PARSERS), *TOML.split(" "), "\n", ".", "#")
+WORDS = (*(f"{name} = " for name in TABLE), *TOML.split(" "), "\n", ".", "#")
 SEEDS = (
     b'total = "1M"\nworker = ["10.0.0.2:7100"]\ntarget = "10.0.0.1:7200"\nhold = "60s"\n',
     b'stage = ["100k@10s", "0@30s"]\nheartbeat = 5\nendpoint = "a:6379"\nsend = "PING\\r\\n"\n',
@@ -46,14 +46,14 @@ def make(chance: Random) -> bytes:
     """Settings, most of them of the right form; or pieces of TOML."""
     if chance.random() < 0.3:
         return b'total = "5"\n' * chance.randrange(2) + text(chance, WORDS)
-    lines = {f"{name} = {value(name, chance)}" for name in chance.sample(list(PARSERS), chance.randint(1, 5))}
+    lines = {f"{name} = {value(name, chance)}" for name in chance.sample(list(TABLE), chance.randint(1, 5))}
     return "\n".join((*sorted(lines), 'total = "5"' * chance.randrange(2))).encode()
 
 
 def value(name: str, chance: Random) -> str:
     right = EXAMPLES.get(name, VALUES)
     words = [chance.choice(right if chance.random() < 0.6 else VALUES) for _ in range(chance.randint(1, 3))]
-    return str(words).replace("'", '"') if name in LISTS and chance.random() < 0.8 else f'"{words[0]}"'
+    return str(words).replace("'", '"') if TABLE[name].is_list and chance.random() < 0.8 else f'"{words[0]}"'
 
 
 EXAMPLES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from c1m.coordinator.spec import grammar as phrases
 from c1m.coordinator.spec import requirements
-from c1m.coordinator.spec.settings import PARSERS
+from c1m.coordinator.spec.table import SETTINGS as TABLE
 from c1m.net import addresses, endpoints, ports
 from c1m.net.control_address import parse_control_address
 from c1m.schedule import shapes
@@ -46,9 +46,9 @@ def control(word: str) -> object:
 UNITS = (units.parse_count, units.parse_duration, units.parse_rate, units.parse_number, units.parse_bytes, units.parse_bits)
 ADDRESSES = (addresses.parse_sources, lambda word: [str(one) for one in addresses.parse_sources(word)])
 PORTS = (ports.parse_ports, ports.parse_kernel_ports, ports.parse_port_range)
-ENDPOINTS = (endpoints.parse_endpoint, host_port, control, parse_allowance, PARSERS["data_host"])
+ENDPOINTS = (endpoints.parse_endpoint, host_port, control, parse_allowance, TABLE["data_host"].parse)
 PHRASES = (phrases.parse_distribution, phrases.parse_lifetime, phrases.parse_backoff, phrases.parse_storm, phrases.parse_share)
-SETTINGS = tuple(PARSERS.values())
+SETTINGS = tuple(setting.parse for setting in TABLE.values())
 NAMES = (parse_name, lambda word: bearer_of([word, f"{PREFIX}{word}", f"{PREFIX}operator/{word}"]), general_name)
 BYTES = (escapes.parse_text, escapes.parse_hexadecimal, phrases.parse_answer, lambda word: str(escapes.parse_text(word)))
 

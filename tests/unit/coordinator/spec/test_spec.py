@@ -11,7 +11,8 @@ from c1m.coordinator.spec.config_files import parse_layer
 from c1m.coordinator.spec.grammar import parse_answer, parse_backoff, parse_distribution, parse_storm
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.requirements import parse
-from c1m.coordinator.spec.spec import LISTS, RunSpec
+from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.spec.table import SETTINGS
 from c1m.errors import UsageError
 from c1m.measure.phase import Close, CloseOrder
 from c1m.net.endpoints import parse_endpoint, parse_host_port
@@ -54,7 +55,7 @@ def read(words: list[str]) -> RunSpec:
             layer[flag.removeprefix("--").replace("-", "_")] = True
     for name, value in zip(words[::2], words[1::2], strict=True):
         key = name.removeprefix("--").replace("-", "_")
-        layer[key] = [*layer.get(key, []), value] if key in LISTS else value  # type: ignore[misc]
+        layer[key] = [*layer.get(key, []), value] if SETTINGS[key].is_list else value  # type: ignore[misc]
     return make_spec([("command line", layer)])
 
 
@@ -105,8 +106,8 @@ def test_and_its_turnover_and_slow_clients(
     spec: RunSpec, lifetime: Any, downtime: Any, storms: list[Any], trickle: float, half_open: bool
 ) -> None:
     backoff = parse_backoff("100ms-30s")
-    spec = replace(spec, lifetime=lifetime, downtime=downtime, storm=tuple(storms), reopen=True, backoff=backoff)
     spec = replace(spec, trickle=trickle, half_open=half_open, hold=100.0)
+    spec = replace(spec, lifetime=lifetime, downtime=downtime, storm=tuple(storms), reopen=True, backoff=backoff)
 
     assert read(spec.to_words()) == spec
     assert spec.turnover is not None
