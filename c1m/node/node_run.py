@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
@@ -238,15 +238,14 @@ class NodeRun:
 
     # -- watchers
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """A context in which the run is watched, so that its lease does not end."""
+    def watch_begins(self) -> None:
+        """Note a watcher. The lease does not end until ``watch_ends`` is called for each."""
         self.watchers += 1
-        try:
-            yield
-        finally:
-            self.watchers -= 1
-            self.watched_until = trio.current_time()
+
+    def watch_ends(self) -> None:
+        """Note that a watcher has left. The lease begins anew."""
+        self.watchers -= 1
+        self.watched_until = trio.current_time()
 
     def lease_ended(self) -> bool:
         """Return whether the run was not watched for longer than its lease."""

@@ -73,8 +73,7 @@ class RpcServer:
     ) -> Iterator[Sample]:
         """Yield the samples of ``watch``. A revision of the schedule is sent once."""
         node_run = self.call(context, find)
-        manager = node_run.watching()
-        self.call(context, _synchronously, manager.__enter__)
+        self.call(context, _synchronously, node_run.watch_begins)
         try:
             seen, read, sent = -1, -pace.reading_every, 1  # readings are numbered from 0, and the first is always sent
             while context.is_active():
@@ -87,7 +86,7 @@ class RpcServer:
                     return
         finally:
             with suppress(trio.RunFinishedError):  # the node has left, and this watcher is forgotten only now
-                trio.from_thread.run_sync(manager.__exit__, None, None, None, trio_token=self.token)
+                trio.from_thread.run_sync(node_run.watch_ends, trio_token=self.token)
 
 
 def stamped(host: Host, began_ns: int) -> Host:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import trio
@@ -72,6 +72,14 @@ class Run:
 
     def sample(self, pace: SamplingInterval = OFTEN, read: int = -1) -> Sample:
         return self.run.sample(read, pace)
+
+
+@contextmanager
+def watched(run: NodeRun) -> Iterator[None]:
+    """A run that somebody watches."""
+    run.watch_begins()
+    yield
+    run.watch_ends()
 
 
 def spec(index: int) -> ChildSpec:

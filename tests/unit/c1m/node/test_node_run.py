@@ -8,7 +8,7 @@ from array import array
 
 import pytest
 import trio
-from node_runs import CLOSING, LEASE, Replacements, node_run, reading, spec
+from node_runs import CLOSING, LEASE, Replacements, node_run, reading, spec, watched
 from trio.testing import MockClock
 
 from c1m.errors import C1mError, RefusedError
@@ -102,8 +102,8 @@ async def test_a_run_that_nobody_watches_ends_with_its_lease(mock_clock: MockClo
 
 async def test_whoever_watches_keeps_it_alive_and_the_lease_counts_from_when_the_last_one_left(mock_clock: MockClock) -> None:
     async with node_run(lease=3.0) as it:
-        with it.run.watching():
-            with it.run.watching():
+        with watched(it.run):
+            with watched(it.run):
                 await pass_time(mock_clock, 4)
             assert it.run.lease_left() == math.inf
             await pass_time(mock_clock, 4)
@@ -119,7 +119,7 @@ async def test_a_node_that_was_stopped_for_longer_than_the_lease_ends_the_run_th
     mock_clock: MockClock,
 ) -> None:
     async with node_run(lease=3.0) as it:
-        with it.run.watching():
+        with watched(it.run):
             mock_clock.jump(3.2)
             await it.settled()
             assert not it.run.stopping, "not longer than the lease and one look"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from node_runs import watched
 from nodes import run_of, sample, tally, target, target_orders, until, worker, worker_orders
 from shards import server
 from trio.testing import MockClock
@@ -62,7 +63,7 @@ async def test_who_asks_again_gets_the_same_run_and_another_is_refused() -> None
         assert (node.owner_of("r"), node.owner_of("other")) == ("alice", "")
         with pytest.raises(RefusedError, match="busy with run r of alice since .*; no coordinator watches it, so it ends"):
             await node.prepare(worker_orders(4, NOWHERE, run_id="other"))
-        with run_of(node).watching():
+        with watched(run_of(node)):
             assert "it is being watched" in node.busy_with()
         await node.stop("r", Close.RESET, 0.0)
         await run_of(node).over.wait()
