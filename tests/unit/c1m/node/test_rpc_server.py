@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,12 +77,13 @@ class Caller:
         call = self.stub.Watch(message, timeout=20)
 
         def read() -> None:
-            try:
-                for response in call:
-                    trio.from_thread.run_sync(send.send_nowait, response, trio_token=token)
-            except grpc.RpcError as error:
-                trio.from_thread.run_sync(send.send_nowait, error, trio_token=token)
-            trio.from_thread.run_sync(send.close, trio_token=token)
+            with suppress(trio.RunFinishedError):  # the test is over
+                try:
+                    for response in call:
+                        trio.from_thread.run_sync(send.send_nowait, response, trio_token=token)
+                except grpc.RpcError as error:
+                    trio.from_thread.run_sync(send.send_nowait, error, trio_token=token)
+                trio.from_thread.run_sync(send.close, trio_token=token)
 
         threading.Thread(target=read).start()
         return receive
