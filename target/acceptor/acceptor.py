@@ -55,7 +55,7 @@ class Acceptor:
         self.push_at = 0.0
         self.alive = True
         self.over = False  # the run is over, and nothing is accepted any more
-        self.reported = -1
+        self.reported: tuple[int, ...] = ()
         self.last_opened = 0.0
 
     def push(self, wanted: Push, start: float) -> None:
@@ -166,11 +166,11 @@ class Acceptor:
 
     # -- telling
 
-    def marker(self) -> int:
-        """A value that changes whenever there is something new to report."""
+    def marker(self) -> tuple[int, ...]:
+        """Return values of which one changes whenever there is something new to report."""
         connections = self.connections
         counts = (*connections.dropped.values(), *self.queue.errors.values())
-        return connections.opened + connections.closed + connections.bytes_received + connections.bytes_sent + sum(counts)
+        return connections.opened, connections.closed, connections.bytes_received, connections.bytes_sent, sum(counts)
 
     def report(self) -> None:
         self.reported = self.marker()

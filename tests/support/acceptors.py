@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from struct import pack
@@ -75,6 +76,13 @@ class AcceptorThread:
             assert message, "the acceptor ended"
             self.child.take(message)
             self.delays.update(message["histograms"]["accept_delay_us"])
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Look at the acceptor itself until a condition holds that it does not report."""
+        end = time.monotonic() + LONG_SECONDS
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.001)
 
     def until_accepted(self, count: int) -> None:
         self.until(lambda: self.tally.opened == count)
