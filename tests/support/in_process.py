@@ -85,14 +85,16 @@ class ShardTasks:
 
     async def run(self, theirs: socket, ended: Callable[[], None]) -> None:
         theirs.setblocking(False)
-        await trio.lowlevel.wait_readable(theirs)
-        if message := link.receive(theirs):
-            shard = Shard(theirs, ShardAssignment.from_message(message), report_seconds=PROMPTLY)
-            self.shards.append(shard)
-            await shard.run()
-        trio.lowlevel.notify_closing(theirs)
-        theirs.close()
-        ended()
+        try:
+            await trio.lowlevel.wait_readable(theirs)
+            if message := link.receive(theirs):
+                shard = Shard(theirs, ShardAssignment.from_message(message), report_seconds=PROMPTLY)
+                self.shards.append(shard)
+                await shard.run()
+        finally:
+            trio.lowlevel.notify_closing(theirs)
+            theirs.close()
+            ended()
 
 
 def acceptors_in(token: trio.lowlevel.TrioToken) -> Begin:
@@ -117,17 +119,22 @@ class ScriptedChild:
     orders: list[link.Message] = field(default_factory=list)  # its assignment first
 
     async def run(self) -> None:
-        while not self.is_closed:
+        try:
+            while (order := await self.next_order()) is not None:
+                self.orders.append(order)
+                if self.obeys and len(self.orders) == 1:
+                    self.report(Phase.PREPARED)
+                if self.obeys and "close" in order:
+                    self.report(Phase.CLOSED)
+        finally:
+            self.die()
+
+    async def next_order(self) -> link.Message | None:
+        """Return the next message of the node; None when the link is closed on one side."""
+        if not self.is_closed:
             with suppress(trio.ClosedResourceError):
                 await trio.lowlevel.wait_readable(self.end)
-            if self.is_closed or (order := link.receive(self.end)) is None:
-                break
-            self.orders.append(order)
-            if self.obeys and len(self.orders) == 1:
-                self.report(Phase.PREPARED)
-            if self.obeys and "close" in order:
-                self.report(Phase.CLOSED)
-        self.die()
+        return None if self.is_closed else link.receive(self.end)
 
     @property
     def is_closed(self) -> bool:

@@ -269,9 +269,13 @@ async def running(*wanted: ShardAssignment) -> AsyncIterator[Shards]:
     """Shards that are ready, until the end of the block. Then their links close, which ends them."""
     async with trio.open_nursery() as nursery:
         it = Shards(nursery)
-        await it.supervisor.hire([child_spec(each) for each in wanted])
-        await it.until(lambda: all(child.phase for child in it.supervisor.children))
-        yield it
-        with trio.fail_after(LONG_SECONDS):
-            await it.supervisor.dismiss()
+        try:
+            await it.supervisor.hire([child_spec(each) for each in wanted])
+            await it.until(lambda: all(child.phase for child in it.supervisor.children))
+            yield it
+            with trio.fail_after(LONG_SECONDS):
+                await it.supervisor.dismiss()
+        finally:
+            for child in it.supervisor.children:
+                child.end.close()
         nursery.cancel_scope.cancel()

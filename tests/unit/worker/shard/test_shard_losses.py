@@ -128,7 +128,7 @@ async def test_a_stage_is_reached_by_openings_for_the_schedule_and_not_by_succes
 @pytest.mark.parametrize("away", [0.0, 60.0])
 async def test_a_falling_schedule_gives_up_those_that_are_away_last(away: float) -> None:
     with server() as one:
-        lives = Turnover(storms=(Storm(0.02, 0.5, away),))
+        lives = Turnover(storms=(Storm(0.2, 0.5, away),))
         wanted = assignment(20, one.address, spare=20, rushes=False, schedule=stages((20, 0)), turnover=lives)
         async with running(wanted) as it:
             await it.start()
@@ -142,14 +142,14 @@ async def test_a_falling_schedule_gives_up_those_that_are_away_last(away: float)
 
 async def test_a_storm_by_the_clients_takes_a_share_and_brings_it_back() -> None:
     with server() as one:
-        storm = Turnover(storms=(Storm(0.03, 0.25, 0.05, CLIENTS),))
+        storm = Turnover(storms=(Storm(0.2, 0.25, 0.05, CLIENTS),))
         async with running(assignment(20, one.address, spare=20, turnover=storm)) as it:
             await it.start()
             await it.until(lambda: it.child.waves and it.child.waves[0].is_over)
             (wave,) = it.child.waves
             assert (wave.dropped, wave.returned, wave.forgone) == (5, 5, 0)
-            assert 0.03 < wave.recovered_seconds < 1
-            assert 0 < wave.slowest_seconds < 1
+            assert 0.03 < wave.recovered_seconds < 5
+            assert 0 < wave.slowest_seconds < 5
             assert (it.tally.open, it.tally.opened, it.tally.closed, it.tally.away) == (20, 25, 5, 0)
 
 

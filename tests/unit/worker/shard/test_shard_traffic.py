@@ -156,7 +156,9 @@ async def test_a_heartbeat_whose_connection_ends_is_cut_off() -> None:
             one.accept()
             one.hang_up()
             await it.until(lambda: it.tally.open == 0)
-            assert (it.tally.heartbeats["cut_off"], it.tally.heartbeats["missing"]) == (4, 0)
+            beats = it.tally.heartbeats
+            assert beats["cut_off"] + beats["missing"] == beats["sent"] >= 4
+            assert beats["cut_off"] > 0
 
 
 async def test_bytes_that_nobody_asked_for_are_counted() -> None:
