@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from c1m.coordinator.journal.codec import to_json
+from c1m.coordinator.journal.codec import JudgedRun, to_json
 from c1m.coordinator.journal.journal import Journal, Record
 from c1m.coordinator.report.summary_tables import print_report
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import journal_summary, summarise
+from c1m.coordinator.summary.summary import Summary
 
 from .output import publish
 
@@ -22,19 +23,18 @@ def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> i
         signal.signal(number, signal.SIG_IGN)  # the run is over; an interrupt could only cut the summary short
     summary = concluded(outcome, kept)
     publish(summary, lambda console: print_report(summary, console), json_file)
-    exit_code: int = summary["exit_code"]
-    return exit_code
+    return summary.exit_code
 
 
-def concluded(outcome: Outcome, kept: Journal | None) -> dict[str, Any]:
+def concluded(outcome: Outcome, kept: Journal | None) -> Summary:
     """Return the summary. Its verdict becomes the journal's last record, and the journal is closed."""
     summary = summarise(outcome)
     if kept is None:
         return summary
-    judged = {name: summary[name] for name in ("verdict", "exit_code")}
+    judged = JudgedRun(summary.verdict, summary.exit_code)
     kept.record(Record(time.monotonic(), "verdict", "", to_json(judged)))
     outcome.untold, outcome.known_until = kept.close(), outcome.ended_at
     if outcome.untold:
         ago = None if kept.ends_at is None else timedelta(seconds=time.monotonic() - kept.ends_at)
         outcome.known_until = datetime.now(UTC) - ago if ago else None
-    return {**summary, "journal": journal_summary(outcome)}
+    return replace(summary, journal=journal_summary(outcome))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 
 from c1m.app.cli import drop_stdout
+from c1m.coordinator.summary.json_text import written
+from c1m.coordinator.summary.records import Record
 
 from .output_file import STDOUT, write_whole
 
 REPORT_COLUMNS = 160
 
 
-def publish(document: Any, report: Callable[[Console], None], json_file: str | None) -> None:
-    """Write the JSON document and print the report.
+def publish(document: Record, report: Callable[[Console], None], json_file: str | None) -> None:
+    """Write the document as JSON and print the report.
 
     With ``json_file`` "-" only the JSON goes to stdout. Call ``check_writable`` first. Raises C1mError if the file cannot be
     written any more; the report is printed nevertheless.
@@ -55,35 +55,3 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         drop_stdout()
-
-
-INDENT = "  "
-encode = json.JSONEncoder().encode
-
-
-def written(document: Any) -> str:
-    """Return the document as indented JSON, with each list of plain values on one line: timelines have hundreds of numbers."""
-    pieces: list[str] = []
-    add_pieces(document, "\n", pieces.append)
-    return "".join(pieces)
-
-
-def add_pieces(value: Any, newline: str, add: Callable[[str], None]) -> None:
-    """Add the JSON text of a value piece by piece. ``newline`` is a line break with the current indentation."""
-    deeper = newline + INDENT
-    if isinstance(value, dict) and value:
-        separator = "{" + deeper
-        for name, item in value.items():
-            add(f"{separator}{encode(name)}: ")
-            add_pieces(item, deeper, add)
-            separator = "," + deeper
-        add(newline + "}")
-    elif isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
-        separator = "[" + deeper
-        for item in value:
-            add(separator)
-            add_pieces(item, deeper, add)
-            separator = "," + deeper
-        add(newline + "]")
-    else:
-        add(encode(value))

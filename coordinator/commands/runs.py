@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 from c1m.app.cli import option
 from c1m.coordinator.journal.index import contents_of
 from c1m.coordinator.journal.store import JournalStore, shelf_of, stems
+from c1m.coordinator.summary.documents import RunsDocument
 from c1m.text.units import format_bytes, parse_count
 
 from .options import JournalDirectory, JsonFile
@@ -50,20 +51,20 @@ def runs(
     publish(document, lambda console: print_runs(document, console), json_file)
 
 
-def runs_document(shelf: JournalStore) -> dict[str, Any]:
-    """Return the JSON document: the directory and one object per journal."""
-    found = [contents_of(path).to_summary() for path in shelf.journals()]
-    return {"schema": SCHEMA, "directory": str(shelf.directory), "runs": found}
+def runs_document(shelf: JournalStore) -> RunsDocument:
+    """Return the document: the directory, and the run of each journal."""
+    return RunsDocument(SCHEMA, str(shelf.directory), tuple(contents_of(path).to_summary() for path in shelf.journals()))
 
 
-def print_runs(document: dict[str, Any], console: Console) -> None:
-    if not document["runs"]:
-        console.print(f"there are no journals in {document['directory']}", markup=False)
+def print_runs(document: RunsDocument, console: Console) -> None:
+    """Print the table of runs."""
+    if not document.runs:
+        console.print(f"there are no journals in {document.directory}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("run", "what came of it", "journal", "command"):
         table.add_column(column, justify="right" if column == "journal" else "left", no_wrap=column == "run")
-    for run in document["runs"]:
-        told = run["verdict"] or run["state"]
-        table.add_row(run["run_id"], escape(told), format_bytes(run["journal_bytes"]), escape(run["command"] or "unknown"))
+    for run in document.runs:
+        result = run.verdict or run.state
+        table.add_row(run.run_id, escape(result), format_bytes(run.journal_bytes), escape(run.command or "unknown"))
     console.print(table)

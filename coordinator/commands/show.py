@@ -38,4 +38,4 @@ def show(
     with broken_told(path):
         summary = summarise(replay(path))
     publish(summary, lambda console: print_report(summary, console), json_file)
-    raise typer.Exit(summary["exit_code"])
+    raise typer.Exit(summary.exit_code)

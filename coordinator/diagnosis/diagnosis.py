@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from c1m.coordinator.ledger.evidence import Evidence
+from c1m.coordinator.summary.summary import FindingSummary
 from c1m.measure.sampling import pace_of
 from c1m.text.units import format_duration
 
@@ -31,14 +31,19 @@ class Finding:
     cause: Cause
     at_seconds: float | None
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return the finding as a JSON object for the summary of the run."""
-        return {
-            **asdict(self.cause),
-            "evidence": list(self.cause.evidence),
-            "sentence": self.cause.sentence,
-            "at_seconds": self.at_seconds,
-        }
+    def to_summary(self) -> FindingSummary:
+        """Return the finding as the summary has it."""
+        cause = self.cause
+        return FindingSummary(
+            cause=cause.cause,
+            node=cause.node,
+            says=cause.says,
+            evidence=cause.evidence,
+            cure=cause.cure,
+            limit=cause.limit,
+            sentence=cause.sentence,
+            at_seconds=self.at_seconds,
+        )
 
 
 class Diagnosis:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from c1m.coordinator.summary.documents import RunSummary
 from c1m.errors import UsageError
 
 from .codec import Header, JudgedRun, from_plain
@@ -34,18 +35,18 @@ class JournalIndex:
     seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, with different clocks
     settings: Mapping[str, Any] = field(default_factory=dict)  # as the user wrote them
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return the run as a JSON object, as ``c1m-coord runs`` prints it."""
-        return {
-            "run_id": self.run_id,
-            "state": self.state,
-            "started_at": self.started_at,
-            "seconds": self.seconds,
-            "verdict": self.verdict,
-            "exit_code": self.exit_code,
-            "command": self.command,
-            "journal_bytes": self.journal_bytes,
-        }
+    def to_summary(self) -> RunSummary:
+        """Return the run as ``c1m-coord runs`` lists it."""
+        return RunSummary(
+            run_id=self.run_id,
+            state=self.state,
+            started_at=self.started_at,
+            seconds=self.seconds,
+            verdict=self.verdict,
+            exit_code=self.exit_code,
+            command=self.command,
+            journal_bytes=self.journal_bytes,
+        )
 
 
 def contents_of(path: Path) -> JournalIndex:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from c1m.coordinator.summary.plan import TightLimitSummary
 from c1m.limits.assessment import Member, Usage, amount, place_of, usages
 from c1m.limits.limit import LimitStatus
 from c1m.limits.table import LIMITS
@@ -30,18 +30,18 @@ class TightLimit:
             f"{amount(usage.now - usage.before, limit)} of it since the run began; {limit.cure}"
         )
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return the limit and how much of it is used as a JSON object, in the unit of the limit."""
+    def to_summary(self) -> TightLimitSummary:
+        """Return the usage as the summary has it, in the unit of the limit."""
         usage = self.usage
-        return {
-            "limit": usage.limit.name,
-            "node": self.node,
-            "standing": str(usage.standing),
-            "value": usage.value,
-            "used_before": usage.before,
-            "used": usage.now,
-            "unit": usage.limit.unit,
-        }
+        return TightLimitSummary(
+            limit=usage.limit.name,
+            node=self.node,
+            standing=str(usage.standing),
+            value=usage.value,
+            used_before=usage.before,
+            used=usage.now,
+            unit=usage.limit.unit,
+        )
 
 
 class LimitUsages:

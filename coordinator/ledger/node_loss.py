@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from c1m.coordinator.summary.nodes import LossSummary
 from c1m.text.units import format_duration
 
 LEFT = "closed what it had of the run"  # part of the reason if the node itself said that it closes
@@ -59,13 +59,6 @@ class NodeLoss:
             share = f"of its share of {self.share:,} connections others have taken over: {takers}"
         return share + (f"; not taken over: {self.not_taken}" if self.not_taken else "")
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return the loss as a JSON object for the summary of the run."""
-        return {
-            "node": self.node,
-            "reason": self.reason,
-            "at_seconds": self.at_seconds,
-            "share": self.share,
-            "taken_by": dict(self.taken_by),
-            "not_taken": self.not_taken or None,
-        }
+    def to_summary(self) -> LossSummary:
+        """Return the loss as the summary has it."""
+        return LossSummary(self.node, self.reason, self.at_seconds, self.share, self.taken_by, self.not_taken or None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from c1m.coordinator.summary.traffic import RetargetStage, RetargetSummary, StageSummary
 from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule
 from c1m.text.units import format_duration
 
@@ -40,18 +40,18 @@ def rests(schedule: Schedule) -> Iterator[Rest]:
             yield rest
 
 
-def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[dict[str, Any]]:
-    """Return the stages that the user named as JSON objects: total, when it is due, and when it was reached.
+def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[StageSummary]:
+    """Return the stages that the user named: total, when it is due, and when it was reached.
 
     ``reached_ns``: index of the stage -> nanoseconds after the start. A stage that is missing there has None as the time.
     """
     return [
-        {
-            "total": stage.total,
-            "within_seconds": stage.within_ns / NANOSECONDS,
-            "due_seconds": line.end_ns / NANOSECONDS,
-            "reached_seconds": reached_ns[index] / NANOSECONDS if index in reached_ns else None,
-        }
+        StageSummary(
+            total=stage.total,
+            within_seconds=stage.within_ns / NANOSECONDS,
+            due_seconds=line.end_ns / NANOSECONDS,
+            reached_seconds=reached_ns[index] / NANOSECONDS if index in reached_ns else None,
+        )
         for index, (stage, line) in enumerate(zip(schedule.stages, schedule.lines, strict=True))
         if stage.named
     ]
@@ -60,8 +60,8 @@ def stages_summary(schedule: Schedule, reached_ns: Mapping[int, int]) -> list[di
 def retarget_sentence(revision: Revision) -> str:
     """Return a sentence for people that describes a retarget: from which total, when, and to which new totals."""
     retarget = retarget_summary(revision)
-    ways = ", ".join(way(stage["total"], stage["within_seconds"]) for stage in retarget["stages"])
-    return f"retargeted: from {retarget['from']:,} at {format_duration(retarget['at_seconds'])} to {ways}"
+    ways = ", ".join(way(stage.total, stage.within_seconds) for stage in retarget.stages)
+    return f"retargeted: from {retarget.origin:,} at {format_duration(retarget.at_seconds)} to {ways}"
 
 
 def way(total: int, within_seconds: float) -> str:
@@ -69,12 +69,12 @@ def way(total: int, within_seconds: float) -> str:
     return f"{total:,} " + (f"within {format_duration(within_seconds)}" if within_seconds else "at once")
 
 
-def retarget_summary(revision: Revision) -> dict[str, Any]:
-    """Return a retarget as a JSON object: when it came, from which total of connections, and its new stages."""
+def retarget_summary(revision: Revision) -> RetargetSummary:
+    """Return a retarget as the summary has it: when, from which total, and its new stages."""
     new = [line for line in revision.schedule.lines if line.begin_ns >= revision.since_ns]
-    return {
-        "version": revision.version,
-        "at_seconds": revision.since_ns / NANOSECONDS,
-        "from": new[0].origin,
-        "stages": [{"total": line.total, "within_seconds": (line.end_ns - line.begin_ns) / NANOSECONDS} for line in new],
-    }
+    return RetargetSummary(
+        version=revision.version,
+        at_seconds=revision.since_ns / NANOSECONDS,
+        origin=new[0].origin,
+        stages=tuple(RetargetStage(line.total, (line.end_ns - line.begin_ns) / NANOSECONDS) for line in new),
+    )

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
+from c1m.coordinator.summary.timeline import HostColumns, LatencyColumns, NodeColumns, TimelineSummary, TurnSummary
 from c1m.measure.latency import percentile, since
+
+from .latency_kinds import ACCEPT, CONNECT, DUE, FIRST_BYTE, HEARTBEAT
 
 ROWS = 600  # enough for a chart; a run of an hour has a row every eight seconds
 STEP_SECONDS = 1.0
-
-Column = list[Any]  # a number for each row; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class Timeline:
 
     # -- as columns
 
-    def to_summary(self) -> dict[str, Any] | None:
-        """Return the timeline as JSON: one column of values for each figure, all of the same length.
+    def to_summary(self) -> TimelineSummary | None:
+        """Return the timeline: one column of values for each figure, all of the same length.
 
         None if the run never started. Rates, percentages and counts of latencies and events are of the interval that ends with
         the row.
@@ -120,52 +120,60 @@ class Timeline:
             return None
         seconds = [row[0] for row in self.rows]
         moments = [row[1] for row in self.rows]
-        kinds = names(moment.latencies for moment in moments)
+        kinds = {name for moment in moments for name in moment.latencies}
+
+        def latencies(kind: str) -> LatencyColumns | None:
+            return latency_columns([moment.latencies.get(kind, {}) for moment in moments]) if kind in kinds else None
+
         nodes = names(moment.nodes for moment in moments)
         hosts = names(moment.hosts for moment in moments)
-        return {
-            "turns": [{"seconds": round(at, 2), "doing": doing} for at, doing in self.turns],
-            "seconds": [round(at, 2) for at in seconds],
-            "scheduled": [moment.scheduled for moment in moments],
-            "established": [moment.established for moment in moments],
-            "opened": [moment.opened for moment in moments],
-            "opened_per_second": rates(seconds, [moment.opened for moment in moments]),
-            "away": [moment.away for moment in moments],
-            "waiting": [moment.waiting for moment in moments],
-            "replaced": [moment.replaced for moment in moments],
-            "failed": [moment.failed for moment in moments],
-            "dropped": [moment.dropped for moment in moments],
-            "accepted": [moment.accepted for moment in moments],
-            "target_open": [moment.target_open for moment in moments],
-            **{kind: latency_columns([moment.latencies.get(kind, {}) for moment in moments]) for kind in kinds},
-            "nodes": {node: node_columns(seconds, [moment.nodes.get(node) for moment in moments]) for node in nodes},
-            "hosts": {host: host_columns([moment.hosts.get(host) for moment in moments]) for host in hosts},
-        }
+        return TimelineSummary(
+            turns=tuple(TurnSummary(round(at, 2), doing) for at, doing in self.turns),
+            seconds=[round(at, 2) for at in seconds],
+            scheduled=[moment.scheduled for moment in moments],
+            established=[moment.established for moment in moments],
+            opened=[moment.opened for moment in moments],
+            opened_per_second=rates(seconds, [moment.opened for moment in moments]),
+            away=[moment.away for moment in moments],
+            waiting=[moment.waiting for moment in moments],
+            replaced=[moment.replaced for moment in moments],
+            failed=[moment.failed for moment in moments],
+            dropped=[moment.dropped for moment in moments],
+            accepted=[moment.accepted for moment in moments],
+            target_open=[moment.target_open for moment in moments],
+            connect_latency_us=latencies(CONNECT),
+            first_byte_us=latencies(FIRST_BYTE),
+            heartbeat_rtt_us=latencies(HEARTBEAT),
+            connect_latency_from_due_us=latencies(DUE),
+            accept_delay_us=latencies(ACCEPT),
+            nodes={node: node_columns(seconds, [moment.nodes.get(node) for moment in moments]) for node in nodes},
+            hosts={host: host_columns([moment.hosts.get(host) for moment in moments]) for host in hosts},
+        )
 
 
-def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> dict[str, Column]:
+def latency_columns(cumulative: Sequence[Mapping[int, int]]) -> LatencyColumns:
     """Return four columns for one kind of latency: the count, p50, p99 and maximum of each interval.
 
     They are in microseconds; None in intervals in which nothing was measured. The histograms that are given are cumulative.
     """
     found = [since(now, before) for before, now in pairwise([{}, *cumulative])]
-    return {
-        "count": [sum(counts.values()) for counts in found],
-        "p50": [percentile(counts, 50) if counts else None for counts in found],
-        "p99": [percentile(counts, 99) if counts else None for counts in found],
-        "max": [max(counts, default=None) for counts in found],
-    }
+    return LatencyColumns(
+        count=[sum(counts.values()) for counts in found],
+        p50=[percentile(counts, 50) if counts else None for counts in found],
+        p99=[percentile(counts, 99) if counts else None for counts in found],
+        max=[max(counts, default=None) for counts in found],
+    )
 
 
-def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -> dict[str, Any]:
+def node_columns(seconds: Sequence[float], states: Sequence[NodeState | None]) -> NodeColumns:
     """Return two columns for a node: its CPU use in percent of one processor, and its memory in bytes, row by row."""
-    return {
-        "cpu_percent": cpu_percent(seconds, [state.cpu_seconds if state else None for state in states]),
-        "pss_bytes": [state.pss_bytes if state else None for state in states],
-    }
+    return NodeColumns(
+        cpu_percent=cpu_percent(seconds, [state.cpu_seconds if state else None for state in states]),
+        pss_bytes=[state.pss_bytes if state else None for state in states],
+    )
 
 
-def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
+def host_columns(states: Sequence[HostState | None]) -> HostColumns:
     """Return the columns of a host: sockets, slab bytes, levels and counters, row by row.
 
     Levels and counters are included only if they changed. If no reading came in an interval its row is None, and the next row
@@ -177,12 +185,12 @@ def host_columns(states: Sequence[HostState | None]) -> dict[str, Any]:
         name: [state.levels.get(name) if state else None for state in states] for name in sorted(names(s.levels for s in known))
     }
     counters = {name: rises([state.counters.get(name, 0) if state else None for state in states]) for name in rose(known)}
-    return {
-        "sockets": [state.sockets if state else None for state in states],
-        "slab_bytes": [state.slab_bytes if state else None for state in states],
-        "levels": {name: column for name, column in levels.items() if len(set(column) - {None}) > 1},
-        "counters": counters,
-    }
+    return HostColumns(
+        sockets=[state.sockets if state else None for state in states],
+        slab_bytes=[state.slab_bytes if state else None for state in states],
+        levels={name: column for name, column in levels.items() if len(set(column) - {None}) > 1},
+        counters=counters,
+    )
 
 
 def renewed(states: Sequence[HostState | None]) -> list[HostState | None]:
@@ -192,7 +200,7 @@ def renewed(states: Sequence[HostState | None]) -> list[HostState | None]:
     ]
 
 
-def names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
+def names(mappings: Iterable[Iterable[str]]) -> list[str]:
     """Return every key that occurs in any of the mappings, once, in the order of first appearance."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
@@ -202,12 +210,12 @@ def rose(states: Sequence[HostState]) -> list[str]:
     return sorted({name for state in states for name, events in state.counters.items() if events > 0})
 
 
-def rises(cumulative: Column) -> Column:
+def rises(cumulative: Sequence[int | None]) -> list[int | None]:
     """Return by how much a cumulative counter rose in each interval between rows.
 
     A row is None if there was no reading, or if the counter fell, as softnet's columns do when they wrap.
     """
-    found: Column = []
+    found: list[int | None] = []
     before = 0
     for now in cumulative:
         found.append(None if now is None or now < before else now - before)
@@ -215,18 +223,18 @@ def rises(cumulative: Column) -> Column:
     return found
 
 
-def rates(seconds: Sequence[float], cumulative: Column) -> Column:
+def rates(seconds: Sequence[float], cumulative: Sequence[int]) -> list[float | None]:
     """Return the growth per second of a cumulative count in the interval that ends with each row; None for the first row."""
     intervals = pairwise(zip(seconds, cumulative, strict=True))
     return [None, *(round((now - before) / (at - earlier), 1) for (earlier, before), (at, now) in intervals)]
 
 
-def cpu_percent(seconds: Sequence[float], used: Column) -> Column:
+def cpu_percent(seconds: Sequence[float], used: Sequence[float | None]) -> list[float | None]:
     """Return the CPU use in each interval between rows, in percent of one processor.
 
     It is None for the first row, and where the CPU time at either end of the interval is unknown.
     """
-    found: Column = [None]
+    found: list[float | None] = [None]
     for (earlier, before), (at, now) in pairwise(zip(seconds, used, strict=True)):
         found.append(None if before is None or now is None else round(100 * (now - before) / (at - earlier), 1))
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from c1m.coordinator.summary.documents import AdviceSummary, ChangeSummary
 from c1m.limits.assessment import Assessment, amount, command, several
 from c1m.limits.sysctls import SYSCTLS, SysctlScope
 from c1m.limits.tunable import TUNABLE, raised
@@ -140,37 +140,24 @@ def changed(node: str, change: Change) -> str:
     return f"{node}: {change.name} was {change.before} and is {change.after}"
 
 
-def advice_document(each: Advice) -> dict[str, Any]:
-    """Return an advice on a setting as a JSON object.
-
-    Its ``setting``, ``now``, ``wanted`` and ``command`` are empty if no setting helps.
-    """
+def advice_summary(each: Advice) -> AdviceSummary:
+    """Return an advice in short."""
     found = each.found
-    return {
-        "nodes": list(found.nodes),
-        "limit": found.limit.name,
-        "standing": str(found.standing),
-        "need": found.need,
-        "unit": found.limit.unit,
-        "setting": each.setting,
-        "now": each.now,
-        "wanted": each.wanted,
-        "command": each.command,
-        "tunable": each.is_tunable,
-        "why": each.why,
-    }
+    return AdviceSummary(
+        nodes=found.nodes,
+        limit=found.limit.name,
+        standing=str(found.standing),
+        need=found.need,
+        unit=found.limit.unit,
+        setting=each.setting,
+        now=each.now,
+        wanted=each.wanted,
+        command=each.command,
+        tunable=each.is_tunable,
+        why=each.why,
+    )
 
 
-def change_document(node: str, change: Change) -> dict[str, Any]:
-    """Return a node's change of a setting as a JSON object.
-
-    Its ``before`` and ``after`` are null if the node cannot read the setting.
-    """
-    return {
-        "node": node,
-        "setting": change.name,
-        "before": change.before,
-        "wanted": change.wanted,
-        "after": change.after,
-        "reason": change.reason,
-    }
+def change_summary(node: str, change: Change) -> ChangeSummary:
+    """Return a change in short."""
+    return ChangeSummary(node, change.name, change.before, change.wanted, change.after, change.reason)

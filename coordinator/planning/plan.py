@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from c1m.coordinator.summary.plan import Extremes, PlanSummary, WorkerPlanSummary
 from c1m.errors import RefusedError
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
@@ -74,6 +75,17 @@ class WorkerPlan:
         """The number of connections planned for the worker."""
         return sum(shard.planned for shard in self.shards)
 
+    def to_summary(self) -> WorkerPlanSummary:
+        """Return the assignment in short."""
+        return WorkerPlanSummary(
+            node=self.name,
+            planned=self.planned,
+            shards=len(self.shards),
+            sources=self.space.sources.size,
+            client_ports=self.space.ports.size,
+            tuples_per_destination=self.space.size,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -85,25 +97,15 @@ class Plan:
     acceptors: int  # acceptors that the target must start; 0 for an endpoint
     spare: int = 0  # connections that each acceptor can hold beyond its plan
 
-    def to_summary(self) -> dict[str, Any]:
-        """Return a short form of the plan as a JSON object: acceptors, destinations, and the connections of each worker."""
-        return {
-            "acceptors": self.acceptors or None,
-            "spare_per_acceptor": self.spare if self.acceptors else None,
-            "destinations": len(self.destinations),
-            "connections_per_destination": {"min": min(self.destinations), "max": max(self.destinations)},
-            "workers": [
-                {
-                    "node": worker.name,
-                    "planned": worker.planned,
-                    "shards": len(worker.shards),
-                    "sources": worker.space.sources.size,
-                    "client_ports": worker.space.ports.size,
-                    "tuples_per_destination": worker.space.size,
-                }
-                for worker in self.workers
-            ],
-        }
+    def to_summary(self) -> PlanSummary:
+        """Return the plan in short."""
+        return PlanSummary(
+            acceptors=self.acceptors or None,
+            spare_per_acceptor=self.spare if self.acceptors else None,
+            destinations=len(self.destinations),
+            connections_per_destination=Extremes(min(self.destinations), max(self.destinations)),
+            workers=tuple(worker.to_summary() for worker in self.workers),
+        )
 
 
 def make_plan(total: int, workers: Sequence[WorkerFacts], target: TargetFacts) -> Plan:

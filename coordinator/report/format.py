@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from c1m.coordinator.summary.latencies import LatencyFigures
 from c1m.text.units import format_duration
 
 
-def percentiles(figures_us: dict[str, int]) -> str:
-    """Return the percentiles of a latency, given in microseconds, as text; "nothing measured" if its count is 0."""
-    if not figures_us["count"]:
+def percentiles(latency: LatencyFigures) -> str:
+    """Return the extremes and percentiles of a latency, without its count."""
+    if not latency.count:
         return "nothing measured"
-    return ", ".join(f"{name} {format_duration(value / 1e6)}" for name, value in figures_us.items() if name != "count")
+    shown = {"min": latency.min, "p50": latency.p50, "p90": latency.p90, "p99": latency.p99}
+    shown |= {"p999": latency.p999, "max": latency.max}
+    return ", ".join(f"{name} {microseconds(value)}" for name, value in shown.items())
 
 
-def counts(found: dict[str, int]) -> str:
+def microseconds(value: float | None) -> str:
+    """Return a duration that is in microseconds with its unit."""
+    return "unknown" if value is None else format_duration(value / 1e6)
+
+
+def counts(found: Mapping[str, int]) -> str:
     """Return counts as text, each followed by its name, in the order of the names; "0" if there are none."""
     return ", ".join(f"{number:,} {name}" for name, number in sorted(found.items())) or "0"
 

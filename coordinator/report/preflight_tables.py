@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sized
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from c1m.coordinator.planning.bottlenecks import ordinal
 from c1m.coordinator.planning.preflight import Preflight
+from c1m.coordinator.summary.documents import PlanDocument
 from c1m.limits.assessment import Assessment, amount, several
 from c1m.limits.limit import LimitStatus
 from c1m.text.units import format_bytes
@@ -30,56 +31,56 @@ def table(*columns: str, texts: int = 1) -> Table:
     return made
 
 
-def plan_report(document: dict[str, Any], preflight: Preflight) -> RenderableType:
+def plan_report(document: PlanDocument, preflight: Preflight) -> RenderableType:
     """Return what ``c1m-coord plan`` prints: tables of assignments, memory and bottlenecks, and the reasons for a refusal.
 
     ``document``: the one that planning/documents.py makes.
     """
     shown: list[RenderableType] = []
-    if document["fits"]:
+    if document.fits:
         shown += [assignments(document), ""]
     shown += [memory(document), "", *ranked(preflight)]
-    if document["refused"]:
+    if document.refused:
         shown += ["", f"[bold red]{preflight.total:,} do not fit[/bold red]"]
-        shown += [f"  - {escape(reason)}" for reason in document["refused"]]
+        shown += [f"  - {escape(reason)}" for reason in document.refused]
     elif preflight.tight:
         shown += ["", *(f"[yellow]tight[/yellow]  {escape(found.sentence())}" for found in preflight.tight)]
     return Group(*shown)
 
 
-def assignments(document: dict[str, Any]) -> RenderableType:
+def assignments(document: PlanDocument) -> RenderableType:
     """Return a table of the connections, shards and 4-tuples planned for each worker, and a line on the destinations."""
-    rows = document["workers"]
+    rows = document.workers
     shown = table("node", "planned", "shards", "sources", "ports", "4-tuples of a source", "used", "left")
     for row in rows[:MOST_ROWS]:
         shown.add_row(
-            escape(row["node"]),
-            f"{row['planned']:,}",
-            f"{len(row['shards']):,}",
-            f"{row['sources']:,}",
-            f"{row['client_ports']:,}",
-            f"{row['tuples_of_a_source']:,}",
-            f"{row['tuples_used_of_a_source']:,}",
-            f"{row['tuples_left_of_a_source']:,}",
+            escape(row.node),
+            f"{row.planned:,}",
+            f"{len(row.shards):,}",
+            f"{row.sources:,}",
+            f"{row.client_ports:,}",
+            f"{row.tuples_of_a_source:,}",
+            f"{row.tuples_used_of_a_source:,}",
+            f"{row.tuples_left_of_a_source:,}",
         )
-    each = [acceptor["planned"] for acceptor in document["acceptors"]]
+    each = [acceptor.planned for acceptor in document.acceptors]
     spread = f"{min(each):,}" if min(each) == max(each) else f"{min(each):,} to {max(each):,}"
     return Group(shown, *more(rows), f"{len(each):,} destinations, {spread} connections to each")
 
 
-def more(rows: list[Any]) -> list[str]:
+def more(rows: Sized) -> list[str]:
     """Return a line that says how many rows of a long table are left out; an empty list if none are."""
     return [f"[dim]... and {len(rows) - MOST_ROWS:,} more; --json has all of them[/dim]"] if len(rows) > MOST_ROWS else []
 
 
-def memory(document: dict[str, Any]) -> RenderableType:
+def memory(document: PlanDocument) -> RenderableType:
     """Return a table of the memory of each host: available, needed by the kernel and by processes, and left."""
-    rows = document["hosts"]
+    rows = document.hosts
     shown = table("host", "nodes", "available", "kernel", "user", "left", texts=2)
     for row in rows[:MOST_ROWS]:
-        figures = (row[name] for name in ("memory_available_bytes", "kernel_bytes", "user_bytes", "left_bytes"))
+        figures = (row.memory_available_bytes, row.kernel_bytes, row.user_bytes, row.left_bytes)
         sizes = ["unknown" if size is None else format_bytes(size) for size in figures]
-        shown.add_row(escape(row["hostname"]), escape(several(row["nodes"])), *sizes)
+        shown.add_row(escape(row.hostname), escape(several(row.nodes)), *sizes)
     return Group(shown, *more(rows))
 
 

@@ -5,11 +5,11 @@ Pure: it turns the summary's columns into lines of text on one axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from c1m.coordinator.ledger.latency_kinds import LABELS, shown
+from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS, shown
+from c1m.coordinator.summary.timeline import LatencyColumns, TimelineSummary
 from c1m.text.units import format_bytes, format_count, format_duration, format_rate
 
 from .block_chart import ASCII, BLOCKS, Values, bars, events, highest, levels, ruler
@@ -49,12 +49,12 @@ class Curve:
     heading: str = ""  # a line above it: the host that this curve and the following ones belong to
 
 
-def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = False) -> list[str]:
+def curves(timeline: TimelineSummary | None, width: int, *, ascii_only: bool = False) -> list[str]:
     """Return the chart of a run's timeline as lines no longer than ``width``.
 
     There are none if there is nothing to show, or no room for it.
     """
-    if not timeline or len(timeline["seconds"]) < 2:
+    if not timeline or len(timeline.seconds) < 2:
         return []
     # Curves are made twice: the width of the axis is known only when the words beside it are.
     drafts = chosen(timeline, 1)
@@ -68,9 +68,9 @@ def curves(timeline: dict[str, Any] | None, width: int, *, ascii_only: bool = Fa
     return [line[:width] for line in [*lines, *axis(timeline, left, columns, right, corner)]]
 
 
-def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
+def chosen(timeline: TimelineSummary, columns: int) -> list[Curve]:
     """Return the curves of a timeline that have something to show, with ``columns`` values each."""
-    seconds = timeline["seconds"]
+    seconds = timeline.seconds
 
     def level(label: str, values: Values, text: Callable[[float], str], height: int = 1, *, grown: bool = False) -> list[Curve]:
         known = [value for value in values if value is not None]
@@ -83,28 +83,35 @@ def chosen(timeline: dict[str, Any], columns: int) -> list[Curve]:
         in_all = sum(value for value in values if value is not None)
         return [Curve(label, events(seconds, values, columns), format_count(int(in_all)))] if in_all else []
 
-    found = level("established", timeline["established"], lambda most: f"{most:,.0f}", TALL)
-    fastest = max(rate for rate in timeline["opened_per_second"] if rate is not None)
+    found = level("established", timeline.established, lambda most: f"{most:,.0f}", TALL)
+    fastest = max(rate for rate in timeline.opened_per_second if rate is not None)
     if fastest:
-        found.append(Curve("opened/s", events(seconds, risen(timeline["opened"]), columns), format_rate(fastest)))
-    for kind in shown(timeline):
-        p99 = timeline[kind]["p99"]
+        found.append(Curve("opened/s", events(seconds, risen(timeline.opened), columns), format_rate(fastest)))
+    latencies = {kind: columns_of_kind for kind in LABELS if (columns_of_kind := latency_of(timeline, kind))}
+    for kind in shown(latencies):
+        p99 = latencies[kind].p99
         if slowest := max((value for value in p99 if value is not None), default=0):
             found.append(Curve(f"{LABELS[kind]} p99", highest(seconds, p99, columns), format_duration(slowest / 1e6)))
-    for name in ("failed", "dropped"):
-        found += count(name, risen(timeline[name]))
-    for host, columns_of in timeline["hosts"].items():
-        of_host = level("slab", columns_of["slab_bytes"], lambda most: f"+{format_bytes(most)}", grown=True)
-        unexpected = [name for name in columns_of["counters"] if name not in EXPECTED]
+    found += count("failed", risen(timeline.failed)) + count("dropped", risen(timeline.dropped))
+    for host, columns_of in timeline.hosts.items():
+        of_host = level("slab", columns_of.slab_bytes, lambda most: f"+{format_bytes(most)}", grown=True)
+        unexpected = [name for name in columns_of.counters if name not in EXPECTED]
         for name in unexpected[:MOST_COUNTERS]:
-            of_host += count(name, columns_of["counters"][name])
-        if of_host and len(timeline["hosts"]) > 1:
+            of_host += count(name, columns_of.counters[name])
+        if of_host and len(timeline.hosts) > 1:
             of_host[0] = replace(of_host[0], heading=host)
         found += of_host
     return found
 
 
-def risen(cumulative: list[int]) -> list[int]:
+def latency_of(timeline: TimelineSummary, kind: str) -> LatencyColumns | None:
+    """Return one kind of latency over time; None if it was not measured."""
+    return {CONNECT: timeline.connect_latency_us, FIRST_BYTE: timeline.first_byte_us, HEARTBEAT: timeline.heartbeat_rtt_us}[
+        kind
+    ]
+
+
+def risen(cumulative: Sequence[int]) -> list[int]:
     """Return by how much a cumulative counter rose from each moment to the next; its first value is counted from 0."""
     return [now - before for before, now in zip([0, *cumulative], cumulative, strict=False)]
 
@@ -116,13 +123,13 @@ def drawn(curve: Curve, left: int, glyphs: str) -> list[str]:
     return [*([curve.heading] if curve.heading else []), *above, f"{curve.label:{left}}  {last}  {curve.text}"]
 
 
-def axis(timeline: dict[str, Any], left: int, columns: int, right: int, corner: str) -> list[str]:
+def axis(timeline: TimelineSummary, left: int, columns: int, right: int, corner: str) -> list[str]:
     """Return two lines of text below the chart: the names of the run's steps, and the times at which they began.
 
     The second line ends with the duration of the run.
     """
-    end = timeline["seconds"][-1]
-    turns = [(turn["seconds"], turn["doing"]) for turn in timeline["turns"]]
+    end = timeline.seconds[-1]
+    turns = [(turn.seconds, turn.doing) for turn in timeline.turns]
     words = ruler([(at, f"{corner}{doing}") for at, doing in turns], end, columns, columns + right)
     times = ruler([(at, format_duration(round(at, 1))) for at, _ in turns], end, columns, columns)
     return [f"{'':{left}}  {words}", f"{'':{left}}  {times:{columns}}  {format_duration(round(end, 1))}"]

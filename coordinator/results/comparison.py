@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.summary.reconciliation import Reconciliation
 from c1m.measure.sample import Inspection
 
-from .reconciliation import Counts, Reconciliation, reconcile
+from .reconciliation import Counts, reconcile
 
 
 @dataclass(frozen=True, slots=True)

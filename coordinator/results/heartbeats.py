@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import fields
 
-from c1m.coordinator.spec.metrics import HEARTBEATS_ANSWERED, HEARTBEATS_COUNTED
+from c1m.coordinator.summary.traffic import HeartbeatResults, KeepaliveResults, PushResults
 from c1m.measure.tally import TIMED_OUT, Tally
 from c1m.text.units import format_duration
 from c1m.traffic.heartbeat import (
@@ -21,13 +21,15 @@ from c1m.traffic.heartbeat import (
 )
 from c1m.traffic.push import HELD_BACK, RECEIVED, WRONG_BYTES
 
+OF_ANSWERS = tuple(item.name for item in fields(HeartbeatResults) if item.name != SENT)
 
-def to_summary(counts: Mapping[str, int], expect: Expect) -> dict[str, Any]:
+
+def to_summary(counts: Mapping[str, int], expect: Expect) -> HeartbeatResults:
     """Return the heartbeats of a summary. Answers are None if the run expects none."""
-    known = {name: counts.get(name, 0) for name in HEARTBEATS_COUNTED} | {"under_way": under_way(counts)}
+    sent = counts.get(SENT, 0)
     if expect is Expect.NONE:
-        return known | dict.fromkeys(HEARTBEATS_ANSWERED)
-    return known
+        return HeartbeatResults(sent, **dict.fromkeys(OF_ANSWERS))
+    return HeartbeatResults(sent, **{name: counts.get(name, 0) for name in OF_ANSWERS} | {"under_way": under_way(counts)})
 
 
 def complaints(counts: Mapping[str, int], wanted: Heartbeat) -> list[str]:
@@ -57,27 +59,24 @@ def notes(tally: Tally, wanted: Heartbeat | None) -> list[str]:
     return [sentence]
 
 
-def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> dict[str, Any]:
+def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> KeepaliveResults:
     """Return the keepalive results of a summary.
 
     ``probes``: TCPKeepAlive of each network namespace with clients; None is unknown.
     """
     sent = list(probes)
-    return {
-        "interval_seconds": seconds,
-        "probes_sent": None if None in sent or not sent else sum(each for each in sent if each),
-        "timed_out": dropped.get(TIMED_OUT, 0),
-    }
+    probes_sent = None if None in sent or not sent else sum(each for each in sent if each)
+    return KeepaliveResults(seconds, probes_sent, dropped.get(TIMED_OUT, 0))
 
 
-def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> dict[str, Any]:
+def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> PushResults:
     """Return the server push results of a summary."""
-    return {
-        "sent": target.get(SENT, 0),
-        "held_back": target.get(HELD_BACK, 0),
-        "received": clients.get(RECEIVED, 0),
-        "wrong_bytes": clients.get(WRONG_BYTES, 0),
-    }
+    return PushResults(
+        sent=target.get(SENT, 0),
+        held_back=target.get(HELD_BACK, 0),
+        received=clients.get(RECEIVED, 0),
+        wrong_bytes=clients.get(WRONG_BYTES, 0),
+    )
 
 
 def push_complaints(clients: Mapping[str, int]) -> list[str]:

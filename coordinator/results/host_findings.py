@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from c1m.coordinator.ledger.node_record import NodeRecord
+from c1m.coordinator.summary.memory_cost import MemoryCost
+from c1m.coordinator.summary.nodes import Observing
 from c1m.measure.sample import Host
 
-from .memory_cost import Cost, cost
+from .memory_cost import cost
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What changed between the first reading of a host and the last one before closing began."""
 
-    cost: Cost = field(default_factory=Cost)
+    cost: MemoryCost = field(default_factory=MemoryCost)
     counters: Mapping[str, int] = field(default_factory=dict)  # name -> events
     levels: Mapping[str, int] = field(default_factory=dict)  # at the last reading
     readings: int = 0
     cost_seconds: float = 0.0  # CPU time that the readings took
     unknown: tuple[str, ...] = ()  # which of the kernel's files could not be parsed, and why
 
-    def or_fuller(self, other: Cost | None) -> Findings:
+    def or_fuller(self, other: MemoryCost | None) -> Findings:
         """Return these findings with the ``other`` cost if it was measured with more connections than this one."""
         if other is None or (other.connections or 0) <= (self.cost.connections or 0):
             return self
         return replace(self, cost=other)
 
-    def observing(self) -> dict[str, Any]:
-        """Return what the readings cost. Slab of descriptor listings is made by other programs; c1m lists no descriptors."""
-        return {
-            "readings": self.readings,
-            "cpu_seconds": self.cost_seconds,
-            "slab_bytes_of_descriptor_listings": round(self.cost.artefact_bytes),
-            "unknown": list(self.unknown),
-        }
+    @property
+    def observing(self) -> Observing:
+        """What the readings cost. Slab of descriptor listings is made by other programs; c1m lists no descriptors."""
+        return Observing(self.readings, self.cost_seconds, round(self.cost.artefact_bytes), self.unknown)
 
 
 def find(entry: NodeRecord, connections: int | None, host: Host, ends: float | None = None) -> Findings:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from c1m.coordinator.ledger.readings import HostReadings
+from c1m.coordinator.summary.memory_cost import CacheCost, MemoryCost
 
 # Kernel objects that each connection owns. Sizes and cache names differ between kernels; the list does not.
 ROLES: Mapping[str, str] = {
@@ -35,44 +34,9 @@ PINNED = ("sock_inode_cache", "dentry")  # the kernel counts them as reclaimable
 LEAST_BYTES = 0.5  # per connection; cheaper caches are left out
 
 
-@dataclass(frozen=True, slots=True)
-class CacheCost:
-    """One slab cache's part of the cost. ``bytes_per_connection`` counts pages, so it includes the cache's free objects."""
-
-    name: str
-    merged_with: tuple[str, ...]
-    role: str  # what the cache holds for a connection; empty: nothing that is known by name
-    objects_per_connection: float
-    object_bytes: int
-    bytes_per_connection: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Memory of one connection on one machine. None is unknown, and ``unknown`` says why."""
-
-    connections: int | None = None  # established while the last reading was taken
-    sockets_per_connection: float | None = None  # on this machine
-    other_sockets: int | None = None  # sockets that others opened on the machine since before the run; negative: closed
-    slab_bytes_per_socket: float | None = None
-    slab_bytes_per_connection: float | None = None
-    explained_percent: float | None = None
-    pinned_bytes_per_connection: float | None = None
-    user_bytes_per_connection: float | None = None  # growth of the processes that hold them, from their idle size
-    bytes_per_connection: float | None = None
-    tcp_mem_pages: int | None = None  # data waiting in sockets, beyond that from before the run
-    artefact_bytes: float = 0.0  # caused by programs that list /proc/PID/fd; not part of the figures above
-    caches: tuple[CacheCost, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-    def to_summary(self) -> dict[str, Any]:
-        """Return the cost as JSON."""
-        return asdict(self)
-
-
 def cost(
     history: HostReadings, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None
-) -> Cost:
+) -> MemoryCost:
     """Return the cost of one connection.
 
     ``connections``: established while the last reading was taken. ``merged``: cache -> all names of the caches that the
@@ -81,13 +45,13 @@ def cost(
     """
     per_socket, sockets = history.slab.slope, history.sockets
     if not connections or not sockets or sockets < 0 or per_socket is None:
-        return Cost(unknown=("kernel memory: " + why_unknown(history, connections),))
+        return MemoryCost(unknown=("kernel memory: " + why_unknown(history, connections),))
     each = sockets / connections if ends is None else ends
     caches = tuple(sorted(cache_costs(history, each, merged), key=lambda cache: (-cache.bytes_per_connection, cache.name)))
     slab = per_socket * each
     user = history.user_bytes / connections if history.user_bytes is not None else None
     by_name = sum(cache.bytes_per_connection for cache in caches if cache.role)
-    return Cost(
+    return MemoryCost(
         connections=connections,
         sockets_per_connection=each,
         other_sockets=None if ends is None else sockets - round(connections * ends),

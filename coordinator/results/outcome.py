@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.fleet.descriptions import DescribedTarget, DescribedWorker
@@ -18,21 +17,15 @@ from c1m.coordinator.planning.preflight import Preflight
 from c1m.coordinator.planning.redistribution import Move
 from c1m.coordinator.spec.requirements import Judgement, RequirementMonitor
 from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.summary.memory_cost import MemoryCost
+from c1m.coordinator.summary.reconciliation import Probed
+from c1m.coordinator.summary.summary import TakeoverSummary
 from c1m.measure.sample import Host
 from c1m.net.tuples import Address
 from c1m.text.units import format_duration
 
 from .comparison import Comparison, of_samples
 from .host_findings import Findings, find
-from .memory_cost import Cost
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """How many connections of a sample the server's kernel answered for, and how many of those it does not know."""
-
-    connections: int
-    ghosts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +42,9 @@ class TakeoverRecord:
         begin, end = format_duration(self.silent_from), format_duration(self.silent_to)
         return f"taken over from a coordinator that is gone; there are no samples from {begin} to {end} after the start"
 
-    def to_summary(self) -> dict[str, Any]:
-        return {
-            "at": self.at.isoformat(timespec="milliseconds"),
-            "silent_from_seconds": round(self.silent_from, 2),
-            "silent_to_seconds": round(self.silent_to, 2),
-        }
+    def to_summary(self) -> TakeoverSummary:
+        """Return the takeover as the summary has it."""
+        return TakeoverSummary(self.at, round(self.silent_from, 2), round(self.silent_to, 2))
 
 
 @dataclass
@@ -83,7 +73,9 @@ class Outcome:
     off_schedule: int | None = None  # connections by which the clients missed their schedule in the hold, at most
     widest_gap: int | None = None  # largest difference between clients and acceptors in the samples of the hold
     findings: dict[str, Findings] = field(default_factory=dict)
-    costs: dict[str, Cost] = field(default_factory=dict)  # by node, from the rest of the schedule with the most connections
+    costs: dict[str, MemoryCost] = field(
+        default_factory=dict
+    )  # by node, from the rest of the schedule with the most connections
     diagnosis: list[Finding] = field(default_factory=list)
     probed: Probed | None = None  # None: the run was not asked to probe
     teardown_seconds: float | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from c1m.coordinator.summary.reconciliation import Reconciliation
 
 GHOSTS = (
     "are ghosts: established for the clients, without a socket on the server; its accept queues were too short "
@@ -40,40 +41,6 @@ class Counts:
     in_syn_queues: int | None = None  # counted by the target's kernel: the last ACK of the handshake is missing
     acceptors_full: int = 0  # acceptors that accept no more
     lost: int = 0  # open on lost workers at their last samples; some may still be open
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """The counts of all sides, and their differences by name.
-
-    ``ghosts`` never had a socket on the server. ``in_syn_queues`` have none yet. ``lost_on_the_way`` had one that ended
-    without the client learning of it. ``not_ours`` are on the server's port, but belong to no worker. All four are None
-    if the server's kernel is unknown.
-    """
-
-    client_established: int
-    client_kernel_established: int | None
-    target_open: int | None
-    kernel_established: int | None
-    in_accept_queues: int | None
-    in_syn_queues: int | None  # of the connections that clients hold
-    half_closed: int | None
-    ghosts: int | None
-    lost_on_the_way: int | None
-    not_ours: int | None
-    never_accepted: int | None  # in the whole run: established for clients, but not accepted; None: accepts are not counted
-    unexplained: int | None
-    explanation: tuple[str, ...]
-    awaiting_accept: int | None = None  # client connections in accept queues, at least; None: the queues are unknown
-
-    @property
-    def sound(self) -> bool:
-        """Whether the server has accepted and holds every connection that a client holds, and every count is explained."""
-        return not (self.ghosts or self.in_syn_queues or self.awaiting_accept or self.lost_on_the_way or self.unexplained)
-
-    def to_summary(self) -> dict[str, Any]:
-        """Return the reconciliation as JSON."""
-        return asdict(self) | {"explanation": list(self.explanation)}
 
 
 def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.summary.nodes import ReplacementSummary
 from c1m.measure.sample import Replacement
 from c1m.schedule.schedule import NANOSECONDS
 
@@ -31,11 +30,11 @@ def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
     return at_end is not None and at_end.established + at_end.away >= ledger.wanted_at_end
 
 
-def to_summary(replacement: Replacement) -> dict[str, Any]:
-    """Return a replacement as JSON."""
-    return {
-        "ended": replacement.exit_reason,
-        "connections": replacement.connections,
-        "at_seconds": None if replacement.ended_ns is None else replacement.ended_ns / NANOSECONDS,
-        "after_seconds": replacement.after_ns / NANOSECONDS,
-    }
+def to_summary(replacement: Replacement) -> ReplacementSummary:
+    """Return a replacement as the summary has it."""
+    return ReplacementSummary(
+        ended=replacement.exit_reason,
+        connections=replacement.connections,
+        at_seconds=None if replacement.ended_ns is None else replacement.ended_ns / NANOSECONDS,
+        after_seconds=replacement.after_ns / NANOSECONDS,
+    )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from typing import Any
 
-from c1m.coordinator.ledger.latency_kinds import CONNECT, LABELS, prefix
+from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT, LABELS
 from c1m.coordinator.ledger.node_record import NodeRecord
+from c1m.coordinator.summary.latencies import (
+    CountedSpread,
+    LatencyFigures,
+    NodeSource,
+    SourceRow,
+    SourcesSummary,
+    Spread,
+    TroubledSource,
+)
 from c1m.measure.source_latency import SourceLatency, block_of
 
 from . import histogram
@@ -35,27 +43,28 @@ class Source:
         found = self.latencies.get(kind)
         return found is not None, -found.p99_us if found else 0, -self.failed, self.name
 
-    def to_summary(self, kinds: Sequence[str]) -> dict[str, Any]:
-        """Return the source as JSON. Latencies are None if nothing was measured."""
-        row: dict[str, Any] = {"source": self.name}
-        for kind in kinds:
-            row |= columns(kind, self.latencies.get(kind))
-        return row | {"slow": self.slow, "failed": self.failed}
+    def to_summary(self, kinds: Collection[str]) -> SourceRow:
+        """Return the source as the summary has it. ``kinds``: those that any node measured."""
+        connect = self.latencies.get(CONNECT)
+        return SourceRow(
+            source=self.name,
+            established=connect.count if connect else 0,
+            connect=spread(connect),
+            first_byte=counted(self.latencies.get(FIRST_BYTE)) if FIRST_BYTE in kinds else None,
+            heartbeat_rtt=counted(self.latencies.get(HEARTBEAT)) if HEARTBEAT in kinds else None,
+            slow=self.slow,
+            failed=self.failed,
+        )
 
 
-def columns(kind: str, found: SourceLatency | None) -> dict[str, int | None]:
-    """Return the fields of one kind of latency; None if nothing was measured."""
-    return {
-        count_name(kind): found.count if found else 0,
-        f"{prefix(kind)}_p50_us": found.p50_us if found else None,
-        f"{prefix(kind)}_p99_us": found.p99_us if found else None,
-        f"{prefix(kind)}_max_us": found.max_us if found else None,
-    }
+def spread(found: SourceLatency | None) -> Spread:
+    """Return the percentiles of a source; None if nothing was measured."""
+    return Spread(found.p50_us, found.p99_us, found.max_us) if found else Spread()
 
 
-def count_name(kind: str) -> str:
-    """Return the field with the number of measurements of a kind."""
-    return "established" if kind == CONNECT else f"{prefix(kind)}_count"
+def counted(found: SourceLatency | None) -> CountedSpread:
+    """Return the percentiles of a source, and how many measurements there were."""
+    return CountedSpread(found.count if found else 0, spread(found))
 
 
 def sources_of(entry: NodeRecord) -> list[Source]:
@@ -78,10 +87,10 @@ def troubles(counts: Mapping[str, int], blocks: Set[str] = frozenset()) -> dict[
     return found
 
 
-def troubled_sources(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def troubled_sources(counts: Mapping[str, int]) -> dict[str, TroubledSource]:
     """Return slow and failed handshakes by address, of the WORST addresses with the most of them."""
     worst = sorted(troubles(counts).items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    return dict(worst[:WORST])
+    return {name: TroubledSource(**found) for name, found in worst[:WORST]}
 
 
 def measured_by(workers: Sequence[NodeRecord]) -> list[str]:
@@ -90,26 +99,52 @@ def measured_by(workers: Sequence[NodeRecord]) -> list[str]:
     return [kind for kind in LABELS if kind in measured or kind == CONNECT]
 
 
-def slowest_sources(entry: NodeRecord) -> list[dict[str, Any]]:
-    """Return up to SLOWEST sources of a node as JSON, slowest connects first."""
+def slowest_sources(entry: NodeRecord) -> tuple[SourceRow, ...]:
+    """Return up to SLOWEST sources of a node, slowest connects first."""
     found = sorted(sources_of(entry), key=lambda source: source.place(CONNECT))
     kinds = measured_by([entry])
-    return [source.to_summary(kinds) for source in found[:SLOWEST]]
+    return tuple(source.to_summary(kinds) for source in found[:SLOWEST])
 
 
-def sources_summary(workers: Sequence[NodeRecord]) -> dict[str, Any]:
+def sources_summary(workers: Sequence[NodeRecord]) -> SourcesSummary:
     """Return, for each kind of latency, how the p99 of all sources of all nodes is distributed, and the slowest sources."""
     found = [(source, entry.name) for entry in workers for source in sources_of(entry)]
     kinds = measured_by(workers)
-    summary: dict[str, Any] = {}
-    for kind in LABELS:
-        p99_us = Counter(source.latencies[kind].p99_us for source, _ in found if kind in source.latencies)
-        slowest = nsmallest(WORST, found, key=lambda item: item[0].place(kind)) if kind in kinds else []
-        summary[f"{prefix(kind)}_p99_us"] = histogram.figures(p99_us)
-        summary[slowest_name(kind)] = [{"node": node, **source.to_summary(kinds)} for source, node in slowest]
-    return summary
+
+    def distribution(kind: str) -> LatencyFigures:
+        return histogram.figures(Counter(source.latencies[kind].p99_us for source, _ in found if kind in source.latencies))
+
+    def slowest(kind: str) -> tuple[NodeSource, ...]:
+        worst = nsmallest(WORST, found, key=lambda item: item[0].place(kind)) if kind in kinds else []
+        return tuple(NodeSource(node, source.to_summary(kinds)) for source, node in worst)
+
+    return SourcesSummary(
+        connect_p99_us=distribution(CONNECT),
+        slowest=slowest(CONNECT),
+        first_byte_p99_us=distribution(FIRST_BYTE),
+        slowest_first_byte=slowest(FIRST_BYTE),
+        heartbeat_rtt_p99_us=distribution(HEARTBEAT),
+        slowest_heartbeat_rtt=slowest(HEARTBEAT),
+    )
 
 
-def slowest_name(kind: str) -> str:
-    """Return the field with the slowest sources of a kind."""
-    return "slowest" if kind == CONNECT else f"slowest_{prefix(kind)}"
+# -- read by kind
+
+
+def distribution_of(sources: SourcesSummary, kind: str) -> tuple[LatencyFigures, tuple[NodeSource, ...]]:
+    """Return how the p99 of a kind is distributed over the sources, and the slowest sources."""
+    return {
+        CONNECT: (sources.connect_p99_us, sources.slowest),
+        FIRST_BYTE: (sources.first_byte_p99_us, sources.slowest_first_byte),
+        HEARTBEAT: (sources.heartbeat_rtt_p99_us, sources.slowest_heartbeat_rtt),
+    }[kind]
+
+
+def measured_of(row: SourceRow, kind: str) -> CountedSpread:
+    """Return what was measured of a kind from a source; a count of 0 if no node measured it."""
+    found = {
+        CONNECT: CountedSpread(row.established, row.connect),
+        FIRST_BYTE: row.first_byte,
+        HEARTBEAT: row.heartbeat_rtt,
+    }[kind]
+    return found or CountedSpread(0, Spread())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from c1m.coordinator.ledger.timeline import HostState, TimelineRow
+from c1m.coordinator.summary.traffic import StormSummary
 from c1m.traffic.storm import CLIENTS, Storm
 from c1m.traffic.turnover import Wave
 
@@ -22,25 +22,25 @@ def in_order(storms: Sequence[Storm]) -> list[Storm]:
     return sorted(storms, key=lambda storm: storm.at)
 
 
-def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows, *, with_target: bool) -> list[dict[str, Any]]:
+def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows, *, with_target: bool) -> list[StormSummary]:
     """Return the storms of a summary. ``waves``: of the whole fleet. Accept queues are None without a target."""
     summaries = []
     for index, storm in enumerate(in_order(storms)):
         wave = waves[index] if index < len(waves) else Wave()
         recovered = wave.recovered_seconds if wave.is_over and wave.returned else None
         summaries.append(
-            {
-                "at_seconds": storm.at,
-                "by": storm.by,
-                "drop_percent": storm.share * 100,
-                "return_seconds": storm.return_seconds if storm.by == CLIENTS else None,
-                "dropped": wave.dropped,
-                "returned": wave.returned,
-                "forgone": wave.forgone,
-                "recovery_seconds": recovered,
-                "slowest_connect_us": round(wave.slowest_seconds * 1e6) if wave.returned else None,
-                "accept_queues": queue_story(rows, storm.at, storm.at + wave.recovered_seconds) if with_target else None,
-            }
+            StormSummary(
+                at_seconds=storm.at,
+                by=storm.by,
+                drop_percent=storm.share * 100,
+                return_seconds=storm.return_seconds if storm.by == CLIENTS else None,
+                dropped=wave.dropped,
+                returned=wave.returned,
+                forgone=wave.forgone,
+                recovery_seconds=recovered,
+                slowest_connect_us=round(wave.slowest_seconds * 1e6) if wave.returned else None,
+                accept_queues=queue_story(rows, storm.at, storm.at + wave.recovered_seconds) if with_target else None,
+            )
         )
     return summaries
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from c1m.coordinator.diagnosis.diagnosis import sentences
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.spec.requirements import Judgement
+from c1m.coordinator.summary.summary import VerdictName
 from c1m.measure.tally import Tally
 
 from . import heartbeats as liveness
@@ -21,7 +22,7 @@ from .replacements import came_back, mended
 class Verdict:
     """The result of a run: its name, the exit code of the command, and why."""
 
-    name: str
+    name: VerdictName
     exit_code: int
     reasons: tuple[str, ...]  # what failed or degraded the run
     notes: tuple[str, ...] = ()  # what a person should know besides
@@ -46,16 +47,16 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
     notes += liveness.notes(ledger.tally, outcome.spec.beating) if ledger else []
     if outcome.cut_off:
-        return Verdict("incomplete", 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
+        return Verdict(VerdictName.INCOMPLETE, 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:
-        return Verdict("refused", 3, outcome.refusals)
+        return Verdict(VerdictName.REFUSED, 3, outcome.refusals)
     if outcome.interrupted:
-        return Verdict("interrupted", 130, ("interrupted by the operator", *troubles, *causes))
+        return Verdict(VerdictName.INTERRUPTED, 130, ("interrupted by the operator", *troubles, *causes))
     if troubles:
-        return Verdict("degraded", 4, reasons, tuple(notes))
+        return Verdict(VerdictName.DEGRADED, 4, reasons, tuple(notes))
     if criteria:
-        return Verdict("failed", 1, reasons, tuple(notes))
-    return Verdict("passed", 0, tuple(made_good), tuple(dict.fromkeys([*seen, *notes])))
+        return Verdict(VerdictName.FAILED, 1, reasons, tuple(notes))
+    return Verdict(VerdictName.PASSED, 0, tuple(made_good), tuple(dict.fromkeys([*seen, *notes])))
 
 
 def failed_criteria(outcome: Outcome) -> list[str]:

@@ -10,9 +10,9 @@ from c1m.coordinator.fleet.nodes import Nodes, TargetNode, WorkerNode
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.comparison import Comparison
-from c1m.coordinator.results.outcome import Probed
 from c1m.coordinator.results.reconciliation import Counts, reconcile
 from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.summary.reconciliation import Probed
 from c1m.errors import C1mError
 from c1m.measure.sample import Inspection, Reading
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from c1m.coordinator.fleet.channel import sentences
 from c1m.coordinator.fleet.clients import TargetClient, WorkerClient
 from c1m.coordinator.fleet.opening import fleet
 from c1m.coordinator.fleet.survey import preflight_of, survey
-from c1m.coordinator.planning.advice import TUNE_SCHEMA, Advice, advice_document, advice_of, change_document
+from c1m.coordinator.planning.advice import TUNE_SCHEMA, Advice, advice_of, advice_summary, change_summary
 from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.summary.documents import TuneDocument
 from c1m.errors import C1mError, RefusedError
 from c1m.measure.sample import Change, Host
 from c1m.v1 import target_pb2, worker_pb2
@@ -45,16 +45,16 @@ class Tuning:
         return 1 if failed or any(not each.is_tunable for each in self.advice) else 0
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> TuneDocument:
         """Return the document that --json writes."""
-        return {
-            "schema": TUNE_SCHEMA,
-            "total": self.total,
-            "advice": [advice_document(each) for each in self.advice],
-            "changes": [change_document(node, change) for node, changes in self.changes.items() for change in changes],
-            "closed": list(self.closed),
-            "lost": [str(error) for error in self.lost],
-        }
+        return TuneDocument(
+            schema=TUNE_SCHEMA,
+            total=self.total,
+            advice=tuple(map(advice_summary, self.advice)),
+            changes=tuple(change_summary(node, change) for node, changes in self.changes.items() for change in changes),
+            closed=tuple(self.closed),
+            lost=tuple(str(error) for error in self.lost),
+        )
 
 
 async def apply(settings: RunSpec) -> Tuning:

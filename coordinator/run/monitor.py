@@ -7,7 +7,7 @@ import asyncio
 from c1m.coordinator.diagnosis.live_diagnosis import LiveDiagnosis
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.results.outcome import Outcome
-from c1m.coordinator.results.summary import measured
+from c1m.coordinator.results.summary import snapshot
 from c1m.traffic.storm import TARGET
 
 from .watch import Watch
@@ -55,7 +55,7 @@ class Monitor:
 
     def judge(self, now: float) -> None:
         """Judge requirements as if the hold ended now, the monotonic time ``now``."""
-        self.outcome.requirement_monitor.look(now - (self.ledger.timeline.began or now), measured(self.outcome.as_of_now()))
+        self.outcome.requirement_monitor.look(snapshot(self.outcome, now - (self.ledger.timeline.began or now)))
         self.judge_next = now + (self.watch.clock.now() - now) / JUDGE_SHARE
 
     async def conclude(self) -> None:

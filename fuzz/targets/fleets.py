@@ -8,14 +8,14 @@ from random import Random
 from google.protobuf.message import DecodeError
 from rich.console import Console
 
-from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.clock_offset import clock_of
 from c1m.coordinator.fleet.descriptions import described_target, described_worker
 from c1m.coordinator.fleet.survey import Survey, preflight_of
-from c1m.coordinator.planning.advice import advice_document, advice_of, script
+from c1m.coordinator.planning.advice import advice_of, advice_summary, script
 from c1m.coordinator.planning.documents import doctor_document, plan_document
 from c1m.coordinator.report.preflight_tables import doctor_report, plan_report
 from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.summary.json_text import written
 from c1m.errors import C1mError
 from c1m.limits.sysctls import SYSCTLS
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
@@ -103,7 +103,10 @@ def planned(data: bytes) -> object:
     made, refused = preflight.plan()
     document = plan_document(preflight, made, refused)
     advice = advice_of(preflight)
-    written([document, doctor_document(preflight), *(advice_document(each) for each in advice)])
+    written(document)
+    written(doctor_document(preflight))
+    for each in advice:
+        written(advice_summary(each))
     if len(data) % SHOWN == 0:
         console = Console(file=io.StringIO(), width=160)
         console.print(plan_report(document, preflight), doctor_report(preflight))

@@ -20,7 +20,6 @@ from google.protobuf.message import Message
 from rich.console import Console
 
 from c1m.coordinator.commands.attach import within_lease
-from c1m.coordinator.commands.output import written
 from c1m.coordinator.fleet.descriptions import described_target, described_worker
 from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.journal.codec import Header, SampleCompression, from_plain, to_json
@@ -35,6 +34,7 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.run.takeover import read_left
 from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.summary.json_text import written
 from c1m.errors import C1mError
 from c1m.v1 import node_pb2
 from chance import EXTREMES, FLOATS, TEXTS, mutated

@@ -21,6 +21,7 @@ from c1m.coordinator.journal.journal import Journal, Record, is_written, read_on
 from c1m.coordinator.journal.replay import replay
 from c1m.coordinator.journal.store import JournalStore
 from c1m.coordinator.results.summary import summarise
+from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import UsageError
 
 WORKER, OTHER, TARGET = "127.0.0.1:24410", "127.0.0.1:24411", "127.0.0.1:24420"
@@ -101,7 +102,7 @@ def killed(directory: Path, *words: str, once: Callable[[dict[str, Any]], bool])
 
         def reached() -> bool:
             with suppress(UsageError):  # as long as there is nothing to show
-                return once(summarise(replay(JournalStore(directory).find(""))))
+                return once(to_plain(summarise(replay(JournalStore(directory).find("")))))
             return False
 
         assert eventually(reached)

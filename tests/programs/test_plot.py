@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from programs import run_coord
 from rich.console import Console
 
-from c1m.coordinator.commands.output import written
 from c1m.coordinator.ledger.timeline import HostState, Timeline, TimelineRow
 from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report.summary_tables import picture
 from c1m.coordinator.report.timeline_chart import LEAST_COLUMNS, curves
+from c1m.coordinator.summary.codec import from_plain
+from c1m.coordinator.summary.json_text import indented
+from c1m.coordinator.summary.timeline import TimelineSummary
 
 VALUES = st.none() | st.integers(0, 10**12)
 ROWS = st.lists(st.tuples(st.floats(0.01, 1e4), VALUES), min_size=1, max_size=50).map(
@@ -108,18 +110,19 @@ def test_words_stand_below_their_moments(marks: list[tuple[float, str]], told: s
     assert ruler(marks, 10.0, 10, 15) == told
 
 
-def timeline(**counters: list[int | None]) -> dict[str, Any]:
-    return {
+def timeline(**counters: list[int | None]) -> TimelineSummary:
+    parts = {
         "turns": [{"seconds": 0.0, "doing": "opening"}, {"seconds": 2.0, "doing": "holding"}],
         "seconds": [0.0, 1.0, 2.0, 3.0],
         "established": [0, 500, 1_000, 1_000],
         "opened": [0, 500, 1_000, 1_000],
         "opened_per_second": [None, 500.0, 500.0, 0.0],
-        "connect_latency_us": {"p99": [None, 900, 50_000, None]},
+        "connect_latency_us": {"count": [0, 1, 1, 0], "p50": [], "p99": [None, 900, 50_000, None], "max": []},
         "failed": [0, 0, 3, 3],
         "dropped": [0, 0, 0, 0],
         "hosts": {"target t": {"slab_bytes": [None, 10**9, 11 * 10**8, 11 * 10**8], "counters": counters}},
     }
+    return from_plain(parts, TimelineSummary)
 
 
 def test_counters_that_should_stay_still_stand_below_the_curves() -> None:
@@ -183,8 +186,8 @@ def test_any_run_can_be_drawn(moments: list[TimelineRow], pauses: list[float], w
     assert max((len(line) for line in told), default=0) <= width
 
 
-@pytest.mark.parametrize("missing", [None, {"seconds": [0.0]}])
-def test_there_is_no_picture_of_nothing(missing: Any) -> None:
+@pytest.mark.parametrize("missing", [None, from_plain({"seconds": [0.0]}, TimelineSummary)])
+def test_there_is_no_picture_of_nothing(missing: TimelineSummary | None) -> None:
     assert curves(missing, 100) == []
 
 
@@ -227,10 +230,10 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_the_document_is_json_whatever_is_in_it(value: Any) -> None:
-    assert json.loads(written(value)) == value
+    assert json.loads(indented(value)) == value
 
 
 def test_a_column_of_the_document_is_one_line() -> None:
-    assert written({"a": [1, 2, None], "b": {"c": [{"d": "[]"}], "e": {}}}) == (
+    assert indented({"a": [1, 2, None], "b": {"c": [{"d": "[]"}], "e": {}}}) == (
         '{\n  "a": [1, 2, null],\n  "b": {\n    "c": [\n      {\n        "d": "[]"\n      }\n    ],\n    "e": {}\n  }\n}'
     )

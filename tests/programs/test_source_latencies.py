@@ -15,6 +15,7 @@ from c1m.coordinator.ledger.latency_kinds import CONNECT, HEARTBEAT
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.summary_tables import by_source
 from c1m.coordinator.results.slow_sources import WORST, slowest_sources, sources_summary
+from c1m.coordinator.summary.codec import to_plain
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Sample
 from c1m.measure.source_latency import OTHERS, ROW_BYTES, SourceLatency, block_of, joined_rows, source_latencies
@@ -141,7 +142,7 @@ def entry(*sources: SourceLatency, **troubled: int) -> NodeRecord:
 
 
 def test_the_slowest_is_first_and_before_it_who_never_got_through() -> None:
-    rows = slowest_sources(entry(QUICK, SLOW, _7=3, _9=5))
+    rows = map(to_plain, slowest_sources(entry(QUICK, SLOW, _7=3, _9=5)))
 
     assert [(row["source"], row["established"], row["connect_p99_us"], row["failed"]) for row in rows] == [
         ("10.0.0.9", 0, None, 5),
@@ -151,18 +152,18 @@ def test_the_slowest_is_first_and_before_it_who_never_got_through() -> None:
 
 
 def test_what_fails_counts_for_its_block_where_blocks_are_told() -> None:
-    (row,) = slowest_sources(entry(SourceLatency(CONNECT, "10.0.0.*", 100, 600, 900, 900), _7=3, _9=5))
+    (row,) = map(to_plain, slowest_sources(entry(SourceLatency(CONNECT, "10.0.0.*", 100, 600, 900, 900), _7=3, _9=5)))
 
     assert (row["source"], row["established"], row["failed"]) == ("10.0.0.*", 100, 8)
 
 
 def test_sources_of_several_nodes_are_apart_and_their_p99_a_spread() -> None:
-    summary = sources_summary([entry(QUICK, SLOW), entry(QUICK)])
+    summary = to_plain(sources_summary([entry(QUICK, SLOW), entry(QUICK)]))
 
     assert (summary["connect_p99_us"]["count"], summary["connect_p99_us"]["min"]) == (3, 900)
     assert summary["connect_p99_us"]["max"] == pytest.approx(12_000, rel=0.01)
     assert [row["source"] for row in summary["slowest"]] == ["10.0.0.7", "10.0.0.1", "10.0.0.1"]
-    assert len(sources_summary([entry(QUICK)] * 100)["slowest"]) == WORST
+    assert len(sources_summary([entry(QUICK)] * 100).slowest) == WORST
 
 
 def test_the_report_names_the_slowest_where_there_are_several() -> None:
@@ -174,7 +175,7 @@ def test_the_report_names_the_slowest_where_there_are_several() -> None:
 
 
 def test_each_kind_has_its_own_order_and_spread() -> None:
-    summary = sources_summary([entry(QUICK, SLOW, BEATEN)])
+    summary = to_plain(sources_summary([entry(QUICK, SLOW, BEATEN)]))
 
     assert [row["source"] for row in summary["slowest"]] == ["10.0.0.7", "10.0.0.1"]
     assert [

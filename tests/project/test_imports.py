@@ -24,33 +24,33 @@ MAY_IMPORT = {
     "coordinator.commands": (
         "c1m c1m.app c1m.limits c1m.net c1m.processes c1m.schedule c1m.security c1m.text coordinator.fleet "
         "coordinator.journal coordinator.ledger coordinator.planning coordinator.report coordinator.results "
-        "coordinator.run coordinator.spec"
+        "coordinator.run coordinator.spec coordinator.summary"
     ),
-    "coordinator.diagnosis": "c1m.limits c1m.measure c1m.schedule c1m.text coordinator.ledger",
+    "coordinator.diagnosis": "c1m.limits c1m.measure c1m.schedule c1m.text coordinator.ledger coordinator.summary",
     "coordinator.fleet": (
         "c1m c1m.app c1m.limits c1m.measure c1m.net c1m.schedule c1m.security c1m.text c1m.traffic c1m.v1 "
         "c1m.wire coordinator.planning coordinator.spec"
     ),
     "coordinator.journal": (
         "c1m c1m.app c1m.measure c1m.text c1m.v1 c1m.wire coordinator.fleet coordinator.ledger "
-        "coordinator.results coordinator.spec"
+        "coordinator.results coordinator.spec coordinator.summary"
     ),
-    "coordinator.ledger": "c1m.limits c1m.measure c1m.schedule c1m.text c1m.traffic",
-    "coordinator.planning": "c1m c1m.limits c1m.measure c1m.net c1m.schedule c1m.text",
+    "coordinator.ledger": "c1m.limits c1m.measure c1m.schedule c1m.text c1m.traffic coordinator.summary",
+    "coordinator.planning": "c1m c1m.limits c1m.measure c1m.net c1m.schedule c1m.text coordinator.summary",
     "coordinator.report": (
         "c1m.limits c1m.measure c1m.text c1m.traffic coordinator.ledger coordinator.planning "
-        "coordinator.results coordinator.spec"
+        "coordinator.results coordinator.spec coordinator.summary"
     ),
     "coordinator.results": (
         "c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic coordinator.diagnosis coordinator.fleet "
-        "coordinator.ledger coordinator.planning coordinator.spec"
+        "coordinator.ledger coordinator.planning coordinator.spec coordinator.summary"
     ),
     "coordinator.run": (
         "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.v1 c1m.wire coordinator.diagnosis "
         "coordinator.fleet coordinator.journal coordinator.ledger coordinator.planning coordinator.results "
-        "coordinator.spec"
+        "coordinator.spec coordinator.summary"
     ),
-    "coordinator.spec": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.wire",
+    "coordinator.spec": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.wire coordinator.summary",
     "c1m.kernel": "c1m c1m.limits c1m.measure c1m.net",
     "c1m.limits": "c1m.measure c1m.net c1m.text",
     "c1m.measure": "c1m.schedule c1m.traffic",
@@ -88,6 +88,7 @@ PURE = (
     "coordinator.diagnosis",
     "coordinator.ledger",
     "coordinator.planning",
+    "coordinator.summary",
 )
 FILES_IN_A_PACKAGE = 20  # besides __init__.py: more than that nobody overlooks
 

@@ -12,6 +12,7 @@ from typing import Any
 from c1m.coordinator.journal.replay import replay
 from c1m.coordinator.journal.store import JournalStore
 from c1m.coordinator.results.summary import summarise
+from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import UsageError
 
 
@@ -30,7 +31,7 @@ def shown(directory: Path, *words: str) -> dict[str, Any]:
 def known(directory: Path) -> dict[str, Any]:
     """What the journal tells of its only run by now."""
     with suppress(UsageError):
-        return summarise(replay(JournalStore(directory).find("")))
+        return to_plain(summarise(replay(JournalStore(directory).find(""))))
     return {}
 
 

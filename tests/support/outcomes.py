@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
@@ -11,7 +12,9 @@ from c1m.coordinator.planning.plan import make_plan
 from c1m.coordinator.results.comparison import Comparison
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.reconciliation import Counts, reconcile
+from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.spec.spec import RunSpec
+from c1m.coordinator.summary.codec import to_plain
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Inspection, Sample
 from c1m.measure.tally import Tally
@@ -21,6 +24,11 @@ from c1m.net.ports import PortRanges
 TOTAL = 2_000
 THEN = datetime(2026, 11, 23, tzinfo=UTC)
 WORKER, TARGET = "worker w:7100", "target t:7200"
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Its summary, as JSON has it."""
+    return to_plain(summarise(outcome))
 
 
 def at_once() -> Outcome:

@@ -18,6 +18,7 @@ from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.run.run import Run, new_outcome
 from c1m.coordinator.run.takeover import Takeover
 from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import C1mError
 from c1m.testing.simulated_fleet import SimulatedFleet
 from c1m.testing.virtual_time import VirtualClock, run_virtually
@@ -86,7 +87,7 @@ class Scene:
         for seconds, act in self.at.items():
             asyncio.get_running_loop().call_later(seconds, act)
         outcome = await run.go(self.interrupted)
-        return Ran(outcome, view, summarise(outcome))
+        return Ran(outcome, view, to_plain(summarise(outcome)))
 
 
 def play(settings: Mapping[str, Any] | None = None, **scene: Any) -> Ran:
@@ -131,4 +132,4 @@ class Left:
         journal = Journal(self.journal, lock)
         outcome = await Run(taken.outcome, nodes, view, journal, taken, clock=clock).go(asyncio.Event())
         journal.close()
-        return Ran(outcome, view, summarise(outcome))
+        return Ran(outcome, view, to_plain(summarise(outcome)))

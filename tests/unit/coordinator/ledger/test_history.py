@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.readings import HostReadings, RegressionAxis, RegressionLine
-from c1m.coordinator.results.memory_cost import KMALLOC_ROLE, ROLES, Cost, cost, role_of
+from c1m.coordinator.results.memory_cost import KMALLOC_ROLE, ROLES, cost, role_of
+from c1m.coordinator.summary.codec import to_plain
+from c1m.coordinator.summary.memory_cost import MemoryCost
 from c1m.measure.sample import Cache, Reading
 
 
@@ -263,7 +265,7 @@ def test_of_nothing_nothing_is_known_and_a_sentence_says_why(
 
     assert len(found.unknown) == 1
     assert words in found.unknown[0]
-    assert found == Cost(unknown=found.unknown)
+    assert found == MemoryCost(unknown=found.unknown)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_growth_is_of_what_both_readings_know() -> None:
 
 
 def test_a_summary_has_all_of_a_cost() -> None:
-    told = cost(history(RAMP), 1_000, {}).to_summary()
+    told = to_plain(cost(history(RAMP), 1_000, {}))
 
     assert told["caches"][0]["name"] == "TCP"
     assert told["sockets_per_connection"] == 1

@@ -8,6 +8,7 @@ from c1m.coordinator.ledger.schedule_stages import (
     retarget_summary,
     stages_summary,
 )
+from c1m.coordinator.summary.codec import to_plain
 from c1m.schedule.node_schedule import reached_by_all
 from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule
 from c1m.schedule.shapes import parse_shape, schedule_of
@@ -33,7 +34,10 @@ def test_a_comparison_of_more_connections_begins_earlier() -> None:
 
 
 def test_stages_by_the_names_that_a_person_gave() -> None:
-    told = stages_summary(drawn("4k@2s", "spike:9k@1s"), {0: 2 * NANOSECONDS + 5_000_000, 1: 2_100_000_000})
+    told = [
+        to_plain(stage)
+        for stage in stages_summary(drawn("4k@2s", "spike:9k@1s"), {0: 2 * NANOSECONDS + 5_000_000, 1: 2_100_000_000})
+    ]
 
     assert [(stage["total"], stage["due_seconds"], stage["reached_seconds"]) for stage in told] == [
         (4000, 2.0, 2.005),
@@ -50,7 +54,7 @@ def test_a_stage_is_reached_when_the_last_has_reached_it() -> None:
 def test_a_retarget_is_told_from_where_and_to_where() -> None:
     revision = Revision(drawn("4k@2s", "4k@1m")).next(10 * NANOSECONDS, drawn("1k@5s", "step:3k@1s").stages)
 
-    assert retarget_summary(revision) == {
+    assert to_plain(retarget_summary(revision)) == {
         "version": 2,
         "at_seconds": 10.0,
         "from": 4000,

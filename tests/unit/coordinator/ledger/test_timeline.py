@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import EACH, NodeRecord
 from c1m.coordinator.ledger.timeline import ROWS, HostState, NodeState, Timeline, TimelineRow, rises
+from c1m.coordinator.summary.timeline import LatencyColumns
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
@@ -52,12 +53,13 @@ def test_it_stays_small_keeps_its_ends_and_loses_nothing(pauses: list[float]) ->
 
     told = made.to_summary()
     assert told is not None
-    seconds = told["seconds"]
+    seconds = told.seconds
     assert len(seconds) <= ROWS
-    assert (seconds[0], seconds[-1]) == (0.0, pytest.approx(now, abs=0.02))
+    assert seconds[0] == 0.0
+    assert seconds[-1] == pytest.approx(now, abs=0.02)
     assert all(before <= after for before, after in pairwise(seconds))
-    assert {len(told[name]) for name in ("established", "opened", "opened_per_second", "accepted")} == {len(seconds)}
-    assert sum(events or 0 for events in told["hosts"]["h"]["counters"].get("ListenOverflows", [])) == opened
+    assert {len(getattr(told, name)) for name in ("established", "opened", "opened_per_second", "accepted")} == {len(seconds)}
+    assert sum(events or 0 for events in told.hosts["h"].counters.get("ListenOverflows", [])) == opened
 
 
 @pytest.mark.parametrize(("rows", "step", "kept"), [(5, 1.0, 5), (ROWS, 2.0, ROWS // 2 + 1), (4 * ROWS, 8.0, ROWS // 2 + 1)])
@@ -84,11 +86,7 @@ def test_what_it_did_is_told_once_with_the_time() -> None:
 
     told = made.to_summary()
     assert told
-    assert told["turns"] == [
-        {"seconds": 0.5, "doing": "opening"},
-        {"seconds": 7.25, "doing": "holding"},
-        {"seconds": 9.0, "doing": "closing"},
-    ]
+    assert [(turn.seconds, turn.doing) for turn in told.turns] == [(0.5, "opening"), (7.25, "holding"), (9.0, "closing")]
 
 
 def test_only_what_rose_and_what_moved_is_told() -> None:
@@ -99,9 +97,9 @@ def test_only_what_rose_and_what_moved_is_told() -> None:
     told = line(*(TimelineRow(0, 0, 0, 0, None, None, {}, {"h": state}) for state in states)).to_summary()
 
     assert told
-    host = told["hosts"]["h"]
-    assert (host["counters"], host["levels"]) == ({"TCPTimeouts": [0, 4]}, {"open_files": [5, 6]})
-    assert (host["sockets"], host["slab_bytes"], told["accepted"]) == ([10, 10], [100, 100], [None, None])
+    host = told.hosts["h"]
+    assert (host.counters, host.levels) == ({"TCPTimeouts": [0, 4]}, {"open_files": [5, 6]})
+    assert (host.sockets, host.slab_bytes, told.accepted) == ([10, 10], [100, 100], [None, None])
 
 
 def test_an_interval_without_a_reading_is_unknown_and_its_events_are_in_the_next() -> None:
@@ -111,8 +109,8 @@ def test_an_interval_without_a_reading_is_unknown_and_its_events_are_in_the_next
     told = line(*(TimelineRow(0, 0, 0, 0, 0, 0, {}, {"h": state}) for state in states)).to_summary()
 
     assert told
-    assert told["hosts"]["h"]["counters"] == {"ListenDrops": [0, None, 7, None, 1]}
-    assert told["hosts"]["h"]["sockets"] == [1, None, 1, None, 1]
+    assert told.hosts["h"].counters == {"ListenDrops": [0, None, 7, None, 1]}
+    assert told.hosts["h"].sockets == [1, None, 1, None, 1]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +130,8 @@ def test_rates_are_of_the_interval_that_ends_with_the_row() -> None:
     told = line(moment(0), moment(100), moment(150), step=2.0).to_summary()
 
     assert told
-    assert told["opened_per_second"] == [None, 50.0, 25.0]
-    assert told["nodes"][WORKER]["cpu_percent"] == [None, 5.0, 2.5]
+    assert told.opened_per_second == [None, 50.0, 25.0]
+    assert told.nodes[WORKER].cpu_percent == [None, 5.0, 2.5]
 
 
 def test_latencies_are_of_what_was_measured_in_the_interval() -> None:
@@ -141,12 +139,12 @@ def test_latencies_are_of_what_was_measured_in_the_interval() -> None:
     told = line(*(TimelineRow(0, 0, 0, 0, 0, 0, latencies={"connect_latency_us": counts}) for counts in rows)).to_summary()
 
     assert told
-    assert told["connect_latency_us"] == {
-        "count": [0, 99, 0, 4],
-        "p50": [None, 100, None, 900],
-        "p99": [None, 100, None, 5_000],
-        "max": [None, 100, None, 5_000],
-    }
+    assert told.connect_latency_us == LatencyColumns(
+        count=[0, 99, 0, 4],
+        p50=[None, 100, None, 900],
+        p99=[None, 100, None, 5_000],
+        max=[None, 100, None, 5_000],
+    )
 
 
 # -- moments, out of a ledger

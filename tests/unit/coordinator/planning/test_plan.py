@@ -12,6 +12,7 @@ from planned import ALL_PORTS, LOCAL_8, SLASH_64, endpoint, pool, remembering, t
 
 from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts, tuples_of
 from c1m.coordinator.planning.plan import MOST_SOURCES, SHARERS, Plan, make_plan
+from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import RefusedError
 from c1m.limits.connection_memory import WORKER_END
 from c1m.net.addresses import AddressBlock, AddressPool
@@ -255,7 +256,7 @@ def test_a_shard_speaks_to_one_acceptor_where_both_are_as_many() -> None:
 
 
 def test_the_summary_of_a_plan_adds_up() -> None:
-    summary = make_plan(4_001, [worker("a"), worker("b", namespace="h 2")], target()).to_summary()
+    summary = to_plain(make_plan(4_001, [worker("a"), worker("b", namespace="h 2")], target()).to_summary())
 
     assert sum(each["planned"] for each in summary["workers"]) == 4_001
     assert summary["connections_per_destination"] == {"min": 800, "max": 801}

@@ -198,18 +198,18 @@ def test_a_plan_in_full_adds_up() -> None:
     made = Preflight(123_456, fleet(host("a"), host("b"), server=host("c")), RunDemand())
     document = plan_document(made, *made.plan())
 
-    assert document["fits"]
-    assert sum(worker["planned"] for worker in document["workers"]) == 123_456
-    assert sum(acceptor["planned"] for acceptor in document["acceptors"]) == 123_456
-    for worker in document["workers"]:
-        routes = [route["planned"] for shard in worker["shards"] for route in shard["routes"]]
-        assert sum(routes) == sum(shard["planned"] for shard in worker["shards"]) == worker["planned"]
-        assert worker["tuples"] - worker["tuples_left"] == worker["planned"]
-        assert worker["tuples_used_of_a_source"] + worker["tuples_left_of_a_source"] == worker["tuples_of_a_source"]
-        assert worker["tuples_used_of_a_source"] * worker["sources"] >= worker["planned"]
-    user = [each["user_bytes"] for each in document["hosts"]]
+    assert document.fits
+    assert sum(worker.planned for worker in document.workers) == 123_456
+    assert sum(acceptor.planned for acceptor in document.acceptors) == 123_456
+    for worker in document.workers:
+        routes = [route.planned for shard in worker.shards for route in shard.routes]
+        assert sum(routes) == sum(shard.planned for shard in worker.shards) == worker.planned
+        assert worker.tuples - worker.tuples_left == worker.planned
+        assert worker.tuples_used_of_a_source + worker.tuples_left_of_a_source == worker.tuples_of_a_source
+        assert worker.tuples_used_of_a_source * worker.sources >= worker.planned
+    user = [each.user_bytes for each in document.hosts]
     assert user == [61_728 * 350, 61_728 * 350, 123_456 * 100]
-    assert document["limits"] == []
+    assert document.limits == ()
 
 
 def test_a_document_for_a_fleet_that_nobody_observes() -> None:
@@ -220,9 +220,9 @@ def test_a_document_for_a_fleet_that_nobody_observes() -> None:
 
     document = doctor_document(made)
 
-    assert document["standing"] == "ok"
-    assert {node for limit in document["limits"] for node in limit["nodes"]} == {"worker 0"}
-    assert document["ceiling"] == 4 * PORTS.size
+    assert document.standing == "ok"
+    assert {node for limit in document.limits for node in limit.nodes} == {"worker 0"}
+    assert document.ceiling == 4 * PORTS.size
 
 
 def calls(work: Callable[[], Any]) -> int:

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from outcomes import TARGET, THEN, TOTAL, WORKER, at_once, ended_early, finished
+from outcomes import TARGET, THEN, TOTAL, WORKER, at_once, document, ended_early, finished
 
 from c1m.coordinator.fleet.clock_offset import Clock
 from c1m.coordinator.fleet.descriptions import DescribedTarget, DescribedWorker
 from c1m.coordinator.ledger.schedule_stages import Rest
 from c1m.coordinator.results.host_findings import Findings
-from c1m.coordinator.results.memory_cost import Cost
-from c1m.coordinator.results.outcome import Outcome, Probed, TakeoverRecord
+from c1m.coordinator.results.outcome import Outcome, TakeoverRecord
 from c1m.coordinator.results.reconciliation import Counts, reconcile
-from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.summary.memory_cost import MemoryCost
+from c1m.coordinator.summary.reconciliation import Probed
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Host, Inspection, Replacement, Sample
 from c1m.measure.tally import FROM_ELSEWHERE, Tally
@@ -96,8 +96,8 @@ def counted() -> Outcome:
         },
     )
     outcome.findings = {
-        WORKER: Findings(Cost(connections=10), {"TCPSynRetrans": 51}, {"open_files": 52}, 53, 0.54, ("u",)),
-        TARGET: Findings(Cost(connections=20), {"ListenDrops": 61}, {"open_files": 62}, 63, 0.64, ("v",)),
+        WORKER: Findings(MemoryCost(connections=10), {"TCPSynRetrans": 51}, {"open_files": 52}, 53, 0.54, ("u",)),
+        TARGET: Findings(MemoryCost(connections=20), {"ListenDrops": 61}, {"open_files": 62}, 63, 0.64, ("v",)),
     }
     outcome.off_schedule, outcome.widest_gap, outcome.seed = 71, 72, 73
     outcome.teardown_seconds, outcome.left_open = 7.5, 8
@@ -105,7 +105,7 @@ def counted() -> Outcome:
 
 
 def test_the_runs_own_figures() -> None:
-    summary = summarise(counted())
+    summary = document(counted())
 
     expected: dict[str, Any] = {
         "seed": 73,
@@ -152,7 +152,7 @@ def test_the_runs_own_figures() -> None:
 
 
 def test_the_figures_of_a_worker() -> None:
-    (worker,) = summarise(counted())["workers"]
+    (worker,) = document(counted())["workers"]
 
     expected = {
         "node": WORKER,
@@ -198,7 +198,7 @@ def test_the_figures_of_a_worker() -> None:
 
 
 def test_the_figures_of_a_target() -> None:
-    target = summarise(counted())["target"]
+    target = document(counted())["target"]
 
     expected = {
         "node": TARGET,
@@ -236,7 +236,7 @@ def test_the_figures_of_a_target() -> None:
 def test_an_observed_endpoint_accepts_nothing_that_is_known_and_costs_memory_for_what_clients_hold() -> None:
     outcome = replace(counted(), spec=make_spec([("here", {"total": TOTAL, "endpoint": "srv:80"})]))
 
-    target = summarise(outcome)["target"]
+    target = document(outcome)["target"]
 
     assert (target["accepted"], target["from_elsewhere"]) == (None, None)
     assert target["pss_bytes_per_connection"] == 3_980 / 1_996
@@ -245,7 +245,7 @@ def test_an_observed_endpoint_accepts_nothing_that_is_known_and_costs_memory_for
 def test_what_the_end_of_a_hold_tells_is_null_without_one() -> None:
     outcome = counted()
     outcome.hold_end = None
-    summary = summarise(outcome)
+    summary = document(outcome)
     (worker,), target = summary["workers"], summary["target"]
 
     for name in ("established_at_hold_end", "away_at_hold_end", "waiting_at_hold_end", "half_closed_at_hold_end"):
@@ -263,7 +263,7 @@ def test_the_footprint_of_a_node_that_holds_nothing_is_no_quotient() -> None:
     assert outcome.hold_end
     outcome.hold_end = replace(outcome.hold_end, by_worker={WORKER: 0})
 
-    (worker,) = summarise(outcome)["workers"]
+    (worker,) = document(outcome)["workers"]
 
     assert (worker["pss_bytes"], worker["pss_bytes_per_connection"]) == (3_994, None)
 
@@ -276,7 +276,7 @@ def test_of_a_lost_node_the_reason_the_moment_and_the_last_counts_are_told() -> 
     outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer", 106.5)
     outcome.ledger.lose(outcome.ledger.target, f"{TARGET} did not answer", 107.0)
 
-    summary = summarise(outcome)
+    summary = document(outcome)
     (worker,), target = summary["workers"], summary["target"]
 
     assert (worker["lost"], worker["lost_at_seconds"]) == (f"{WORKER} did not answer", 6.5)
@@ -305,7 +305,7 @@ def test_the_reconciliation_has_the_hold_the_ramp_the_rests_and_the_probe() -> N
     outcome.rests = [(Rest(1.5, 9.5, 800), at(800))]
     outcome.probed = Probed(100, 0)
 
-    found = summarise(outcome)["reconciliation"]
+    found = document(outcome)["reconciliation"]
 
     assert (found["client_established"], found["explanation"]) == (
         1_000,
@@ -316,7 +316,7 @@ def test_the_reconciliation_has_the_hold_the_ramp_the_rests_and_the_probe() -> N
     assert (rest["begin_seconds"], rest["end_seconds"], rest["total"], rest["client_established"]) == (1.5, 9.5, 800, 800)
     assert found["probed"] == {"connections": 100, "ghosts": 0}
     outcome.ramp_end, outcome.probed = None, None
-    assert (summarise(outcome)["reconciliation"]["at_ramp_end"], summarise(outcome)["reconciliation"]["probed"]) == (None, None)
+    assert (document(outcome)["reconciliation"]["at_ramp_end"], document(outcome)["reconciliation"]["probed"]) == (None, None)
 
 
 def described(host: Host, clock: Clock | None = None) -> DescribedWorker:
@@ -328,7 +328,7 @@ def test_the_environment_is_each_nodes_own() -> None:
     outcome.workers = {WORKER: described(HOST, Clock(0.25, 0.001))}
     outcome.target = DescribedTarget(replace(HOST, hostname="b.example", cores=4), "*", NOWHERE, False, "")
 
-    found = summarise(outcome)["environment"]
+    found = document(outcome)["environment"]
 
     assert found[WORKER] == {
         "hostname": "a.example",
@@ -346,7 +346,7 @@ def test_the_environment_is_each_nodes_own() -> None:
     assert (found[TARGET]["hostname"], found[TARGET]["cores"]) == ("b.example", 4)
     assert (found[TARGET]["clock_offset_seconds"], found[TARGET]["clock_uncertainty_seconds"]) == (None, None)
     outcome.ledger = None
-    assert list(summarise(outcome)["environment"]) == [WORKER]
+    assert list(document(outcome)["environment"]) == [WORKER]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_keepalive_probes_are_counted_once_for_each_namespace(
         for name, count in zip(names, counted_by, strict=True)
     }
 
-    assert summarise(outcome)["keepalive"] == {"interval_seconds": 60.0, "probes_sent": sent, "timed_out": 3}
+    assert document(outcome)["keepalive"] == {"interval_seconds": 60.0, "probes_sent": sent, "timed_out": 3}
 
 
 def test_pushes_are_what_the_target_sent_and_the_clients_received() -> None:
@@ -384,9 +384,9 @@ def test_pushes_are_what_the_target_sent_and_the_clients_received() -> None:
     outcome.ledger.take(outcome.ledger.workers[0], Sample(Phase.HOLDING, client))
     outcome.ledger.take(outcome.ledger.target, Sample(Phase.HOLDING, Tally(pushes={"sent": 20, "held_back": 2})))
 
-    assert summarise(outcome)["pushes"] == {"sent": 20, "held_back": 2, "received": 19, "wrong_bytes": 1}
+    assert document(outcome)["pushes"] == {"sent": 20, "held_back": 2, "received": 19, "wrong_bytes": 1}
     outcome.ledger.target = None
-    assert summarise(outcome)["pushes"]["sent"] == 0
+    assert document(outcome)["pushes"]["sent"] == 0
 
 
 def test_heartbeats_of_the_run_and_of_each_worker() -> None:
@@ -395,14 +395,14 @@ def test_heartbeats_of_the_run_and_of_each_worker() -> None:
     client = Tally(attempted=TOTAL, opened=TOTAL, heartbeats={"sent": 50, "answered": 45, "missing": 3, "cut_off": 1})
     outcome.ledger.take(outcome.ledger.workers[0], Sample(Phase.HOLDING, client))
 
-    summary = summarise(outcome)
+    summary = document(outcome)
 
     for found in (summary["heartbeats"], summary["workers"][0]["heartbeats"]):
         assert (found["sent"], found["answered"], found["missing"], found["cut_off"], found["under_way"]) == (50, 45, 3, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("cut_off", "untold", "until", "document"),
+    ("cut_off", "untold", "until", "journal"),
     [
         ("", "", None, None),
         ("", "", THEN, {"complete": True, "ends_at": "2026-11-23T00:00:00.000+00:00", "reason": None}),
@@ -411,12 +411,12 @@ def test_heartbeats_of_the_run_and_of_each_worker() -> None:
     ],
 )
 def test_the_journal_says_how_far_the_run_can_be_shown_again(
-    cut_off: str, untold: str, until: datetime | None, document: dict[str, Any] | None
+    cut_off: str, untold: str, until: datetime | None, journal: dict[str, Any] | None
 ) -> None:
     outcome = finished()
     outcome.cut_off, outcome.untold, outcome.known_until = cut_off, untold, until
 
-    assert summarise(outcome)["journal"] == document
+    assert document(outcome)["journal"] == journal
 
 
 def test_takeovers_and_retargets_are_told_in_order() -> None:
@@ -426,7 +426,7 @@ def test_takeovers_and_retargets_are_told_in_order() -> None:
     more = Schedule((Stage(TOTAL, 0), Stage(3_000, 2 * 10**9)))
     outcome.ledger.revisions.append(Revision(more, 2, 0))
 
-    summary = summarise(outcome)
+    summary = document(outcome)
 
     assert summary["takeovers"] == [
         {"at": "2026-11-23T00:00:09.500+00:00", "silent_from_seconds": 4.13, "silent_to_seconds": 9.5}
@@ -436,7 +436,7 @@ def test_takeovers_and_retargets_are_told_in_order() -> None:
 
 
 def test_a_run_that_ended_early_has_a_document_without_what_was_never_counted() -> None:
-    early, none = summarise(ended_early()), summarise(at_once())
+    early, none = document(ended_early()), document(at_once())
 
     assert (early["planned"], early["plan"]["destinations"], none["plan"], none["timeline"]) == (2_000, 2, None, None)
     assert (none["planned"], none["workers"], none["target"], none["losses"]) == (None, [], None, [])

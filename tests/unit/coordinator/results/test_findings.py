@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.host_findings import Findings, find
+from c1m.coordinator.summary.nodes import Observing
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS
 from c1m.measure.phase import Phase
@@ -76,12 +77,7 @@ def test_findings_are_of_the_last_reading() -> None:
     assert found.readings == 3
     assert found.cost_seconds == 0.01
     assert found.cost.slab_bytes_per_connection == pytest.approx(2 * 4_200), "20 sockets of 10 connections"
-    assert found.observing() == {
-        "readings": 3,
-        "cpu_seconds": 0.01,
-        "slab_bytes_of_descriptor_listings": 0,
-        "unknown": [],
-    }
+    assert found.observing == Observing(3, 0.01, 0, ())
 
 
 def test_what_a_connection_costs_is_of_when_there_were_the_most_of_them() -> None:

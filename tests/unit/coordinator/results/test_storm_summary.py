@@ -4,6 +4,7 @@ import pytest
 
 from c1m.coordinator.ledger.timeline import HostState, TimelineRow
 from c1m.coordinator.results.storm_results import failures, summarise_storms
+from c1m.coordinator.summary.codec import to_plain
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import Distribution
 from c1m.traffic.storm import Storm
@@ -20,7 +21,7 @@ EARLY, LATE = Storm(2, 0.5, 1), Storm(20, by="target")
 
 
 def test_a_storm_that_was_over_and_one_that_never_came() -> None:
-    early, late = summarise_storms([LATE, EARLY], [Wave(10, 10, 1.5, 0.25)], ROWS, with_target=True)
+    early, late = map(to_plain, summarise_storms([LATE, EARLY], [Wave(10, 10, 1.5, 0.25)], ROWS, with_target=True))
 
     assert (early["at_seconds"], early["dropped"], early["returned"], early["recovery_seconds"]) == (2, 10, 10, 1.5)
     assert (early["slowest_connect_us"], early["drop_percent"], early["return_seconds"]) == (250_000, 50, 1)
@@ -32,7 +33,7 @@ def test_a_storm_that_was_over_and_one_that_never_came() -> None:
 
 
 def test_who_did_not_come_back_is_told() -> None:
-    (told,) = summarise_storms([EARLY], [Wave(10, 9, 1.5, 0.25)], ROWS, with_target=True)
+    (told,) = map(to_plain, summarise_storms([EARLY], [Wave(10, 9, 1.5, 0.25)], ROWS, with_target=True))
 
     assert told["recovery_seconds"] is None
     assert "9 of 10 connections that left in the storm at=2s,drop=50%,return=1s came back" in failures([EARLY], [Wave(10, 9)])
@@ -40,7 +41,7 @@ def test_who_did_not_come_back_is_told() -> None:
 
 def test_who_is_not_asked_for_any_more_need_not_come_back() -> None:
     """The schedule fell meanwhile."""
-    (told,) = summarise_storms([EARLY], [Wave(10, 4, 1.5, 0.25, 6)], ROWS, with_target=True)
+    (told,) = map(to_plain, summarise_storms([EARLY], [Wave(10, 4, 1.5, 0.25, 6)], ROWS, with_target=True))
 
     assert (told["returned"], told["forgone"], told["recovery_seconds"]) == (4, 6, 1.5)
     assert failures([EARLY], [Wave(10, 4, 1.5, 0.25, 6)]) == []
@@ -49,7 +50,7 @@ def test_who_is_not_asked_for_any_more_need_not_come_back() -> None:
 
 @pytest.mark.parametrize(("rows", "with_target"), [(ROWS, False), ([row(0, None), row(9, None)], True), ([], True)])
 def test_queues_of_which_nobody_knows_are_unknown(rows: list[tuple[float, TimelineRow]], with_target: bool) -> None:
-    (told,) = summarise_storms([EARLY], [Wave(1, 1, 1, 1)], rows, with_target=with_target)
+    (told,) = map(to_plain, summarise_storms([EARLY], [Wave(1, 1, 1, 1)], rows, with_target=with_target))
 
     assert told["accept_queues"] is None
 

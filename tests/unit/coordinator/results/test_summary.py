@@ -14,6 +14,7 @@ from c1m.coordinator.ledger.cpu_saturation import Saturation
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.results.verdict import verdict
+from c1m.coordinator.summary.codec import to_plain
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
@@ -175,7 +176,7 @@ def test_every_reason_is_told_once(make: Make) -> None:
 def test_there_is_always_a_document(make: Make) -> None:
     outcome = make()
 
-    summary = json.loads(json.dumps(summarise(outcome)))
+    summary = json.loads(json.dumps(to_plain(summarise(outcome))))
 
     judged = verdict(outcome)
     assert (summary["verdict"], summary["exit_code"], summary["reasons"]) == (
@@ -188,7 +189,7 @@ def test_there_is_always_a_document(make: Make) -> None:
 
 
 def test_what_was_never_known_is_null_and_never_zero() -> None:
-    summary = summarise(refused())
+    summary = to_plain(summarise(refused()))
 
     unknown = ["plan", "planned", "established_at_hold_end", "ramp_seconds", "connections_per_second", "teardown_seconds"]
     assert {name: summary[name] for name in [*unknown, "target", "reconciliation", "ended_at"]} == dict.fromkeys(
@@ -198,7 +199,7 @@ def test_what_was_never_known_is_null_and_never_zero() -> None:
 
 
 def test_the_document_tells_what_each_side_counted_and_what_it_took() -> None:
-    summary = summarise(not_held())
+    summary = to_plain(summarise(not_held()))
 
     worker, target = summary["workers"][0], summary["target"]
     assert (summary["planned"], summary["established_peak"], summary["established_at_hold_end"]) == (2_000, 1_993, 1_993)

@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from outcomes import TARGET, THEN, TOTAL, WORKER, finished, not_held
+from outcomes import TARGET, THEN, TOTAL, WORKER, document, finished, not_held
 
 from c1m.coordinator.diagnosis.causes import Cause
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import Rest
-from c1m.coordinator.results.outcome import Outcome, Probed
+from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.reconciliation import Counts, reconcile
-from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.spec.layers import make_spec
+from c1m.coordinator.summary.reconciliation import Probed
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Replacement, Sample
 from c1m.measure.tally import Tally
@@ -32,7 +32,7 @@ def with_settings(outcome: Outcome, **settings: Any) -> Outcome:
 
 
 def judged(outcome: Outcome) -> tuple[str, int, list[str], list[str]]:
-    summary = summarise(outcome)
+    summary = document(outcome)
     return summary["verdict"], summary["exit_code"], summary["reasons"], summary["notes"]
 
 

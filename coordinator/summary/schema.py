@@ -1,0 +1,106 @@
+"""The JSON Schema (draft 2020-12) of records, made from their annotations. The unit of a number is its keyword "unit"."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Union, get_args, get_origin
+
+from .records import fields_of, is_record, leaves_of, unit_of, without_extras, without_none
+from .units import Mark, Unit
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PLAIN = {int: "integer", float: "number", bool: "boolean", str: "string"}
+
+Schema = dict[str, Any]
+
+
+def schema_text(documents: Sequence[tuple[type, str]]) -> str:
+    """Return the schema of one document, or of any of several, as text. A document is a record and the name of its format."""
+    return json.dumps(schema_of(documents), indent=2)
+
+
+def schema_of(documents: Sequence[tuple[type, str]]) -> Schema:
+    """Return the schema of one document, or of any of several. The records in them are its definitions."""
+    definitions: dict[str, Schema] = {}
+    if len(documents) == 1:
+        ((record, name),) = documents
+        root = {"title": name, **record_schema(record, definitions)}
+    else:
+        choices = [{"title": name, **kind_schema(record, definitions)} for record, name in documents]
+        root = {"anyOf": choices}
+    return {"$schema": DIALECT, **root, "$defs": dict(sorted(definitions.items()))}
+
+
+def record_schema(record: type, definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of a record as an object. Other fields are allowed, because fields are added over time."""
+    properties = {}
+    for name, leaf in leaves_of(record).items():
+        found = kind_schema(leaf.field.type, definitions) | unit_keyword(leaf.field.unit)
+        if leaf.field.is_optional and Mark.LEFT_OUT not in leaf.field.marks:
+            found = with_null(found)
+        properties[name] = {"description": leaf.field.meaning, **found}
+    return {
+        "type": "object",
+        "description": inspect.cleandoc(record.__doc__ or ""),
+        "properties": properties,
+        "required": required(record),
+    }
+
+
+def required(record: type, prefix: str = "") -> list[str]:
+    """Return the names that JSON always has."""
+    names = []
+    for each in fields_of(record):
+        if each.inline is None:
+            names += [] if Mark.LEFT_OUT in each.marks else [prefix + each.name]
+        elif not each.is_optional:
+            names += required(each.type, prefix + each.inline.prefix)
+    return names
+
+
+def type_schema(hint: Any, definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of a type. Records are added to the definitions."""
+    kind, is_optional = without_none(without_extras(hint)[0])
+    found = kind_schema(without_extras(kind)[0], definitions) | unit_keyword(unit_of(hint))
+    return with_null(found) if is_optional else found
+
+
+def unit_keyword(unit: Unit | None) -> Schema:
+    """Return the keyword that names a unit; nothing without one."""
+    return {"unit": str(unit)} if unit else {}
+
+
+def kind_schema(kind: Any, definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of a type that is neither annotated nor optional."""
+    if is_record(kind):
+        if kind.__name__ not in definitions:
+            definitions[kind.__name__] = {}  # records may contain themselves
+            definitions[kind.__name__] = record_schema(kind, definitions)
+        return {"$ref": f"#/$defs/{kind.__name__}"}
+    if kind is datetime:
+        return {"type": "string", "format": "date-time"}
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return {"enum": [each.value for each in kind]}
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return {"const": parts[0]}
+    if origin in (tuple, Sequence):
+        return {"type": "array", "items": type_schema(parts[0], definitions)}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": type_schema(parts[1], definitions)}
+    if origin is Union:
+        return {"anyOf": [type_schema(part, definitions) for part in parts]}
+    return {"type": PLAIN[kind]}
+
+
+def with_null(found: Schema) -> Schema:
+    """Return a schema that allows null as well."""
+    if isinstance(found.get("type"), str):
+        return {**found, "type": [found["type"], "null"]}
+    if "anyOf" in found:
+        return {**found, "anyOf": [*found["anyOf"], {"type": "null"}]}
+    return {"anyOf": [found, {"type": "null"}]}
