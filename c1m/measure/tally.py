@@ -7,10 +7,13 @@ Numbers that can be derived, such as the open connections, are derived.
 from __future__ import annotations
 
 import errno
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter as Sums
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from operator import add, attrgetter
+from typing import Annotated, Any
+
+from .counter import Counter, Shown, counters_of
 
 # Why an open connection was lost. Any other cause is the name of the errno.
 PEER_CLOSED = "peer_closed"  # a FIN arrived
@@ -22,28 +25,39 @@ PROCESS_DIED = "process_died"  # a shard or acceptor ended, and the kernel close
 CAUSE_OF_ERRNO = {"ECONNRESET": PEER_RESET, "ETIMEDOUT": TIMED_OUT, "EPIPE": PEER_RESET}
 
 
+RUN, WORKER, TARGET = Shown.RUN, Shown.WORKER, Shown.TARGET
+Counts = Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The counts of one process, or the sum of many."""
+    """The counts of one process, or the sum of many. Each field is a counter; the message of the wire has the same fields."""
 
-    attempted: int = 0  # connection attempts, each counted once whatever its result
-    opened: int = 0  # connections that a client established or an acceptor accepted
-    closed: int = 0  # connections that c1m closed because the run required it
-    skipped_ports: int = 0  # planned ports that another program used
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    replaced: int = 0  # connections closed at the end of their lifetimes, each to be replaced
-    reopened: int = 0  # attempts that replace dropped and failed connections
-    away: int = 0  # now: clients that are disconnected because the run required it ...
-    waiting: int = 0  # ... and clients that wait before their next attempt
-    half_closed: int = 0  # now: connections that stay open after their server has closed its side
-    last_opened: float = 0.0  # the newest opening, on the host's CLOCK_MONOTONIC; adding takes the later one
-    failed: Mapping[str, int] = field(default_factory=dict)  # errno name -> attempts that failed with it
-    dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> open connections lost to it
-    heartbeats: Mapping[str, int] = field(default_factory=dict)  # by the names in ``c1m.traffic.heartbeat``
-    errors: Mapping[str, int] = field(default_factory=dict)  # call and errno, such as "bind EADDRINUSE" -> count
-    sources: Mapping[str, int] = field(default_factory=dict)  # "10.0.0.7 slow", "10.0.0.7 failed" -> handshakes
-    pushes: Mapping[str, int] = field(default_factory=dict)  # by the names in ``c1m.traffic.push``
+    attempted: Annotated[int, Counter("Connection attempts, each counted once whatever its result.", RUN | WORKER)] = 0
+    opened: Annotated[int, Counter("Connections that a client established or an acceptor accepted.")] = 0
+    closed: Annotated[int, Counter("Connections that c1m closed because the run required it.", RUN | TARGET)] = 0
+    skipped_ports: Annotated[
+        int, Counter("Planned local ports that another program used.", RUN | WORKER, label="busy ports skipped")
+    ] = 0
+    bytes_received: Annotated[int, Counter("Bytes received on the connections.", RUN | WORKER | TARGET, "B")] = 0
+    bytes_sent: Annotated[int, Counter("Bytes sent on the connections.", RUN | WORKER | TARGET, "B")] = 0
+    replaced: Annotated[int, Counter("Connections closed at the end of their lifetimes, each to be replaced.", RUN)] = 0
+    reopened: Annotated[int, Counter("Attempts that replace dropped and failed connections.", RUN)] = 0
+    away: Annotated[int, Counter("Now: clients that are disconnected because the run required it.")] = 0
+    waiting: Annotated[int, Counter("Now: clients that wait before their next attempt.")] = 0
+    half_closed: Annotated[int, Counter("Now: connections that stay open after their server has closed its side.")] = 0
+    last_opened: Annotated[float, Counter("The newest opening, on the host's CLOCK_MONOTONIC.", unit="s", on_wire=False)] = 0.0
+    failed: Annotated[
+        Counts, Counter("Name of the errno -> attempts that failed with it.", RUN | WORKER, label="failed", of_causes=True)
+    ] = field(default_factory=dict)
+    dropped: Annotated[
+        Counts,
+        Counter("Cause -> open connections that were lost to it.", RUN | WORKER | TARGET, label="dropped", of_causes=True),
+    ] = field(default_factory=dict)
+    heartbeats: Annotated[Counts, Counter("By the names in ``c1m.traffic.heartbeat``.")] = field(default_factory=dict)
+    errors: Annotated[Counts, Counter('Call and errno, such as "bind EADDRINUSE" -> count.')] = field(default_factory=dict)
+    sources: Annotated[Counts, Counter('"10.0.0.7 slow", "10.0.0.7 failed" -> handshakes.')] = field(default_factory=dict)
+    pushes: Annotated[Counts, Counter("By the names in ``c1m.traffic.push``.")] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -56,12 +70,22 @@ class Tally:
         return self.attempted - self.opened - sum(self.failed.values())
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(**{name: _JOIN.get(name, _add)(getattr(self, name), getattr(other, name)) for name in _NAMES})
+        numbers = map(add, numbers_of(self), numbers_of(other))
+        maps = map(_add_maps, maps_of(self), maps_of(other))
+        return Tally.of(numbers, maps, max(self.last_opened, other.last_opened))
+
+    @classmethod
+    def of(cls, numbers: Iterable[int], maps: Iterable[Counts], last_opened: float = 0.0) -> Tally:
+        """Return the tally of these values, in the order of NUMBERS and MAPS."""
+        values: dict[str, Any] = dict(zip(NUMBERS, numbers, strict=True))
+        values.update(zip(MAPS, maps, strict=True))
+        return cls(**values, last_opened=last_opened)
 
     def to_message(self) -> dict[str, Any]:
         """Return plain numbers and dicts that can be sent over a link."""
-        values = {name: getattr(self, name) for name in _NAMES}
-        return values | {name: dict(values[name]) for name in _MAPS}
+        values: dict[str, Any] = dict(zip(NUMBERS, numbers_of(self), strict=True))
+        values.update(zip(MAPS, map(dict, maps_of(self)), strict=True))
+        return values | {"last_opened": self.last_opened}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Tally:
@@ -85,14 +109,15 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return sum(tallies, Tally())
 
 
-def _add(one: int, other: int) -> int:
-    return one + other
+def _add_maps(one: Counts, other: Counts) -> Counts:
+    """Return the sum of counts by name."""
+    return dict(Sums(one) + Sums(other)) if one and other else one or other
 
 
-def _add_maps(one: Mapping[Any, int], other: Mapping[Any, int]) -> Mapping[Any, int]:
-    return dict(Counter(one) + Counter(other)) if one and other else one or other
-
-
-_NAMES = tuple(item.name for item in fields(Tally))
-_MAPS = ("failed", "dropped", "heartbeats", "pushes", "errors", "sources")
-_JOIN: Mapping[str, Any] = {"last_opened": max, **dict.fromkeys(_MAPS, _add_maps)}
+COUNTERS = counters_of(Tally)
+# Names by how they add; all of them are on the wire.
+MAPS = tuple(item.name for item in fields(Tally) if item.default_factory is dict)
+NUMBERS = tuple(name for name, counter in COUNTERS.items() if counter.on_wire and name not in MAPS)
+ON_WIRE = (*NUMBERS, *MAPS)
+numbers_of: Callable[[Any], tuple[int, ...]] = attrgetter(*NUMBERS)
+maps_of: Callable[[Any], tuple[Counts, ...]] = attrgetter(*MAPS)

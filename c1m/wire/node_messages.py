@@ -9,7 +9,7 @@ from c1m.measure.phase import Phase
 from c1m.measure.sample import Cache, Change, Host, Inspection, Reading, Replacement, Sample
 from c1m.measure.sampling import SAMPLE_SECONDS, SILENCE_SECONDS, SamplingInterval
 from c1m.measure.source_latency import SourceLatency
-from c1m.measure.tally import Tally
+from c1m.measure.tally import ON_WIRE, Tally, maps_of, numbers_of
 from c1m.traffic.heartbeat import Expect, Heartbeat
 from c1m.traffic.slow_clients import LONGEST_REQUEST, SlowClients
 from c1m.traffic.turnover import Wave
@@ -92,28 +92,9 @@ def change_from_wire(change: node_pb2.Change) -> Change:
 
 def sample_to_wire(sample: Sample) -> node_pb2.Sample:
     """Return the message of a sample."""
-    tally = sample.tally
     return node_pb2.Sample(
         phase=node_pb2.Phase.Name(sample.phase),
-        tally=node_pb2.Tally(
-            attempted=tally.attempted,
-            opened=tally.opened,
-            closed=tally.closed,
-            skipped_ports=tally.skipped_ports,
-            bytes_received=tally.bytes_received,
-            bytes_sent=tally.bytes_sent,
-            failed=tally.failed,
-            dropped=tally.dropped,
-            heartbeats=tally.heartbeats,
-            replaced=tally.replaced,
-            reopened=tally.reopened,
-            away=tally.away,
-            waiting=tally.waiting,
-            half_closed=tally.half_closed,
-            errors=tally.errors,
-            sources=tally.sources,
-            pushes=tally.pushes,
-        ),
+        tally=tally_to_wire(sample.tally),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
         processes=sample.processes,
@@ -142,28 +123,9 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
 
 def sample_from_wire(sample: node_pb2.Sample) -> Sample:
     """Return the sample of a message. Raises UsageError for values that no c1m node sends."""
-    tally = sample.tally
     return Sample(
         phase=bounds.member(Phase, sample.phase),
-        tally=Tally(
-            attempted=tally.attempted,
-            opened=tally.opened,
-            closed=tally.closed,
-            skipped_ports=tally.skipped_ports,
-            bytes_received=tally.bytes_received,
-            bytes_sent=tally.bytes_sent,
-            failed=dict(tally.failed),
-            dropped=dict(tally.dropped),
-            heartbeats=dict(tally.heartbeats),
-            replaced=tally.replaced,
-            reopened=tally.reopened,
-            away=tally.away,
-            waiting=tally.waiting,
-            half_closed=tally.half_closed,
-            errors=dict(tally.errors),
-            sources=dict(tally.sources),
-            pushes=dict(tally.pushes),
-        ),
+        tally=tally_from_wire(sample.tally),
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=bounds.amount("CPU seconds", sample.cpu_seconds),
         processes=sample.processes,
@@ -187,6 +149,16 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         taken_ns=sample.taken_ns,
         closing_reason=sample.closing_reason,
     )
+
+
+def tally_to_wire(tally: Tally) -> node_pb2.Tally:
+    """Return the message of a tally. Its fields have the names of the counters."""
+    return node_pb2.Tally(**{name: getattr(tally, name) for name in ON_WIRE})
+
+
+def tally_from_wire(tally: node_pb2.Tally) -> Tally:
+    """Return the tally of a message."""
+    return Tally.of(numbers_of(tally), map(dict, maps_of(tally)))
 
 
 def wave_from_wire(wave: node_pb2.StormWave) -> Wave:

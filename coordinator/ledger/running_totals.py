@@ -7,20 +7,12 @@ in between, and a repeated one changes nothing. Adding up a thousand tallies tak
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from c1m.measure.latency import coarser
-from c1m.measure.tally import Tally
+from c1m.measure.tally import MAPS, NUMBERS, Tally, maps_of, numbers_of
 
 K = TypeVar("K")
-
-MAPS = ("failed", "dropped", "heartbeats", "errors", "sources", "pushes")
-# last_opened is left out: it is a time on each machine's own clock.
-NUMBERS = tuple(item.name for item in fields(Tally) if item.name not in (*MAPS, "last_opened"))
-numbers_of = attrgetter(*NUMBERS)
-maps_of = attrgetter(*MAPS)
 
 
 class RunningTotals:
@@ -49,8 +41,7 @@ class RunningTotals:
 
         Maps leave out zeros.
         """
-        counts: dict[str, Any] = dict(zip(NUMBERS, self.numbers, strict=True))
-        return Tally(**counts | dict(zip(MAPS, map(dict, self.maps), strict=True)))
+        return Tally.of(self.numbers, map(dict, self.maps))
 
 
 def shift(counts: dict[K, int], new: Mapping[K, int], old: Mapping[K, int]) -> None:

@@ -18,6 +18,7 @@ from c1m.coordinator.summary.nodes import LossSummary, TargetSummary, WorkerSumm
 from c1m.coordinator.summary.summary import Figures, JudgementSummary, Summary, TakeoverSummary, VerdictName
 from c1m.coordinator.summary.timeline import TimelineSummary
 from c1m.coordinator.summary.traffic import HeartbeatResults, StageSummary, StormSummary
+from c1m.measure.tally import COUNTERS, MAPS, NUMBERS, Tally, maps_of, numbers_of
 from c1m.text.units import format_bytes, format_duration, format_rate
 
 from .format import count, counts, duration, microseconds, percentiles
@@ -82,10 +83,8 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ("established", f"{count(figures.established_peak)}, at the end of the hold {count(figures.established_at_hold_end)}"),
         *(("lost", loss(each)) for each in summary.losses),
         *turnover(summary),
-        ("failed", counts(figures.failed)),
+        *labelled(figures.counts),
         *troubled(figures.workers),
-        ("dropped", counts(figures.dropped)),
-        ("busy ports skipped", count(figures.skipped_ports)),
         ("opened in", ramp(figures)),
         *([("stages", stages(figures.stages))] if followed(summary) else []),
         ("closed in", duration(figures.teardown_seconds)),
@@ -95,6 +94,14 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         *counted(figures),
         *(("required", required(judgement)) for judgement in summary.criteria),
     ]
+
+
+def labelled(counted: Tally) -> list[tuple[str, str]]:
+    """Return a row for each counter that has a label in the table of counters, those by name first."""
+    shown = {name: counter.label for name, counter in COUNTERS.items() if counter.label}
+    by_name = [(shown[name], counts(found)) for name, found in zip(MAPS, maps_of(counted), strict=True) if name in shown]
+    numbers = [(shown[name], count(found)) for name, found in zip(NUMBERS, numbers_of(counted), strict=True) if name in shown]
+    return by_name + numbers
 
 
 def latencies(summary: Summary) -> list[tuple[str, str]]:
@@ -118,8 +125,8 @@ def traffic(figures: Figures) -> list[tuple[str, str]]:
     if pushed := figures.pushes:
         both = f"{pushed.sent:,} sent by the target, {pushed.received:,} received by the clients"
         result.append(("pushes", both + (f", {pushed.held_back:,} held back" if pushed.held_back else "")))
-    if figures.bytes_sent or figures.bytes_received:
-        both = f"{count(figures.bytes_sent)} sent by the clients, {count(figures.bytes_received)} received"
+    if figures.counts.bytes_sent or figures.counts.bytes_received:
+        both = f"{count(figures.counts.bytes_sent)} sent by the clients, {count(figures.counts.bytes_received)} received"
         result.append(("bytes", both))
     if figures.first_byte_us.count and not figures.heartbeats:
         result.append(("first byte", percentiles(figures.first_byte_us)))
@@ -323,12 +330,12 @@ def turnover(summary: Summary) -> list[tuple[str, str]]:
     """
     figures, spec = summary.figures, summary.spec
     result = []
-    if figures.replaced or spec["lifetime"]:
-        result.append(("replaced", count(figures.replaced)))
+    if figures.counts.replaced or spec["lifetime"]:
+        result.append(("replaced", count(figures.counts.replaced)))
     if (result or spec["reopen"]) and (off := figures.widest_off_schedule_through_hold) is not None:
         result.append(("off schedule", f"at most {count(off)} in the hold, those in flight among them"))
     if spec["reopen"]:
-        result.append(("reopened", f"{count(figures.reopened)}, still waiting {count(figures.waiting_at_hold_end)}"))
+        result.append(("reopened", f"{count(figures.counts.reopened)}, still waiting {count(figures.waiting_at_hold_end)}"))
     if figures.away_at_hold_end:
         result.append(("away", f"{count(figures.away_at_hold_end)} at the end of the hold"))
     if figures.half_closed_at_hold_end:

@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin
 
+from c1m.measure.counter import Shown
+
 from .records import Field, Record, fields_of, is_record, without_extras, without_none
 from .units import Mark
 
@@ -30,17 +32,17 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 
 @cache
-def writer_of(record: type, prefix: str) -> Callable[[Any, dict[str, Any]], None]:
+def writer_of(record: type, prefix: str, shown: Shown | None = None) -> Callable[[Any, dict[str, Any]], None]:
     """Return a function that adds the fields of a record to JSON values. ``prefix``: before each name."""
     steps = [
         (
             prefix + each.name,
             each.attribute,
-            writer_of(each.type, prefix + each.inline.prefix) if each.inline else None,
+            writer_of(each.type, prefix + each.inline.prefix, each.inline.shown) if each.inline else None,
             converter_of(each.type),
             Mark.LEFT_OUT in each.marks,
         )
-        for each in fields_of(record)
+        for each in fields_of(record, shown)
     ]
 
     def write(value: Any, made: dict[str, Any]) -> None:
@@ -98,9 +100,9 @@ def instant(moment: datetime) -> str:
 # -- from JSON
 
 
-def from_plain(values: Mapping[str, Any], record: type[R]) -> R:
+def from_plain(values: Mapping[str, Any], record: type[R], shown: Shown | None = None) -> R:
     """Return the record of JSON values. Raises ValueError if a field is missing without which there is no record."""
-    return record(**{each.attribute: read_field(values, each) for each in fields_of(record)})
+    return record(**{each.attribute: read_field(values, each) for each in fields_of(record, shown)})
 
 
 def read_field(values: Mapping[str, Any], each: Field) -> Any:
@@ -110,7 +112,7 @@ def read_field(values: Mapping[str, Any], each: Field) -> Any:
         own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
         if each.is_optional and not any(part.name in own for part in fields_of(each.type)):
             return None
-        return from_plain(own, each.type)
+        return from_plain(own, each.type, each.inline.shown)
     if each.name in values:
         return read(values[each.name], each.type)
     if each.default is not MISSING:

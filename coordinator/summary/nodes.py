@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from c1m.measure.counter import Shown
+from c1m.measure.tally import Tally
+
 from .latencies import LatencyFigures, SourceRow, TroubledSource
 from .memory_cost import MemoryCost
 from .traffic import HeartbeatResults
-from .units import CAUSES, NO_FIGURE, WHEN_ASKED, Bytes, BytesEach, Count, IfUnknown, Inline, Seconds
+from .units import NO_FIGURE, WHEN_ASKED, Bytes, BytesEach, Count, IfUnknown, Inline, Seconds
 
 NO_HEARTBEATS = IfUnknown("the run had no heartbeats; that takes --heartbeat")
 NOTHING_OPENED = IfUnknown("nothing was opened")
@@ -95,12 +98,7 @@ class WorkerSummary:
     established_peak: Annotated[Count, "The most connections that it had open at one time."]
     established_at_hold_end: Annotated[Count | None, "Connections that it had open at the end of the hold."]
     kernel_established_at_hold_end: Annotated[Count | None, "The same by the count of its kernel.", WHEN_ASKED]
-    attempted: Annotated[Count, "Connection attempts."]
-    failed: Annotated[Mapping[str, Count], "Name of the errno -> attempts that failed with it.", CAUSES]
-    dropped: Annotated[Mapping[str, Count], "Cause -> open connections that were lost to it.", CAUSES]
-    skipped_ports: Annotated[Count, "Planned local ports that another program used."]
-    bytes_sent: Annotated[Bytes, "Bytes sent on its connections."]
-    bytes_received: Annotated[Bytes, "Bytes received on its connections."]
+    counts: Annotated[Tally, Inline(shown=Shown.WORKER)]
     troubled_sources: Annotated[
         Mapping[str, TroubledSource], "Source address -> its slow and failed handshakes; the 20 with the most.", NO_FIGURE
     ]
@@ -127,11 +125,8 @@ class TargetSummary:
     accepted: Annotated[Count | None, "Connections accepted; null if they are not counted, or the target is lost."]
     from_elsewhere: Annotated[Count | None, "Accepted connections that do not belong to the run."]
     open_at_hold_end: Annotated[Count | None, "Accepted and open connections at the end of the hold."]
-    dropped: Annotated[Mapping[str, Count], "Cause -> open connections that were lost to it.", CAUSES]
-    closed: Annotated[Count, "Connections that it closed because the run required it."]
+    counts: Annotated[Tally, Inline(shown=Shown.TARGET)]
     left_open_by_clients: Annotated[Count | None, "Connections that were open after the workers had closed theirs.", WHEN_ASKED]
-    bytes_received: Annotated[Bytes, "Bytes received on its connections."]
-    bytes_sent: Annotated[Bytes, "Bytes sent on its connections."]
     accept_delay_us: Annotated[LatencyFigures, "Time that the longest wait of each batch of accepts took."]
     acceptors: Annotated[Count | None, "Its processes that accept connections; 0 with an endpoint."]
     acceptors_full: Annotated[Count | None, "Acceptors that accept no more because their descriptors are used up."]

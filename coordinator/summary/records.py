@@ -8,6 +8,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol, Union, get_args, get_origin, get_type_hints
 
+from c1m.measure.counter import Counter, Shown
+
 from .units import IfUnknown, Inline, Mark, Named, Unit
 
 
@@ -31,6 +33,7 @@ class Field:
     marks: frozenset[Mark]
     inline: Inline | None  # its own fields take its place
     if_unknown: str  # why it is unknown; empty: no usual reason
+    counter: Counter | None = None  # the row of the table of counters, if it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Leaf:
 
 
 @cache
-def fields_of(record: type) -> tuple[Field, ...]:
-    """Return the fields of a dataclass in their order."""
+def fields_of(record: type, shown: Shown | None = None) -> tuple[Field, ...]:
+    """Return the fields of a dataclass in their order. ``shown``: of a tally, only the counters that are shown there."""
     hints = get_type_hints(record, include_extras=True)
-    return tuple(field_of(each.name, hints[each.name], each.default) for each in fields(record))
+    found = (field_of(each.name, hints[each.name], each.default) for each in fields(record))
+    return tuple(each for each in found if shown is None or each.counter is None or each.counter.shown & shown)
 
 
 def field_of(attribute: str, hint: Any, default: Any = MISSING) -> Field:
@@ -54,6 +58,10 @@ def field_of(attribute: str, hint: Any, default: Any = MISSING) -> Field:
     kind, extras = without_extras(hint)
     kind, is_optional = without_none(kind)
     kind, _ = without_extras(kind)
+    counter = next((each for each in extras if isinstance(each, Counter)), None)
+    if counter is not None:
+        extras = (counter.meaning, *([Mark.CAUSES] if counter.of_causes else []))
+        unit = Unit(counter.unit) if kind in (int, float) else None
     named = next((each.name for each in extras if isinstance(each, Named)), attribute)
     reason = next((each.reason for each in extras if isinstance(each, IfUnknown)), "")
     return Field(
@@ -67,18 +75,19 @@ def field_of(attribute: str, hint: Any, default: Any = MISSING) -> Field:
         marks=frozenset(each for each in extras if isinstance(each, Mark)),
         inline=next((each for each in extras if isinstance(each, Inline)), None),
         if_unknown=reason,
+        counter=counter,
     )
 
 
 @cache
-def leaves_of(record: type) -> Mapping[str, Leaf]:
-    """Return the fields that JSON has for a record, by name."""
+def leaves_of(record: type, shown: Shown | None = None) -> Mapping[str, Leaf]:
+    """Return the fields that JSON has for a record, by name. ``shown``: as in ``fields_of``."""
     found: dict[str, Leaf] = {}
-    for each in fields_of(record):
+    for each in fields_of(record, shown):
         if each.inline is None:
             found[each.name] = Leaf((each.attribute,), each)
             continue
-        for name, leaf in leaves_of(each.type).items():
+        for name, leaf in leaves_of(each.type, each.inline.shown).items():
             found[each.inline.prefix + name] = Leaf((each.attribute, *leaf.attributes), leaf.field)
     return found
 

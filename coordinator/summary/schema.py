@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
 
+from c1m.measure.counter import Shown
+
 from .records import fields_of, is_record, leaves_of, unit_of, without_extras, without_none
 from .units import Mark, Unit
 
@@ -51,14 +53,14 @@ def record_schema(record: type, definitions: dict[str, Schema]) -> Schema:
     }
 
 
-def required(record: type, prefix: str = "") -> list[str]:
+def required(record: type, prefix: str = "", shown: Shown | None = None) -> list[str]:
     """Return the names that JSON always has."""
     names = []
-    for each in fields_of(record):
+    for each in fields_of(record, shown):
         if each.inline is None:
             names += [] if Mark.LEFT_OUT in each.marks else [prefix + each.name]
         elif not each.is_optional:
-            names += required(each.type, prefix + each.inline.prefix)
+            names += required(each.type, prefix + each.inline.prefix, each.inline.shown)
     return names
 
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
+from c1m.measure.counter import Shown
+from c1m.measure.tally import Tally
+
 from .latencies import LatencyFigures, SourcesSummary
 from .nodes import NO_HEARTBEATS, NOTHING_OPENED, HostSummary, LossSummary, TargetSummary, WorkerSummary
 from .plan import LimitsSummary, PlanSummary
 from .reconciliation import ReconciliationSummary
 from .timeline import TimelineSummary
 from .traffic import HeartbeatResults, KeepaliveResults, PushResults, RetargetSummary, StageSummary, StormSummary
-from .units import CAUSES, WHEN_ASKED, Bytes, Count, IfUnknown, Inline, PerSecond, Seconds
+from .units import WHEN_ASKED, Count, IfUnknown, Inline, PerSecond, Seconds
 
 SCHEMA: Final = "c1m.summary/1"
 SettingValue: TypeAlias = str | int | float | bool | tuple[str, ...] | None
@@ -98,14 +101,8 @@ class Figures:
     away_at_hold_end: Annotated[Count | None, "Clients that were disconnected because the run required it."]
     waiting_at_hold_end: Annotated[Count | None, "Clients that waited before another attempt."]
     half_closed_at_hold_end: Annotated[Count | None, "Connections kept by clients although the server had closed its side."]
-    attempted: Annotated[Count, "Connection attempts."]
-    replaced: Annotated[Count, "Connections closed at the end of their lifetimes, each to be replaced."]
-    reopened: Annotated[Count, "Attempts that replaced dropped and failed connections."]
+    counts: Annotated[Tally, Inline(shown=Shown.RUN)]
     storms: Annotated[tuple[StormSummary, ...] | None, "The storms.", IfUnknown("the run had no storms")]
-    failed: Annotated[Mapping[str, Count], "Name of the errno -> attempts that failed with it.", CAUSES]
-    dropped: Annotated[Mapping[str, Count], "Cause -> open connections that were lost to it.", CAUSES]
-    closed: Annotated[Count, "Connections that clients closed because the run required it."]
-    skipped_ports: Annotated[Count, "Planned local ports that another program used."]
     ramp_seconds: Annotated[Seconds | None, "Time from the start to the last opening of the ramp.", NOTHING_OPENED]
     connections_per_second: Annotated[PerSecond | None, "Connections opened per second in the ramp.", NOTHING_OPENED]
     teardown_seconds: Annotated[Seconds | None, "Time that closing took.", WHEN_ASKED]
@@ -122,8 +119,6 @@ class Figures:
         KeepaliveResults | None, "TCP's keepalive.", IfUnknown("the run had no keepalive; that takes --keepalive")
     ]
     pushes: Annotated[PushResults | None, "Server push.", IfUnknown("the run had no pushes; that takes --server-push")]
-    bytes_sent: Annotated[Bytes, "Bytes that the clients sent."]
-    bytes_received: Annotated[Bytes, "Bytes that the clients received."]
     workers: Annotated[tuple[WorkerSummary, ...], "The workers.", IfUnknown("the run had no workers")]
     target: Annotated[
         TargetSummary | None,

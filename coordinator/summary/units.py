@@ -9,6 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from c1m.measure.counter import Shown
+
 
 class Unit(enum.StrEnum):
     """The unit of a number."""
@@ -42,9 +44,13 @@ class Mark(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """The fields of a record are fields of the one that it belongs to, with this before their names."""
+    """The fields of a record are fields of the one that it belongs to, with this before their names.
+
+    Of a tally only the counters are taken that are shown there.
+    """
 
     prefix: str = ""
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,9 @@ def test_a_document_of_an_older_c1m_lacks_fields_and_of_a_newer_one_has_more() -
 
 def test_a_document_without_what_it_needs_is_none() -> None:
     document = to_plain(summarise(not_held()))
-    del document["attempted"]
+    del document["exit_code"]
 
-    with pytest.raises(ValueError, match="no 'attempted'"):
+    with pytest.raises(ValueError, match="no 'exit_code'"):
         from_plain(document, Summary)
 
 
