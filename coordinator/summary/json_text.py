@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .codec import to_plain
@@ -16,6 +16,12 @@ encode = json.JSONEncoder().encode
 def written(document: Record) -> str:
     """Return the document as indented JSON, with each list of plain values on one line: timelines have hundreds of numbers."""
     return indented(to_plain(document))
+
+
+def lines(documents: Iterable[Record]) -> Iterator[str]:
+    """Yield each document as JSON in a line of its own."""
+    for document in documents:
+        yield encode(to_plain(document)) + "\n"
 
 
 def indented(value: Any) -> str:

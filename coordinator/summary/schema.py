@@ -6,6 +6,7 @@ import enum
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -20,21 +21,31 @@ PLAIN = {int: "integer", float: "number", bool: "boolean", str: "string"}
 Schema = dict[str, Any]
 
 
-def schema_text(documents: Sequence[tuple[type, str]]) -> str:
-    """Return the schema of one document, or of any of several, as text. A document is a record and the name of its format."""
-    return json.dumps(schema_of(documents), indent=2)
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What c1m writes as JSON: a document that is one record, or a stream of lines that are each one of several."""
+
+    name: str
+    records: tuple[type, ...]
 
 
-def schema_of(documents: Sequence[tuple[type, str]]) -> Schema:
-    """Return the schema of one document, or of any of several. The records in them are its definitions."""
+def schema_text(formats: Sequence[Format]) -> str:
+    """Return the schema of one format, or of any of several, as text."""
+    return json.dumps(schema_of(formats), indent=2)
+
+
+def schema_of(formats: Sequence[Format]) -> Schema:
+    """Return the schema of one format, or of any of several. The records in them are its definitions."""
     definitions: dict[str, Schema] = {}
-    if len(documents) == 1:
-        ((record, name),) = documents
-        root = {"title": name, **record_schema(record, definitions)}
-    else:
-        choices = [{"title": name, **kind_schema(record, definitions)} for record, name in documents]
-        root = {"anyOf": choices}
+    choices = [format_schema(each, definitions) for each in formats]
+    root = choices[0] if len(choices) == 1 else {"anyOf": choices}
     return {"$schema": DIALECT, **root, "$defs": dict(sorted(definitions.items()))}
+
+
+def format_schema(each: Format, definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of one format."""
+    kinds = [kind_schema(record, definitions) for record in each.records]
+    return {"title": each.name, **(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})}
 
 
 def record_schema(record: type, definitions: dict[str, Schema]) -> Schema:

@@ -15,11 +15,15 @@ from programs import run_coord
 EVERYTHING = ("--storm", "at=1s,drop=5%,return=200ms", "--heartbeat", "500ms", "--keepalive", "1s", "--server-push", "1/s")
 
 
+def output_of(*words: str) -> str:
+    """What a command of c1m-coord writes to stdout."""
+    line = [sys.executable, "-m", "c1m.coordinator", *words]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60).stdout
+
+
 def printed(*words: str) -> dict[str, Any]:
     """What a command of c1m-coord writes as JSON."""
-    line = [sys.executable, "-m", "c1m.coordinator", *words]
-    ended = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
-    found: dict[str, Any] = json.loads(ended.stdout)
+    found: dict[str, Any] = json.loads(output_of(*words))
     return found
 
 
@@ -33,6 +37,13 @@ def test_a_run_writes_what_the_schema_describes(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout
     assert complaints(json.loads(written.read_text()), schema) == []
     assert complaints(printed("show", "--json", "-", "--journal", str(tmp_path)), printed("schema")) == []
+    schema, lines = printed("schema", "events"), output_of("show", "--events", "--journal", str(tmp_path)).splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [found for event in events for found in complaints(event, schema)] == []
+    assert [event["event"] for event in events][:4] == ["run", "nodes", "planned", "began"]
+    assert (events[-1]["event"], events[-1]["verdict"]) == ("verdict", "passed")
+    assert max(event["established"] for event in events if event["event"] == "sample") == 500
+    assert {"turn", "said", "over"} <= {event["event"] for event in events}
     assert complaints(printed("runs", "--json", "-", "--journal", str(tmp_path)), printed("schema", "runs")) == []
 
 
