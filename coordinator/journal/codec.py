@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from cattrs.preconf.json import make_converter
 
@@ -96,6 +96,15 @@ class JudgedRun:
 
     verdict: str
     exit_code: int
+
+
+class Plain(NamedTuple):
+    """A value that the journal's thread turns into JSON: for a thousand nodes that takes longer than a run may stand still.
+
+    The value must not change any more.
+    """
+
+    value: Any
 
 
 LEVEL = 6  # of zlib

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from c1m.coordinator.summary.documents import RunSummary
 from c1m.errors import UsageError
@@ -33,7 +32,7 @@ class JournalIndex:
     verdict: str | None = None  # None: the run has none
     exit_code: int | None = None
     seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, with different clocks
-    settings: Mapping[str, Any] = field(default_factory=dict)  # as the user wrote them
+    settings: Mapping[str, str | list[str]] = field(default_factory=dict)  # as the user wrote them
 
     def to_summary(self) -> RunSummary:
         """Return the run as ``c1m-coord runs`` lists it."""

@@ -14,11 +14,11 @@ import sqlite3
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from google.protobuf.message import Message
 
-from .codec import SampleCompression, to_json
+from .codec import Plain, SampleCompression, to_json
 
 APPLICATION_ID = 0x63316D6A  # "c1mj"; identifies the file as a journal in its header
 VERSION = 1  # version of the tables and of their contents
@@ -44,15 +44,6 @@ CREATE TABLE records (
   body BLOB NOT NULL          -- a protobuf message, packed (codec.py), if a node sent it; otherwise JSON
 );
 """
-
-
-class Plain(NamedTuple):
-    """A value that the journal's thread turns into JSON: for a thousand nodes that takes longer than a run may stand still.
-
-    The value must not change any more.
-    """
-
-    value: Any
 
 
 class Record(NamedTuple):
@@ -226,6 +217,7 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
-def pragma(file: sqlite3.Connection, name: str) -> Any:
-    """Return the value of the SQLite pragma ``name`` of an open database."""
-    return file.execute(f"PRAGMA {name}").fetchone()[0]
+def pragma(file: sqlite3.Connection, name: str) -> int:
+    """Return the number that the SQLite pragma ``name`` of an open database has."""
+    value: int = file.execute(f"PRAGMA {name}").fetchone()[0]
+    return value

@@ -20,8 +20,8 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.sample import Reading
 from c1m.wire import node_messages as wire
 
-from .codec import Header, to_json
-from .journal import Journal, Plain, Record
+from .codec import Header, Plain, to_json
+from .journal import Journal, Record
 
 NOTICE_SECONDS = 0.25
 # Fields of the outcome that are compared. All others follow from records of other kinds.

@@ -46,7 +46,7 @@ from c1m.wire import node_messages as wire
 from .codec import Header, SampleCompression, from_plain
 from .journal import APPLICATION_ID, VERSION, is_written, pragma, read_only
 
-TYPES: Mapping[str, Any] = {**get_type_hints(Outcome), "judgements": list[Judgement]}
+TYPES: Mapping[str, type] = {**get_type_hints(Outcome), "judgements": list[Judgement]}
 
 
 class UnpackedRecord(NamedTuple):
