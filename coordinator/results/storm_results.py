@@ -53,7 +53,7 @@ def queue_story(rows: Rows, begin: float, end: float) -> dict[str, int] | None:
     if not before or not after:
         return None
     first, last = before[-1].counters, (late[0] if late else after[-1]).counters
-    return {name: last[name] - first[name] for name in QUEUE_COUNTERS if name in last and name in first}
+    return {name: last.get(name, 0) - first.get(name, 0) for name in QUEUE_COUNTERS}  # a row leaves out what had no events
 
 
 def target_host(moment: TimelineRow) -> HostState | None:
