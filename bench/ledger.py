@@ -19,6 +19,7 @@ from rich.live import Live
 
 from c1m.coordinator.diagnosis.live_diagnosis import LiveDiagnosis
 from c1m.coordinator.journal.journal import Journal, Record
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.limit_usage import LimitUsages
 from c1m.coordinator.ledger.node_record import NodeRecord
@@ -157,8 +158,8 @@ def look_once(clock: Clock, ledger: Ledger, live_diagnosis: LiveDiagnosis, now: 
     clock.of("look: moment", lambda: live_diagnosis.moment(now))
     clock.of("look: moment and, once a second where there is trouble, causes", lambda: live_diagnosis.look(now))
     clock.of("look: whether all are holding", lambda: ledger.all_at(Phase.HOLDING, ledger.workers))
-    clock.of("look: a line", lambda: Lines(quiet).show(ledger, "opening", 0.5))
-    clock.of("picture: a table", lambda: Terminal(Live(console=quiet, auto_refresh=False)).show(ledger, "opening", 0.5))
+    clock.of("look: a line", lambda: Lines(quiet).show(ledger, Doing.OPENING, 0.5))
+    clock.of("picture: a table", lambda: Terminal(Live(console=quiet, auto_refresh=False)).show(ledger, Doing.OPENING, 0.5))
     clock.of("row: time line", ledger.moment)
 
 

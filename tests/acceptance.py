@@ -37,6 +37,7 @@ PARTS = (
     Part("faults", "the matrix of faults", ("faults/matrix.py", "--again"), 3),
     Part("speed", "150,000 connections beside C", ("bench/run.py",), 1),
     Part("million", "1,000,000 connections beside C", ("bench/run.py", "--million"), 1),
+    Part("reworded", "every sentence reworded, which no decision notices", ("tests/reword.py",), 1),
     Part("mutation", "small changes of modules, which unit tests notice", ("tests/mutation/mutate.py",), 2),
     Part("fuzz", "a million inputs", ("fuzz/run.py", "--inputs", "1000000"), 4),
 )

@@ -12,6 +12,7 @@ from c1m.schedule.schedule import Revision
 from c1m.traffic.turnover import Wave
 
 from .phase import Phase
+from .reasons import ClosingReason, ExitReason, HaltReason
 from .source_latency import SourceLatency
 from .tally import Tally
 
@@ -51,7 +52,7 @@ class Host:
 class Replacement:
     """A process that took the place of one that ended while the run went on."""
 
-    exit_reason: str  # of the process that ended, as in Sample.exit_reasons
+    exit_reason: ExitReason  # of the process that ended, as in Sample.exit_reasons
     connections: int  # the connections that it held
     ended_ns: int | None  # since the start of the run on this node; None: the node has no start of its own
     after_ns: int  # from its end until its replacement got its assignment
@@ -66,9 +67,9 @@ class Sample:
     opened_within_ns: int = 0  # from the start of the run to the newest opening, on the node's own clock
     cpu_seconds: float = 0.0
     processes: int = 0
-    exit_reasons: tuple[str, ...] = ()
+    exit_reasons: tuple[ExitReason, ...] = ()
     replacements: tuple[Replacement, ...] = ()  # of processes in exit_reasons
-    halted: str = ""  # why the node opens no more connections; empty while it does
+    halted: HaltReason | None = None  # why the node opens no more connections; None while it does
     # {name ("connect_latency_us"): {microseconds: count}}, cumulative; empty if there is nothing newer
     histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     # Latencies by source address, cumulative; empty if there is nothing newer
@@ -84,7 +85,7 @@ class Sample:
     waves: tuple[Wave, ...] = ()  # one for each storm, up to now
     turnover_stopped: bool = False  # nothing is replaced any more, and nothing is in flight
     taken_ns: int = 0  # by the node's CLOCK_MONOTONIC; 0: not reported
-    closing_reason: str = ""  # why the node closes its connections; empty while it does not
+    closing_reason: ClosingReason | None = None  # why the node closes its connections; None while it does not
 
     def superseding(self, older: Sample) -> Sample:
         """Return this sample, completed from an older one with the fields that nodes send only once."""

@@ -99,9 +99,10 @@ class Authorization(grpc.ServerInterceptor):
         who = f"{found or ('a caller without a role' if self.secured else 'a caller')} {whence(context)}"
         what = f"{command} of run {named(run_id)}" if run_id else command
         if why := self.instead(found, command, run_id):
-            self.say(f"refused {what} by {who}: {why}")
+            self.write(f"refused {what} by {who}: {why}")
             context.abort(grpc.StatusCode.PERMISSION_DENIED, why)
-        self.say(f"{what} by {who}")
+        if self.says:
+            self.write(f"{what} by {who}")
 
     def instead(self, found: Bearer | None, command: str, run_id: str) -> str:
         """Return why a call is refused. Empty if it is permitted."""
@@ -120,8 +121,6 @@ class Authorization(grpc.ServerInterceptor):
             f"until the node is free"
         )
 
-    def say(self, sentence: str) -> None:
-        """Log a sentence with the time. Without ``says`` only refusals are logged."""
-        if self.says or sentence.startswith("refused"):
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            log(f"{stamp} {self.name}: {sentence}")
+    def write(self, sentence: str) -> None:
+        """Log a sentence with the time."""
+        log(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self.name}: {sentence}")

@@ -23,6 +23,7 @@ from c1m.kernel.slab import read_merged
 from c1m.kernel.sysctl import read_sysctl
 from c1m.kernel.tuning_record import TuningRecord
 from c1m.limits.sysctls import SYSCTLS
+from c1m.measure.reasons import LEAVING
 from c1m.measure.sample import Change, Host, Inspection
 from c1m.processes import descriptors, link
 from c1m.processes.threads import in_thread
@@ -30,7 +31,7 @@ from c1m.processes.zygote_client import AT_ONCE, ZygoteClient
 from c1m.wire import bounds
 from c1m.wire.grpc_options import PROTOCOL
 
-from .node_run import LEAVING, NodeRun
+from .node_run import NodeRun
 
 LEAST_LEASE_SECONDS = 0.1  # a shorter lease could end before the first watcher arrives
 

@@ -21,6 +21,7 @@ from c1m.app.log import log
 from c1m.errors import C1mError, RefusedError
 from c1m.kernel.reader import HostReader
 from c1m.measure.phase import Phase, slowest
+from c1m.measure.reasons import ClosingKind, ClosingReason, ExitKind, ExitReason, HaltReason
 from c1m.measure.sample import Reading, Replacement, Sample
 from c1m.measure.sampling import SILENCE_SECONDS, SamplingInterval
 from c1m.processes import link
@@ -37,11 +38,6 @@ SOURCES_READINGS = 10  # latencies by source are sent with every tenth reading: 
 READY_SECONDS = 60.0  # the time limit for all children of a run to be forked and ready
 LEASE_CHECK_SECONDS = 0.25
 MOST_REPLACED = 3  # replacements of one child; a child that ends more often would end again
-
-# Why a run closes while its lease continues.
-ASKED = "it was asked to"
-UNPREPARED = "it could not be prepared"
-LEAVING = "it is shutting down"
 
 
 class Successors(Protocol):
@@ -69,7 +65,7 @@ class NodeRun:
         self.operator = ""  # the owner of the run; empty: unknown
         self.since = time.time()
         self.start = 0.0
-        self.halted = ""
+        self.halted: HaltReason | None = None
         self.following: NodeSchedule | None = None  # a worker's schedule
         self.successors: Successors | None = None  # None: processes that end are not replaced
         self.turning = trio.Lock()  # held while the set of processes, or their schedule, changes
@@ -79,7 +75,7 @@ class NodeRun:
         self.replacements: list[Replacement] = []
         self.settling = False  # the run is ending: nothing is replaced any more
         self.stopping = False
-        self.closing_reason = ""
+        self.closing_reason: ClosingReason | None = None
         self.over = trio.Event()
         self.ready = trio.Event()
         self.changed = trio.Event()
@@ -134,7 +130,7 @@ class NodeRun:
             raise C1mError(f"the processes of run {self.run_id} were not ready within {READY_SECONDS:.0f} s")
         gone = [child for child in self.supervisor.children if child.gone.is_set()]
         if gone:
-            raise C1mError(await self.supervisor.zygote.exit_reason(gone[0]))
+            raise C1mError(str(await self.supervisor.zygote.exit_reason(gone[0])))
         self.going = True
 
     async def prepared(self) -> None:
@@ -146,7 +142,7 @@ class NodeRun:
         if self.stopping:
             raise RefusedError(f"run {self.run_id} is closing: {self.closing_reason}")
 
-    async def stop(self, order: link.Message, because: str) -> None:
+    async def stop(self, order: link.Message, because: ClosingReason) -> None:
         """Begin to close. Samples report why, and the last sample follows when all is closed. A second call has no effect."""
         if not self.stopping:
             self.stopping, self.closing_reason = True, because
@@ -167,7 +163,7 @@ class NodeRun:
 
     # -- processes that end
 
-    async def replace(self, dead: Sequence[Child], exit_reason: str) -> None:
+    async def replace(self, dead: Sequence[Child], exit_reason: ExitReason) -> None:
         """Replace children that ended, if the run goes on, and record what happened."""
         ended, elapsed_ns = time.monotonic(), self.elapsed_ns if self.start else None
         spent = [child for child in dead if self.replaced[child.index] == MOST_REPLACED]
@@ -176,14 +172,13 @@ class NodeRun:
             if self.successors and dead and self.goes_on:
                 await self.hire_heirs(self.successors, dead)
         except RefusedError as error:
-            reasons = self.supervisor.exit_reasons
-            reasons[reasons.index(exit_reason)] = f"{exit_reason}, and could not be replaced: {error}"
+            exit_reason = self.supervisor.not_replaced(exit_reason, str(error))
         if any(child.relieved for child in dead):
             after_ns = int((time.monotonic() - ended) * NANOSECONDS)
             self.replacements.append(Replacement(exit_reason, sum(child.lost for child in dead), elapsed_ns, after_ns))
         if spent and self.goes_on:
-            names = ", ".join(child.name for child in spent)
-            self.supervisor.exit_reasons.append(f"{names} ended for the {MOST_REPLACED + 1}th time; its share is given up")
+            indices = tuple(child.index for child in spent)
+            self.supervisor.add(ExitReason(ExitKind.GIVEN_UP, spent[0].kind, indices, value=MOST_REPLACED + 1))
         for child in (*dead, *spent):
             if self.successors and not child.relieved:
                 self.successors.give_up(child)
@@ -215,11 +210,11 @@ class NodeRun:
             began = trio.current_time()
             await trio.sleep(LEASE_CHECK_SECONDS)
             slept = trio.current_time() - began
-        lease = format_duration(self.lease_seconds)
         if not self.stopping:
+            lease = format_duration(self.lease_seconds)
             log(f"run {self.run_id}: no coordinator has watched for {lease}; closing its connections")
-        stood_still = " while this node was stopped" if slept > self.lease_seconds else ""
-        await self.stop(self.closing, f"its lease of {lease} ended{stood_still}")
+        node_stopped = slept > self.lease_seconds
+        await self.stop(self.closing, ClosingReason(ClosingKind.LEASE_OVER, self.lease_seconds, node_stopped=node_stopped))
 
     async def read_host(self) -> None:
         """Read the host once a second, starting before anything is opened."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, child_name
 from c1m.measure.tally import PROCESS_DIED, Tally
 from c1m.traffic.turnover import Wave
 
@@ -24,11 +25,16 @@ STUCK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """The specification of a child to start: its name, its first message, and the descriptors that it gets copies of."""
+    """The specification of a child to start: its kind, its first message, and the descriptors that it gets copies of."""
 
-    name: str
+    kind: ChildKind
     assignment: link.Message  # its "index" is the index of the child
     descriptors: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the child, such as "shard 3"."""
+        return child_name(self.kind, self.assignment["index"])
 
 
 @dataclass(eq=False)
@@ -38,6 +44,7 @@ class Child:
     name: str
     pid: int
     end: socket
+    kind: ChildKind = ChildKind.UNKNOWN
     index: int = 0  # among the node's children of this run; a replacement has the same one
     received: int = 0  # messages
     phase: Phase | None = None  # from its newest report; None before the first
@@ -55,7 +62,8 @@ class Child:
     sources: dict[str, tuple[Sequence[str], bytes]] = field(default_factory=dict)
     last_words: str = ""  # the exception that ended it; empty: none
     mourned: bool = False  # its end has been reported
-    killed_for: str = ""  # why this node killed it; empty: it did not
+    killed_for: ExitKind | None = None  # why this node killed it; None: it did not
+    killed_after: float = 0.0  # seconds in which it accepted no order, or was idle
     lost: int = 0  # connections that it held when it ended
     relieved: bool = False  # it was replaced
     gone: trio.Event = field(default_factory=trio.Event)
@@ -75,11 +83,12 @@ class Child:
                 else:
                     return
         if patience.cancelled_caught:
-            self.kill(f"accepted no order for {STUCK_SECONDS:.0f} s")
+            self.kill(ExitKind.TOOK_NO_ORDER, STUCK_SECONDS)
 
-    def kill(self, reason: str) -> None:
-        """Kill the child's process. The first reason is kept."""
-        self.killed_for = self.killed_for or reason
+    def kill(self, reason: ExitKind, seconds: float) -> None:
+        """Kill the child's process, because it was stuck for so many seconds. The first reason is kept."""
+        if self.killed_for is None:
+            self.killed_for, self.killed_after = reason, seconds
         with suppress(ProcessLookupError):  # it has ended, but its end has not been read yet
             os.kill(self.pid, signal.SIGKILL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import trio
@@ -12,6 +13,7 @@ from c1m.errors import RefusedError
 from c1m.kernel import process_footprint
 from c1m.measure.latency import microseconds
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ExitKind, ExitReason
 from c1m.measure.source_latency import SourceLatency, joined_rows, source_latencies
 from c1m.measure.tally import Tally, total
 from c1m.schedule.node_schedule import reached_by_all
@@ -32,7 +34,7 @@ class Supervisor:
         zygote: ZygoteClient,
         nursery: trio.Nursery,
         on_change: Callable[[], None],
-        on_end: Callable[[Sequence[Child], str], Awaitable[None]],
+        on_end: Callable[[Sequence[Child], ExitReason], Awaitable[None]],
     ) -> None:
         """``on_change`` is called when anything changed.
 
@@ -44,7 +46,7 @@ class Supervisor:
         self.on_end = on_end
         self.children: list[Child] = []
         self.counts: defaultdict[str, Counter[int]] = defaultdict(Counter)  # histogram -> bucket -> count, over all children
-        self.exit_reasons: list[str] = []
+        self.exit_reasons: list[ExitReason] = []
         self.mourning = 0  # unexpected ends that are being handled
         self.complete = False  # all children that the run begins with exist; more may join
         self.closing = False  # no more children are started
@@ -73,7 +75,7 @@ class Supervisor:
                     child.end.close()
                 raise RefusedError("the run was closed while its processes were being started")
             for child, child_spec in zip(children, some, strict=True):
-                child.index = child_spec.assignment["index"]
+                child.kind, child.index = child_spec.kind, child_spec.assignment["index"]
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
                 await child.send(child_spec.assignment)
@@ -117,9 +119,19 @@ class Supervisor:
         for each in together:
             await each.gone.wait()
         exit_reason = await self.zygote.exit_reason(together[0], together[1:])
-        self.exit_reasons.append(exit_reason)
+        exit_reason = self.add(exit_reason)
         self.on_change()
         await self.on_end(together, exit_reason)
+
+    def add(self, exit_reason: ExitReason) -> ExitReason:
+        """Add an exit reason, with the next number, to those that the node reports. Return it."""
+        self.exit_reasons.append(replace(exit_reason, number=len(self.exit_reasons) + 1))
+        return self.exit_reasons[-1]
+
+    def not_replaced(self, exit_reason: ExitReason, because: str) -> ExitReason:
+        """Note why the children of an exit reason were not replaced. Return the reason that the node reports from then on."""
+        self.exit_reasons[exit_reason.number - 1] = replace(exit_reason, not_replaced=because)
+        return self.exit_reasons[exit_reason.number - 1]
 
     async def order(self, order: link.Message) -> None:
         """Send an order to every child."""
@@ -174,7 +186,7 @@ class Supervisor:
                 if far != before:
                     moved[child] = far, now
                 elif now - since > patience:
-                    child.kill(f"was idle for {patience:.0f} s instead of closing")
+                    child.kill(ExitKind.IDLE, patience)
             await trio.sleep(LOOK_SECONDS)
 
     def unfinished(self) -> list[Child]:

@@ -14,6 +14,7 @@ from c1m.app.interpreter import module_command
 from c1m.errors import C1mError, RefusedError
 from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
+from c1m.measure.reasons import ExitKind, ExitReason
 from c1m.measure.tally import name_of
 
 from . import link
@@ -113,21 +114,26 @@ class ZygoteClient:
             await self.ending(child.pid).wait()
         return self.ending(child.pid).is_set()
 
-    async def exit_reason(self, child: Child, siblings: Sequence[Child] = ()) -> str:
-        """Return how a child ended, as part of a sentence. ``siblings`` are the children that ended with the same process."""
+    async def exit_reason(self, child: Child, siblings: Sequence[Child] = ()) -> ExitReason:
+        """Return how a child ended. ``siblings`` are the children that ended with the same process."""
         if child.last_words:
-            return f"{child.name} (pid {child.pid}) failed: {child.last_words}"
+            return ExitReason(ExitKind.FAILED, child.kind, (child.index,), child.pid, detail=child.last_words)
         await self.has_ended(child)
-        status = self.status.get(child.pid)
-        killed_for = next((each.killed_for for each in (child, *siblings) if each.killed_for), "")
-        if killed_for:
-            return f"{child.name} (pid {child.pid}) {killed_for}, and was killed"
+        together = (child, *siblings)
+        kind, value = self.how_it_ended(together)
+        return ExitReason(kind, child.kind, tuple(each.index for each in together), child.pid, value=value)
+
+    def how_it_ended(self, together: Sequence[Child]) -> tuple[ExitKind, int]:
+        """Return how the process of these children ended: the kind, and what it says of the value of an ExitReason."""
+        for child in together:
+            if child.killed_for is not None:
+                return child.killed_for, round(child.killed_after)
+        status = self.status.get(together[0].pid)
         if status is None:
-            return f"{child.name} (pid {child.pid}) closed its link"
-        who = f"{child.name} and {len(siblings)} more (pid {child.pid})" if siblings else f"{child.name} (pid {child.pid})"
+            return ExitKind.LINK_CLOSED, 0
         if os.WIFSIGNALED(status):
-            return f"{who} {'were' if siblings else 'was'} killed by {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"{who} exited with status {os.waitstatus_to_exitcode(status)}"
+            return ExitKind.SIGNALLED, os.WTERMSIG(status)
+        return ExitKind.EXITED, os.waitstatus_to_exitcode(status)
 
     def close(self) -> None:
         """Close the link, which ends the zygote. A zygote that does not end, because it was stopped, is killed.

@@ -9,6 +9,7 @@ from typing import Self
 from c1m.coordinator.fleet.nodes import ReceivedSample
 from c1m.errors import BrokenError, C1mError, GoneError, RefusedError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ClosingKind, ClosingReason
 from c1m.measure.sample import Host, Inspection, Reading, Sample
 from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.net.endpoints import HostPort
@@ -37,7 +38,7 @@ class SimulatedNode:
         self.lease = 0.0
         self.watchers = 0
         self.unwatched_since = 0.0
-        self.closing_reason = ""
+        self.closing_reason: ClosingReason | None = None
         self.readings = 0
         self.calls: list[str] = []  # names of the calls that were answered, in order
         # What can go wrong:
@@ -80,7 +81,7 @@ class SimulatedNode:
         if self.busy_with:
             raise RefusedError(f"{self.name}: busy with {self.busy_with}")
         self.run_id, self.lease, self.phase = run_id, lease, Phase.PREPARED
-        self.unwatched_since, self.closing_reason = now(), ""
+        self.unwatched_since, self.closing_reason = now(), None
 
     @property
     def busy_with(self) -> str:
@@ -91,9 +92,9 @@ class SimulatedNode:
         """Bring the node's counts up to now. Close if the lease has ended, which begins when no watcher is left."""
         over = self.phase is not Phase.CLOSED and not self.watchers and now() - self.unwatched_since >= self.lease
         if over:
-            self.leave("its lease ended")
+            self.leave(ClosingReason(ClosingKind.LEASE_OVER, self.lease))
 
-    def leave(self, because: str) -> None:
+    def leave(self, because: ClosingReason) -> None:
         """Close without being asked to, as at the end of the lease."""
         self.closing_reason, self.phase = because, Phase.CLOSED
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from c1m.coordinator.fleet.descriptions import DescribedTarget
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ClosingReason, ExitReason
 from c1m.measure.sample import Inspection, Sample
 from c1m.measure.tally import PEER_RESET, Tally
 from c1m.net.addresses import AddressPool
@@ -40,7 +41,7 @@ class SimulatedTarget(SimulatedNode):
         super().__init__("target", address, 0, connections_per_process)
         self.clients: list[Client] = []
         self.opened = self.closed = self.dropped = 0
-        self.exit_reasons: tuple[str, ...] = ()  # set: acceptors that have ended
+        self.exit_reasons: tuple[ExitReason, ...] = ()  # set: acceptors that have ended
         self.overlooks = 0  # set: so many connections that clients get and the server never accepts
 
     # -- what clients do
@@ -121,7 +122,7 @@ class SimulatedTarget(SimulatedNode):
         for client in self.clients:
             client.advance()
 
-    def leave(self, because: str) -> None:
+    def leave(self, because: ClosingReason) -> None:
         """Close without being asked to."""
         self.drop(self.open)
         super().leave(because)

@@ -10,6 +10,7 @@ from c1m.coordinator.fleet.descriptions import DescribedWorker
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
 from c1m.measure.phase import Close, Phase
+from c1m.measure.reasons import ClosingReason, HaltReason
 from c1m.measure.sample import Inspection, Sample
 from c1m.measure.tally import PEER_RESET, Tally
 from c1m.net.addresses import AddressBlock, AddressPool
@@ -44,7 +45,7 @@ class SimulatedWorker(SimulatedNode):
         self.schedule: NodeSchedule | None = None
         self.turnover: Turnover | None = None
         self.clear()
-        self.halted = ""  # set: why it opens no more
+        self.halted: HaltReason | None = None  # set: why it opens no more
         self.refused = 0  # set: so many of the next attempts end with ECONNREFUSED
         self.ghosts = 0  # set: so many connections that a probe finds unknown to their server
         self.closes_slowly = 0.0  # set: seconds that closing takes at least
@@ -177,7 +178,7 @@ class SimulatedWorker(SimulatedNode):
         if not self.open:
             self.phase = Phase.CLOSED
 
-    def leave(self, because: str) -> None:
+    def leave(self, because: ClosingReason) -> None:
         """Close without being asked to."""
         self.disconnect(self.open)
         super().leave(because)

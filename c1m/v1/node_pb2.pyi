@@ -17,6 +17,36 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PHASE_CLOSING: _ClassVar[Phase]
     PHASE_CLOSED: _ClassVar[Phase]
 
+class ChildKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHILD_KIND_UNSPECIFIED: _ClassVar[ChildKind]
+    CHILD_KIND_SHARD: _ClassVar[ChildKind]
+    CHILD_KIND_ACCEPTOR: _ClassVar[ChildKind]
+
+class ExitKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXIT_KIND_UNSPECIFIED: _ClassVar[ExitKind]
+    EXIT_KIND_FAILED: _ClassVar[ExitKind]
+    EXIT_KIND_SIGNALLED: _ClassVar[ExitKind]
+    EXIT_KIND_EXITED: _ClassVar[ExitKind]
+    EXIT_KIND_LINK_CLOSED: _ClassVar[ExitKind]
+    EXIT_KIND_TOOK_NO_ORDER: _ClassVar[ExitKind]
+    EXIT_KIND_IDLE: _ClassVar[ExitKind]
+    EXIT_KIND_GIVEN_UP: _ClassVar[ExitKind]
+
+class HaltKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HALT_KIND_UNSPECIFIED: _ClassVar[HaltKind]
+    HALT_KIND_MEMORY: _ClassVar[HaltKind]
+
+class ClosingKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLOSING_KIND_UNSPECIFIED: _ClassVar[ClosingKind]
+    CLOSING_KIND_ASKED: _ClassVar[ClosingKind]
+    CLOSING_KIND_UNPREPARED: _ClassVar[ClosingKind]
+    CLOSING_KIND_LEAVING: _ClassVar[ClosingKind]
+    CLOSING_KIND_LEASE_OVER: _ClassVar[ClosingKind]
+
 class Close(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CLOSE_UNSPECIFIED: _ClassVar[Close]
@@ -28,6 +58,24 @@ PHASE_OPENING: Phase
 PHASE_HOLDING: Phase
 PHASE_CLOSING: Phase
 PHASE_CLOSED: Phase
+CHILD_KIND_UNSPECIFIED: ChildKind
+CHILD_KIND_SHARD: ChildKind
+CHILD_KIND_ACCEPTOR: ChildKind
+EXIT_KIND_UNSPECIFIED: ExitKind
+EXIT_KIND_FAILED: ExitKind
+EXIT_KIND_SIGNALLED: ExitKind
+EXIT_KIND_EXITED: ExitKind
+EXIT_KIND_LINK_CLOSED: ExitKind
+EXIT_KIND_TOOK_NO_ORDER: ExitKind
+EXIT_KIND_IDLE: ExitKind
+EXIT_KIND_GIVEN_UP: ExitKind
+HALT_KIND_UNSPECIFIED: HaltKind
+HALT_KIND_MEMORY: HaltKind
+CLOSING_KIND_UNSPECIFIED: ClosingKind
+CLOSING_KIND_ASKED: ClosingKind
+CLOSING_KIND_UNPREPARED: ClosingKind
+CLOSING_KIND_LEAVING: ClosingKind
+CLOSING_KIND_LEASE_OVER: ClosingKind
 CLOSE_UNSPECIFIED: Close
 CLOSE_RESET: Close
 CLOSE_FIN: Close
@@ -268,7 +316,7 @@ class Tally(_message.Message):
     def __init__(self, attempted: _Optional[int] = ..., opened: _Optional[int] = ..., closed: _Optional[int] = ..., skipped_ports: _Optional[int] = ..., bytes_received: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., failed: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., heartbeats: _Optional[_Mapping[str, int]] = ..., replaced: _Optional[int] = ..., reopened: _Optional[int] = ..., away: _Optional[int] = ..., waiting: _Optional[int] = ..., half_closed: _Optional[int] = ..., errors: _Optional[_Mapping[str, int]] = ..., sources: _Optional[_Mapping[str, int]] = ..., pushes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Sample(_message.Message):
-    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "exit_reasons", "halted", "full_acceptors", "reading", "first_received", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "turnover_stopped", "taken_ns", "replacements", "closing_reason")
+    __slots__ = ("phase", "tally", "opened_within_ns", "cpu_seconds", "processes", "exit_reasons", "halted", "full_acceptors", "reading", "first_received", "histograms", "sources", "elapsed_ns", "scheduled", "schedule", "reached_ns", "schedule_version", "waves", "turnover_stopped", "taken_ns", "replacements", "closing_reason", "exits", "halt", "closing")
     class HistogramsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +353,9 @@ class Sample(_message.Message):
     TAKEN_NS_FIELD_NUMBER: _ClassVar[int]
     REPLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     CLOSING_REASON_FIELD_NUMBER: _ClassVar[int]
+    EXITS_FIELD_NUMBER: _ClassVar[int]
+    HALT_FIELD_NUMBER: _ClassVar[int]
+    CLOSING_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     tally: Tally
     opened_within_ns: int
@@ -327,19 +378,64 @@ class Sample(_message.Message):
     taken_ns: int
     replacements: _containers.RepeatedCompositeFieldContainer[Replacement]
     closing_reason: str
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., exit_reasons: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full_acceptors: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., first_received: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., turnover_stopped: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_reason: _Optional[str] = ...) -> None: ...
+    exits: _containers.RepeatedCompositeFieldContainer[ExitReason]
+    halt: HaltReason
+    closing: ClosingReason
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., tally: _Optional[_Union[Tally, _Mapping]] = ..., opened_within_ns: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., processes: _Optional[int] = ..., exit_reasons: _Optional[_Iterable[str]] = ..., halted: _Optional[str] = ..., full_acceptors: _Optional[int] = ..., reading: _Optional[_Union[Reading, _Mapping]] = ..., first_received: _Optional[bytes] = ..., histograms: _Optional[_Mapping[str, Histogram]] = ..., sources: _Optional[_Iterable[_Union[SourceLatency, _Mapping]]] = ..., elapsed_ns: _Optional[int] = ..., scheduled: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., reached_ns: _Optional[_Mapping[int, int]] = ..., schedule_version: _Optional[int] = ..., waves: _Optional[_Iterable[_Union[StormWave, _Mapping]]] = ..., turnover_stopped: bool = ..., taken_ns: _Optional[int] = ..., replacements: _Optional[_Iterable[_Union[Replacement, _Mapping]]] = ..., closing_reason: _Optional[str] = ..., exits: _Optional[_Iterable[_Union[ExitReason, _Mapping]]] = ..., halt: _Optional[_Union[HaltReason, _Mapping]] = ..., closing: _Optional[_Union[ClosingReason, _Mapping]] = ...) -> None: ...
+
+class ExitReason(_message.Message):
+    __slots__ = ("kind", "child", "indices", "pid", "number", "value", "detail", "not_replaced")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CHILD_FIELD_NUMBER: _ClassVar[int]
+    INDICES_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    NOT_REPLACED_FIELD_NUMBER: _ClassVar[int]
+    kind: ExitKind
+    child: ChildKind
+    indices: _containers.RepeatedScalarFieldContainer[int]
+    pid: int
+    number: int
+    value: int
+    detail: str
+    not_replaced: str
+    def __init__(self, kind: _Optional[_Union[ExitKind, str]] = ..., child: _Optional[_Union[ChildKind, str]] = ..., indices: _Optional[_Iterable[int]] = ..., pid: _Optional[int] = ..., number: _Optional[int] = ..., value: _Optional[int] = ..., detail: _Optional[str] = ..., not_replaced: _Optional[str] = ...) -> None: ...
+
+class HaltReason(_message.Message):
+    __slots__ = ("kind", "available_bytes", "floor_bytes")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_BYTES_FIELD_NUMBER: _ClassVar[int]
+    kind: HaltKind
+    available_bytes: int
+    floor_bytes: int
+    def __init__(self, kind: _Optional[_Union[HaltKind, str]] = ..., available_bytes: _Optional[int] = ..., floor_bytes: _Optional[int] = ...) -> None: ...
+
+class ClosingReason(_message.Message):
+    __slots__ = ("kind", "lease_seconds", "node_stopped")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LEASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    NODE_STOPPED_FIELD_NUMBER: _ClassVar[int]
+    kind: ClosingKind
+    lease_seconds: float
+    node_stopped: bool
+    def __init__(self, kind: _Optional[_Union[ClosingKind, str]] = ..., lease_seconds: _Optional[float] = ..., node_stopped: bool = ...) -> None: ...
 
 class Replacement(_message.Message):
-    __slots__ = ("exit_reason", "connections", "ended_ns", "after_ns")
+    __slots__ = ("exit_reason", "connections", "ended_ns", "after_ns", "exit")
     EXIT_REASON_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     ENDED_NS_FIELD_NUMBER: _ClassVar[int]
     AFTER_NS_FIELD_NUMBER: _ClassVar[int]
+    EXIT_FIELD_NUMBER: _ClassVar[int]
     exit_reason: str
     connections: int
     ended_ns: int
     after_ns: int
-    def __init__(self, exit_reason: _Optional[str] = ..., connections: _Optional[int] = ..., ended_ns: _Optional[int] = ..., after_ns: _Optional[int] = ...) -> None: ...
+    exit: ExitReason
+    def __init__(self, exit_reason: _Optional[str] = ..., connections: _Optional[int] = ..., ended_ns: _Optional[int] = ..., after_ns: _Optional[int] = ..., exit: _Optional[_Union[ExitReason, _Mapping]] = ...) -> None: ...
 
 class StormWave(_message.Message):
     __slots__ = ("dropped", "returned", "recovered_seconds", "slowest_seconds", "forgone")

@@ -16,6 +16,15 @@ from c1m.traffic.turnover import Wave
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
 
 from . import bounds
+from .reason_messages import (
+    closing_from_wire,
+    closing_to_wire,
+    exit_from_wire,
+    exit_to_wire,
+    exits_from_wire,
+    halt_from_wire,
+    halt_to_wire,
+)
 from .schedule_messages import revision_from_wire, revision_to_wire
 
 
@@ -98,9 +107,11 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=sample.cpu_seconds,
         processes=sample.processes,
-        exit_reasons=sample.exit_reasons,
-        replacements=[node_pb2.Replacement(**asdict(each)) for each in sample.replacements],
-        halted=sample.halted,
+        exit_reasons=map(str, sample.exit_reasons),
+        exits=map(exit_to_wire, sample.exit_reasons),
+        replacements=map(replacement_to_wire, sample.replacements),
+        halted=str(sample.halted or ""),
+        halt=halt_to_wire(sample.halted) if sample.halted else None,
         histograms={
             name: node_pb2.Histogram(values_us=counts.keys(), counts=counts.values())
             for name, counts in sample.histograms.items()
@@ -117,7 +128,8 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
         waves=[node_pb2.StormWave(**asdict(wave)) for wave in sample.waves],
         turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
-        closing_reason=sample.closing_reason,
+        closing_reason=str(sample.closing_reason or ""),
+        closing=closing_to_wire(sample.closing_reason) if sample.closing_reason else None,
     )
 
 
@@ -129,9 +141,9 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         opened_within_ns=sample.opened_within_ns,
         cpu_seconds=bounds.amount("CPU seconds", sample.cpu_seconds),
         processes=sample.processes,
-        exit_reasons=tuple(sample.exit_reasons),
+        exit_reasons=tuple(exits_from_wire(sample)),
         replacements=tuple(map(replacement_from_wire, sample.replacements)),
-        halted=sample.halted,
+        halted=halt_from_wire(sample),
         histograms={name: histogram_from_wire(found) for name, found in sample.histograms.items()},
         sources=tuple(
             SourceLatency(each.kind, each.source, each.count, each.p50_us, each.p99_us, each.max_us) for each in sample.sources
@@ -147,7 +159,7 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
         waves=tuple(map(wave_from_wire, sample.waves)),
         turnover_stopped=sample.turnover_stopped,
         taken_ns=sample.taken_ns,
-        closing_reason=sample.closing_reason,
+        closing_reason=closing_from_wire(sample),
     )
 
 
@@ -173,10 +185,21 @@ def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWa
     return SamplingInterval(seconds or SAMPLE_SECONDS, request.reading_every or 1)
 
 
+def replacement_to_wire(replacement: Replacement) -> node_pb2.Replacement:
+    """Return the message of a replacement."""
+    return node_pb2.Replacement(
+        exit_reason=str(replacement.exit_reason),
+        exit=exit_to_wire(replacement.exit_reason),
+        connections=replacement.connections,
+        ended_ns=replacement.ended_ns,
+        after_ns=replacement.after_ns,
+    )
+
+
 def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
     """Return the replacement of a message."""
     ended_ns = message.ended_ns if message.HasField("ended_ns") else None
-    return Replacement(message.exit_reason, message.connections, ended_ns, message.after_ns)
+    return Replacement(exit_from_wire(message.exit, message.exit_reason), message.connections, ended_ns, message.after_ns)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:

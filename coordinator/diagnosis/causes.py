@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.evidence import Evidence
 from c1m.limits.sysctls import SYSCTLS
 from c1m.limits.table import LIMITS
@@ -43,11 +44,7 @@ class Cause:
     evidence: tuple[str, ...]
     cure: str
     limit: str | None = None  # name in c1m.limits, with a page of c1m-coord explain; None: no limit
-
-    @property
-    def role(self) -> str:
-        """The role of the node that shows the cause: "worker" or "target"; "the" for a cause of the whole run."""
-        return self.node.partition(" ")[0]
+    role: Role | None = None  # of the node; None: the cause is of the whole run
 
     @property
     def sentence(self) -> str:
@@ -83,7 +80,7 @@ def remaining(causes: Sequence[Cause]) -> list[Cause]:
     everywhere: set[str] = set()
     on_node: dict[str, set[str]] = {}
     for cause in causes:
-        where = everywhere if cause.role == "target" else on_node.setdefault(cause.node, set())
+        where = everywhere if cause.role is Role.TARGET else on_node.setdefault(cause.node, set())
         where |= INSTEAD_OF.get(cause.cause, frozenset())
     return [cause for cause in causes if cause.cause not in everywhere | on_node.get(cause.node, set())]
 
@@ -101,7 +98,7 @@ def match(rule: Rule, seen: Evidence, scene: Sequence[Evidence]) -> Cause | None
         shown += found
     more = [text for sign in rule.also if (text := sign.shows(seen))]
     says, cure = stated(rule.says, seen.facts), cure_of(rule, seen.facts)
-    return Cause(rule.cause, seen.node, says, (*shown, *more), cure, rule.limit or None)
+    return Cause(rule.cause, seen.node, says, (*shown, *more), cure, rule.limit or None, seen.role)
 
 
 def cure_of(rule: Rule, facts: Mapping[str, str]) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from c1m.coordinator.ledger.evidence import Evidence
+from c1m.coordinator.ledger.loss_reason import LossKind
+from c1m.coordinator.ledger.loss_sentences import loss_sentence
 from c1m.limits.sysctls import whole
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason, HaltKind
 
 
 class Condition(Protocol):
@@ -114,12 +117,13 @@ class Overflowing:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Sign that shows if the node is lost for a reason that contains ``words``."""
+    """Sign that shows if the node is lost for a reason of the given kind; None: for any reason."""
 
-    words: str = ""
+    kind: LossKind | None = None
 
     def shows(self, seen: Evidence) -> str:
-        return seen.lost if self.words in seen.lost else ""
+        shows = seen.lost and self.kind in (None, seen.lost.kind)
+        return loss_sentence(seen.node, seen.lost) if seen.lost and shows else ""
 
     def known(self, _: Evidence) -> bool:
         return True
@@ -154,13 +158,32 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeSaid:
-    """Sign that shows if a sentence of the node, about why it stopped or how a process ended, contains ``words``."""
+class Ended:
+    """Sign that shows if processes of the node ended: those of a kind, or by a signal; None: any."""
 
-    words: str
+    child: ChildKind | None = None
+    by_signal: int | None = None
+
+    def fits(self, reason: ExitReason) -> bool:
+        """Return True if the exit reason is one that the sign is about."""
+        by_signal = reason.value if reason.kind is ExitKind.SIGNALLED else None
+        return self.child in (None, reason.child) and self.by_signal in (None, by_signal)
 
     def shows(self, seen: Evidence) -> str:
-        return "; ".join(sentence for sentence in seen.told if self.words in sentence)
+        return "; ".join(str(reason) for reason in seen.exit_reasons if self.fits(reason))
+
+    def known(self, _: Evidence) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Sign that shows if the node opens no more connections, for a reason of the given kind."""
+
+    kind: HaltKind
+
+    def shows(self, seen: Evidence) -> str:
+        return str(seen.halted) if seen.halted and seen.halted.kind is self.kind else ""
 
     def known(self, _: Evidence) -> bool:
         return True

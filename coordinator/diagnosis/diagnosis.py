@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.evidence import Evidence
 from c1m.coordinator.summary.summary import FindingSummary
 from c1m.measure.sampling import pace_of
@@ -43,6 +44,7 @@ class Finding:
             limit=cause.limit,
             sentence=cause.sentence,
             at_seconds=self.at_seconds,
+            role=cause.role.value if cause.role else None,
         )
 
 
@@ -141,7 +143,7 @@ class Diagnosis:
 
 def sentences(causes: Sequence[Cause]) -> list[str]:
     """Return a list with one sentence for each different cause and role, which names all nodes that show the cause."""
-    together: dict[tuple[str, str], list[Cause]] = {}
+    together: dict[tuple[str, Role | None], list[Cause]] = {}
     for cause in causes:
         together.setdefault((cause.cause, cause.role), []).append(cause)
     return [first.sentence + also_on(others) for first, *others in together.values()]

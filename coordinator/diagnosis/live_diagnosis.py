@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isqrt
 
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.evidence import Evidence
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
@@ -109,7 +110,7 @@ class LiveDiagnosis:
         host = self.host_of(entry.name)
         return entry.trail.evidence(
             node=entry.name,
-            role="target" if entry is self.ledger.target else "worker",
+            role=Role.TARGET if entry is self.ledger.target else Role.WORKER,
             host=host.namespace if host else entry.name,
             facts=host.facts if host else {},
             lost=entry.lost,

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from c1m.coordinator.ledger.doing import Role
+
 from .conditions import Condition, Rose
 from .progress import Trouble
 
-WORKER: Final = ("worker",)
-TARGET: Final = ("target",)
-BOTH: Final = ("worker", "target")
+WORKER: Final = (Role.WORKER,)
+TARGET: Final = (Role.TARGET,)
+BOTH: Final = (Role.WORKER, Role.TARGET)
 ANY: Final = frozenset(Trouble)
 GROWTH: Final = frozenset({Trouble.STALLED, Trouble.LATE})
 FAILED: Final = frozenset({Trouble.FAILED})
@@ -35,7 +37,7 @@ class Rule:
     """
 
     cause: str
-    on: tuple[str, ...]  # roles
+    on: tuple[Role, ...]
     troubles: frozenset[Trouble]  # one of which must be present; empty: none is needed
     signs: tuple[Condition, ...]  # all must show on the node
     says: str

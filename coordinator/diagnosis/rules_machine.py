@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Final
 
 from c1m.coordinator.ledger.cpu_saturation import ALL_OF_A_CPU_PERCENT, WAITING_PERCENT
-from c1m.coordinator.ledger.node_loss import LEFT
+from c1m.coordinator.ledger.loss_reason import LossKind
+from c1m.measure.reasons import ChildKind, HaltKind
 
-from .conditions import AtLeast, Error, Full, Lost, NodeSaid, Overflowing, Rose, Silent
+from .conditions import AtLeast, Ended, Error, Full, Halted, Lost, Overflowing, Rose, Silent
 from .progress import PATIENCE_SECONDS
 from .rule import ANY, BOTH, GROWTH, TARGET, UNACCEPTED, Rule
 
@@ -18,7 +20,7 @@ MACHINE_RULES: Final = (
         "node silent",
         BOTH,
         ANY,
-        (Lost(LEFT),),
+        (Lost(LossKind.LEFT),),
         "it closed its connections itself, and sends no more samples",
         "keep the coordinator running: if it is stopped (^Z, kill -STOP) for longer than --lease, nodes take it for dead; a "
         "node's log names who told it to leave",
@@ -60,19 +62,19 @@ MACHINE_RULES: Final = (
         (Rose("cgroup_oom_kills"),),
         "the kernel killed processes of its cgroup because the cgroup was out of memory",
         limit="cgroup-memory",
-        also=(NodeSaid("SIGKILL"), Rose("cgroup_memory_hits")),
+        also=(Ended(by_signal=signal.SIGKILL), Rose("cgroup_memory_hits")),
         instead_of=("memory", "acceptor ended", "refused", *UNACCEPTED),
     ),
     Rule(
         "acceptor ended",
         TARGET,
         ANY,
-        (NodeSaid("acceptor "),),
+        (Ended(ChildKind.ACCEPTOR),),
         "acceptor processes of it ended, and the kernel closed the connections that they held",
         "find out what ended them: a kill, the kernel (dmesg), or a defect of c1m, which the exit reason names",
         instead_of=("refused", *UNACCEPTED),
     ),
-    Rule("memory", BOTH, ANY, (NodeSaid("of memory left"),), "it was about to run out of memory", limit="memory"),
+    Rule("memory", BOTH, ANY, (Halted(HaltKind.MEMORY),), "it was about to run out of memory", limit="memory"),
     Rule(
         "memory",
         BOTH,

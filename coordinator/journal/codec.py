@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.json import make_converter
 
+from c1m.coordinator.diagnosis.causes import Cause
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.spec.requirements import Criterion, parse
 
 T = TypeVar("T")
@@ -49,7 +52,15 @@ def to_named_tuple(kind: Any) -> Callable[[Any, Any], Any]:
     return lambda value, _: kind(*(converter.structure(each, hint) for each, hint in zip(value, hints, strict=True)))
 
 
+def with_role(value: Any, _: type) -> Cause:
+    """Return the cause of a diagnosis. Journals of an earlier c1m have no role; node names begin with it."""
+    first = str(value["node"]).partition(" ")[0]
+    return structure_cause({"role": first if first in set(Role) else None, **value}, Cause)
+
+
 converter = make_converter()
+structure_cause = make_dict_structure_fn(Cause, converter)
+converter.register_structure_hook(Cause, with_role)
 converter.register_unstructure_hook_factory(is_named_tuple, from_named_tuple)
 converter.register_structure_hook_factory(is_named_tuple, to_named_tuple)
 converter.register_structure_hook(float, number)

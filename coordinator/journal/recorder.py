@@ -16,6 +16,8 @@ from google.protobuf.message import Message
 from c1m import __version__
 from c1m.coordinator.fleet.clock import SYSTEM_CLOCK, Clock
 from c1m.coordinator.fleet.survey import Survey
+from c1m.coordinator.ledger.doing import Doing
+from c1m.coordinator.ledger.loss_reason import LossReason
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.sample import Reading
 from c1m.wire import node_messages as wire
@@ -89,7 +91,7 @@ class Recorder:
         if self.journal:
             self.record(Record(now, "reading", node, wire.reading_to_wire(reading)))
 
-    def lost(self, now: float, node: str, reason: str) -> None:
+    def lost(self, now: float, node: str, reason: LossReason) -> None:
         """Write a record to the journal that the coordinator gave a node up at the time ``now``, with the reason."""
         self.note(now, "lost", reason, node)
 
@@ -100,8 +102,8 @@ class Recorder:
         """
         self.note(now, "moved", {"taken_by": dict(taken_by), "not_taken": not_taken}, node)
 
-    def turn(self, now: float, doing: str) -> None:
-        """Write a record to the journal that the run is in the step ``doing`` from the time ``now`` on."""
+    def turn(self, now: float, doing: Doing) -> None:
+        """Write a record to the journal of what the run does from the time ``now`` on."""
         self.note(now, "turn", doing)
 
     def said(self, sentence: str) -> None:

@@ -7,7 +7,7 @@
 | planned | the plan in short; the replay makes it again from the descriptions |
 | began | empty: the workers are asked to start |
 | sample, reading | a Sample or a Reading of c1m.v1 that the node sent |
-| lost | why the node is lost |
+| lost | why the node is lost: a LossReason; in journals of an earlier c1m a sentence |
 | moved | which workers took over how much of a lost node's share, and why not all |
 | turn | what the run does from then on |
 | said | a sentence that was shown to the user |
@@ -33,7 +33,9 @@ import cattrs
 from google.protobuf.message import DecodeError
 
 from c1m.coordinator.fleet.survey import Survey
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome, TakeoverRecord
 from c1m.coordinator.spec.layers import make_spec
@@ -161,14 +163,14 @@ class Replay:
         self.ledger.read(self.entry(record), wire.reading_from_wire(node_pb2.Reading.FromString(record.body)), record.at)
 
     def lose(self, record: UnpackedRecord) -> None:
-        self.ledger.lose(self.entry(record), plain(record), record.at)
+        self.ledger.lose(self.entry(record), loss_reason(plain(record)), record.at)
 
     def move(self, record: UnpackedRecord) -> None:
         moved = from_plain(plain(record), Moved)
         self.ledger.move(record.node, moved.taken_by, moved.not_taken)
 
     def turn(self, record: UnpackedRecord) -> None:
-        self.ledger.timeline.turn(record.at, plain(record))
+        self.ledger.timeline.turn(record.at, Doing(plain(record)))
 
     def state(self, record: UnpackedRecord) -> None:
         for name, value in dict(plain(record)).items():
@@ -218,6 +220,11 @@ PACKED = frozenset({"sample", "reading"})
 def plain(record: UnpackedRecord) -> Any:
     """Return the body of a journal record, decoded from JSON."""
     return json.loads(record.body)
+
+
+def loss_reason(body: Any) -> LossReason:
+    """Return the decoded body of a journal record of the kind "lost". A sentence is of a journal of an earlier c1m."""
+    return LossReason(LossKind.UNKNOWN, body) if isinstance(body, str) else from_plain(body, LossReason)
 
 
 def resumed(record: UnpackedRecord) -> Resumed:

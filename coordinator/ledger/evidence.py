@@ -11,7 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
+from c1m.measure.reasons import ExitReason, HaltReason
 from c1m.measure.sample import Reading, Sample
+
+from .doing import Role
+from .loss_reason import LossReason
 
 LOOKS = 60  # observations kept of each node: a minute, with one reading a second
 
@@ -21,7 +25,7 @@ class Evidence:
     """What one node and its kernel reported about one period of a run. A name that is absent is unknown, not zero."""
 
     node: str
-    role: str  # "worker" or "target"
+    role: Role
     host: str = ""  # equal for nodes that share a kernel and network namespace, and so its counters
     errors: Mapping[str, int] = field(default_factory=dict)  # "connect ENETUNREACH" -> how often
     dropped: Mapping[str, int] = field(default_factory=dict)  # cause -> connections
@@ -30,8 +34,9 @@ class Evidence:
     facts: Mapping[str, str] = field(default_factory=dict)  # sysctl -> value
     silent_seconds: float = 0.0
     heard: str = ""  # the first bytes that the server sent
-    told: tuple[str, ...] = ()  # sentences of the node: why it stopped opening, how its processes ended
-    lost: str = ""  # why the node is lost; empty: it is not
+    halted: HaltReason | None = None  # why the node opens no more connections; None: it does
+    exit_reasons: tuple[ExitReason, ...] = ()  # of its processes
+    lost: LossReason | None = None  # why the node is lost; None: it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +94,16 @@ class NodeHistory:
         self,
         *,
         node: str,
-        role: str,
+        role: Role,
         host: str,
         facts: Mapping[str, str],
-        lost: str,
+        lost: LossReason | None,
         since: float | None,
         silent_seconds: float,
     ) -> Evidence:
         """Return what the observations of the node show about the period since the time ``since``; None: since the first one.
 
-        ``lost``: why the node is lost, else empty. ``silent_seconds``: time since the node's last sample.
+        ``lost``: why the node is lost; None: it is not. ``silent_seconds``: time since the node's last sample.
         """
         if not self.looks or not self.sample:
             return Evidence(node, role, host, facts=facts, silent_seconds=silent_seconds, lost=lost)
@@ -118,7 +123,8 @@ class NodeHistory:
             facts=facts,
             silent_seconds=silent_seconds,
             heard=sample.first_received.decode("utf-8", "backslashreplace").strip(),
-            told=tuple(text for text in (sample.halted, *sample.exit_reasons) if text),
+            halted=sample.halted,
+            exit_reasons=sample.exit_reasons,
             lost=lost,
         )
 

@@ -12,6 +12,7 @@ from c1m.schedule.schedule import Revision, Schedule, straight
 from c1m.traffic.turnover import Wave, joined_waves
 
 from .latency_kinds import ACCEPT, DUE, LABELS
+from .loss_reason import LossReason
 from .node_loss import NodeLoss
 from .node_record import NodeRecord, host_states, node_states
 from .running_totals import HistogramTotals, RunningTotals
@@ -88,10 +89,10 @@ class Ledger:
         entry.history.take(reading)
         entry.trail.read(reading, now)
 
-    def lose(self, entry: NodeRecord, reason: str, now: float) -> NodeLoss:
+    def lose(self, entry: NodeRecord, reason: LossReason, now: float) -> NodeLoss:
         """Mark a node as lost for the rest of the run, so that its samples no longer count; return the record of the loss.
 
-        ``reason``: a sentence that names the node. A node that is lost already keeps its first reason.
+        A node that is lost already keeps its first reason.
         """
         if entry.lost:
             return self.losses[entry.name]
@@ -267,4 +268,4 @@ class Ledger:
         astray = [entry.name for entry in self.workers if not entry.lost and entry.sample.schedule_version < newest]
         if astray:
             exit_reasons.append(f"{', '.join(astray)} did not get the schedule that the other workers follow; retarget again")
-        return lost + exit_reasons + self.any_of(lambda entry: entry.sample.halted)
+        return lost + exit_reasons + self.any_of(lambda entry: str(entry.sample.halted or ""))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from c1m.coordinator.summary.nodes import LossSummary
 from c1m.text.units import format_duration
 
-LEFT = "closed what it had of the run"  # part of the reason if the node itself said that it closes
+from .loss_reason import LossReason
+from .loss_sentences import loss_sentence
 
 
 @dataclass
@@ -19,11 +20,16 @@ class NodeLoss:
     """
 
     node: str
-    reason: str  # a sentence that names the node
+    why: LossReason
     at_seconds: float | None  # since the start; None: before it
     share: int | None  # connections planned there, with those taken over from others; None: the target
     taken_by: Mapping[str, int] = field(default_factory=dict)  # worker -> connections
     not_taken: str = ""  # why some were not taken over; empty: all were, or it was not tried
+
+    @property
+    def reason(self) -> str:
+        """Why the node was lost, as a sentence that names the node."""
+        return loss_sentence(self.node, self.why)
 
     @property
     def taken(self) -> int:
@@ -61,4 +67,6 @@ class NodeLoss:
 
     def to_summary(self) -> LossSummary:
         """Return the loss as the summary has it."""
-        return LossSummary(self.node, self.reason, self.at_seconds, self.share, self.taken_by, self.not_taken or None)
+        return LossSummary(
+            self.node, self.reason, self.at_seconds, self.share, self.taken_by, self.not_taken or None, self.why.kind.value
+        )

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ExitReason
 from c1m.measure.sample import Sample
 from c1m.measure.source_latency import SourceLatency, slowest_of_each_kind
 
 from .cpu_saturation import Saturation
 from .evidence import NodeHistory
+from .loss_reason import LossReason
 from .readings import HostReadings
 from .timeline import HostState, NodeState
 
@@ -27,8 +29,7 @@ class NodeRecord:
     peak: int = 0  # most connections open at once, in any sample
     ramp_opened: int = 0  # connections opened up to the planned number; later openings are not part of the ramp
     ramp_ns: int = 0  # from the start to the last of those
-    lost: str = ""  # why the node is lost; empty: it is not. Final: see node_loss.py
-    left: bool = False  # lost, and closes its connections by itself without an order
+    lost: LossReason | None = None  # why the node is lost; None: it is not. Final: see node_loss.py
     history: HostReadings = field(default_factory=HostReadings)
     trail: NodeHistory = field(default_factory=NodeHistory)
     saturation: Saturation = field(default_factory=Saturation)
@@ -42,7 +43,7 @@ class NodeRecord:
         return self.sample.first_received.decode("utf-8", "backslashreplace")
 
     @property
-    def unreplaced(self) -> list[str]:
+    def unreplaced(self) -> list[ExitReason]:
         """The exit reasons of the node's child processes that ended and were not replaced."""
         replaced = {each.exit_reason for each in self.sample.replacements}
         return [exit_reason for exit_reason in self.sample.exit_reasons if exit_reason not in replaced]

@@ -13,6 +13,7 @@ from itertools import pairwise
 from c1m.coordinator.summary.timeline import HostColumns, LatencyColumns, NodeColumns, TimelineSummary, TurnSummary
 from c1m.measure.latency import percentile, since
 
+from .doing import Doing
 from .latency_kinds import ACCEPT, CONNECT, DUE, FIRST_BYTE, HEARTBEAT
 
 ROWS = 600  # enough for a chart; a run of an hour has a row every eight seconds
@@ -75,7 +76,7 @@ class Timeline:
         self.step_seconds = STEP_SECONDS
         self.due = 0.0
         self.rows: list[tuple[float, TimelineRow]] = []  # seconds since the start
-        self.turns: list[tuple[float, str]] = []  # (seconds since the start, what the run did from then on)
+        self.turns: list[tuple[float, Doing]] = []  # (seconds since the start, what the run did from then on)
 
     def begin(self, now: float, look: Callable[[], TimelineRow]) -> None:
         """Start the timeline at the time ``now`` and add its first row. ``look`` is called and returns the present counts."""
@@ -95,9 +96,9 @@ class Timeline:
         if self.began is not None and not (self.rows and now - self.began <= self.rows[-1][0]):
             self.add(now - self.began, look())
 
-    def turn(self, now: float, doing: str) -> None:
+    def turn(self, now: float, doing: Doing) -> None:
         """Record that the run does ``doing`` from the time ``now`` on, unless it was doing so already. Returns nothing."""
-        if self.began is not None and doing != (self.turns[-1][1] if self.turns else ""):
+        if self.began is not None and doing != (self.turns[-1][1] if self.turns else None):
             self.turns.append((now - self.began, doing))
 
     def add(self, seconds: float, moment: TimelineRow) -> None:

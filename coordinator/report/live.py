@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.latency_kinds import LABELS, shown
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
@@ -21,6 +22,7 @@ from c1m.measure.latency import percentile
 from c1m.measure.source_latency import slowest_of_each_kind
 from c1m.text.units import format_duration, format_rate
 
+from .doing_words import WORDS
 from .live_status import status
 from .timeline_chart import curves
 
@@ -73,10 +75,10 @@ class TimeLeft:
     """
 
     def __init__(self) -> None:
-        self.doing = ""
+        self.doing: Doing | None = None
         self.began, self.first = 0.0, 0.0
 
-    def is_new(self, doing: str, now: float, progress: float | None) -> bool:
+    def is_new(self, doing: Doing, now: float, progress: float | None) -> bool:
         """Return True if the run has entered another step, and start the estimate for that step; else False."""
         if doing == self.doing:
             return False
@@ -147,7 +149,7 @@ class Terminal:
         """Print a sentence above the table."""
         self.live.console.print(sentence, markup=False)
 
-    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+    def show(self, ledger: Ledger, doing: Doing, progress: float | None) -> None:
         """Redraw the table of nodes, the progress bar and the chart. Returns nothing.
 
         ``doing`` names the present step; its ``progress`` is 0 to 1; None: unknown.
@@ -163,7 +165,7 @@ class Terminal:
             table.add_row(*self.row(entry, now, kinds, following=following))
         bar = Table.grid(padding=(0, 1))
         left = self.time_left.text(now, progress)
-        bar.add_row(f"[bold]{doing}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left)
+        bar.add_row(f"[bold]{WORDS[doing]}[/bold]", "" if progress is None else ProgressBar(1.0, progress, 40), left)
         below = [Text(", ".join(parts)) for parts in (status(ledger), slowest_sources(ledger)) if parts]
         self.live.update(Group(table, bar, *below, self.picture.of(ledger.timeline)))
 
@@ -199,7 +201,7 @@ class Lines:
         """Print a sentence as a line of its own."""
         self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+    def show(self, ledger: Ledger, doing: Doing, progress: float | None) -> None:
         """Print a line on the progress of the run if one is due. Returns nothing.
 
         ``doing`` names the present step; its ``progress`` is 0 to 1; None: unknown.
@@ -212,13 +214,13 @@ class Lines:
         self.printed = now
         wanted = ledger.scheduled or 0 if ledger.has_stages else ledger.planned
         parts = [
-            doing if progress is None else f"{doing} {progress:.0%}",
+            WORDS[doing] if progress is None else f"{WORDS[doing]} {progress:.0%}",
             f"{ledger.established:,} of {wanted:,} {'scheduled' if ledger.has_stages else 'established'}",
             f"{sum(tally.failed.values()):,} failed",
             f"{sum(tally.dropped.values()):,} dropped",
             f"{len(ledger.losses)} of {len(ledger.entries)} nodes lost" if ledger.losses else "",
             *status(ledger),
-            format_rate(rate) if doing == "opening" else "",
+            format_rate(rate) if doing is Doing.OPENING else "",
             self.time_left.text(now, progress),
         ]
         self.say(", ".join(part for part in parts if part))

@@ -94,7 +94,7 @@ def lost(outcome: Outcome, entry: NodeRecord) -> Lost:
     """Return why and since when a node is lost. Its last counts are kept apart, because they do not describe the present."""
     loss = outcome.ledger.losses.get(entry.name) if outcome.ledger else None
     if loss is None:
-        return Lost(entry.lost or None, None, None)
+        return Lost(None, None, None)
     tally = entry.sample.tally
     return Lost(loss.reason, loss.at_seconds, LastKnown(tally.opened, tally.open, tally.in_flight))
 

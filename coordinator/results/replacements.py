@@ -33,7 +33,7 @@ def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
 def to_summary(replacement: Replacement) -> ReplacementSummary:
     """Return a replacement as the summary has it."""
     return ReplacementSummary(
-        ended=replacement.exit_reason,
+        ended=str(replacement.exit_reason),
         connections=replacement.connections,
         at_seconds=None if replacement.ended_ns is None else replacement.ended_ns / NANOSECONDS,
         after_seconds=replacement.after_ns / NANOSECONDS,

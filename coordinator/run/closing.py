@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from c1m.coordinator.fleet.nodes import Nodes, TargetNode
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.phase import Close, Phase
 
-from .watch import Watch, failed_calls
+from .watch import Watch, failed_calls, reason_of_error
 
 CLOSE_SECONDS = 180.0  # for a fleet to close its connections; ten times what two million on one host took
 
@@ -53,7 +54,7 @@ class Closing:
             if started and self.ledger.accepting:
                 await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
                 if not resting:
-                    await self.watch.settle("closing", lambda: target.sample.tally.open, lambda: 0)
+                    await self.watch.settle(Doing.CLOSING, lambda: target.sample.tally.open, lambda: 0)
             else:
                 await self.closed(workers)
             await self.ask([target], lambda _: self.stop_target(node))
@@ -65,7 +66,7 @@ class Closing:
         """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte."""
         if self.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
-            await self.watch.settle("quietening", received, sent)
+            await self.watch.settle(Doing.QUIETENING, received, sent)
 
     async def stop_target(self, node: TargetNode) -> None:
         """Close the target. Record how many connections its kernel still had."""
@@ -76,7 +77,7 @@ class Closing:
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
         for entry, error in failed_calls(entries, answers):
             self.outcome.troubles.append(f"could not be asked to close: {error}")
-            self.watch.lose(entry, str(error))
+            self.watch.lose(entry, reason_of_error(error))
         for entry in entries:  # a lost node is not followed
             self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
 
@@ -95,7 +96,7 @@ class Closing:
         def done() -> bool:
             return enough() or self.ledger.all_at(Phase.CLOSED, entries)
 
-        if not await self.watch.wait("closing", done, share, CLOSE_SECONDS):
+        if not await self.watch.wait(Doing.CLOSING, done, share, CLOSE_SECONDS):
             slow = ", ".join(late(entries))
             self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
 

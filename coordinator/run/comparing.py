@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from c1m.coordinator.fleet.nodes import Nodes, TargetNode, WorkerNode
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.comparison import Comparison
@@ -51,9 +52,11 @@ class Comparer:
     async def compare_now(self) -> Comparison:
         """Compare once. If connections wait in accept queues, wait for the server to accept them, and compare again."""
         if accepting := self.ledger.accepting:
-            await self.watch.settle("comparing", lambda: accepting.sample.tally.open, lambda: self.ledger.established)
+            await self.watch.settle(Doing.COMPARING, lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.spec.turnover:  # a connection that has come and gone in between is in no count of open ones
-                await self.watch.settle("comparing", lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened)
+                await self.watch.settle(
+                    Doing.COMPARING, lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened
+                )
         found = await compare(self.nodes, self.ledger, self.watch.read)
         if not found.reconciliation.awaiting_accept:
             return found
@@ -68,7 +71,7 @@ class Comparer:
         shortest = self.queued()
         while shortest:
             patience = min(SETTLE_SECONDS, deadline - self.watch.clock.now())
-            if not await self.watch.wait("comparing", lambda: self.queued() < shortest, lambda: None, patience):  # noqa: B023
+            if not await self.watch.wait(Doing.COMPARING, lambda: self.queued() < shortest, lambda: None, patience):  # noqa: B023
                 return
             shortest = self.queued()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from c1m.coordinator.fleet.nodes import Nodes
-from c1m.coordinator.ledger.node_loss import LEFT
+from c1m.coordinator.ledger.loss_reason import LossKind
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.words import OnLoss
@@ -37,7 +37,7 @@ class LostNodes:
 
     def take(self, entry: NodeRecord) -> None:
         """Handle one lost node. The watch calls this once for each."""
-        if entry is not self.watch.ledger.target and not entry.left:
+        if entry is not self.watch.ledger.target and not has_left(entry):
             self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
         if self.watch.closing:
             return
@@ -55,7 +55,7 @@ class LostNodes:
         for entry in self.watch.ledger.workers:
             if not entry.lost:
                 continue
-            if LEFT not in entry.lost:
+            if not has_left(entry):
                 self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
             loss = self.watch.ledger.losses[entry.name]
             handled = bool(loss.taken_by or loss.not_taken)
@@ -91,7 +91,7 @@ class LostNodes:
         if not self.started:
             for entry in self.watch.ledger.entries:
                 if entry.lost:
-                    raise UnreachableError(entry.lost)
+                    raise UnreachableError(self.watch.ledger.losses[entry.name].reason)
 
     async def ask_to_close(self, entry: NodeRecord) -> None:
         """Ask a lost worker to close, since its connections are not counted any more. Try until its lease has ended.
@@ -116,3 +116,8 @@ class LostNodes:
         for task in (*self.close_requests, *self.moves):
             task.cancel()
         await asyncio.gather(*self.close_requests, *self.moves, return_exceptions=True)
+
+
+def has_left(entry: NodeRecord) -> bool:
+    """Return whether a node is lost because it closes its connections by itself, so that it need not be asked to."""
+    return entry.lost is not None and entry.lost.kind is LossKind.LEFT

@@ -23,7 +23,7 @@ from c1m.coordinator.results.outcome import Outcome
 from c1m.errors import C1mError, RefusedError, UnreachableError
 from c1m.schedule.ring import RingShare
 
-from .watch import Watch
+from .watch import Watch, reason_of_error
 
 LOOK_SECONDS = 0.1
 GONE_SECONDS = 3.0  # for a target to notice that the connections of a dead worker are closed
@@ -157,7 +157,7 @@ class ShareMover:
             if isinstance(answer, BaseException) and not isinstance(answer, C1mError):
                 raise answer
             if isinstance(answer, UnreachableError):
-                self.watch.lose(self.watch.ledger.entry(name), str(answer))
+                self.watch.lose(self.watch.ledger.entry(name), reason_of_error(answer))
             results[name] = answer
             self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
         return results

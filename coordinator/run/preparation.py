@@ -17,7 +17,7 @@ from c1m.errors import RefusedError, UnreachableError
 from c1m.net.tuples import Address
 from c1m.traffic.proof import NONCE_BYTES
 
-from .watch import Watch, event_within
+from .watch import Watch, event_within, reason_of_error
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class Preparation:
         try:
             return await prepared
         except UnreachableError as error:
-            self.watch.lose(self.watch.ledger.entry(name), str(error))
+            self.watch.lose(self.watch.ledger.entry(name), reason_of_error(error))
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
@@ -124,7 +124,7 @@ class Preparation:
         target, deadline = self.watch.ledger.target, self.watch.clock.now() + TARGET_SECONDS
         while target and not target.sample.exit_reasons and self.watch.clock.now() < deadline:
             await event_within(self.watch.changed, deadline - self.watch.clock.now())
-        if target and (ended := "; ".join(target.sample.exit_reasons)):
+        if target and (ended := "; ".join(map(str, target.sample.exit_reasons))):
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:

@@ -16,6 +16,7 @@ from c1m.coordinator.fleet.clock import SYSTEM_CLOCK, Clock
 from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.journal.journal import Journal
 from c1m.coordinator.journal.recorder import Recorder
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import Rest, rests, retarget_sentence
@@ -33,7 +34,7 @@ from .preparation import Preparation
 from .steps import Step, StepSince
 from .takeover import ResumedRun
 from .target_storms import TargetStorms, missed
-from .watch import SETTLE_SECONDS, View, Watch, failed_calls
+from .watch import SETTLE_SECONDS, View, Watch, failed_calls, reason_of_error
 
 
 class Run:
@@ -166,9 +167,9 @@ class Run:
         self.storms.begin(self.spec.storm, self.nodes.target, self.nodes.run_id, self.began, takeover.silent_to)
 
     @property
-    def doing(self) -> str:
-        """The word for the step that follows the schedule."""
-        return "following" if self.ledger.has_stages else "opening"
+    def doing(self) -> Doing:
+        """What the run is doing while it follows the schedule."""
+        return Doing.FOLLOWING if self.ledger.has_stages else Doing.OPENING
 
     @property
     def elapsed(self) -> float:
@@ -238,7 +239,7 @@ class Run:
             return all(entry.lost for entry in self.ledger.workers) or self.ledger.schedule is not schedule
 
         await self.watch.wait(
-            "holding",
+            Doing.HOLDING,
             cut_short,
             lambda: min((self.elapsed - since) / seconds, 1.0) if seconds else 1.0,
             since + seconds - self.elapsed,
@@ -255,7 +256,7 @@ class Run:
             return not self.losses.moving and self.ledger.all_at(Phase.HOLDING, self.ledger.workers)
 
         if self.ledger.losses:
-            await self.watch.wait("holding", done, lambda: 1.0)
+            await self.watch.wait(Doing.HOLDING, done, lambda: 1.0)
         self.losses.settled = True
 
     async def stop_turnover(self) -> None:
@@ -268,13 +269,16 @@ class Run:
         self.lose_failed(entries, await asyncio.gather(*stopping, return_exceptions=True))
         patience = self.spec.connect_timeout + SETTLE_SECONDS
         await self.watch.wait(
-            "calming", lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries), lambda: None, patience
+            Doing.CALMING,
+            lambda: all(entry.lost or entry.sample.turnover_stopped for entry in entries),
+            lambda: None,
+            patience,
         )
 
     def lose_failed(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
         """Declare those nodes lost whose calls failed."""
         for entry, error in failed_calls(entries, answers):
-            self.watch.lose(entry, f"{error}{self.watch.meanwhile(entry)}")
+            self.watch.lose(entry, reason_of_error(error, self.watch.pause_since(entry)))
 
     async def close(self) -> None:
         """Close all nodes. The diagnosis is finished first, because closing sockets change what hosts report."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
+from c1m.coordinator.ledger.doing import Doing
+
 
 class Step(Enum):
     """A step at which a run can be resumed."""
@@ -23,23 +25,23 @@ class StepSince(NamedTuple):
     since: float  # seconds after the start of the run
 
 
-# Word of a turn in the timeline -> the step. "comparing" is not here: what it belongs to depends on the step before it.
-STEPS: Mapping[str, Step] = {
-    "opening": Step.FOLLOW,
-    "following": Step.FOLLOW,
-    "holding": Step.HOLD,
-    "calming": Step.COMPARE,
-    "quietening": Step.CLOSE,
-    "closing": Step.CLOSE,
+# What a run is doing -> the step. COMPARING is not here: what it belongs to depends on the step before it.
+STEPS: Mapping[Doing, Step] = {
+    Doing.OPENING: Step.FOLLOW,
+    Doing.FOLLOWING: Step.FOLLOW,
+    Doing.HOLDING: Step.HOLD,
+    Doing.CALMING: Step.COMPARE,
+    Doing.QUIETENING: Step.CLOSE,
+    Doing.CLOSING: Step.CLOSE,
 }
 AFTER = {Step.HOLD: Step.COMPARE}
 
 
-def standing(turns: Iterable[tuple[float, str]]) -> StepSince:
-    """Return the step of a run whose timeline has these turns: seconds after the start, and the word."""
+def standing(turns: Iterable[tuple[float, Doing]]) -> StepSince:
+    """Return the step of a run whose timeline has these turns: seconds after the start, and what it did from then on."""
     found = StepSince(Step.FOLLOW, 0.0)
     for at, doing in turns:
-        step = AFTER.get(found.step, found.step) if doing == "comparing" else STEPS.get(doing, found.step)
+        step = AFTER.get(found.step, found.step) if doing is Doing.COMPARING else STEPS.get(doing, found.step)
         if step is not found.step:
             found = StepSince(step, at)
     return found

@@ -19,6 +19,7 @@ from c1m.coordinator.fleet.nodes import Nodes, ReceivedSample, TargetNode, Worke
 from c1m.coordinator.journal.codec import to_json
 from c1m.coordinator.journal.journal import Record
 from c1m.coordinator.journal.replay import RESUMED, Replay, UnpackedRecord, read_header, replayed_to_now
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.layers import make_spec
@@ -29,7 +30,7 @@ from c1m.measure.sampling import SamplingInterval, pace_of
 from c1m.schedule.schedule import NANOSECONDS
 
 from .steps import Step, StepSince, standing
-from .watch import Watch
+from .watch import Watch, reason_of_error
 
 CLOSE_SECONDS = 30.0  # for nodes that have not opened anything
 LEASE_GOES_ON = "its nodes keep their connections until their lease ends, and c1m-coord attach can be tried again before that"
@@ -100,7 +101,7 @@ class ResumedRun:
     async def follow(self, entry: NodeRecord, watch: Watch) -> None:
         """Go on watching a node; stop if it was lost, or cannot go on with the others."""
         found = self.nodes[entry.name]
-        why = str(found) if isinstance(found, C1mError) else self.out_of_step(found)
+        why = reason_of_error(found) if isinstance(found, C1mError) else self.out_of_step(found)
         if why and not entry.lost:
             watch.lose(entry, why)
         if isinstance(found, ResumedNode) and entry.lost:
@@ -109,15 +110,15 @@ class ResumedRun:
             watch.hear(entry, found.first)
             watch.follow(entry, found.node, self.outcome.run_id, found.rest)
 
-    def out_of_step(self, resumed: ResumedNode) -> str:
-        """Return why a node cannot go on with the others; empty when it can. Such a node closes when its lease ends."""
+    def out_of_step(self, resumed: ResumedNode) -> LossReason | None:
+        """Return why a node cannot go on with the others; None when it can. Such a node closes when its lease ends."""
         if self.standing.step is Step.CLOSE:
-            return ""
+            return None
         if not resumed.open:
-            return f"{resumed.node.name} has closed, since no coordinator had watched it for the length of its lease"
+            return LossReason(LossKind.LEASE_OVER)
         if isinstance(resumed.node, WorkerNode) and resumed.began is None:
-            return f"{resumed.node.name} had not been asked to start when the coordinator of the run ended"
-        return ""
+            return LossReason(LossKind.NOT_STARTED)
+        return None
 
 
 class Takeover:

@@ -11,15 +11,16 @@ from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS
 from c1m.coordinator.fleet.nodes import ReceivedSample, TargetNode, WorkerNode
 from c1m.coordinator.fleet.resubscribe import watched_again
 from c1m.coordinator.journal.recorder import Recorder
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.limit_usage import LimitUsages
-from c1m.coordinator.ledger.node_loss import LEFT
+from c1m.coordinator.ledger.loss_reason import CoordinatorPause, LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.errors import C1mError, GoneError, UnreachableError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ClosingReason
 from c1m.measure.sample import Reading
 from c1m.measure.sampling import pace_of
-from c1m.text.units import format_duration
 
 SETTLE_SECONDS = 3.0  # without a change, until a count is taken as final
 SHOW_SECONDS = 0.25
@@ -32,7 +33,7 @@ class View(Protocol):
     def say(self, sentence: str) -> None:
         """Show that something happened."""
 
-    def show(self, ledger: Ledger, doing: str, progress: float | None) -> None:
+    def show(self, ledger: Ledger, doing: Doing, progress: float | None) -> None:
         """Show the present state; called often. ``progress`` of the present step is 0 to 1; None: unknown."""
 
 
@@ -82,10 +83,10 @@ class Watch:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
                 samples = watched_again(node, run_id, pace)
         except C1mError as error:
-            self.lose(entry, f"{error}{self.meanwhile(entry)}")
+            self.lose(entry, reason_of_error(error, self.pause_since(entry)))
         else:
             if entry.sample.phase is not Phase.CLOSED or not self.closing:
-                self.lose(entry, f"{entry.name} ended its samples before the run was over")
+                self.lose(entry, LossReason(LossKind.ENDED))
         finally:
             self.detector.forget(entry.name)
 
@@ -111,33 +112,25 @@ class Watch:
             return entry.sample.phase is not Phase.CLOSED
         return False
 
-    def leave(self, entry: NodeRecord, because: str) -> None:
+    def leave(self, entry: NodeRecord, because: ClosingReason) -> None:
         """Declare a node lost that closes although this coordinator did not ask it to. Its later counts are those of its
         closing, and are not read.
         """
-        entry.left = True
-        self.lose(entry, f"{entry.name} {LEFT}: {because}{self.meanwhile(entry)}")
+        self.lose(entry, LossReason(LossKind.LEFT, closing=because, pause=self.pause_since(entry)))
 
-    def meanwhile(self, entry: NodeRecord) -> str:
-        """Return a clause on a pause of this coordinator since the node's last sample; empty when there was none."""
+    def pause_since(self, entry: NodeRecord) -> CoordinatorPause | None:
+        """Return a pause of this coordinator since the node's last sample; None when there was none."""
         self.detector.wake(self.clock.now())
         pause, began = self.detector.pause, self.ledger.timeline.began
         if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
-            return ""
-        clause = f"; this coordinator did not run meanwhile, for {format_duration(round(pause.seconds, 1))}"
-        if began is None or pause.began < began:
-            return clause
-        return f"{clause}, from {format_duration(round(pause.began - began, 1))} into the run on"
+            return None
+        return CoordinatorPause(pause.seconds, None if began is None or pause.began < began else pause.began - began)
 
     async def lose_silent_nodes(self) -> None:
         """Declare nodes lost that have been silent for too long."""
         while True:
             for name in self.detector.tick(self.clock.now()):
-                self.lose(
-                    self.ledger.entry(name),
-                    f"{name} has said nothing for {SILENCE_SECONDS:g} s; is it stopped, its machine overloaded or off, or "
-                    f"the network between cut?",
-                )
+                self.lose(self.ledger.entry(name), LossReason(LossKind.SILENT, silent_seconds=SILENCE_SECONDS))
             await asyncio.sleep(TICK_SECONDS)
 
     def hear(self, entry: NodeRecord, received: ReceivedSample) -> None:
@@ -157,14 +150,14 @@ class Watch:
         self.recorder.reading(now, entry.name, reading)
         self.ledger.read(entry, reading, now)
 
-    def lose(self, entry: NodeRecord, reason: str) -> None:
+    def lose(self, entry: NodeRecord, reason: LossReason) -> None:
         """Declare a node lost for good. A second call changes nothing."""
         if entry.lost:
             return
         now = self.clock.now()
-        self.ledger.lose(entry, reason, now)
+        loss = self.ledger.lose(entry, reason, now)
         self.recorder.lost(now, entry.name, reason)
-        self.say(f"lost: {reason}")
+        self.say(f"lost: {loss.reason}")
         stream = self.streams.get(entry.name)
         if stream and stream is not asyncio.current_task():
             stream.cancel()
@@ -180,14 +173,14 @@ class Watch:
 
     async def wait(
         self,
-        doing: str,
+        doing: Doing,
         done: Callable[[], bool],
         progress: Callable[[], float | None],
         seconds: float | None = None,
     ) -> bool:
         """Wait until ``done`` returns true, which is checked when samples have come. Return False if the time was over first.
 
-        ``doing``: the word for the step, as the view and the timeline show it. ``seconds``: the time; None: for ever.
+        ``doing``: what the view and the timeline show. ``seconds``: the time; None: for ever.
         """
         now = self.clock.now()
         # Findings are written before the turn: a coordinator that takes the run over at "closing" cannot compare any more.
@@ -216,9 +209,9 @@ class Watch:
         """Wait until every node has sent a sample since this coordinator last stood still, or is lost."""
         self.detector.wake(self.clock.now())
         if self.detector.unheard:
-            await self.wait("waking", lambda: not self.detector.unheard, lambda: None)
+            await self.wait(Doing.WAKING, lambda: not self.detector.unheard, lambda: None)
 
-    async def settle(self, doing: str, count: Callable[[], int], goal: Callable[[], int]) -> None:
+    async def settle(self, doing: Doing, count: Callable[[], int], goal: Callable[[], int]) -> None:
         """Wait until a count has reached its goal, or has not moved for SETTLE_SECONDS."""
         while count() != goal():
             seen = count()
@@ -244,6 +237,12 @@ def failed_calls(entries: Sequence[NodeRecord], answers: Sequence[BaseException 
         if not isinstance(answer, C1mError):
             raise answer
     return [(entry, answer) for entry, answer in failed if isinstance(answer, C1mError)]
+
+
+def reason_of_error(error: C1mError, pause: CoordinatorPause | None = None) -> LossReason:
+    """Return why a node is lost whose call failed with the error. ``pause`` as in LossReason."""
+    kind = LossKind.UNREACHABLE if isinstance(error, UnreachableError) else LossKind.REFUSED
+    return LossReason(kind, str(error), pause=pause)
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:

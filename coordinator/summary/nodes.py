@@ -171,3 +171,4 @@ class LossSummary:
     share: Annotated[Count | None, "Connections planned there; null for the target."]
     taken_by: Annotated[Mapping[str, Count], "Worker -> connections of the share that it took over."]
     not_taken: Annotated[str | None, "Why some were not taken over."]
+    kind: Annotated[str, "The kind of the reason, such as left, silent or unreachable."]

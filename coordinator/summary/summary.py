@@ -46,6 +46,7 @@ class FindingSummary:
     limit: Annotated[str | None, "The limit that was reached, as c1m-coord explain takes it."]
     sentence: Annotated[str, "All of it as one sentence."]
     at_seconds: Annotated[Seconds | None, "When it was first seen, since the start; null if only the whole run shows it."]
+    role: Annotated[str | None, "worker or target; null for a cause of the whole run."]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from c1m.errors import RefusedError
 from c1m.kernel import owners, process_footprint, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
 from c1m.kernel.reader import listening
+from c1m.measure.reasons import ASKED
 from c1m.measure.sample import Host, Inspection
 from c1m.net.ports import PortRanges
 from c1m.node.node import Node
-from c1m.node.node_run import ASKED
 from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import ZygoteClient
 

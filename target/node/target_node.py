@@ -14,10 +14,10 @@ from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.kernel.reader import listening
 from c1m.measure.phase import Close
+from c1m.measure.reasons import ASKED, UNPREPARED, ChildKind
 from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressPool
 from c1m.node.node import Node
-from c1m.node.node_run import ASKED, UNPREPARED
 from c1m.processes import descriptors
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
@@ -105,7 +105,7 @@ class TargetNode(Node):
             "nonce": wanted.nonce,
             "guests": self.guests(wanted.sources) if self.only_run_sources else None,
         }
-        return ChildSpec(f"acceptor {index}", assignment, (listener.fileno(),))
+        return ChildSpec(ChildKind.ACCEPTOR, assignment, (listener.fileno(),))
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
         """Return specifications of the replacements. Connections that come meanwhile wait in the queues of the listeners,

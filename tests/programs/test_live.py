@@ -7,8 +7,10 @@ import pytest
 from programs import run_coord
 from rich.console import Console
 
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.latency_kinds import CONNECT, FIRST_BYTE, HEARTBEAT
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.live import Lines, Rates, Terminal, TimeLeft, view
 from c1m.coordinator.report.live_status import storm
@@ -31,12 +33,12 @@ def ledger() -> Ledger:
     dropped = {"peer_reset": 7}
     made.take(entries[0], Sample(Phase.OPENING, Tally(attempted=1_500, opened=1_234, failed={"ETIMEDOUT": 5}, dropped=dropped)))
     made.take(entries[1], Sample(Phase.OPENING, Tally(attempted=600, opened=600)))
-    made.lose(entries[1], "worker b:7100 is gone", 0.0)
+    made.lose(entries[1], LossReason(LossKind.ENDED), 0.0)
     made.take(entries[2], Sample(Phase.HOLDING, Tally(opened=1_200)))
     return made
 
 
-def lines(*shown: tuple[str, float | None]) -> list[str]:
+def lines(*shown: tuple[Doing, float | None]) -> list[str]:
     """What is written of (doing, progress), one after the other, to something that is no terminal."""
     console = Console(file=StringIO(), emoji=False)
     with view(console) as made:
@@ -48,11 +50,13 @@ def lines(*shown: tuple[str, float | None]) -> list[str]:
 
 
 def test_a_line_says_what_is_done_and_what_the_workers_that_are_left_hold() -> None:
-    assert lines(("holding", 1.0)) == ["holding 100%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
+    assert lines((Doing.HOLDING, 1.0)) == ["holding 100%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
 
 
 def test_a_line_about_opening_tells_the_rate_too() -> None:
-    assert lines(("opening", 0.0)) == ["opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost, 0/s"]
+    assert lines((Doing.OPENING, 0.0)) == [
+        "opening 0%, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost, 0/s"
+    ]
 
 
 def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> None:
@@ -64,7 +68,7 @@ def test_where_the_schedule_goes_up_and_down_it_says_what_should_be_open() -> No
     )
     for console in (file, terminal):
         with view(console) as shown:
-            shown.show(made, "following", 0.25)
+            shown.show(made, Doing.FOLLOWING, 0.25)
 
     assert isinstance(file.file, StringIO)
     assert isinstance(terminal.file, StringIO)
@@ -85,7 +89,7 @@ def test_it_says_whether_connections_are_alive_and_what_they_feel() -> None:
     )
     made.timeline.take(1.0, made.moment)
     with view(console) as shown:
-        shown.show(made, "holding", 1.0)
+        shown.show(made, Doing.HOLDING, 1.0)
 
     assert isinstance(console.file, StringIO)
     assert (
@@ -104,7 +108,7 @@ def test_a_storm_is_told_of_when_it_has_come_and_then_how_long_it_took() -> None
 
 
 def test_there_is_a_line_for_each_thing_done_and_not_for_each_look() -> None:
-    told = lines(("opening", 0.0), ("opening", 0.0), ("holding", 0.0), ("holding", 0.0), ("closing", 0.0))
+    told = lines((Doing.OPENING, 0.0), (Doing.OPENING, 0.0), (Doing.HOLDING, 0.0), (Doing.HOLDING, 0.0), (Doing.CLOSING, 0.0))
 
     assert [line.split()[0] for line in told] == ["opening", "holding", "closing"]
 
@@ -132,7 +136,7 @@ def test_a_terminal_shows_every_node_with_its_numbers() -> None:
     with view(console) as made:
         assert isinstance(made, Terminal)
         made.say(f"found {IPV6}")
-        made.show(ledger(), "opening", 0.5)
+        made.show(ledger(), Doing.OPENING, 0.5)
 
     assert isinstance(console.file, StringIO)
     told = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
@@ -152,12 +156,12 @@ def test_a_terminal_names_the_slowest_of_several_sources() -> None:
         SourceLatency(CONNECT, "10.0.0.7", 100, 600, 12_000, 30_000),
     )
     with view(console) as shown:
-        for number in (1, 2):
+        for number, doing in ((1, Doing.OPENING), (2, Doing.HOLDING)):
             made.take(made.workers[0], Sample(Phase.OPENING, sources=sources[: number + 1]))
-            shown.show(made, f"doing {number}", 0.5)
+            shown.show(made, doing, 0.5)
 
     assert isinstance(console.file, StringIO)
-    first, second = console.file.getvalue().split("doing 2", 1)
+    first, second = console.file.getvalue().split("holding", 1)
     assert "slowest" not in first
     assert "slowest connects from 10.0.0.7 (p99 12 ms), slowest heartbeats from 10.0.0.1 (p99 90 us)" in second
 
@@ -169,7 +173,7 @@ def test_a_terminal_tells_the_latencies_of_each_of_several_workers() -> None:
         for beats in ({7_000: 1}, {7_000: 1, 30_000: 1}):
             told = Sample(Phase.HOLDING, histograms={CONNECT: {12_000: 1}, HEARTBEAT: beats} | first_bytes)
             made.take(made.workers[0], told)
-            shown.show(made, "holding", 0.5)
+            shown.show(made, Doing.HOLDING, 0.5)
 
     assert isinstance(console.file, StringIO)
     seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
@@ -201,20 +205,20 @@ def test_a_rate_is_taken_between_looks_that_are_a_second_apart() -> None:
 )
 def test_the_time_that_is_left_follows_from_the_progress(now: float, progress: float, told: str, reason: str) -> None:
     time_left = TimeLeft()
-    time_left.is_new("holding", 100.0, 0.0)
+    time_left.is_new(Doing.HOLDING, 100.0, 0.0)
 
     assert time_left.text(now, progress) == told, reason
 
 
 def test_of_a_run_that_is_taken_over_the_time_left_follows_from_what_came_since() -> None:
     time_left = TimeLeft()
-    time_left.is_new("holding", 100.0, 0.5)
+    time_left.is_new(Doing.HOLDING, 100.0, 0.5)
 
     assert [time_left.text(now, progress) for now, progress in ((100.0, 0.5), (110.0, 0.75))] == ["", "10 s left"]
 
 
 def test_what_nobody_knows_the_length_of_has_no_share_done() -> None:
-    assert lines(("comparing", None)) == ["comparing, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
+    assert lines((Doing.COMPARING, None)) == ["comparing, 1,227 of 3,000 established, 5 failed, 7 dropped, 1 of 3 nodes lost"]
 
 
 def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +230,7 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_narrow_terminal_breaks_the_names_of_nodes_and_cuts_none() -> None:
     console = Console(file=StringIO(), force_terminal=True, width=60, color_system=None, emoji=False)
     with view(console) as shown:
-        shown.show(ledger(), "opening", 0.5)
+        shown.show(ledger(), Doing.OPENING, 0.5)
 
     assert isinstance(console.file, StringIO)
     assert "…" not in console.file.getvalue()

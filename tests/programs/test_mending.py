@@ -368,7 +368,7 @@ def test_a_share_whose_processes_end_again_and_again_is_given_up(pids: tuple[int
             await run.holding(FIRST)
         os.kill(run.pid_of("c1m-shard 1"), signal.SIGKILL)
         await run.holding(FIRST // 2)
-        await run.until(lambda: "its share is given up" in run.sample.exit_reasons[-1])
+        await run.until(lambda: "its share is given up" in str(run.sample.exit_reasons[-1]))
         assert (len(run.sample.replacements), run.sample.processes) == (MOST_REPLACED, 1)
         assert run.sample.tally.dropped == {PROCESS_DIED: (MOST_REPLACED + 1) * FIRST // 2}
 
@@ -386,7 +386,7 @@ def test_a_process_that_was_stopped_holds_up_no_end(pids: tuple[int, int]) -> No
         await run.worker.stop("r", Close.RESET, 0.0)
         await run.until(lambda: run.sample.phase is Phase.CLOSED)
         os.kill(zygote_of(run.worker_pid), signal.SIGCONT)
-        assert [exit_reason.partition(") ")[2] for exit_reason in run.sample.exit_reasons] == [
+        assert [str(exit_reason).partition(") ")[2] for exit_reason in run.sample.exit_reasons] == [
             f"was idle for {STUCK_SECONDS:.0f} s instead of closing, and was killed"
         ]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from programs import run_coord
 from rich.console import Console
 
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.timeline import HostState, Timeline, TimelineRow
 from c1m.coordinator.report.block_chart import ASCII, BLOCKS, bars, events, highest, levels, ruler
 from c1m.coordinator.report.summary_tables import picture
@@ -177,7 +178,7 @@ def test_any_run_can_be_drawn(moments: list[TimelineRow], pauses: list[float], w
     made.begin(now, lambda: moments[0])
     for pause, there in zip(pauses, moments[1:], strict=False):
         now += pause
-        made.turn(now, f"doing {len(made.rows)}")
+        made.turn(now, list(Doing)[len(made.rows) % len(Doing)])
         made.take(now, lambda: there)
     made.end(now, lambda: moments[-1])
 

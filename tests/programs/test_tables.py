@@ -123,6 +123,7 @@ def test_every_table_is_filled_as_planned_however_many_a_process_carries(childre
 
 CREW = """
 import sys, trio
+from c1m.measure.reasons import ChildKind
 from c1m.processes import link
 from c1m.processes.child import ChildSpec
 from c1m.processes.children import Supervisor
@@ -134,12 +135,12 @@ async def nothing_follows(dead, exit_reason):
 async def main():
     async with zygote("crew_of_the_test") as made, trio.open_nursery() as nursery:
         crew = Supervisor(made, nursery, lambda: None, nothing_follows)
-        recruits = [ChildSpec(f"child {index}", {"index": index, "breaks": index == 5}) for index in range(8)]
+        recruits = [ChildSpec(ChildKind.UNKNOWN, {"index": index, "breaks": index == 5}) for index in range(8)]
         await crew.hire(recruits)
         with trio.fail_after(60):
             while not crew.exit_reasons:
                 await trio.lowlevel.checkpoint()
-        print(len(crew.alive), crew.exit_reasons)
+        print(len(crew.alive), [str(reason) for reason in crew.exit_reasons])
         await crew.dismiss()  # sees that they ended; what the zygote says of each process comes after it
         with trio.fail_after(60):
             while made.status.keys() != {child.pid for child in crew.children}:

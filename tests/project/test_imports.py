@@ -32,7 +32,7 @@ MAY_IMPORT = {
         "c1m.wire coordinator.planning coordinator.spec"
     ),
     "coordinator.journal": (
-        "c1m c1m.app c1m.measure c1m.text c1m.v1 c1m.wire coordinator.fleet coordinator.ledger "
+        "c1m c1m.app c1m.measure c1m.text c1m.v1 c1m.wire coordinator.diagnosis coordinator.fleet coordinator.ledger "
         "coordinator.results coordinator.spec coordinator.summary"
     ),
     "coordinator.ledger": "c1m.limits c1m.measure c1m.schedule c1m.text c1m.traffic coordinator.summary",
@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "coordinator.summary": "c1m.measure",
     "c1m.kernel": "c1m c1m.limits c1m.measure c1m.net",
     "c1m.limits": "c1m.measure c1m.net c1m.text",
-    "c1m.measure": "c1m.schedule c1m.traffic",
+    "c1m.measure": "c1m.schedule c1m.text c1m.traffic",
     "c1m.node": (
         "c1m c1m.app c1m.kernel c1m.limits c1m.measure c1m.net c1m.processes c1m.schedule c1m.security c1m.text c1m.wire"
     ),

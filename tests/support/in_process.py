@@ -16,6 +16,7 @@ import trio
 
 from c1m.errors import RefusedError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ExitKind
 from c1m.measure.tally import Tally
 from c1m.processes import link
 from c1m.processes.child import Child
@@ -36,8 +37,9 @@ class OwnChild(Child):
 
     theirs: socket | None = None
 
-    def kill(self, reason: str) -> None:
-        self.killed_for = self.killed_for or reason
+    def kill(self, reason: ExitKind, seconds: float) -> None:
+        if self.killed_for is None:
+            self.killed_for, self.killed_after = reason, seconds
         if self.theirs and self.theirs.fileno() >= 0:
             self.theirs.shutdown(2)
 

@@ -11,6 +11,7 @@ import trio.testing
 from in_process import InProcessZygote, Script, ScriptedChild
 
 from c1m.kernel.reader import HostReader
+from c1m.measure.reasons import ChildKind
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.node.node_run import NodeRun
@@ -83,7 +84,7 @@ def watched(run: NodeRun) -> Iterator[None]:
 
 
 def spec(index: int) -> ChildSpec:
-    return ChildSpec(f"child {index}", {"index": index})
+    return ChildSpec(ChildKind.UNKNOWN, {"index": index})
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ import trio
 from in_process import InProcessZygote, ShardTasks
 
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ExitReason
 from c1m.measure.tally import Tally
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
@@ -212,7 +213,7 @@ class Shards:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.changed = trio.Event()
-        self.ended: list[str] = []
+        self.ended: list[ExitReason] = []
         self.tasks = ShardTasks(nursery)
         self.supervisor = Supervisor(InProcessZygote(self.tasks.begin), nursery, self.change, self.end)
 
@@ -220,7 +221,7 @@ class Shards:
         self.changed.set()
         self.changed = trio.Event()
 
-    async def end(self, _: object, reason: str) -> None:
+    async def end(self, _: object, reason: ExitReason) -> None:
         self.ended.append(reason)
 
     async def until(self, condition: Callable[[], object]) -> None:

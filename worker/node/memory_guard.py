@@ -6,8 +6,8 @@ import trio
 
 from c1m.kernel import meminfo
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import HaltKind, HaltReason
 from c1m.node.node_run import NodeRun
-from c1m.text.units import format_bytes
 
 GUARD_SECONDS = 0.25  # between two looks
 # Below this much free memory the host is in danger, so opening stops.
@@ -22,10 +22,7 @@ async def guard(node_run: NodeRun) -> None:
     while node_run.phase < Phase.CLOSING and not node_run.over.is_set():
         left = meminfo.available_bytes()
         if left is not None and left < floor and node_run.phase <= Phase.OPENING:
-            node_run.halted = (
-                f"stopped opening with {format_bytes(left)} of memory left, the floor is {format_bytes(floor)}; "
-                f"ask for fewer connections, or add memory"
-            )
+            node_run.halted = HaltReason(HaltKind.MEMORY, left, floor)
             await node_run.supervisor.order({"halt": True})
             node_run.touch()
             return

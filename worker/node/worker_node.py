@@ -12,11 +12,11 @@ import trio
 from c1m.errors import RefusedError
 from c1m.kernel.host import read_host
 from c1m.measure.phase import Close
+from c1m.measure.reasons import ASKED, UNPREPARED, ChildKind
 from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressBlock, AddressPool, Interface
 from c1m.net.ports import PortRanges, client_ports
 from c1m.node.node import Node
-from c1m.node.node_run import ASKED, UNPREPARED
 from c1m.processes import link
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
@@ -287,7 +287,7 @@ class WorkerNode(Node):
 
 
 def child_spec(shard: ShardAssignment) -> ChildSpec:
-    return ChildSpec(f"shard {shard.index}", shard.to_message())
+    return ChildSpec(ChildKind.SHARD, shard.to_message())
 
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:

@@ -14,9 +14,10 @@ from trio.testing import MockClock
 from c1m.errors import C1mError, RefusedError
 from c1m.kernel import process_footprint
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ASKED, LEAVING
 from c1m.measure.sampling import SamplingInterval
 from c1m.measure.source_latency import BUCKETS
-from c1m.node.node_run import ASKED, LEAVING, MOST_REPLACED, READY_SECONDS
+from c1m.node.node_run import MOST_REPLACED, READY_SECONDS
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Arrival, Revision, Schedule, Stage

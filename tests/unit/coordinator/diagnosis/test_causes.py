@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -14,10 +15,11 @@ from c1m.coordinator.diagnosis.conditions import (
     AtLeast,
     Condition,
     Dropped,
+    Ended,
     Error,
     Full,
+    Halted,
     Lost,
-    NodeSaid,
     Overflowing,
     Rose,
     Silent,
@@ -26,11 +28,14 @@ from c1m.coordinator.diagnosis.diagnosis import Diagnosis, sentences
 from c1m.coordinator.diagnosis.progress import Progress, Trouble
 from c1m.coordinator.diagnosis.rule import Rule
 from c1m.coordinator.diagnosis.rules import RULES
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.evidence import Evidence, NodeHistory
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.kernel.reader import TCP_EXT
 from c1m.limits.sysctls import SYSCTLS as FACTS
 from c1m.limits.table import LIMITS
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason, HaltReason
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 
@@ -40,11 +45,11 @@ FACTS_HERE = dict.fromkeys(FACTS, "1000")
 
 
 def worker(**seen: object) -> Evidence:
-    return Evidence("worker w:7100", "worker", "w", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
+    return Evidence("worker w:7100", Role.WORKER, "w", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
 
 
 def target(**seen: object) -> Evidence:
-    return Evidence("target t:7200", "target", "t", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
+    return Evidence("target t:7200", Role.TARGET, "t", facts=FACTS_HERE, **seen)  # type: ignore[arg-type]
 
 
 def with_sign(seen: Evidence, sign: Condition) -> Evidence:
@@ -66,17 +71,20 @@ def with_sign(seen: Evidence, sign: Condition) -> Evidence:
         case Silent():
             return replace(seen, silent_seconds=sign.seconds)
         case Lost():
-            return replace(seen, lost=f"target t:7200 is gone, {sign.words}")
-        case NodeSaid():
-            return replace(seen, told=(f"it {sign.words}",))
+            return replace(seen, lost=LossReason(sign.kind or LossKind.SILENT))
+        case Ended():
+            child, by_signal = sign.child or ChildKind.SHARD, sign.by_signal or signal.SIGTERM
+            return replace(seen, exit_reasons=(ExitReason(ExitKind.SIGNALLED, child, (0,), 12, 1, by_signal),))
+        case Halted():
+            return replace(seen, halted=HaltReason(sign.kind, 1, 2))
     raise AssertionError(sign)
 
 
-def scene_of(rule: Rule, role: str) -> list[Evidence]:
+def scene_of(rule: Rule, role: Role) -> list[Evidence]:
     nodes = {"worker": worker(), "target": target()}
     for sign in rule.signs:
         nodes[role] = with_sign(nodes[role], sign)
-    other = "target" if role == "worker" else "worker"
+    other = Role.TARGET if role is Role.WORKER else Role.WORKER
     for sign in rule.elsewhere:
         nodes[other] = with_sign(nodes[other], sign)
     return list(nodes.values())
@@ -86,7 +94,7 @@ EACH = [(rule, role) for rule in RULES for role in rule.on]
 
 
 @pytest.mark.parametrize(("rule", "role"), EACH, ids=[f"{rule.cause}, {role}" for rule, role in EACH])
-def test_where_all_signs_show_the_cause_is_named_with_node_evidence_and_cure(rule: Rule, role: str) -> None:
+def test_where_all_signs_show_the_cause_is_named_with_node_evidence_and_cure(rule: Rule, role: Role) -> None:
     found = diagnose(scene_of(rule, role), ALL, last_resort=rule.last_resort)
 
     assert [(cause.cause, cause.role) for cause in found] == [(rule.cause, role)]
@@ -99,7 +107,7 @@ def test_where_all_signs_show_the_cause_is_named_with_node_evidence_and_cure(rul
 
 
 @pytest.mark.parametrize(("rule", "role"), EACH, ids=[f"{rule.cause}, {role}" for rule, role in EACH])
-def test_without_trouble_only_what_is_told_always_is_told(rule: Rule, role: str) -> None:
+def test_without_trouble_only_what_is_told_always_is_told(rule: Rule, role: Role) -> None:
     found = diagnose(scene_of(rule, role), set(), last_resort=rule.last_resort)
 
     assert bool(found) == (not rule.troubles)
@@ -145,12 +153,12 @@ def test_a_stopped_acceptor_stands_in_for_what_follows_from_it() -> None:
         target(levels={"processes_stopped": 2, "accept_queue": 65, "accept_backlog": 64}, rose={"ListenOverflows": 9}),
     ]
 
-    assert [(cause.cause, cause.role) for cause in diagnose(scene, ALL)] == [("process stopped", "target")]
+    assert [(cause.cause, cause.role) for cause in diagnose(scene, ALL)] == [("process stopped", Role.TARGET)]
 
 
 def test_what_is_wrong_with_one_worker_explains_nothing_of_another() -> None:
     starved = worker(levels={"longest_cpu_wait_percent": 90, "in_flight": 5}, rose={"TCPSynRetrans": 5})
-    cut_off = Evidence("worker x:7100", "worker", "x", levels={"in_flight": 9}, rose={"TCPSynRetrans": 30})
+    cut_off = Evidence("worker x:7100", Role.WORKER, "x", levels={"in_flight": 9}, rose={"TCPSynRetrans": 30})
 
     found = diagnose([starved, cut_off], {Trouble.STALLED})
 
@@ -170,7 +178,10 @@ def test_nodes_of_one_host_tell_its_counters_once_and_their_own_processes_each()
 
 
 def test_a_thousand_workers_make_one_sentence() -> None:
-    causes = [Cause("no route", f"worker {number}:7100", "it has no route", ("x",), "add one") for number in range(1_000)]
+    causes = [
+        Cause("no route", f"worker {number}:7100", "it has no route", ("x",), "add one", role=Role.WORKER)
+        for number in range(1_000)
+    ]
 
     (sentence,) = sentences(causes)
 
@@ -240,7 +251,7 @@ def test_evidence_is_of_its_stretch_of_time() -> None:
         trail.take(Sample(Phase.OPENING, tally, reading=taken), float(second))
 
     def seen(since: float | None) -> Evidence:
-        return trail.evidence(node="n", role="worker", host="h", facts={}, lost="", since=since, silent_seconds=0)
+        return trail.evidence(node="n", role=Role.WORKER, host="h", facts={}, lost=None, since=since, silent_seconds=0)
 
     assert seen(None).rose == {"ListenOverflows": 9}
     assert seen(6.0).rose == {"ListenOverflows": 3}
@@ -255,13 +266,13 @@ def test_of_a_stretch_that_is_longer_than_the_trail_the_end_is_evidence() -> Non
         taken = reading(second, ListenOverflows=min(second, 50))  # it rose early, and has nothing to do with it
         trail.take(Sample(Phase.OPENING, reading=taken), float(second))
 
-    seen = trail.evidence(node="n", role="target", host="h", facts={}, lost="", since=60.0, silent_seconds=0)
+    seen = trail.evidence(node="n", role=Role.TARGET, host="h", facts={}, lost=None, since=60.0, silent_seconds=0)
 
     assert seen.rose == {"ListenOverflows": 0}
 
 
 def test_a_node_that_never_said_anything_is_silent_and_nothing_else() -> None:
-    seen = NodeHistory().evidence(node="n", role="target", host="h", facts={}, lost="", since=None, silent_seconds=5)
+    seen = NodeHistory().evidence(node="n", role=Role.TARGET, host="h", facts={}, lost=None, since=None, silent_seconds=5)
 
     assert [cause.cause for cause in diagnose([seen], {Trouble.STALLED})] == ["node silent"]
 

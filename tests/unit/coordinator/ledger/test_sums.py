@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.measure.latency import coarser
 from c1m.measure.phase import Phase
@@ -52,7 +53,7 @@ def test_after_any_samples_and_losses_the_running_sums_are_the_plain_ones(steps:
     for node, tally, histograms in steps:
         entry = made.entries[node]
         if tally is None:
-            made.lose(entry, "gone", 0.0)
+            made.lose(entry, LossReason(LossKind.ENDED), 0.0)
         else:
             made.take(entry, Sample(Phase.OPENING, tally, histograms=histograms))
         there = total(worker.sample.tally for worker in made.workers if not worker.lost)
@@ -84,6 +85,9 @@ def test_the_same_sample_again_changes_nothing(steps: list[Step], tally: Tally) 
 def test_workers_that_have_told_something_before_are_counted() -> None:
     sample = Sample(Phase.HOLDING, Tally(attempted=7, opened=7))
 
-    made = Ledger([NodeRecord("worker a", 7, sample=sample), NodeRecord("worker b", 7, sample=sample, lost="gone")], None)
+    made = Ledger(
+        [NodeRecord("worker a", 7, sample=sample), NodeRecord("worker b", 7, sample=sample, lost=LossReason(LossKind.ENDED))],
+        None,
+    )
 
     assert (made.established, made.tally.opened) == (7, 14)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import EACH, NodeRecord
 from c1m.coordinator.ledger.timeline import ROWS, HostState, NodeState, Timeline, TimelineRow, rises
 from c1m.coordinator.summary.timeline import LatencyColumns
@@ -73,7 +75,7 @@ def test_rows_grow_rarer_as_a_run_grows_longer(rows: int, step: float, kept: int
 def test_nothing_is_told_of_a_run_that_never_began() -> None:
     made = Timeline()
     made.take(5.0, lambda: moment(1))
-    made.turn(5.0, "opening")
+    made.turn(5.0, Doing.OPENING)
     made.end(6.0, lambda: moment(1))
 
     assert made.to_summary() is None
@@ -81,7 +83,7 @@ def test_nothing_is_told_of_a_run_that_never_began() -> None:
 
 def test_what_it_did_is_told_once_with_the_time() -> None:
     made = line(moment(0))
-    for now, doing in ((100.5, "opening"), (101.0, "opening"), (107.25, "holding"), (109.0, "closing")):
+    for now, doing in ((100.5, Doing.OPENING), (101.0, Doing.OPENING), (107.25, Doing.HOLDING), (109.0, Doing.CLOSING)):
         made.turn(now, doing)
 
     told = made.to_summary()
@@ -203,7 +205,7 @@ def test_latencies_of_a_fleet_are_added_up(workers: int) -> None:
 def test_a_lost_node_has_no_more_moments() -> None:
     made = ledger(1, str)
     for entry in made.entries:
-        made.lose(entry, "gone", 0.0)
+        made.lose(entry, LossReason(LossKind.ENDED), 0.0)
 
     there = made.moment()
     assert (there.hosts, there.nodes, there.accepted, there.opened) == ({}, {}, None, 9)

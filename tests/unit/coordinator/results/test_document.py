@@ -11,6 +11,7 @@ from outcomes import TARGET, THEN, TOTAL, WORKER, at_once, document, ended_early
 
 from c1m.coordinator.fleet.clock_offset import Clock
 from c1m.coordinator.fleet.descriptions import DescribedTarget, DescribedWorker
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.schedule_stages import Rest
 from c1m.coordinator.results.host_findings import Findings
 from c1m.coordinator.results.outcome import Outcome, TakeoverRecord
@@ -19,6 +20,7 @@ from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.summary.memory_cost import MemoryCost
 from c1m.coordinator.summary.reconciliation import Probed
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason
 from c1m.measure.sample import Host, Inspection, Replacement, Sample
 from c1m.measure.tally import FROM_ELSEWHERE, Tally
 from c1m.net.addresses import AddressPool
@@ -41,6 +43,9 @@ HOST = Host(
     machine={"cpu": "x"},
 )
 NOBODY, NOWHERE = AddressPool(()), PortRanges()
+
+
+DIED = "shard 1 (pid 12) exited with status 1"
 
 
 def times(value: int, count: int) -> dict[str, int]:
@@ -73,7 +78,7 @@ def counted() -> Outcome:
         "alive_after_us": {230: 8},
         "half_closed_after_us": {240: 9},
     }
-    died = Replacement("shard 1 ended with code 1", 9, 2_500_000_000, 40_000_000)
+    died = Replacement(ExitReason(ExitKind.EXITED, ChildKind.SHARD, (1,), 12, 1, 1), 9, 2_500_000_000, 40_000_000)
     worker = Sample(Phase.HOLDING, tally, 4 * 10**9, histograms=kinds, replacements=(died,), first_received=b"220 hello")
     outcome.ledger.take(outcome.ledger.workers[0], worker)
     server = Tally(
@@ -187,7 +192,9 @@ def test_the_figures_of_a_worker() -> None:
             "levels_at_hold_end": {"open_files": 52},
         },
         "observing": {"readings": 53, "cpu_seconds": 0.54, "slab_bytes_of_descriptor_listings": 0, "unknown": ["u"]},
-        "replacements": [{"ended": "shard 1 ended with code 1", "connections": 9, "at_seconds": 2.5, "after_seconds": 0.04}],
+        "replacements": [
+            {"ended": "shard 1 (pid 12) exited with status 1", "connections": 9, "at_seconds": 2.5, "after_seconds": 0.04}
+        ],
         "lost": None,
         "lost_at_seconds": None,
         "last_known": None,
@@ -226,7 +233,9 @@ def test_the_figures_of_a_target() -> None:
             "levels_at_hold_end": {"open_files": 62},
         },
         "observing": {"readings": 63, "cpu_seconds": 0.64, "slab_bytes_of_descriptor_listings": 0, "unknown": ["v"]},
-        "replacements": [{"ended": "shard 1 ended with code 1", "connections": 9, "at_seconds": None, "after_seconds": 0.04}],
+        "replacements": [
+            {"ended": "shard 1 (pid 12) exited with status 1", "connections": 9, "at_seconds": None, "after_seconds": 0.04}
+        ],
         "lost": None,
     }
     assert {name: target[name] for name in expected} == expected
@@ -273,8 +282,8 @@ def test_of_a_lost_node_the_reason_the_moment_and_the_last_counts_are_told() -> 
     assert outcome.ledger
     assert outcome.ledger.target
     outcome.ledger.timeline.begin(100.0, outcome.ledger.moment)
-    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer", 106.5)
-    outcome.ledger.lose(outcome.ledger.target, f"{TARGET} did not answer", 107.0)
+    outcome.ledger.lose(outcome.ledger.workers[0], LossReason(LossKind.UNREACHABLE, f"{WORKER} did not answer"), 106.5)
+    outcome.ledger.lose(outcome.ledger.target, LossReason(LossKind.UNREACHABLE, f"{TARGET} did not answer"), 107.0)
 
     summary = document(outcome)
     (worker,), target = summary["workers"], summary["target"]

@@ -11,11 +11,13 @@ from outcomes import TOTAL, WORKER, at_once, ended_early, finished, not_held, re
 from c1m.coordinator.diagnosis.causes import Cause
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.ledger.cpu_saturation import Saturation
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
 from c1m.coordinator.results.verdict import verdict
 from c1m.coordinator.summary.codec import to_plain
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.tally import Tally
 
@@ -30,7 +32,7 @@ def interrupted() -> Outcome:
 def lost() -> Outcome:
     outcome = finished()
     assert outcome.ledger
-    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer for 10 s", 0.0)
+    outcome.ledger.lose(outcome.ledger.workers[0], LossReason(LossKind.UNREACHABLE, f"{WORKER} did not answer for 10 s"), 0.0)
     return outcome
 
 
@@ -40,10 +42,13 @@ def lost_and_interrupted() -> Outcome:
     return outcome
 
 
+DIED = ExitReason(ExitKind.SIGNALLED, ChildKind.SHARD, (3,), pid=12, number=1, value=9)
+
+
 def with_a_replacement() -> Outcome:
     outcome = finished()
     assert outcome.ledger
-    sample = Sample(Phase.HOLDING, Tally(attempted=TOTAL, opened=TOTAL), exit_reasons=("shard 3 was killed by signal 9",))
+    sample = Sample(Phase.HOLDING, Tally(attempted=TOTAL, opened=TOTAL), exit_reasons=(DIED,))
     outcome.ledger.take(outcome.ledger.workers[0], sample)
     return outcome
 
@@ -79,7 +84,7 @@ OUTCOMES: list[tuple[Make, str, int, str]] = [
     (interrupted, "interrupted", 130, "by the operator"),
     (cut_off, "incomplete", 5, "its journal ends 3 s after the start"),
     (lost, "degraded", 4, f"{WORKER} did not answer for 10 s"),
-    (with_a_replacement, "degraded", 4, f"{WORKER}: shard 3 was killed by signal 9"),
+    (with_a_replacement, "degraded", 4, f"{WORKER}: shard 3 (pid 12) was killed by SIGKILL"),
     (in_trouble, "degraded", 4, "1 of 2 nodes"),
     (at_once, "failed", 1, "before its hold did"),
     (ended_early, "failed", 1, "before its hold did"),

@@ -12,6 +12,7 @@ from outcomes import TARGET, THEN, TOTAL, WORKER, document, finished, not_held
 from c1m.coordinator.diagnosis.causes import Cause
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.ledger.schedule_stages import Rest
 from c1m.coordinator.results.outcome import Outcome
@@ -19,6 +20,7 @@ from c1m.coordinator.results.reconciliation import Counts, reconcile
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.summary.reconciliation import Probed
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason
 from c1m.measure.sample import Replacement, Sample
 from c1m.measure.tally import Tally
 from c1m.traffic.turnover import Wave
@@ -226,7 +228,7 @@ def test_bytes_that_are_no_push_fail_a_run_that_talks(settings: dict[str, str]) 
 def test_bytes_are_not_compared_where_a_node_is_lost() -> None:
     outcome = talking(SPOKEN, {"bytes_sent": 1, "bytes_received": 1}, heartbeat="5s")
     assert outcome.ledger
-    outcome.ledger.lose(outcome.ledger.workers[0], f"{WORKER} did not answer for 10 s", 0.0)
+    outcome.ledger.lose(outcome.ledger.workers[0], LossReason(LossKind.UNREACHABLE, f"{WORKER} did not answer for 10 s"), 0.0)
 
     assert not any("bytes" in reason for reason in judged(outcome)[2])
 
@@ -242,7 +244,7 @@ def test_connections_that_never_sent_a_heartbeat_are_a_note() -> None:
 
 # -- processes and nodes that ended
 
-DIED = "shard 3 was killed by signal 9"
+DIED = ExitReason(ExitKind.SIGNALLED, ChildKind.SHARD, (3,), pid=12, number=1, value=9)
 REPLACED = Sample(
     Phase.HOLDING,
     Tally(attempted=TOTAL + 40, opened=TOTAL + 40, dropped={"process_died": 40}),
@@ -275,7 +277,7 @@ def taken_over() -> Outcome:
     ledger.take(ledger.workers[0], Sample(Phase.HOLDING, Tally(attempted=500, opened=500)))
     ledger.take(ledger.workers[1], Sample(Phase.HOLDING, FULL))
     ledger.take(ledger.entries[2], Sample(Phase.HOLDING, Tally(opened=TOTAL + 500, dropped={"peer_reset": 500})))
-    ledger.lose(ledger.workers[0], f"{WORKER} did not answer for 10 s", 0.0)
+    ledger.lose(ledger.workers[0], LossReason(LossKind.UNREACHABLE, f"{WORKER} did not answer for 10 s"), 0.0)
     ledger.move(WORKER, {other: 500}, "")
     outcome.ledger = ledger
     return outcome

@@ -11,6 +11,7 @@ from simulated import USUAL, Ran, Scene, play
 from c1m.coordinator.run.closing import CLOSE_SECONDS
 from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason, HaltKind, HaltReason
 from c1m.measure.sample import Sample
 from c1m.measure.tally import Tally
 from c1m.schedule.schedule import Stage, nanoseconds
@@ -221,12 +222,12 @@ def test_a_worker_that_halts_ends_the_run_without_a_hold() -> None:
     fleet = SimulatedFleet()
 
     def halt() -> None:
-        fleet.workers[1].halted = "no memory is left for more connections"
+        fleet.workers[1].halted = HaltReason(HaltKind.MEMORY, 100, 200)
 
     ran = play(fleet=fleet, at={2.0: halt})
 
     assert ran.verdict == "degraded"
-    assert "no memory is left for more connections" in ran.reasons
+    assert "stopped opening with 100 B of memory left" in ran.reasons
     assert ran.outcome.ended_at
     assert (ran.outcome.ended_at - ran.outcome.started_at).total_seconds() < 10
     assert closed(fleet)
@@ -295,9 +296,9 @@ def test_a_total_that_does_not_fit_is_refused() -> None:
 def test_an_acceptor_that_ended_explains_why_workers_refuse() -> None:
     fleet = SimulatedFleet()
     fleet.workers[0].fails["prepare"] = RefusedError("the server does not prove that it serves this run")
-    fleet.target.exit_reasons = ("acceptor 1 was killed by SIGKILL",)
+    fleet.target.exit_reasons = (ExitReason(ExitKind.SIGNALLED, ChildKind.ACCEPTOR, (1,), pid=12, number=1, value=9),)
 
-    with pytest.raises(UnreachableError, match="acceptor 1 was killed by SIGKILL while the run was prepared"):
+    with pytest.raises(UnreachableError, match=r"acceptor 1 \(pid 12\) was killed by SIGKILL while the run was prepared"):
         play(fleet=fleet)
 
 

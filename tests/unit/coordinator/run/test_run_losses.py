@@ -11,6 +11,7 @@ from simulated import USUAL, Ran, Scene, play
 from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS
 from c1m.errors import RefusedError, UnreachableError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import LEAVING
 from c1m.testing.simulated_fleet import SimulatedFleet
 
 STEPS = ("opening", "holding", "calming", "closing")
@@ -163,10 +164,11 @@ def test_a_lost_worker_that_can_be_reached_again_closes() -> None:
 def test_a_worker_that_closes_by_itself_has_left() -> None:
     fleet = SimulatedFleet()
 
-    ran = play({"on_loss": "redistribute"}, fleet=fleet, at={8.0: lambda: fleet.workers[0].leave("it was told to end")})
+    ran = play({"on_loss": "redistribute"}, fleet=fleet, at={8.0: lambda: fleet.workers[0].leave(LEAVING)})
 
     (loss,) = ran.summary["losses"]
-    assert loss["reason"] == f"{FIRST} closed what it had of the run: it was told to end"
+    assert loss["reason"] == f"{FIRST} closed what it had of the run: it is shutting down"
+    assert loss["kind"] == "left"
     assert loss["taken_by"] == {"worker 10.0.0.2:7100": 50}
     assert "stop" not in fleet.workers[0].calls  # it closes already
 

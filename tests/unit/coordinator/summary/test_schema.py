@@ -13,6 +13,7 @@ from outcomes import at_once, ended_early, finished, not_held, refused
 from partial_records import filled
 
 from c1m.coordinator.commands.schema import FORMATS, FormatName
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.timeline import HostState, NodeState, TimelineRow
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
@@ -39,7 +40,7 @@ def with_everything() -> Outcome:
     row = TimelineRow(1, 1, 0, 0, 1, 1, {"w": node}, {"h": host}, {"connect_latency_us": {150: 2}})
     ledger.timeline.begin(0.0, lambda: row)
     ledger.timeline.end(2.0, lambda: row)
-    ledger.lose(ledger.workers[0], "it did not answer", 3.0)
+    ledger.lose(ledger.workers[0], LossReason(LossKind.UNREACHABLE, "it did not answer"), 3.0)
     return outcome
 
 

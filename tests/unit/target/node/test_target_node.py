@@ -14,6 +14,7 @@ from nodes import LISTENED, run_of, sample, tally, target, target_orders, until
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel import sockdiag
 from c1m.measure.phase import Close, Phase
+from c1m.measure.reasons import ExitKind
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.target.node.listeners import Bind, open_listeners
@@ -136,7 +137,7 @@ async def test_an_acceptor_that_ends_is_replaced_on_its_port() -> None:
         (port,) = await node.prepare(target_orders())
         first = connect(port)
         await until(node, lambda: tally(node).opened == 1)
-        run_of(node).supervisor.children[0].kill("for the test")
+        run_of(node).supervisor.children[0].kill(ExitKind.IDLE, 5.0)
         await until(node, lambda: sample(node).replacements)
         second = connect(port)
         await until(node, lambda: tally(node).opened == 2)

@@ -17,9 +17,9 @@ from trio.testing import MockClock
 from c1m.errors import C1mError, RefusedError, UsageError
 from c1m.kernel import meminfo
 from c1m.measure.phase import Close, Phase
+from c1m.measure.reasons import LEAVING, ExitKind, HaltKind, HaltReason
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
-from c1m.node.node_run import LEAVING
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Arrival, Stage
 from c1m.traffic.slow_clients import SlowClients
@@ -290,10 +290,10 @@ async def test_a_run_that_ends_or_was_halted_is_not_changed() -> None:
     async with worker(plays=True) as (node, _):
         await node.prepare(paced(4))
         await node.start("r")
-        run_of(node).halted = "stopped"
+        run_of(node).halted = HaltReason(HaltKind.MEMORY, 1, 2)
         with pytest.raises(RefusedError, match="run r "):
             await node.retarget("r", NANOSECONDS, [Stage(2, 0)])
-        run_of(node).halted = ""
+        run_of(node).halted = None
         await node.stop_turnover("r")
         with pytest.raises(RefusedError, match="comes to its end"):
             await node.retarget("r", NANOSECONDS, [Stage(2, 0)])
@@ -331,7 +331,7 @@ async def test_a_shard_that_ends_is_replaced_and_its_connections_are_opened_agai
             await node.prepare(paced(20, one.address, shards=2))
             await node.start("r")
             await until(node, lambda: sample(node).phase is Phase.HOLDING)
-            run_of(node).supervisor.children[1].kill("for the test")
+            run_of(node).supervisor.children[1].kill(ExitKind.IDLE, 5.0)
             await until(node, lambda: tally(node).opened == 30 and sample(node).phase is Phase.HOLDING)
             assert (tally(node).open, tally(node).dropped) == (20, {"process_died": 10})
             (replacement,) = sample(node).replacements
