@@ -36,8 +36,8 @@ def test_sentences_are_reworded_and_names_are_not() -> None:
 
     assert [unmarked(text) for text in made] == plain
     assert sorted(text for text in plain if text not in made) == [
-        " has ",
         " connections left",
+        " has ",
         "is it stopped, or off",
         "raise {fs.file-max} or ask for less",
     ]
