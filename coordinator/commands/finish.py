@@ -33,8 +33,9 @@ def concluded(outcome: Outcome, kept: Journal | None) -> Summary:
         return summary
     judged = JudgedRun(summary.verdict, summary.exit_code)
     kept.record(Record(time.monotonic(), "verdict", "", to_json(judged)))
-    outcome.untold, outcome.known_until = kept.close(), outcome.ended_at
-    if outcome.untold:
+    untold, known_until = kept.close(), outcome.ended_at
+    if untold:
         ago = None if kept.ends_at is None else timedelta(seconds=time.monotonic() - kept.ends_at)
-        outcome.known_until = datetime.now(UTC) - ago if ago else None
+        known_until = datetime.now(UTC) - ago if ago else None
+    outcome.cut(known_until, untold=untold)
     return replace(summary, journal=journal_summary(outcome))

@@ -20,8 +20,8 @@ from c1m.coordinator.planning.preflight import Preflight
 from c1m.coordinator.report.live import view
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.run.run import Run, new_outcome, until
+from c1m.coordinator.run.state import View
 from c1m.coordinator.run.takeover import LEASE_GOES_ON, Takeover, read_left
-from c1m.coordinator.run.watch import View
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.errors import AbandonedError, C1mError, RefusedError, UsageError
 from c1m.processes.priority import before_children
@@ -71,8 +71,7 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
             if await until(takeover.take(), interrupted):
                 raise AbandonedError(f"run {left.run_id} was not taken over; {LEASE_GOES_ON}")
             taken = takeover.taken
-            journal = Journal(path, lock)
-            journal.ends_at = taken.known_until
+            journal = Journal(path, lock, taken.known_until)
             return await Run(taken.outcome, nodes, shown, journal, taken).go(interrupted), journal
 
 

@@ -119,7 +119,11 @@ class Nodes:
         self.run_id = run_id
         self.workers = {worker.name: worker for worker in workers}
         self.target = target
-        self.engaged: list[str] = []  # nodes that were asked to prepare; they must be asked to close
+        self.engaged: list[str] = []  # nodes that have to be asked to close
+
+    def engage(self, names: Iterable[str]) -> None:
+        """Note that these nodes are asked to prepare, and have to be asked to close."""
+        self.engaged += names
 
     def __getitem__(self, name: str) -> WorkerNode | TargetNode:
         """Return a node. Raises KeyError for a name that the run does not have."""

@@ -58,15 +58,16 @@ class Record(NamedTuple):
 class Journal:
     """A journal file that is being written, by a thread that starts at once. The caller must ``close`` or ``discard`` it."""
 
-    def __init__(self, path: Path, lock: BinaryIO | None = None) -> None:
+    def __init__(self, path: Path, lock: BinaryIO | None = None, ends_at: float | None = None) -> None:
         """Start writing the journal at ``path``.
 
-        ``lock``: the result of ``lock_of``, to continue an existing journal; None: create a new one.
+        ``lock``: the result of ``lock_of``, to continue an existing journal; None: create a new one. ``ends_at``: the time
+        of the last record of an existing journal, on this coordinator's clock.
         """
         self.path = path
         self.lock = lock
         self.reason = ""  # why nothing more is written; empty: it is written
-        self.ends_at: float | None = None  # time of the last written record; None: none was written
+        self.ends_at = ends_at  # time of the last written record; None: none was written
         self.records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
         self.is_whole = False  # all records are written, and the journal is closed
         self.hurried = threading.Event()  # set: commit at once

@@ -38,6 +38,7 @@ from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.outcome import Outcome, TakeoverRecord
+from c1m.coordinator.results.planned_run import plan_run
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.requirements import Judgement
 from c1m.errors import UsageError
@@ -115,8 +116,8 @@ class Replay:
         outcome = self.outcome
         if outcome.ended_at is None and outcome.ledger and not self.is_over:
             outcome.ledger.timeline.end(self.last, outcome.ledger.moment)
-        if outcome.ended_at is None and not outcome.findings:
-            outcome.findings = outcome.found()
+        if outcome.ended_at is None:
+            outcome.conclude_findings()
         return outcome
 
     def change_clocks(self, began: float | None) -> None:
@@ -148,7 +149,7 @@ class Replay:
     def plan(self, _: UnpackedRecord) -> None:
         if not (self.mustered.target or self.outcome.spec.endpoint):
             raise ValueError("a plan without a description of its target")
-        self.outcome.make_plan(self.mustered)
+        self.outcome.planned(plan_run(self.outcome.spec, self.mustered))
         self.entries = {entry.name: entry for entry in self.ledger.entries}
 
     def begin(self, record: UnpackedRecord) -> None:
@@ -246,9 +247,8 @@ def replay(path: Path) -> Outcome:
     written = is_written(path)
     replayed = replayed_to_now(path)
     outcome = replayed.end()
-    if outcome.ended_at is None:
-        outcome.cut_off = cut_off(format_duration(replayed.last - replayed.first_at), written=written)
-    outcome.known_until = outcome.ended_at or replayed.instant(replayed.last)
+    ended_at, covered = outcome.ended_at, format_duration(replayed.last - replayed.first_at)
+    outcome.cut(ended_at or replayed.instant(replayed.last), cut_off="" if ended_at else cut_off(covered, written=written))
     return outcome
 
 

@@ -102,7 +102,8 @@ class Ledger:
         if entry is not self.target:
             self.there.replace(entry.sample.tally, Tally())
             self.gone.replace(Tally(), entry.sample.tally)
-        entry.lost, self.losses[entry.name] = reason, loss
+        entry.lose(reason)
+        self.losses[entry.name] = loss
         return loss
 
     def move(self, node: str, taken_by: Mapping[str, int], not_taken: str) -> None:
@@ -110,13 +111,12 @@ class Ledger:
 
         ``not_taken``: why the others did not take over the whole share; empty if they did.
         """
-        loss = self.losses[node]
-        loss.taken_by, loss.not_taken = dict(taken_by), not_taken
+        self.losses[node].move(taken_by, not_taken)
         for entry in self.workers:
             if count := taken_by.get(entry.name, 0):
-                entry.planned += count
+                entry.take_over(count)
                 if taker := self.losses.get(entry.name):  # the taker was lost before this was known
-                    taker.share = (taker.share or 0) + count
+                    taker.grow(count)
 
     def moment(self) -> TimelineRow:
         """Return the present connection counts, latencies, and node and host states as a row for the timeline.

@@ -31,6 +31,14 @@ class NodeLoss:
         """Why the node was lost, as a sentence that names the node."""
         return loss_sentence(self.node, self.why)
 
+    def move(self, taken_by: Mapping[str, int], not_taken: str) -> None:
+        """Record how many connections other workers have taken over, and why not all of them; empty: all. Returns nothing."""
+        self.taken_by, self.not_taken = dict(taken_by), not_taken
+
+    def grow(self, count: int) -> None:
+        """Add connections to the share, which the node had taken over before it was lost. Returns nothing."""
+        self.share = (self.share or 0) + count
+
     @property
     def taken(self) -> int:
         """The number of connections of the lost node that other workers have taken over."""

@@ -63,6 +63,14 @@ class NodeRecord:
             self.slowest = slowest_of_each_kind(sample.sources)
         self.peak = max(self.peak, sample.tally.open)
 
+    def lose(self, reason: LossReason) -> None:
+        """Mark the node as lost. Returns nothing."""
+        self.lost = reason
+
+    def take_over(self, count: int) -> None:
+        """Add connections of a lost worker to those that are planned here. Returns nothing."""
+        self.planned += count
+
     @property
     def node_state(self) -> NodeState:
         """The CPU time and memory that the node's processes have used so far, for a row of the timeline."""

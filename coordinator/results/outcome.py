@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.fleet.descriptions import DescribedTarget, DescribedWorker
-from c1m.coordinator.fleet.survey import Survey, preflight_of
+from c1m.coordinator.fleet.survey import Survey
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.limit_usage import LimitUsages
 from c1m.coordinator.ledger.node_record import NodeRecord
@@ -26,6 +27,7 @@ from c1m.text.units import format_duration
 
 from .comparison import Comparison, of_samples
 from .host_findings import Findings, find
+from .planned_run import PlannedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class TakeoverRecord:
 
 @dataclass
 class Outcome:
-    """A run as it was asked for, planned and measured. It is filled while the run goes on, or from the run's journal."""
+    """A run as it was asked for, planned and measured. It is filled while the run goes on, or from the run's journal, by its
+    own methods.
+    """
 
     run_id: str
     spec: RunSpec
@@ -96,26 +100,87 @@ class Outcome:
 
     @judgements.setter
     def judgements(self, judgements: list[Judgement]) -> None:
-        self.requirement_monitor.judgements = {judgement.criterion: judgement for judgement in judgements}
+        self.requirement_monitor.restore(judgements)
+
+    # -- what becomes of it
 
     def mustered(self, mustered: Survey) -> None:
         """Take in the descriptions of all nodes."""
         self.workers, self.target = dict(mustered.workers), mustered.target
 
-    def make_plan(self, mustered: Survey) -> tuple[str, ...]:
-        """Make the plan and its ledger. Return the reasons if the run does not fit; empty if it does."""
-        self.preflight = preflight_of(self.spec, mustered)
-        self.plan, refused = self.preflight.plan()
-        if self.plan:
-            self.limit_usages = LimitUsages(self.preflight.members)
-            self.ledger = self.new_ledger(self.plan, mustered.target_name)
-        return tuple(refused)
+    def planned(self, run: PlannedRun) -> None:
+        """Take in the plan and its ledger, or only what the nodes' limits mean if the run does not fit."""
+        self.preflight, self.plan, self.ledger, self.limit_usages = run.preflight, run.plan, run.ledger, run.limit_usages
 
-    def new_ledger(self, plan: Plan, target_name: str) -> Ledger:
-        """Return an empty ledger for the nodes of ``plan``."""
-        workers = (NodeRecord(worker.name, worker.planned, self.workers[worker.name].host.namespace) for worker in plan.workers)
-        target = NodeRecord(target_name, plan.total, self.target.host.namespace) if self.target else None
-        return Ledger(workers, target, self.spec.schedule, accepting=target is not None and not self.spec.endpoint)
+    def listens(self, destinations: list[Address]) -> None:
+        """Take in where the target listens."""
+        self.destinations = destinations
+
+    def refuse(self, reasons: tuple[str, ...]) -> None:
+        """Note why nothing was opened."""
+        self.refusals = reasons
+
+    def interrupt(self) -> None:
+        """Note that the operator ended the run."""
+        self.interrupted = True
+
+    def trouble(self, *sentences: str) -> None:
+        """Note what went wrong apart from connections."""
+        self.troubles += sentences
+
+    def opened(self, found: Comparison) -> None:
+        """Take in the comparison at the end of the ramp."""
+        self.ramp_end = found
+
+    def rested(self, rest: Rest, found: Comparison) -> None:
+        """Take in a comparison that was made while the schedule stood still."""
+        self.rests.append((rest, found))
+
+    def held(self, found: Comparison) -> None:
+        """Take in the comparison at the end of the hold."""
+        self.hold_end = found
+
+    def probe(self, found: Probed) -> None:
+        """Take in what a probe of connections found."""
+        self.probed = found
+
+    def note_gaps(self, off_schedule: int | None, gap: int | None) -> None:
+        """Keep the largest differences of the samples in the hold. None: unknown now."""
+        if off_schedule is not None:
+            self.off_schedule = max(off_schedule, self.off_schedule or 0)
+        if gap is not None:
+            self.widest_gap = max(gap, self.widest_gap or 0)
+
+    def diagnose(self, found: Iterable[Finding]) -> None:
+        """Replace the diagnosis by a newer one."""
+        self.diagnosis = list(found)
+
+    def note_move(self, move: Move) -> None:
+        """Take in a move of a lost worker's share. It replaces the same one without an answer."""
+        known = [each for each in self.moves if each.taken is not None or each.more != move.more]
+        self.moves = [*known, move]
+
+    def conclude_findings(self) -> None:
+        """Keep what the hosts' readings show now, unless that was done before."""
+        self.findings = self.findings or self.found()
+
+    def leave_open(self, connections: int | None) -> None:
+        """Note how many connections the target had after the workers had closed theirs; None: unknown."""
+        self.left_open = connections
+
+    def closed_within(self, seconds: float) -> None:
+        """Note how long closing took."""
+        self.teardown_seconds = seconds
+
+    def end(self, at: datetime) -> None:
+        """Note when the run ended."""
+        self.ended_at = at
+
+    def cut(self, known_until: datetime | None, *, cut_off: str = "", untold: str = "") -> None:
+        """Note until when the records go, and why no further: ``cut_off`` of a run that is read, ``untold`` of a journal."""
+        self.known_until, self.cut_off, self.untold = known_until, cut_off, untold
+
+    # -- what follows from it
 
     @property
     def unaccepted(self) -> bool:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from c1m.coordinator.fleet.nodes import Nodes, TargetNode
+from c1m.coordinator.fleet.nodes import TargetNode
 from c1m.coordinator.ledger.doing import Doing
 from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
-from c1m.coordinator.results.outcome import Outcome
 from c1m.measure.phase import Close, Phase
 
+from .state import RunState
 from .watch import Watch, failed_calls, reason_of_error
 
 CLOSE_SECONDS = 180.0  # for a fleet to close its connections; ten times what two million on one host took
@@ -21,35 +21,34 @@ CLOSE_SECONDS = 180.0  # for a fleet to close its connections; ten times what tw
 class Closing:
     """Closes the nodes of one run."""
 
-    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
-        self.nodes = nodes
+    def __init__(self, state: RunState, watch: Watch) -> None:
+        self.state = state
         self.watch = watch
-        self.outcome = outcome
-        self.spec = outcome.spec
 
     @property
     def ledger(self) -> Ledger:
-        return self.watch.ledger
+        return self.state.ledger
 
-    async def close(self, *, started: bool, began: float | None = None) -> None:
+    async def close(self, began: float | None = None) -> None:
         """Close the clients first, then let the target close what is left.
 
         The target is asked as soon as nothing is open: a process with a full descriptor table takes time to end, and those
-        of workers and target can end at the same time. ``started``: whether connections may have been opened. ``began``:
-        when another coordinator began to close, on the monotonic clock; None: closing begins now.
+        of workers and target can end at the same time. ``began``: when another coordinator began to close, on the monotonic
+        clock; None: closing begins now.
         """
-        workers = [entry for entry in self.ledger.workers if entry.name in self.nodes.engaged and not entry.lost]
-        if started and (self.spec.beating or self.spec.server_push):
-            await self.ask(workers, lambda entry: self.nodes.workers[entry.name].stop_traffic(self.nodes.run_id))
-        began = self.watch.clock.now() if began is None else began
-        rate = self.spec.close_rate / max(len(workers), 1)
-        target, node = self.ledger.target, self.nodes.target
-        resting = bool(started and self.ledger.accepting and (self.spec.close is Close.RESET or self.spec.server_push))
+        state, spec, started = self.state, self.state.spec, self.state.started
+        workers = [entry for entry in self.ledger.workers if entry.name in state.nodes.engaged and not entry.lost]
+        if started and (spec.beating or spec.server_push):
+            await self.ask(workers, lambda entry: state.nodes.workers[entry.name].stop_traffic(state.run_id))
+        began = state.clock.now() if began is None else began
+        rate = spec.close_rate / max(len(workers), 1)
+        target, node = self.ledger.target, state.nodes.target
+        resting = bool(started and self.ledger.accepting and (spec.close is Close.RESET or spec.server_push))
         if resting and target and node:
-            await self.ask([target], lambda _: node.stop_accepting(self.nodes.run_id))
+            await self.ask([target], lambda _: node.stop_accepting(state.run_id))
             await self.last_pushes(target)
-        await self.ask(workers, lambda entry: self.nodes.workers[entry.name].stop(self.nodes.run_id, self.spec.close, rate))
-        asked = [*workers, *([target] if target and target.name in self.nodes.engaged and not target.lost else [])]
+        await self.ask(workers, lambda entry: state.nodes.workers[entry.name].stop(state.run_id, spec.close, rate))
+        asked = [*workers, *([target] if target and target.name in state.nodes.engaged and not target.lost else [])]
         if target and node and target in asked:
             if started and self.ledger.accepting:
                 await self.closed(workers, lambda: self.ledger.in_use == 0 and (resting or target.sample.tally.open == 0))
@@ -60,26 +59,26 @@ class Closing:
             await self.ask([target], lambda _: self.stop_target(node))
         await self.closed(asked)
         if started:
-            self.outcome.teardown_seconds = self.watch.clock.now() - began
+            state.outcome.closed_within(state.clock.now() - began)
 
     async def last_pushes(self, target: NodeRecord) -> None:
         """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte."""
-        if self.spec.server_push:
+        if self.state.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle(Doing.QUIETENING, received, sent)
 
     async def stop_target(self, node: TargetNode) -> None:
         """Close the target. Record how many connections its kernel still had."""
-        self.outcome.left_open = await node.stop(self.nodes.run_id)
+        self.state.outcome.leave_open(await node.stop(self.state.run_id))
 
     async def ask(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
         """Make one of the calls that lead to closing. A node whose call fails is lost; the end of its lease closes it."""
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
         for entry, error in failed_calls(entries, answers):
-            self.outcome.troubles.append(f"could not be asked to close: {error}")
+            self.state.outcome.trouble(f"could not be asked to close: {error}")
             self.watch.lose(entry, reason_of_error(error))
         for entry in entries:  # a lost node is not followed
-            self.watch.follow(entry, self.nodes[entry.name], self.nodes.run_id)
+            self.watch.follow(entry, self.state.nodes[entry.name], self.state.run_id)
 
     async def closed(self, entries: Sequence[NodeRecord], enough: Callable[[], bool] = lambda: False) -> None:
         """Wait until nodes have closed everything and their processes are gone, or until ``enough`` returns true.
@@ -98,7 +97,7 @@ class Closing:
 
         if not await self.watch.wait(Doing.CLOSING, done, share, CLOSE_SECONDS):
             slow = ", ".join(late(entries))
-            self.outcome.troubles.append(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
+            self.state.outcome.trouble(f"{slow} did not close within {CLOSE_SECONDS:.0f} s; the lease ends it")
 
 
 def late(entries: Iterable[NodeRecord]) -> list[str]:

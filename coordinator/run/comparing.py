@@ -12,12 +12,12 @@ from c1m.coordinator.ledger.ledger import Ledger
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.results.comparison import Comparison
 from c1m.coordinator.results.reconciliation import Counts, reconcile
-from c1m.coordinator.spec.spec import RunSpec
 from c1m.coordinator.summary.reconciliation import Probed
 from c1m.errors import C1mError
 from c1m.measure.sample import Inspection, Reading
 
 from .lost_nodes import LostNodes
+from .state import RunState
 from .watch import SETTLE_SECONDS, Watch
 
 PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packets, enough to find 1 ghost in 500
@@ -26,15 +26,14 @@ PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packe
 class Comparer:
     """Compares the counts of the nodes of one run."""
 
-    def __init__(self, spec: RunSpec, nodes: Nodes, watch: Watch, losses: LostNodes) -> None:
-        self.spec = spec
-        self.nodes = nodes
+    def __init__(self, state: RunState, watch: Watch, losses: LostNodes) -> None:
+        self.state = state
         self.watch = watch
         self.losses = losses
 
     @property
     def ledger(self) -> Ledger:
-        return self.watch.ledger
+        return self.state.ledger
 
     async def compare(self) -> Comparison:
         """Compare the present counts. Repeat that if this coordinator stood still for so long that nodes may have closed
@@ -44,33 +43,33 @@ class Comparer:
             await self.watch.heard_again()
             await self.losses.unless_over()
             pause, found = self.watch.detector.pause, await self.compare_now()
-            self.watch.detector.wake(self.watch.clock.now())
+            self.watch.detector.wake(self.state.clock.now())
             stood_still = self.watch.detector.pause
-            if stood_still is pause or stood_still is None or stood_still.seconds < self.spec.lease:
+            if stood_still is pause or stood_still is None or stood_still.seconds < self.state.spec.lease:
                 return found
 
     async def compare_now(self) -> Comparison:
         """Compare once. If connections wait in accept queues, wait for the server to accept them, and compare again."""
         if accepting := self.ledger.accepting:
             await self.watch.settle(Doing.COMPARING, lambda: accepting.sample.tally.open, lambda: self.ledger.established)
-            if self.spec.turnover:  # a connection that has come and gone in between is in no count of open ones
+            if self.state.spec.turnover:  # a connection that has come and gone in between is in no count of open ones
                 await self.watch.settle(
                     Doing.COMPARING, lambda: accepting.sample.tally.opened, lambda: self.ledger.tally.opened
                 )
-        found = await compare(self.nodes, self.ledger, self.watch.read)
+        found = await compare(self.state.nodes, self.ledger, self.state.read)
         if not found.reconciliation.awaiting_accept:
             return found
         await self.drain_queues()
-        return await compare(self.nodes, self.ledger, self.watch.read)
+        return await compare(self.state.nodes, self.ledger, self.state.read)
 
     async def drain_queues(self) -> None:
         """Wait until the target's accept queues are empty or stop getting shorter, at most as long as a client waits for a
         connection. An observed server does not report what it accepts, so its queues are the only sign.
         """
-        deadline = self.watch.clock.now() + self.spec.connect_timeout + SETTLE_SECONDS
+        deadline = self.state.clock.now() + self.state.spec.connect_timeout + SETTLE_SECONDS
         shortest = self.queued()
         while shortest:
-            patience = min(SETTLE_SECONDS, deadline - self.watch.clock.now())
+            patience = min(SETTLE_SECONDS, deadline - self.state.clock.now())
             if not await self.watch.wait(Doing.COMPARING, lambda: self.queued() < shortest, lambda: None, patience):  # noqa: B023
                 return
             shortest = self.queued()
@@ -85,7 +84,7 @@ class Comparer:
         """Ask the peers' kernels about a sample of connections. Raises C1mError when a worker does not answer."""
         names = [entry.name for entry in self.ledger.workers if not entry.lost]
         most = -(-PROBE_SAMPLE // max(len(names), 1))
-        answers = await asyncio.gather(*(self.nodes.workers[name].probe(self.nodes.run_id, most) for name in names))
+        answers = await asyncio.gather(*(self.state.nodes.workers[name].probe(self.state.run_id, most) for name in names))
         return Probed(sum(probed for probed, _ in answers), sum(ghosts for _, ghosts in answers))
 
 

@@ -129,7 +129,7 @@ async def everywhere(
             except C1mError as error:  # the changes of other nodes are reported all the same
                 tuning.lost.append(error)
             else:
-                tuning.changes |= {node.name: changes} if changes else {}
+                tuning.changes.update({node.name: changes} if changes else {})
 
     await asyncio.gather(*map(one_host, by_host.values()))
 

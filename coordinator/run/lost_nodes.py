@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 
-from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.loss_reason import LossKind
 from c1m.coordinator.ledger.node_record import NodeRecord
-from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.spec.words import OnLoss
 from c1m.errors import C1mError, UnreachableError
 
 from .moving_shares import ShareMover
+from .state import RunState
 from .watch import Watch
 
 AGAIN_SECONDS = 0.5  # between two tries to reach a lost worker
@@ -24,48 +23,47 @@ BEYOND_SECONDS = 5.0  # added to the lease: a worker that can run has noticed by
 class LostNodes:
     """Applies the policy to each lost node of one run. ``over`` is set when a loss ends the run before it closes."""
 
-    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
-        self.nodes = nodes
+    def __init__(self, state: RunState, watch: Watch) -> None:
+        self.state = state
         self.watch = watch
-        self.outcome = outcome
         self.over = asyncio.Event()
-        self.settled = False  # the last comparison is about to begin: no share is moved any more
-        self.mover = ShareMover(nodes, watch, outcome)
+        self.mover = ShareMover(state, watch)
         self.moves: list[asyncio.Task[None]] = []
         self.close_requests: list[asyncio.Task[None]] = []
-        watch.on_loss = self.take
+        watch.tell_of_losses(self.take)
 
     def take(self, entry: NodeRecord) -> None:
         """Handle one lost node. The watch calls this once for each."""
-        if entry is not self.watch.ledger.target and not has_left(entry):
+        ledger, policy = self.state.ledger, self.state.spec.on_loss
+        if entry is not ledger.target and not has_left(entry):
             self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
-        if self.watch.closing:
+        if self.state.closing:
             return
-        if not self.started:
+        if not self.state.started:
             self.over.set()
-        elif all(worker.lost for worker in self.watch.ledger.workers):
+        elif all(worker.lost for worker in ledger.workers):
             self.end_run("no worker is left: the run ends here")
-        elif self.outcome.spec.on_loss is OnLoss.ABORT:
+        elif policy is OnLoss.ABORT:
             self.end_run("aborted: a node was lost, and the run was started with --on-loss abort")
-        elif self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and entry is not self.watch.ledger.target and not self.settled:
+        elif policy is OnLoss.REDISTRIBUTE and entry is not ledger.target and self.state.moves_shares:
             self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def take_up(self) -> None:
         """Go on with losses that a previous coordinator had not finished handling."""
-        for entry in self.watch.ledger.workers:
+        for entry in self.state.ledger.workers:
             if not entry.lost:
                 continue
             if not has_left(entry):
                 self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
-            loss = self.watch.ledger.losses[entry.name]
+            loss = self.state.ledger.losses[entry.name]
             handled = bool(loss.taken_by or loss.not_taken)
-            if self.outcome.spec.on_loss is OnLoss.REDISTRIBUTE and not (handled or self.watch.closing):
+            if self.state.spec.on_loss is OnLoss.REDISTRIBUTE and not (handled or self.state.closing):
                 self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def end_run(self, reason: str) -> None:
         """End the run before its time. The reason goes into the summary."""
-        self.outcome.troubles.append(reason)
-        self.watch.say(reason)
+        self.state.outcome.trouble(reason)
+        self.state.say(reason)
         self.over.set()
 
     async def unless_over(self) -> None:
@@ -81,34 +79,29 @@ class LostNodes:
             done.result()
         return bool(self.moves)
 
-    @property
-    def started(self) -> bool:
-        """Whether the workers have been asked to start."""
-        return self.watch.ledger.timeline.began is not None
-
     def check(self) -> None:
         """Raise UnreachableError for a node that was lost before the run started."""
-        if not self.started:
-            for entry in self.watch.ledger.entries:
+        if not self.state.started:
+            for entry in self.state.ledger.entries:
                 if entry.lost:
-                    raise UnreachableError(self.watch.ledger.losses[entry.name].reason)
+                    raise UnreachableError(self.state.ledger.losses[entry.name].reason)
 
     async def ask_to_close(self, entry: NodeRecord) -> None:
         """Ask a lost worker to close, since its connections are not counted any more. Try until its lease has ended.
 
         A lost target is not asked: its connections belong to clients that go on as long as the target keeps them.
         """
-        deadline = self.watch.clock.now() + self.outcome.spec.lease + BEYOND_SECONDS
-        node = self.nodes.workers[entry.name]
-        while self.watch.clock.now() < deadline:
+        deadline = self.state.clock.now() + self.state.spec.lease + BEYOND_SECONDS
+        node = self.state.nodes.workers[entry.name]
+        while self.state.clock.now() < deadline:
             try:
-                await node.stop(self.nodes.run_id, self.outcome.spec.close, 0)
+                await node.stop(self.state.run_id, self.state.spec.close, 0)
             except UnreachableError:
                 await asyncio.sleep(AGAIN_SECONDS)
             except C1mError:
                 return  # the run is over there
             else:
-                self.watch.say(f"{entry.name} could be reached again; it closes its connections of the run")
+                self.state.say(f"{entry.name} could be reached again; it closes its connections of the run")
                 return
 
     async def end(self) -> None:

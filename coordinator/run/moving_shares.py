@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from c1m.coordinator.fleet.nodes import Nodes
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.planning.redistribution import (
     AddedShard,
@@ -19,10 +18,10 @@ from c1m.coordinator.planning.redistribution import (
     left_over,
     redistribute,
 )
-from c1m.coordinator.results.outcome import Outcome
 from c1m.errors import C1mError, RefusedError, UnreachableError
 from c1m.schedule.ring import RingShare
 
+from .state import RunState
 from .watch import Watch, reason_of_error
 
 LOOK_SECONDS = 0.1
@@ -32,10 +31,9 @@ GONE_SECONDS = 3.0  # for a target to notice that the connections of a dead work
 class ShareMover:
     """Moves the shares of one run. The share of every worker follows from the plan and the recorded moves."""
 
-    def __init__(self, nodes: Nodes, watch: Watch, outcome: Outcome) -> None:
-        self.nodes = nodes
+    def __init__(self, state: RunState, watch: Watch) -> None:
+        self.state = state
         self.watch = watch
-        self.outcome = outcome
         self.turn = asyncio.Lock()
         self.ready = asyncio.Event()  # all workers have been asked to start; before that, none takes more
 
@@ -51,9 +49,9 @@ class ShareMover:
 
     async def hand_over(self, entry: NodeRecord) -> str:
         """Move a share. Return why some of it was not taken over; empty when all of it was."""
-        if self.outcome.plan is None or self.outcome.destinations is None:
+        if self.state.outcome.plan is None or self.state.outcome.destinations is None:
             return "this coordinator took the run over, and the journal does not record where the target listens"
-        if self.outcome.takeovers:
+        if self.state.outcome.takeovers:
             await self.ask_again(entry)
             if unrecorded := self.with_unrecorded_moves():
                 return f"{', '.join(unrecorded)} took over more than is in the journal, which ended too early"
@@ -73,31 +71,31 @@ class ShareMover:
     async def ask_again(self, entry: NodeRecord) -> None:
         """Repeat the requests whose answers a previous coordinator did not record."""
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
-        answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.watch.ledger.entry(name).lost})
+        answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.state.ledger.entry(name).lost})
         await self.until_sampled(name for name, answer in answers.items() if answer is None)
 
     def with_unrecorded_moves(self) -> list[str]:
         """Return the workers whose samples do not agree with the shares that the recorded moves give them."""
-        schedule, version, holdings = self.watch.ledger.schedule, self.watch.ledger.revisions[-1].version, self.holdings
+        schedule, version, holdings = self.state.ledger.schedule, self.state.ledger.revisions[-1].version, self.holdings
 
         def is_so(entry: NodeRecord) -> bool:
             sample = entry.sample
             if entry.lost or sample.scheduled is None or sample.schedule_version != version:
                 return False
-            shares = [RingShare(self.outcome.spec.total, *arc) for arc in holdings[entry.name].arcs]
+            shares = [RingShare(self.state.spec.total, *arc) for arc in holdings[entry.name].arcs]
             return not can_be_of(shares, schedule, sample.elapsed_ns, sample.scheduled)
 
-        return [entry.name for entry in self.watch.ledger.workers if is_so(entry)]
+        return [entry.name for entry in self.state.ledger.workers if is_so(entry)]
 
     def moves_of(self, entry: NodeRecord) -> list[Move]:
         """Return the moves of a lost worker's share, those that were refused among them."""
-        return [move for move in self.outcome.moves if move.lost == entry.name]
+        return [move for move in self.state.outcome.moves if move.lost == entry.name]
 
     @property
     def holdings(self) -> dict[str, Holding]:
         """What each worker has of the run after all moves; a lost one, what it had."""
-        assert self.outcome.plan is not None
-        return holdings_after(self.outcome.plan, self.outcome.moves)
+        assert self.state.outcome.plan is not None
+        return holdings_after(self.state.outcome.plan, self.state.outcome.moves)
 
     def left_over(self, entry: NodeRecord) -> list[Arc]:
         """Return the part of a lost worker's share that no other worker has taken over."""
@@ -109,10 +107,10 @@ class ShareMover:
 
         ``refusing``: workers that have refused a part. ``still_open``: connections of lost workers at the target.
         """
-        plan, preflight = self.outcome.plan, self.outcome.preflight
+        plan, preflight = self.state.outcome.plan, self.state.outcome.preflight
         assert plan is not None
         assert preflight is not None
-        gone, holdings = {entry.name for entry in self.watch.ledger.workers if entry.lost}, self.holdings
+        gone, holdings = {entry.name for entry in self.state.ledger.workers if entry.lost}, self.holdings
         there = {name: holding for name, holding in holdings.items() if name not in gone}
         scene = Survivors(
             left={name: holding for name, holding in there.items() if name not in refusing},
@@ -130,14 +128,14 @@ class ShareMover:
         The kernel closes the connections of a worker that died, which takes a moment. A worker that is stopped or cut off
         keeps them.
         """
-        if self.outcome.spec.endpoint:
+        if self.state.spec.endpoint:
             return 0  # unknown, so nothing is moved: see redistribution.py
         deadline = asyncio.get_running_loop().time() + GONE_SECONDS
         while True:
-            target = self.watch.ledger.accepting
+            target = self.state.ledger.accepting
             if target is None:
                 raise RefusedError("the target is lost, too, so its room for more connections is unknown")
-            beyond = max(target.sample.tally.open - self.watch.ledger.in_use, 0)
+            beyond = max(target.sample.tally.open - self.state.ledger.in_use, 0)
             if not beyond or asyncio.get_running_loop().time() > deadline:
                 return beyond
             await asyncio.sleep(LOOK_SECONDS)
@@ -148,8 +146,9 @@ class ShareMover:
         A worker that did not answer may have taken its part, so it is declared lost. The request is in the journal before a
         worker is asked: a coordinator that takes the run over repeats it, which changes nothing where it was done.
         """
-        self.note(Move(entry.name, name, tuple(more)) for name, more in moves.items())
-        await self.watch.recorder.written()
+        for name, more in moves.items():
+            self.state.outcome.note_move(Move(entry.name, name, tuple(more)))
+        await self.state.recorder.written()
         calls = (self.add_shards(name, more) for name, more in moves.items())
         answers = await asyncio.gather(*calls, return_exceptions=True)
         results: dict[str, C1mError | None] = {}
@@ -157,27 +156,21 @@ class ShareMover:
             if isinstance(answer, BaseException) and not isinstance(answer, C1mError):
                 raise answer
             if isinstance(answer, UnreachableError):
-                self.watch.lose(self.watch.ledger.entry(name), reason_of_error(answer))
+                self.watch.lose(self.state.ledger.entry(name), reason_of_error(answer))
             results[name] = answer
-            self.note([Move(entry.name, name, tuple(more), taken=answer is None)])
+            self.state.outcome.note_move(Move(entry.name, name, tuple(more), taken=answer is None))
         return results
 
     async def add_shards(self, name: str, more: Sequence[AddedShard]) -> None:
         """Ask one worker to take its part. Raises C1mError."""
-        assert self.outcome.destinations is not None
-        await self.nodes.workers[name].add_shards(self.nodes.run_id, more, self.outcome.destinations)
-
-    def note(self, moves: Iterable[Move]) -> None:
-        """Record moves in the outcome. A move replaces the same one without an answer."""
-        for move in moves:
-            known = [each for each in self.outcome.moves if each.taken is not None or each.more != move.more]
-            self.outcome.moves = [*known, move]
+        assert self.state.outcome.destinations is not None
+        await self.state.nodes.workers[name].add_shards(self.state.run_id, more, self.state.outcome.destinations)
 
     async def until_sampled(self, names: Iterable[str]) -> None:
         """Wait until samples include the new connections. The next sample may have been taken before them, the one after it
         was not.
         """
-        for entry in map(self.watch.ledger.entry, names):
+        for entry in map(self.state.ledger.entry, names):
             for _ in range(2):
                 seen = entry.sample
                 while entry.sample is seen and not entry.lost:

@@ -8,15 +8,17 @@ from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-from c1m.coordinator.fleet.nodes import Nodes, TargetNode
+from c1m.coordinator.fleet.nodes import TargetNode
 from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.fleet.survey import Survey, survey
 from c1m.coordinator.planning.plan import Plan
-from c1m.coordinator.results.outcome import Outcome
+from c1m.coordinator.results.planned_run import plan_run
 from c1m.errors import RefusedError, UnreachableError
 from c1m.net.tuples import Address
 from c1m.traffic.proof import NONCE_BYTES
 
+from .state import RunState
+from .steps import Event
 from .watch import Watch, event_within, reason_of_error
 
 T = TypeVar("T")
@@ -27,10 +29,8 @@ TARGET_SECONDS = 1.0  # for a target to report how an acceptor ended: it sends f
 class Preparation:
     """Prepares the nodes of one run."""
 
-    def __init__(self, nodes: Nodes, outcome: Outcome, watch: Watch) -> None:
-        self.nodes = nodes
-        self.outcome = outcome
-        self.spec = outcome.spec
+    def __init__(self, state: RunState, watch: Watch) -> None:
+        self.state = state
         self.watch = watch
         self.nonce = secrets.token_bytes(NONCE_BYTES)  # with it a target proves to workers that it serves this run
 
@@ -42,61 +42,62 @@ class Preparation:
         surveyed = await self.survey()
         plan = await self.plan(surveyed)
         destinations = await self.prepare_target(plan, surveyed.data_host)
-        self.outcome.destinations = destinations
+        self.state.outcome.listens(destinations)
         await self.prepare_workers(plan, destinations)
 
     async def survey(self) -> Survey:
         """Describe every node. Raises C1mError when one cannot be asked, and RefusedError when one is busy."""
-        found = await survey(self.spec, list(self.nodes.workers.values()), self.nodes.target)
-        self.outcome.mustered(found)
-        self.watch.recorder.mustered(found)
+        found = await survey(self.state.spec, list(self.state.nodes.workers.values()), self.state.nodes.target)
+        self.state.outcome.mustered(found)
+        self.state.recorder.mustered(found)
         for sentence in found.far_clocks:
-            self.watch.say(sentence)
+            self.state.say(sentence)
         found.check_free()
         return found
 
     async def plan(self, surveyed: Survey) -> Plan:
         """Plan the run, and make its ledger. Raises RefusedError when the total cannot fit."""
-        outcome = self.outcome
-        # In a thread: a plan for ten thousand nodes takes a second, and nothing else changes the outcome meanwhile.
-        refused = await asyncio.to_thread(outcome.make_plan, surveyed)
-        self.watch.recorder.planned()
-        if outcome.plan is None or outcome.ledger is None or outcome.preflight is None:
-            raise RefusedError(*refused)
-        for found in outcome.preflight.tight:
-            self.watch.say(f"tight: {found.sentence()}")
-        self.watch.limit_usages, self.watch.ledger = outcome.limit_usages, outcome.ledger
-        return outcome.plan
+        # In a thread: a plan for ten thousand nodes takes a second.
+        found = await asyncio.to_thread(plan_run, self.state.spec, surveyed)
+        self.state.outcome.planned(found)
+        self.state.recorder.planned()
+        if found.plan is None:
+            raise RefusedError(*found.refusals)
+        for tight in found.preflight.tight:
+            self.state.say(f"tight: {tight.sentence()}")
+        self.state.advance(Event.PLANNED)
+        return found.plan
 
     async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
         """Let the target listen. Return the address of each destination of the plan."""
         listening: Sequence[int] = ()
-        target, entry = self.nodes.target, self.watch.ledger.target
+        target, entry = self.state.nodes.target, self.state.ledger.target
         if target and entry:
-            self.nodes.engaged.append(target.name)
+            self.state.nodes.engage([target.name])
             listening = await self.unless_lost(target.name, self.listen(target, plan))
-            self.watch.follow(entry, target, self.nodes.run_id)
-        if endpoint := self.spec.endpoint:
+            self.watch.follow(entry, target, self.state.run_id)
+        if endpoint := self.state.spec.endpoint:
             listening = [endpoint.ports.at(index) for index in range(endpoint.ports.size)]
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
     async def listen(self, target: TargetNode, plan: Plan) -> list[int]:
         """Ask the target to start its acceptors. Return the port of each."""
-        wanted = self.outcome.target and self.outcome.target.only_run_sources
+        wanted = self.state.outcome.target and self.state.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []
-        return await target.prepare(self.nodes.run_id, plan.acceptors, self.shard_settings(), self.spec.server_push, sources)
+        settings, push_rate = self.shard_settings(), self.state.spec.server_push
+        return await target.prepare(self.state.run_id, plan.acceptors, settings, push_rate, sources)
 
     async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
         """Prepare all workers at once, and follow their samples. Raises C1mError when one cannot do it or is busy."""
-        settings, run_id = self.shard_settings(), self.nodes.run_id
-        self.nodes.engaged += [worker.name for worker in plan.workers]
+        settings, run_id = self.shard_settings(), self.state.run_id
+        self.state.nodes.engage(worker.name for worker in plan.workers)
         points = accumulate((worker.planned for worker in plan.workers), initial=0)
         try:
             await asyncio.gather(
                 *(
                     self.unless_lost(
                         worker.name,
-                        self.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point),
+                        self.state.nodes.workers[worker.name].prepare(run_id, worker, destinations, settings, point),
                     )
                     for worker, point in zip(plan.workers, points, strict=False)
                 )
@@ -104,8 +105,8 @@ class Preparation:
         except RefusedError as refusal:
             await self.look_at_target(refusal)
             raise
-        for entry in self.watch.ledger.workers:
-            self.watch.follow(entry, self.nodes[entry.name], run_id)
+        for entry in self.state.ledger.workers:
+            self.watch.follow(entry, self.state.nodes[entry.name], run_id)
 
     async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
         """Return what the preparation of a node returns. A node that cannot be reached is declared lost at once, before the
@@ -114,29 +115,29 @@ class Preparation:
         try:
             return await prepared
         except UnreachableError as error:
-            self.watch.lose(self.watch.ledger.entry(name), reason_of_error(error))
+            self.watch.lose(self.state.ledger.entry(name), reason_of_error(error))
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
         """Raise UnreachableError with the exit reason if an acceptor has ended: workers report that as a server that is no
         target of the run.
         """
-        target, deadline = self.watch.ledger.target, self.watch.clock.now() + TARGET_SECONDS
-        while target and not target.sample.exit_reasons and self.watch.clock.now() < deadline:
-            await event_within(self.watch.changed, deadline - self.watch.clock.now())
+        target, deadline = self.state.ledger.target, self.state.clock.now() + TARGET_SECONDS
+        while target and not target.sample.exit_reasons and self.state.clock.now() < deadline:
+            await event_within(self.watch.changed, deadline - self.state.clock.now())
         if target and (ended := "; ".join(map(str, target.sample.exit_reasons))):
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:
         """Return what all shards of the run have in common."""
-        spec = self.spec
+        spec = self.state.spec
         return ShardSettings(
             schedule=spec.schedule,
             arrival=spec.effective_arrival,
             peak=spec.total,
             close=spec.close,
             close_order=spec.close_order,
-            seed=self.outcome.seed,
+            seed=self.state.outcome.seed,
             most_in_flight=spec.in_flight,
             connect_timeout=spec.connect_timeout,
             lease=spec.lease,

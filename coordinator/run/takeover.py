@@ -29,7 +29,7 @@ from c1m.measure.phase import Close, Phase
 from c1m.measure.sampling import SamplingInterval, pace_of
 from c1m.schedule.schedule import NANOSECONDS
 
-from .steps import Step, StepSince, standing
+from .steps import Event, Standing, standing
 from .watch import Watch, reason_of_error
 
 CLOSE_SECONDS = 30.0  # for nodes that have not opened anything
@@ -91,7 +91,7 @@ class ResumedRun:
     """A run to resume, and its nodes by name: the first sample of each, or why there is none."""
 
     outcome: Outcome
-    standing: StepSince
+    standing: Standing
     began: float | None  # the start, on our monotonic clock; None: it is not resumed
     trouble: str  # why it is not resumed; empty: it is
     known_until: float  # the end of the journal, on the same clock
@@ -112,7 +112,7 @@ class ResumedRun:
 
     def out_of_step(self, resumed: ResumedNode) -> LossReason | None:
         """Return why a node cannot go on with the others; None when it can. Such a node closes when its lease ends."""
-        if self.standing.step is Step.CLOSE:
+        if self.standing.was is Event.WAS_CLOSING:
             return None
         if not resumed.open:
             return LossReason(LossKind.LEASE_OVER)
@@ -172,8 +172,8 @@ class Takeover:
         """Raise UsageError when the run is over, and UnreachableError when its workers have closed by themselves."""
         if replayed.outcome.ended_at:
             raise UsageError(f"run {self.run_id} is over; c1m-coord show {self.run_id} has what came of it")
-        at_step = standing(replayed.ledger.timeline.turns).step
-        if at_step is not Step.CLOSE and not any(node.open for node in workers):
+        was = standing(replayed.ledger.timeline.turns).was
+        if was is not Event.WAS_CLOSING and not any(node.open for node in workers):
             raise self.refusal("no coordinator has watched its workers for the length of their lease, and they have closed")
 
     def refusal(self, why: str) -> C1mError:
@@ -211,6 +211,6 @@ def taken_from(
     replayed.take(UnpackedRecord(now, RESUMED, "", body))
     outcome = replayed.outcome
     where = standing(replayed.ledger.timeline.turns)
-    if outcome.interrupted and where.step is not Step.CLOSE:
-        where = StepSince(Step.CLOSE, where.since)
+    if outcome.interrupted and where.was is not Event.WAS_CLOSING:
+        where = Standing(Event.WAS_CLOSING, where.since)
     return ResumedRun(outcome, where, began, trouble, known_until, Record(now, RESUMED, "", body), found)

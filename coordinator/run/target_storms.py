@@ -5,36 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from c1m.coordinator.fleet.clock import Clock
 from c1m.coordinator.fleet.nodes import TargetNode
 from c1m.coordinator.results.outcome import TakeoverRecord
 from c1m.errors import C1mError
 from c1m.text.units import format_duration
 from c1m.traffic.storm import TARGET, Storm
 
+from .state import RunState
+
 
 class TargetStorms:
     """Asks the target for its storms, each when it is due."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, state: RunState) -> None:
+        self.state = state
         self.tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, storms: Sequence[Storm], target: TargetNode | None, run_id: str, began: float, after: float = 0.0) -> None:
-        """Wait for the storms. ``began``: the start of the run, on the monotonic clock. Storms that are due less than ``after``
-        seconds from it are skipped.
+    def begin(self, after: float = 0.0) -> None:
+        """Wait for the storms of the run, which has started. Those that are due less than ``after`` seconds from its start are
+        skipped.
         """
-        if target:
-            due = [storm for storm in storms if storm.by == TARGET and storm.at >= after]
-            self.tasks = [asyncio.create_task(self.make(storm, target, run_id, began)) for storm in due]
+        if target := self.state.nodes.target:
+            due = [storm for storm in self.state.spec.storm if storm.by == TARGET and storm.at >= after]
+            self.tasks = [asyncio.create_task(self.make(storm, target)) for storm in due]
 
-    async def make(self, storm: Storm, target: TargetNode, run_id: str, began: float) -> None:
+    async def make(self, storm: Storm, target: TargetNode) -> None:
         """Wait for a storm, then ask the target to drop its share. Raises C1mError."""
-        await asyncio.sleep(began + storm.at - self.clock.now())
-        await target.storm(run_id, storm.share)
+        await asyncio.sleep(storm.at - self.state.elapsed)
+        await target.storm(self.state.run_id, storm.share)
 
-    async def end(self) -> list[str]:
-        """Cancel the storms that are still to come. Return a sentence for each one that failed."""
+    async def end(self) -> None:
+        """Cancel the storms that are still to come. Record each one that failed."""
         for task in self.tasks:
             task.cancel()
         ended = await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -42,7 +43,7 @@ class TargetStorms:
         for broken in ended:
             if isinstance(broken, Exception) and not isinstance(broken, C1mError):
                 raise broken
-        return [f"a storm could not be made: {error}" for error in ended if isinstance(error, C1mError)]
+        self.state.outcome.trouble(*(f"a storm could not be made: {error}" for error in ended if isinstance(error, C1mError)))
 
 
 def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:

@@ -5,58 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
 
 from c1m.coordinator.fleet.failure_detector import SILENCE_SECONDS, TICK_SECONDS, FailureDetector
 from c1m.coordinator.fleet.nodes import ReceivedSample, TargetNode, WorkerNode
 from c1m.coordinator.fleet.resubscribe import watched_again
-from c1m.coordinator.journal.recorder import Recorder
 from c1m.coordinator.ledger.doing import Doing
-from c1m.coordinator.ledger.ledger import Ledger
-from c1m.coordinator.ledger.limit_usage import LimitUsages
 from c1m.coordinator.ledger.loss_reason import CoordinatorPause, LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.errors import C1mError, GoneError, UnreachableError
 from c1m.measure.phase import Phase
 from c1m.measure.reasons import ClosingReason
-from c1m.measure.sample import Reading
 from c1m.measure.sampling import pace_of
+
+from .state import RunState
 
 SETTLE_SECONDS = 3.0  # without a change, until a count is taken as final
 SHOW_SECONDS = 0.25
 LOOK_SHARE = 0.2  # of the coordinator's time, for checking what it waits for, and showing the state
 
 
-class View(Protocol):
-    """Shows the state of a run to a person."""
-
-    def say(self, sentence: str) -> None:
-        """Show that something happened."""
-
-    def show(self, ledger: Ledger, doing: Doing, progress: float | None) -> None:
-        """Show the present state; called often. ``progress`` of the present step is 0 to 1; None: unknown."""
-
-
 class Watch:
-    """The ledger of a run, kept up to date."""
+    """Keeps the ledger of a run up to date."""
 
-    def __init__(self, view: View, recorder: Recorder) -> None:
-        self.view = view
-        self.recorder = recorder
-        self.clock = recorder.clock
-        self.ledger = Ledger((), None)
-        self.limit_usages = LimitUsages()
+    def __init__(self, state: RunState) -> None:
+        self.state = state
         self.changed = asyncio.Event()
         self.streams: dict[str, asyncio.Task[None]] = {}
         self.detector = FailureDetector()
         self.losing: asyncio.Task[None] | None = None
-        self.closing = False  # connections are being closed, or about to be: a node that closes was asked to
         self.on_loss: Callable[[NodeRecord], None] = lambda _: None
 
-    def say(self, sentence: str) -> None:
-        """Report something to a person and to the journal."""
-        self.recorder.said(sentence)
-        self.view.say(sentence)
+    def tell_of_losses(self, listener: Callable[[NodeRecord], None]) -> None:
+        """Call ``listener`` once for each node that is lost from now on."""
+        self.on_loss = listener
 
     def follow(
         self,
@@ -78,14 +59,14 @@ class Watch:
         self, entry: NodeRecord, node: WorkerNode | TargetNode, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
     ) -> None:
         """Take in a node's samples, over a new stream where one breaks. Declare the node lost if they end too early."""
-        pace = pace_of(len(self.ledger.entries))
+        pace = pace_of(len(self.state.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
                 samples = watched_again(node, run_id, pace)
         except C1mError as error:
             self.lose(entry, reason_of_error(error, self.pause_since(entry)))
         else:
-            if entry.sample.phase is not Phase.CLOSED or not self.closing:
+            if entry.sample.phase is not Phase.CLOSED or not self.state.closing:
                 self.lose(entry, LossReason(LossKind.ENDED))
         finally:
             self.detector.forget(entry.name)
@@ -100,10 +81,10 @@ class Watch:
         try:
             async with aclosing(samples):
                 async for received in samples:
-                    if received.sample.closing_reason and not self.closing:
+                    if received.sample.closing_reason and not self.state.closing:
                         self.leave(entry, received.sample.closing_reason)
                         return False
-                    self.detector.wake(self.clock.now())
+                    self.detector.wake(self.state.clock.now())
                     self.detector.hear(entry.name)
                     self.hear(entry, received)
         except GoneError:
@@ -120,8 +101,8 @@ class Watch:
 
     def pause_since(self, entry: NodeRecord) -> CoordinatorPause | None:
         """Return a pause of this coordinator since the node's last sample; None when there was none."""
-        self.detector.wake(self.clock.now())
-        pause, began = self.detector.pause, self.ledger.timeline.began
+        self.detector.wake(self.state.clock.now())
+        pause, began = self.detector.pause, self.state.ledger.timeline.began
         if pause is None or (entry.trail.sample and entry.name not in self.detector.unheard):
             return None
         return CoordinatorPause(pause.seconds, None if began is None or pause.began < began else pause.began - began)
@@ -129,35 +110,20 @@ class Watch:
     async def lose_silent_nodes(self) -> None:
         """Declare nodes lost that have been silent for too long."""
         while True:
-            for name in self.detector.tick(self.clock.now()):
-                self.lose(self.ledger.entry(name), LossReason(LossKind.SILENT, silent_seconds=SILENCE_SECONDS))
+            for name in self.detector.tick(self.state.clock.now()):
+                self.lose(self.state.ledger.entry(name), LossReason(LossKind.SILENT, silent_seconds=SILENCE_SECONDS))
             await asyncio.sleep(TICK_SECONDS)
 
     def hear(self, entry: NodeRecord, received: ReceivedSample) -> None:
-        """Put a sample into the journal and the ledger. Report what is new in it: ended processes and tight limits."""
-        now, known = self.clock.now(), len(entry.sample.exit_reasons)
-        self.recorder.sample(now, entry.name, received.message)
-        self.ledger.hear(entry, received.sample, now)
-        for exit_reason in received.sample.exit_reasons[known:]:
-            self.say(f"{entry.name}: {exit_reason}")
-        for sentence in self.limit_usages.look(entry.name, entry.history.first, entry.history.last):
-            self.say(sentence)
+        """Take in one sample."""
+        self.state.hear(entry, received)
         self.changed.set()
-
-    def read(self, entry: NodeRecord, reading: Reading) -> None:
-        """Put a reading that a node took for a comparison into the journal and the ledger."""
-        now = self.clock.now()
-        self.recorder.reading(now, entry.name, reading)
-        self.ledger.read(entry, reading, now)
 
     def lose(self, entry: NodeRecord, reason: LossReason) -> None:
         """Declare a node lost for good. A second call changes nothing."""
         if entry.lost:
             return
-        now = self.clock.now()
-        loss = self.ledger.lose(entry, reason, now)
-        self.recorder.lost(now, entry.name, reason)
-        self.say(f"lost: {loss.reason}")
+        self.state.lose(entry, reason)
         stream = self.streams.get(entry.name)
         if stream and stream is not asyncio.current_task():
             stream.cancel()
@@ -166,9 +132,7 @@ class Watch:
 
     def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
         """Record how much of a lost worker's share others have taken over, and why not all of it."""
-        self.ledger.move(entry.name, taken_by, not_taken)
-        self.recorder.moved(self.clock.now(), entry.name, taken_by, not_taken)
-        self.say(self.ledger.losses[entry.name].sentence())
+        self.state.move(entry, taken_by, not_taken)
         self.changed.set()
 
     async def wait(
@@ -182,32 +146,27 @@ class Watch:
 
         ``doing``: what the view and the timeline show. ``seconds``: the time; None: for ever.
         """
-        now = self.clock.now()
-        # Findings are written before the turn: a coordinator that takes the run over at "closing" cannot compare any more.
-        if trouble := self.recorder.notice(now, at_once=True):
-            self.view.say(trouble)
-        self.recorder.turn(now, doing)
-        self.ledger.timeline.turn(now, doing)
-        deadline = None if seconds is None else self.clock.now() + seconds
-        began = now
+        self.state.turn(doing)
+        now = self.state.clock.now
+        began = now()
+        deadline = None if seconds is None else began + seconds
         while not done():
-            if trouble := self.recorder.notice(self.clock.now()):
-                self.view.say(trouble)
-            self.view.show(self.ledger, doing, progress())
-            left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - self.clock.now())
+            self.state.notice()
+            self.state.show(doing, progress())
+            left = SHOW_SECONDS if deadline is None else min(SHOW_SECONDS, deadline - now())
             if left <= 0:
                 return False
             # With a thousand nodes a check takes milliseconds, and samples come all the time.
-            rest = min((self.clock.now() - began) * (1 / LOOK_SHARE - 1), left)
+            rest = min((now() - began) * (1 / LOOK_SHARE - 1), left)
             await asyncio.sleep(rest)
             await event_within(self.changed, left - rest)
-            began = self.clock.now()
-        self.view.show(self.ledger, doing, progress())
+            began = now()
+        self.state.show(doing, progress())
         return True
 
     async def heard_again(self) -> None:
         """Wait until every node has sent a sample since this coordinator last stood still, or is lost."""
-        self.detector.wake(self.clock.now())
+        self.detector.wake(self.state.clock.now())
         if self.detector.unheard:
             await self.wait(Doing.WAKING, lambda: not self.detector.unheard, lambda: None)
 
@@ -221,9 +180,7 @@ class Watch:
 
     async def end(self) -> None:
         """Record the end of the run, and end all streams."""
-        now = self.clock.now()
-        self.recorder.over(now)
-        self.ledger.timeline.end(now, self.ledger.moment)
+        self.state.end()
         tasks = [*self.streams.values(), *([self.losing] if self.losing else [])]
         for task in tasks:
             task.cancel()

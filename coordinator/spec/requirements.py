@@ -141,6 +141,10 @@ class RequirementMonitor:
         self.criteria = [criterion for criterion in criteria if criterion.always]
         self.judgements: dict[Criterion, Judgement] = {}
 
+    def restore(self, judgements: Iterable[Judgement]) -> None:
+        """Take the judgements from a journal in place of those so far."""
+        self.judgements = {judgement.criterion: judgement for judgement in judgements}
+
     @property
     def watching(self) -> bool:
         """Whether a requirement can still be broken."""

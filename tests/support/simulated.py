@@ -129,7 +129,7 @@ class Left:
             lock.close()
             raise
         taken = takeover.taken
-        journal = Journal(self.journal, lock)
+        journal = Journal(self.journal, lock, taken.known_until)
         outcome = await Run(taken.outcome, nodes, view, journal, taken, clock=clock).go(asyncio.Event())
         journal.close()
         return Ran(outcome, view, to_plain(summarise(outcome)))
