@@ -25,7 +25,8 @@ from c1m.kernel.tuning_record import TuningRecord
 from c1m.limits.sysctls import SYSCTLS
 from c1m.measure.reasons import LEAVING
 from c1m.measure.sample import Change, Host, Inspection
-from c1m.processes import descriptors, link
+from c1m.orders.orders import CloseAll
+from c1m.processes import descriptors
 from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import AT_ONCE, ZygoteClient
 from c1m.wire import bounds
@@ -62,7 +63,7 @@ class Node(ABC):
         owner = f" of {run.operator}" if run.operator else ""
         return f"run {run.run_id}{owner} since {since}; {lease}"
 
-    async def begin_run(self, run_id: str, lease_seconds: float, closing: link.Message, operator: str) -> NodeRun:
+    async def begin_run(self, run_id: str, lease_seconds: float, closing: CloseAll, operator: str) -> NodeRun:
         """Begin a run and return it. ``operator`` is its owner, or "" without TLS.
 
         Raises RefusedError if the node is busy, and UsageError for an invalid run id or lease.

@@ -24,7 +24,7 @@ from c1m.measure.phase import Phase, slowest
 from c1m.measure.reasons import ClosingKind, ClosingReason, ExitKind, ExitReason, HaltReason
 from c1m.measure.sample import Reading, Replacement, Sample
 from c1m.measure.sampling import SILENCE_SECONDS, SamplingInterval
-from c1m.processes import link
+from c1m.orders.orders import CloseAll, Start
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.children import Supervisor
 from c1m.processes.threads import in_thread
@@ -53,7 +53,7 @@ class Successors(Protocol):
 class NodeRun:
     """A run on a node. It runs in the node's nursery; gRPC handlers call its methods there."""
 
-    def __init__(self, run_id: str, lease_seconds: float, closing: link.Message, reader: HostReader) -> None:
+    def __init__(self, run_id: str, lease_seconds: float, closing: CloseAll, reader: HostReader) -> None:
         """``closing`` is the order that the children get when the lease ends."""
         self.run_id = run_id
         self.lease_seconds = lease_seconds
@@ -142,7 +142,7 @@ class NodeRun:
         if self.stopping:
             raise RefusedError(f"run {self.run_id} is closing: {self.closing_reason}")
 
-    async def stop(self, order: link.Message, because: ClosingReason) -> None:
+    async def stop(self, order: CloseAll, because: ClosingReason) -> None:
         """Begin to close. Samples report why, and the last sample follows when all is closed. A second call has no effect."""
         if not self.stopping:
             self.stopping, self.closing_reason = True, because
@@ -159,7 +159,7 @@ class NodeRun:
         for child in await self.supervisor.hire(recruits):
             child.reached_ns = reached
             if self.start:
-                await child.send({"start": self.start, "joined": time.monotonic(), "reached": reached})
+                await child.send(Start(self.start, time.monotonic(), reached))
 
     # -- processes that end
 

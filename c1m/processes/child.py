@@ -8,12 +8,15 @@ from _socket import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import trio
 
 from c1m.measure.phase import Phase
 from c1m.measure.reasons import ChildKind, ExitKind, child_name
 from c1m.measure.tally import PROCESS_DIED, Tally
+from c1m.orders.codec import to_message
+from c1m.orders.orders import Order
 from c1m.traffic.turnover import Wave
 
 from . import link
@@ -23,18 +26,26 @@ from . import link
 STUCK_SECONDS = 5.0
 
 
+class Assignment(Protocol):
+    """What a child is to do, as a record: its first message."""
+
+    @property
+    def index(self) -> int:
+        """The number of the child among those of its run; a replacement has the same one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """The specification of a child to start: its kind, its first message, and the descriptors that it gets copies of."""
+    """The specification of a child to start: its kind, its assignment, and the descriptors that it gets copies of."""
 
     kind: ChildKind
-    assignment: link.Message  # its "index" is the index of the child
+    assignment: Assignment
     descriptors: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         """The name of the child, such as "shard 3"."""
-        return child_name(self.kind, self.assignment["index"])
+        return child_name(self.kind, self.assignment.index)
 
 
 @dataclass(eq=False)
@@ -68,12 +79,12 @@ class Child:
     relieved: bool = False  # it was replaced
     gone: trio.Event = field(default_factory=trio.Event)
 
-    async def send(self, order: link.Message) -> None:
+    async def send(self, order: Assignment | Order) -> None:
         """Send an order. If the child is gone this does nothing, because its end is reported elsewhere.
 
         A child that accepts no order for STUCK_SECONDS is killed.
         """
-        packet = link.encode(order)
+        packet = link.encode(to_message(order))
         with trio.move_on_after(STUCK_SECONDS) as patience, suppress(BrokenPipeError, ConnectionResetError):
             while not self.gone.is_set():
                 try:

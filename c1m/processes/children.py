@@ -16,6 +16,8 @@ from c1m.measure.phase import Phase
 from c1m.measure.reasons import ExitKind, ExitReason
 from c1m.measure.source_latency import SourceLatency, joined_rows, source_latencies
 from c1m.measure.tally import Tally, total
+from c1m.orders.codec import to_message
+from c1m.orders.orders import CloseAll, Order
 from c1m.schedule.node_schedule import reached_by_all
 from c1m.traffic.turnover import Wave, joined_waves
 
@@ -61,7 +63,7 @@ class Supervisor:
         hired: list[Child] = []
         for child_spec in recruits:
             try:
-                link.encode(child_spec.assignment)
+                link.encode(to_message(child_spec.assignment))
             except ValueError as error:
                 raise RefusedError(
                     f"the assignment of {child_spec.name} is too large: {error}; use fewer routes a shard, fewer stages, or "
@@ -75,7 +77,7 @@ class Supervisor:
                     child.end.close()
                 raise RefusedError("the run was closed while its processes were being started")
             for child, child_spec in zip(children, some, strict=True):
-                child.kind, child.index = child_spec.kind, child_spec.assignment["index"]
+                child.kind, child.index = child_spec.kind, child_spec.assignment.index
                 self.children.append(child)
                 self.nursery.start_soon(self.listen, child)
                 await child.send(child_spec.assignment)
@@ -133,15 +135,15 @@ class Supervisor:
         self.exit_reasons[exit_reason.number - 1] = replace(exit_reason, not_replaced=because)
         return self.exit_reasons[exit_reason.number - 1]
 
-    async def order(self, order: link.Message) -> None:
+    async def order(self, order: Order) -> None:
         """Send an order to every child."""
         for child in self.children:
             await child.send(order)
 
-    async def close(self, order: link.Message) -> None:
+    async def close(self, order: CloseAll) -> None:
         """Send the last order. A child that is being forked does not get it, and is discarded."""
         self.closing = True
-        self.nursery.start_soon(self.end_the_stuck, STUCK_SECONDS + order.get("seconds_a_chunk", 0.0))
+        self.nursery.start_soon(self.end_the_stuck, STUCK_SECONDS + order.seconds_a_chunk)
         await self.order(order)
 
     async def dismiss(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 # The names of the counts in a tally's heartbeats.
 SENT = "sent"
@@ -54,16 +53,6 @@ class Heartbeat:
         for what, content in (("a request", self.send), ("an answer", self.prefix)):
             if len(content) > MOST_PAYLOAD:
                 raise ValueError(f"{what} of {len(content):,} B, where {MOST_PAYLOAD:,} are possible")
-
-    def to_message(self) -> tuple[Any, ...]:
-        """Return plain values that can be sent over a link."""
-        return (self.interval, self.payload, self.send, int(self.expect), self.prefix)
-
-    @classmethod
-    def from_message(cls, message: tuple[Any, ...]) -> Heartbeat:
-        """Return the heartbeat of a message made by ``to_message``."""
-        interval, payload, send, expect, prefix = message
-        return cls(interval, payload, send, Expect(expect), prefix)
 
 
 def under_way(counts: Mapping[str, int]) -> int:

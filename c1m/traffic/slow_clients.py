@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 FILLER = b"abcdefghijklmnopqrstuvwxyz"  # the default request; none of these bytes ends a request of any protocol
 LONGEST_REQUEST = 65_536  # bytes; the position in it takes two bytes a connection
@@ -16,7 +15,3 @@ class SlowClients:
     interval: float = 0.0  # seconds between two bytes of the request; 0: nothing is sent
     request: bytes = FILLER  # sent a byte at a time, over and over
     half_open: bool = False  # after the server has closed its side, stay and never close the client's side
-
-    def to_message(self) -> tuple[Any, ...]:
-        """Return plain values that can be sent over a link."""
-        return self.interval, self.request, self.half_open

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from .backoff import Backoff
 from .distribution import AT_ONCE, Distribution
@@ -18,26 +17,6 @@ class Turnover:
     downtime: Distribution = AT_ONCE  # from the end of a connection to its replacement
     backoff: Backoff | None = None  # between attempts for dropped and failed connections; None: they are not retried
     storms: tuple[Storm, ...] = ()
-
-    def to_message(self) -> tuple[Any, ...]:
-        """Return plain values that can be sent over a link."""
-        return (
-            self.lifetime and astuple(self.lifetime),
-            astuple(self.downtime),
-            self.backoff and astuple(self.backoff),
-            [astuple(storm) for storm in self.storms],
-        )
-
-    @classmethod
-    def from_message(cls, message: tuple[Any, ...]) -> Turnover:
-        """Return the turnover of a message made by ``to_message``."""
-        lifetime, downtime, backoff, storms = message
-        return cls(
-            lifetime and Distribution(*lifetime),
-            Distribution(*downtime),
-            backoff and Backoff(*backoff),
-            tuple(Storm(*storm) for storm in storms),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from c1m.errors import RefusedError, UsageError
 from c1m.kernel.tuning import check
+from c1m.orders.codec import from_message, to_message
 from c1m.processes import link
 from c1m.target.node.service import preparation as of_target
 from c1m.v1 import schedule_pb2, target_pb2, worker_pb2
@@ -104,11 +105,11 @@ def joined(data: bytes) -> object:
 def begin(assignment: ShardAssignment) -> None:
     """As in a shard's process."""
     try:
-        packet = link.encode(assignment.to_message())
+        packet = link.encode(to_message(assignment))
     except ValueError as error:  # which the crew refuses as well
         raise RefusedError(str(error)) from None
     ours, theirs = link.pair()
-    shard = Shard(theirs, ShardAssignment.from_message(link.decode(packet)))
+    shard = Shard(theirs, from_message(link.decode(packet), (ShardAssignment,)))
     try:
         shard.begin(0.0)
         for leg in shard.regulator.rotation.legs:

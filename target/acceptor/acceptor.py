@@ -15,6 +15,7 @@ from select import EPOLLIN, epoll
 
 from c1m.measure.phase import Phase
 from c1m.measure.tally import Tally
+from c1m.orders.orders import CloseAll, DropShare, StopAccepting, decode
 from c1m.processes import link
 from c1m.traffic.push import Push
 
@@ -113,17 +114,20 @@ class Acceptor:
         earliest = min(waits)
         return -1 if earliest == math.inf else max(earliest - time.monotonic(), 0)
 
-    def obey(self, order: link.Message | None) -> None:
-        if order is None:
+    def obey(self, message: link.Message | None) -> None:
+        """Do what an order says. None, the end of the link, is the order to end."""
+        if message is None:
             self.alive = False
-        elif "stop_accepting" in order:
-            self.stop_accepting()
-        elif "close" in order:
-            self.close_all()
-            self.report()
-        elif "storm" in order:
-            self.connections.drop_share(order["storm"])
-            self.listen()
+            return
+        match decode(message):
+            case StopAccepting():
+                self.stop_accepting()
+            case CloseAll():
+                self.close_all()
+                self.report()
+            case DropShare(share):
+                self.connections.drop_share(share)
+                self.listen()
 
     def stop_accepting(self) -> None:
         """Sleep until the next order, whatever the connections do: all clients are about to reset theirs.

@@ -6,6 +6,9 @@ import time
 from _socket import AF_INET, SOCK_STREAM, socket
 from contextlib import suppress
 
+from c1m.orders.acceptor_assignment import AcceptorAssignment
+from c1m.orders.codec import from_message, to_message
+from c1m.orders.orders import CloseAll, StopAccepting
 from c1m.processes import link
 from c1m.processes.thread_host import name_thread
 from c1m.processes.warm_up import specialise
@@ -20,18 +23,19 @@ LOOPBACK = "127.0.0.1"
 
 def main(control: socket, listeners: list[int]) -> None:
     """Run an acceptor: its assignment, its loop, its last tally."""
-    assignment = link.receive(control)
-    if assignment is None:
+    message = link.receive(control)
+    if message is None:
         return
-    name_thread(f"c1m-acceptor {assignment['index']}")
-    listener = socket(assignment["family"], assignment["type"], 0, listeners[0])
+    assignment = from_message(message, (AcceptorAssignment,))
+    name_thread(f"c1m-acceptor {assignment.index}")
+    listener = socket(assignment.family, assignment.type, 0, listeners[0])
     listener.setblocking(False)
-    acceptor = Acceptor(control, listener, assignment["descriptors"], assignment["capacity"], shared=assignment["shared"])
-    acceptor.connections.nonce = assignment["nonce"]
-    if (guests := assignment["guests"]) is not None:
-        acceptor.queue.take_only(SourceFilter(assignment["family"], guests))
-    if rate := assignment["push_rate"]:
-        acceptor.push(Push(rate), time.monotonic())
+    acceptor = Acceptor(control, listener, assignment.descriptors, assignment.capacity, shared=assignment.shared)
+    acceptor.connections.nonce = assignment.nonce
+    if assignment.guests is not None:
+        acceptor.queue.take_only(SourceFilter(assignment.family, assignment.guests))
+    if assignment.push_rate:
+        acceptor.push(Push(assignment.push_rate), time.monotonic())
     acceptor.run()
     acceptor.close_all()  # the control process is gone; nothing stays behind
 
@@ -53,8 +57,8 @@ def perform() -> None:
     listener.setblocking(False)
     guests = [guest(listener) for _ in range(GUESTS)]
     acceptor = Acceptor(theirs, listener, descriptors=256, capacity=GUESTS, shared=False)
-    for order in ({"stop_accepting": True}, {"close": True}):
-        ours.send(link.encode(order))
+    for order in (StopAccepting(), CloseAll()):
+        ours.send(link.encode(to_message(order)))
     ours.shutdown(1)
     acceptor.run()
     for each in (ours, theirs, *guests):

@@ -18,11 +18,12 @@ from c1m.measure.reasons import ASKED
 from c1m.measure.sample import Host, Inspection
 from c1m.net.ports import PortRanges
 from c1m.node.node import Node
+from c1m.orders.orders import CloseAll
 from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind
-from .target_node import CLOSING, TargetDescription, TargetOrders, count_local
+from .target_node import TargetDescription, TargetOrders, count_local
 
 # Counting ports makes the kernel walk all sockets of the machine, half a second for a million.
 COUNT_SHARE = 0.01
@@ -75,7 +76,7 @@ class Observer(Node):
             await run.prepared()
             return ()
         self.server = await in_thread(self.find_server)
-        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CloseAll(), wanted.operator)
         self.wanted = wanted
         await node_run.supervisor.hire(())
         await node_run.all_ready()
@@ -129,7 +130,7 @@ class Observer(Node):
 
     async def stop(self, run_id: str) -> None:
         """Return None: whether what the server has left open belongs to the run is unknown."""
-        await (await self.find(run_id)).stop(CLOSING, ASKED)
+        await (await self.find(run_id)).stop(CloseAll(), ASKED)
 
 
 def chosen_ports(host: HostFacts) -> dict[str, int]:

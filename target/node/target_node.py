@@ -18,6 +18,8 @@ from c1m.measure.reasons import ASKED, UNPREPARED, ChildKind
 from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressPool
 from c1m.node.node import Node
+from c1m.orders.acceptor_assignment import AcceptorAssignment
+from c1m.orders.orders import CloseAll, DropShare, StopAccepting
 from c1m.processes import descriptors
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
@@ -25,8 +27,6 @@ from c1m.processes.zygote_client import ZygoteClient
 
 from .listeners import Bind, open_listeners
 
-STOP_ACCEPTING = {"stop_accepting": True}
-CLOSING = {"close": True}
 DESCRIPTORS_EACH = 2  # of an acceptor: its listener, and the link to it
 STATES = frozenset({sockdiag.ESTABLISHED, sockdiag.CLOSE_WAIT, sockdiag.SYN_RECV})  # of what the kernel has of connections
 SETTLE_SECONDS = 0.2  # in which a RST that is on its way arrives
@@ -78,7 +78,7 @@ class TargetNode(Node):
             await run.prepared()
             return self.listening
         self.check_processes(wanted.acceptors, DESCRIPTORS_EACH)
-        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CLOSING, wanted.operator)
+        node_run = await self.begin_run(wanted.run_id, wanted.lease_seconds, CloseAll(), wanted.operator)
         try:
             listeners = open_listeners(self.bind, wanted.acceptors, wanted.close)
             each = listeners * wanted.acceptors if self.bind.single_port else listeners
@@ -89,22 +89,22 @@ class TargetNode(Node):
             await node_run.supervisor.hire([self.child_spec(index, listener, wanted) for index, listener in enumerate(each)])
             await node_run.all_ready()
         except BaseException:
-            await node_run.stop(CLOSING, UNPREPARED)
+            await node_run.stop(CloseAll(), UNPREPARED)
             raise
         return self.listening
 
     def child_spec(self, index: int, listener: socket.socket, wanted: TargetOrders) -> ChildSpec:
-        assignment = {
-            "index": index,
-            "family": int(listener.family),
-            "type": int(listener.type),
-            "shared": self.bind.single_port,
-            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            "capacity": descriptors.connections_per_table(),
-            "push_rate": wanted.push_rate,
-            "nonce": wanted.nonce,
-            "guests": self.guests(wanted.sources) if self.only_run_sources else None,
-        }
+        assignment = AcceptorAssignment(
+            index=index,
+            family=int(listener.family),
+            type=int(listener.type),
+            shared=self.bind.single_port,
+            descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            capacity=descriptors.connections_per_table(),
+            push_rate=wanted.push_rate,
+            nonce=wanted.nonce,
+            guests=self.guests(wanted.sources) if self.only_run_sources else None,
+        )
         return ChildSpec(ChildKind.ACCEPTOR, assignment, (listener.fileno(),))
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
@@ -122,9 +122,9 @@ class TargetNode(Node):
         if not (self.bind.single_port and supervisor):
             self.listeners[child.index].close()
 
-    def guests(self, sources: AddressPool) -> list[tuple[int, int]]:
+    def guests(self, sources: AddressPool) -> tuple[tuple[int, int], ...]:
         """Return the blocks of the run's sources as (first, count)."""
-        return [(block.first, block.count) for block in sources.of_version(self.family).blocks]
+        return tuple((block.first, block.count) for block in sources.of_version(self.family).blocks)
 
     @property
     def ports(self) -> list[tuple[int, int]]:
@@ -144,7 +144,7 @@ class TargetNode(Node):
         """Look at nothing any more until the end; see ``Acceptor.rest``."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order(STOP_ACCEPTING)
+        await node_run.supervisor.order(StopAccepting())
 
     async def stop(self, run_id: str) -> int | None:
         """Close everything. Return how many connections the kernel still had; None where it does not say, or where the run is
@@ -152,7 +152,7 @@ class TargetNode(Node):
         """
         node_run = await self.find(run_id)
         left = None if node_run.stopping else await self.left()
-        await node_run.stop(CLOSING, ASKED)
+        await node_run.stop(CloseAll(), ASKED)
         return left
 
     async def left(self) -> int | None:
@@ -173,7 +173,7 @@ class TargetNode(Node):
         """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for an empty share."""
         if not 0 < share <= 1:
             raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
-        await (await self.find(run_id)).supervisor.order({"storm": share})
+        await (await self.find(run_id)).supervisor.order(DropShare(share))
 
 
 def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Family]) -> Inspection:

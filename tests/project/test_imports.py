@@ -56,24 +56,26 @@ MAY_IMPORT = {
     "c1m.limits": "c1m.measure c1m.net c1m.text",
     "c1m.measure": "c1m.schedule c1m.text c1m.traffic",
     "c1m.node": (
-        "c1m c1m.app c1m.kernel c1m.limits c1m.measure c1m.net c1m.processes c1m.schedule c1m.security c1m.text c1m.wire"
+        "c1m c1m.app c1m.kernel c1m.limits c1m.measure c1m.net c1m.orders c1m.processes c1m.schedule c1m.security "
+        "c1m.text c1m.wire"
     ),
-    "c1m.processes": "c1m c1m.app c1m.kernel c1m.measure c1m.schedule c1m.traffic",
+    "c1m.orders": "c1m.schedule",
+    "c1m.processes": "c1m c1m.app c1m.kernel c1m.measure c1m.orders c1m.schedule c1m.traffic",
     "c1m.schedule": "c1m c1m.text",
     "c1m.security": "c1m c1m.app",
     "target": "c1m c1m.app c1m.net c1m.node c1m.processes c1m.v1 target.node",
-    "target.acceptor": "c1m.kernel c1m.measure c1m.processes c1m.traffic",
-    "target.node": "c1m c1m.kernel c1m.measure c1m.net c1m.node c1m.processes c1m.traffic c1m.v1 c1m.wire",
+    "target.acceptor": "c1m.kernel c1m.measure c1m.orders c1m.processes c1m.traffic",
+    "target.node": "c1m c1m.kernel c1m.measure c1m.net c1m.node c1m.orders c1m.processes c1m.traffic c1m.v1 c1m.wire",
     "c1m.testing": ("c1m c1m.measure c1m.net c1m.schedule c1m.traffic c1m.wire coordinator.fleet coordinator.planning"),
     "c1m.traffic": "c1m c1m.schedule",
     "c1m.wire": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.v1",
     "worker": "c1m.app c1m.net c1m.node c1m.processes c1m.text c1m.v1 worker.node",
     "worker.behaviours": "c1m.kernel c1m.measure c1m.traffic worker.sockets",
     "worker.node": (
-        "c1m c1m.kernel c1m.limits c1m.measure c1m.net c1m.node c1m.processes c1m.schedule c1m.text "
+        "c1m c1m.kernel c1m.limits c1m.measure c1m.net c1m.node c1m.orders c1m.processes c1m.schedule c1m.text "
         "c1m.traffic c1m.v1 c1m.wire worker.shard worker.sockets"
     ),
-    "worker.shard": "c1m.measure c1m.net c1m.processes c1m.schedule c1m.traffic worker.behaviours worker.sockets",
+    "worker.shard": "c1m.measure c1m.net c1m.orders c1m.processes c1m.schedule c1m.traffic worker.behaviours worker.sockets",
     "worker.sockets": "c1m.measure c1m.net",
     "c1m.net": "",
     "c1m.text": "",
@@ -83,6 +85,7 @@ PURE = (
     "c1m.limits",
     "c1m.measure",
     "c1m.net",
+    "c1m.orders",
     "c1m.schedule",
     "c1m.text",
     "c1m.traffic",

@@ -13,6 +13,8 @@ from struct import pack
 import pytest
 
 from c1m.measure.tally import Tally
+from c1m.orders.codec import to_message
+from c1m.orders.orders import CloseAll, DropShare, Order, StopAccepting
 from c1m.processes import link
 from c1m.processes.child import Child
 from c1m.target.acceptor.acceptor import Acceptor
@@ -23,16 +25,16 @@ LONG_SECONDS = 10.0  # after which a test fails that waits
 RESET = pack("ii", 1, 0)
 
 
-def stop_accepting_order() -> link.Message:
-    return {"stop_accepting": True}
+def stop_accepting_order() -> Order:
+    return StopAccepting()
 
 
-def close_order() -> link.Message:
-    return {"close": True}
+def close_order() -> Order:
+    return CloseAll()
 
 
-def storm_order(share: float) -> link.Message:
-    return {"storm": share}
+def storm_order(share: float) -> Order:
+    return DropShare(share)
 
 
 class AcceptorThread:
@@ -66,8 +68,8 @@ class AcceptorThread:
         self.clients += made
         return made
 
-    def order(self, order: link.Message) -> None:
-        self.ours.send(link.encode(order))
+    def order(self, order: Order) -> None:
+        self.ours.send(link.encode(to_message(order)))
 
     def until(self, condition: Callable[[], object]) -> None:
         """Read reports until the condition holds."""

@@ -18,6 +18,9 @@ from c1m.errors import RefusedError
 from c1m.measure.phase import Phase
 from c1m.measure.reasons import ExitKind
 from c1m.measure.tally import Tally
+from c1m.orders.acceptor_assignment import AcceptorAssignment
+from c1m.orders.codec import from_message
+from c1m.orders.orders import KINDS, CloseAll
 from c1m.processes import link
 from c1m.processes.child import Child
 from c1m.processes.zygote_client import ZygoteClient
@@ -90,7 +93,7 @@ class ShardTasks:
         try:
             await trio.lowlevel.wait_readable(theirs)
             if message := link.receive(theirs):
-                shard = Shard(theirs, ShardAssignment.from_message(message), report_seconds=PROMPTLY)
+                shard = Shard(theirs, from_message(message, (ShardAssignment,)), report_seconds=PROMPTLY)
                 self.shards.append(shard)
                 await shard.run()
         finally:
@@ -111,6 +114,16 @@ def acceptors_in(token: trio.lowlevel.TrioToken) -> Begin:
     return lambda *wanted: threading.Thread(target=run, args=wanted).start()
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """An assignment that says nothing but the number of the child."""
+
+    index: int
+
+
+RECORDS: tuple[type[Any], ...] = (*KINDS, ShardAssignment, AcceptorAssignment, Numbered)
+
+
 @dataclass(eq=False)
 class ScriptedChild:
     """A child that the test plays. By itself it reports that it is ready, and that it is closed when it is to close."""
@@ -118,7 +131,7 @@ class ScriptedChild:
     end: socket
     ended: Callable[[], None]
     obeys: bool
-    orders: list[link.Message] = field(default_factory=list)  # its assignment first
+    orders: list[Any] = field(default_factory=list)  # its assignment first
 
     async def run(self) -> None:
         try:
@@ -126,17 +139,18 @@ class ScriptedChild:
                 self.orders.append(order)
                 if self.obeys and len(self.orders) == 1:
                     self.report(Phase.PREPARED)
-                if self.obeys and "close" in order:
+                if self.obeys and isinstance(order, CloseAll):
                     self.report(Phase.CLOSED)
         finally:
             self.die()
 
-    async def next_order(self) -> link.Message | None:
-        """Return the next message of the node; None when the link is closed on one side."""
+    async def next_order(self) -> Any:
+        """Return the assignment or the next order of the node; None when the link is closed on one side."""
         if not self.is_closed:
             with suppress(trio.ClosedResourceError):
                 await trio.lowlevel.wait_readable(self.end)
-        return None if self.is_closed else link.receive(self.end)
+        message = None if self.is_closed else link.receive(self.end)
+        return from_message(message, RECORDS) if message else None
 
     @property
     def is_closed(self) -> bool:

@@ -8,17 +8,18 @@ from types import SimpleNamespace
 
 import trio
 import trio.testing
-from in_process import InProcessZygote, Script, ScriptedChild
+from in_process import InProcessZygote, Numbered, Script, ScriptedChild
 
 from c1m.kernel.reader import HostReader
 from c1m.measure.reasons import ChildKind
 from c1m.measure.sample import Reading, Sample
 from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.node.node_run import NodeRun
+from c1m.orders.orders import CloseAll
 from c1m.processes.child import Child, ChildSpec
 
 LEASE = 10.0  # seconds
-CLOSING = {"close": "rst", "seconds_a_chunk": 0.0}
+CLOSING = CloseAll()
 LONG_SECONDS = 3600.0  # of the test's clock, which does not pass by itself
 
 
@@ -84,7 +85,7 @@ def watched(run: NodeRun) -> Iterator[None]:
 
 
 def spec(index: int) -> ChildSpec:
-    return ChildSpec(ChildKind.UNKNOWN, {"index": index})
+    return ChildSpec(ChildKind.UNKNOWN, Numbered(index))
 
 
 @asynccontextmanager

@@ -23,13 +23,13 @@ from c1m.measure.tally import Tally
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
-from c1m.processes import link
+from c1m.orders.orders import CloseAll, Halt, Order, Probe, Retarget, Start, StopTraffic, StopTurnover
 from c1m.processes.child import Child
 from c1m.processes.children import Supervisor
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage
 from c1m.worker.node.worker_node import child_spec
-from c1m.worker.shard.assignment import ShardAssignment, schedule_to_message
+from c1m.worker.shard.assignment import ShardAssignment
 
 TABLE = 1024  # descriptors of a shard
 SOURCES, PORTS = 8, PortRanges(((21_000, 21_049),))
@@ -77,33 +77,32 @@ def assignment(total: int, *destinations: Address, spare: int = 0, **changes: An
     return replace(made, **changes)
 
 
-def start_order(at: float | None = None, joined: float | None = None, reached: dict[int, int] | None = None) -> link.Message:
-    order: link.Message = {"start": time.monotonic() if at is None else at}
-    return order if joined is None else order | {"joined": joined, "reached": reached or {}}
+def start_order(at: float | None = None, joined: float | None = None, reached: dict[int, int] | None = None) -> Order:
+    return Start(time.monotonic() if at is None else at, joined, reached or {})
 
 
-def halt_order() -> link.Message:
-    return {"halt": True}
+def halt_order() -> Order:
+    return Halt()
 
 
-def retarget_order(schedule: Schedule, kept: int) -> link.Message:
-    return {"retarget": schedule_to_message(schedule), "kept": kept}
+def retarget_order(schedule: Schedule, kept: int) -> Order:
+    return Retarget(schedule, kept)
 
 
-def stop_turnover_order() -> link.Message:
-    return {"stop_turnover": True}
+def stop_turnover_order() -> Order:
+    return StopTurnover()
 
 
-def stop_traffic_order() -> link.Message:
-    return {"stop_traffic": True}
+def stop_traffic_order() -> Order:
+    return StopTraffic()
 
 
-def probe_order(most: int) -> link.Message:
-    return {"probe": most}
+def probe_order(most: int) -> Order:
+    return Probe(most)
 
 
-def close_order(how: str = "rst", seconds_a_chunk: float = 0.0) -> link.Message:
-    return {"close": how, "seconds_a_chunk": seconds_a_chunk}
+def close_order(how: str = "rst", seconds_a_chunk: float = 0.0) -> Order:
+    return CloseAll(how == "rst", seconds_a_chunk)
 
 
 # -- the server
@@ -230,7 +229,7 @@ class Shards:
             while not condition():
                 await self.changed.wait()
 
-    async def order(self, order: link.Message) -> None:
+    async def order(self, order: Order) -> None:
         await self.supervisor.order(order)
 
     async def start(self, at: float | None = None) -> None:

@@ -8,6 +8,7 @@ from c1m.kernel import meminfo
 from c1m.measure.phase import Phase
 from c1m.measure.reasons import HaltKind, HaltReason
 from c1m.node.node_run import NodeRun
+from c1m.orders.orders import Halt
 
 GUARD_SECONDS = 0.25  # between two looks
 # Below this much free memory the host is in danger, so opening stops.
@@ -23,7 +24,7 @@ async def guard(node_run: NodeRun) -> None:
         left = meminfo.available_bytes()
         if left is not None and left < floor and node_run.phase <= Phase.OPENING:
             node_run.halted = HaltReason(HaltKind.MEMORY, left, floor)
-            await node_run.supervisor.order({"halt": True})
+            await node_run.supervisor.order(Halt())
             node_run.touch()
             return
         await trio.sleep(GUARD_SECONDS)

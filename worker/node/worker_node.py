@@ -17,7 +17,7 @@ from c1m.measure.sample import Host, Inspection
 from c1m.net.addresses import AddressBlock, AddressPool, Interface
 from c1m.net.ports import PortRanges, client_ports
 from c1m.node.node import Node
-from c1m.processes import link
+from c1m.orders.orders import CloseAll, Probe, Retarget, Start, StopTraffic, StopTurnover
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import ZygoteClient
@@ -25,7 +25,7 @@ from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.schedule import Arrival, Revision, Stage
 from c1m.schedule.shapes import MOST_STAGES
 from c1m.wire import bounds
-from c1m.worker.shard.assignment import ShardAssignment, schedule_to_message
+from c1m.worker.shard.assignment import ShardAssignment
 from c1m.worker.shard.regulator import CLOSE_CHUNK
 
 from . import sources
@@ -156,7 +156,7 @@ class WorkerNode(Node):
             if node_run.start:
                 return  # a coordinator that missed the answer asks again
             node_run.start = time.monotonic() + START_DELAY_SECONDS
-            await node_run.supervisor.order({"start": node_run.start})
+            await node_run.supervisor.order(Start(node_run.start))
         self.nursery.start_soon(guard, node_run)
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
@@ -176,7 +176,7 @@ class WorkerNode(Node):
             self.ceilings.check_bandwidth(bits_of(following, self.shards[0], push_rate))
             bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
             node_run.following = following
-            await node_run.supervisor.order({"retarget": schedule_to_message(following.revision.schedule), "kept": kept})
+            await node_run.supervisor.order(Retarget(following.revision.schedule, kept))
         node_run.touch()
         return following.revision.version
 
@@ -234,7 +234,7 @@ class WorkerNode(Node):
         """Connections are held, and send nothing more; wait for what is under way, not for ever."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order({"stop_traffic": True})
+        await node_run.supervisor.order(StopTraffic())
         with trio.move_on_after(QUIET_SECONDS):
             while not all(child.traffic_stopped for child in node_run.supervisor.alive):
                 await node_run.changed.wait()
@@ -247,7 +247,7 @@ class WorkerNode(Node):
             raise RefusedError(f"run {node_run.run_id} has no process left to probe from")
         for child in children:
             child.probed = None
-            await child.send({"probe": -(-most // len(children))})
+            await child.send(Probe(-(-most // len(children))))
         with trio.move_on_after(PROBE_SECONDS):
             while any(child.probed is None for child in children if not child.gone.is_set()):
                 await node_run.changed.wait()
@@ -274,7 +274,7 @@ class WorkerNode(Node):
         """Replace nothing from here on; samples tell when nothing is in flight any more."""
         node_run = await self.find(run_id)
         node_run.settling = True
-        await node_run.supervisor.order({"stop_turnover": True})
+        await node_run.supervisor.order(StopTurnover())
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
         node_run = await self.find(run_id)
@@ -287,7 +287,7 @@ class WorkerNode(Node):
 
 
 def child_spec(shard: ShardAssignment) -> ChildSpec:
-    return ChildSpec(ChildKind.SHARD, shard.to_message())
+    return ChildSpec(ChildKind.SHARD, shard)
 
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
@@ -295,7 +295,7 @@ def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignmen
     return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.CLOSED_LOOP)
 
 
-def closing_order(close: Close, rate: float, shards: int) -> link.Message:
+def closing_order(close: Close, rate: float, shards: int) -> CloseAll:
     """Return the order to close. ``rate`` is the node's, in connections a second; 0: unlimited."""
     seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
-    return {"close": "rst" if close is Close.RESET else "fin", "seconds_a_chunk": seconds}
+    return CloseAll(close is Close.RESET, seconds)

@@ -12,6 +12,8 @@ from c1m.measure.phase import Phase
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
+from c1m.orders.codec import from_message, to_message
+from c1m.orders.orders import CloseAll, Start
 from c1m.processes import link
 from c1m.processes.thread_host import name_thread
 from c1m.processes.warm_up import specialise
@@ -31,7 +33,7 @@ def main(control: socket, _: list[int]) -> None:
     message = link.receive(control)
     if message is None:
         return
-    assignment = ShardAssignment.from_message(message)
+    assignment = from_message(message, (ShardAssignment,))
     name_thread(f"c1m-shard {assignment.index}")
     trio.run(Shard(control, assignment).run)
 
@@ -53,9 +55,9 @@ async def perform() -> None:
     shard = Shard(theirs, rehearsal_of(listener.getsockname()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(shard.run)
-        ours.send(link.encode({"start": time.monotonic()}))
+        ours.send(link.encode(to_message(Start(time.monotonic()))))
         await reached(shard, Phase.HOLDING)
-        ours.send(link.encode({"close": "rst", "seconds_a_chunk": 0.0}))
+        ours.send(link.encode(to_message(CloseAll())))
         await reached(shard, Phase.CLOSED)
         ours.close()
     theirs.close()
@@ -85,4 +87,4 @@ def rehearsal_of(destination: tuple[str, int]) -> ShardAssignment:
         connect_timeout=1.0,
         tick=1.0,
     )
-    return ShardAssignment.from_message(made.to_message())
+    return from_message(to_message(made), (ShardAssignment,))

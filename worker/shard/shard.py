@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from _socket import AF_INET, AF_INET6, socket
+from collections.abc import Mapping
 from dataclasses import astuple, replace
 from random import Random
 
@@ -14,6 +15,7 @@ import trio
 
 from c1m.measure.phase import Phase
 from c1m.measure.tally import Tally
+from c1m.orders.orders import CloseAll, Halt, Order, Probe, Retarget, Start, StopTraffic, StopTurnover, decode
 from c1m.processes import link
 from c1m.schedule.schedule import NANOSECONDS
 from c1m.worker.behaviours.ghost_probe import probe
@@ -28,7 +30,7 @@ from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
 from c1m.worker.sockets.source_latencies import SourceLatencies
 
-from .assignment import ShardAssignment, schedule_from_message
+from .assignment import ShardAssignment
 from .loop import ORDERS_WAIT_SECONDS, EventLoop, Notifier
 from .regulator import Regulator
 
@@ -82,28 +84,33 @@ class Shard:
         """Read orders until the control process is gone, also during a slow close."""
         while True:
             await trio.lowlevel.wait_readable(self.control)
-            order = link.receive(self.control)
-            if order is None:
+            message = link.receive(self.control)
+            if message is None:
                 return
-            if "start" in order:
-                self.begin(order["start"], order.get("joined"), order.get("reached"))
-            elif "halt" in order:
+            await self.follow(decode(message), nursery)
+
+    async def follow(self, order: Order, nursery: trio.Nursery) -> None:
+        """Do what an order says."""
+        match order:
+            case Start():
+                self.begin(order.at, order.joined, order.reached)
+            case Halt():
                 self.driver.halt()
-            elif "retarget" in order:
-                self.driver.retarget(schedule_from_message(order["retarget"]), order["kept"])
-            elif "stop_turnover" in order:
+            case Retarget():
+                self.driver.retarget(order.schedule, order.kept)
+            case StopTurnover():
                 if self.seat_turnover:
                     self.seat_turnover.turnover_stopped = True
                 self.driver.wake()
-            elif "stop_traffic" in order:
+            case StopTraffic():
                 await self.stop_traffic()
-            elif "probe" in order:
-                self.probed = await probe(self.connections, order["probe"], self.assignment.keepalive)
+            case Probe():
+                self.probed = await probe(self.connections, order.most, self.assignment.keepalive)
                 self.notifier.ring()
-            elif "close" in order:
-                nursery.start_soon(self.driver.close, order["close"] == "rst", order["seconds_a_chunk"])
+            case CloseAll():
+                nursery.start_soon(self.driver.close, order.reset, order.seconds_a_chunk)
 
-    def begin(self, start: float, joined: float | None = None, reached: dict[int, int] | None = None) -> None:
+    def begin(self, start: float, joined: float | None = None, reached: Mapping[int, int] | None = None) -> None:
         """Create the behaviours and start the event loop.
 
         ``joined``: when the shard learned of a run that had started long before, and had ``reached`` those stages.

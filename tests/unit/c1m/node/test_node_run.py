@@ -8,6 +8,7 @@ from array import array
 
 import pytest
 import trio
+from in_process import Numbered
 from node_runs import CLOSING, LEASE, Replacements, node_run, reading, spec, watched
 from trio.testing import MockClock
 
@@ -18,6 +19,7 @@ from c1m.measure.reasons import ASKED, LEAVING
 from c1m.measure.sampling import SamplingInterval
 from c1m.measure.source_latency import BUCKETS
 from c1m.node.node_run import MOST_REPLACED, READY_SECONDS
+from c1m.orders.orders import CloseAll
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Arrival, Revision, Schedule, Stage
@@ -37,7 +39,7 @@ async def test_it_is_ready_when_every_child_has_reported_and_the_host_was_read(m
         await it.run.all_ready()
         assert (it.run.going, it.run.phase) == (True, Phase.PREPARED)
         assert it.sample().reading is not None
-        assert [child.orders for child in it.script.children] == [[{"index": index}] for index in range(3)]
+        assert [child.orders for child in it.script.children] == [[Numbered(index)] for index in range(3)]
 
 
 async def test_a_child_that_ends_before_it_is_ready_is_the_reason(mock_clock: MockClock) -> None:
@@ -165,7 +167,7 @@ async def test_a_sample_says_closed_only_when_the_processes_are_gone(mock_clock:
 async def test_the_first_reason_to_close_counts(mock_clock: MockClock) -> None:
     async with node_run() as it:
         await it.run.stop(CLOSING, ASKED)
-        await it.run.stop({"close": "fin", "seconds_a_chunk": 1.0}, LEAVING)
+        await it.run.stop(CloseAll(reset=False, seconds_a_chunk=1.0), LEAVING)
         await it.settled()
         assert str(it.run.closing_reason) == "it was asked to"
         assert [child.orders[1:] for child in it.script.children] == [[CLOSING]] * 2
@@ -228,8 +230,8 @@ async def test_a_child_is_replaced_and_told_where_the_run_is(mock_clock: MockClo
 
         assert it.zygote.forked_names == ["child 0", "child 1", "child 1"]
         order = it.child(2).orders[1]
-        assert (order["start"], order["reached"]) == (it.run.start, {0: 10**9})
-        assert time.monotonic() - 5 < order["joined"] <= time.monotonic()
+        assert (order.at, order.reached) == (it.run.start, {0: 10**9})
+        assert time.monotonic() - 5 < order.joined <= time.monotonic()
         sample = it.sample()
         (replacement,) = sample.replacements
         assert (replacement.connections, replacement.exit_reason) == (4, sample.exit_reasons[0])
@@ -328,7 +330,7 @@ async def test_more_children_join_a_run(mock_clock: MockClock) -> None:
     async with node_run() as it:
         await it.run.join([spec(2)])
         await it.settled()
-        assert it.child(2).orders == [{"index": 2}], "it has not started yet"
+        assert it.child(2).orders == [Numbered(2)], "it has not started yet"
         it.run.start = time.monotonic()
         for child in it.script.children[:2]:
             child.report(Phase.HOLDING)
@@ -484,7 +486,7 @@ async def test_a_child_that_should_close_and_does_nothing_is_killed(
         for child in it.script.children:
             child.report(Phase.PREPARED)
         await it.run.all_ready()
-        await it.run.stop({"close": "rst", "seconds_a_chunk": 2.0}, ASKED)
+        await it.run.stop(CloseAll(seconds_a_chunk=2.0), ASKED)
         await pass_time(mock_clock, 4)
         it.child(0).report(Phase.CLOSING)
         await pass_time(mock_clock, 4)

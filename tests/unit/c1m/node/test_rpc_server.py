@@ -22,6 +22,7 @@ from c1m.node import rpc_server as module
 from c1m.node.authorization import Authorization
 from c1m.node.node import Node
 from c1m.node.rpc_server import RpcServer, refusals, serving
+from c1m.orders.orders import Probe
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Arrival
 from c1m.target.node.service import TargetService
@@ -140,7 +141,7 @@ async def test_a_probe_and_settings_over_grpc(tmp_path: Path) -> None:
         (child,) = it.script.children
 
         async def answer() -> None:
-            while {"probe": 4} not in child.orders:
+            while Probe(4) not in child.orders:
                 await trio.sleep(0.001)
             child.report(Phase.HOLDING, probed=(3, 1))
 

@@ -5,10 +5,8 @@ import pytest
 from c1m.coordinator.ledger.timeline import HostState, TimelineRow
 from c1m.coordinator.results.storm_results import failures, summarise_storms
 from c1m.coordinator.summary.codec import to_plain
-from c1m.traffic.backoff import Backoff
-from c1m.traffic.distribution import Distribution
 from c1m.traffic.storm import Storm
-from c1m.traffic.turnover import Turnover, Wave, joined_waves
+from c1m.traffic.turnover import Wave, joined_waves
 
 
 def row(at: float, overflows: int | None) -> tuple[float, TimelineRow]:
@@ -60,14 +58,3 @@ def test_waves_of_shards_are_one() -> None:
     shards = [(Wave(3, 2, 1.0, 0.1, 1), Wave(5, 5, 2.0, 0.2)), (Wave(4, 4, 3.0, 0.05),), ()]
 
     assert joined_waves(shards) == (Wave(7, 6, 3.0, 0.1, 1), Wave(5, 5, 2.0, 0.2))
-
-
-@pytest.mark.parametrize(
-    "turnover",
-    [
-        Turnover(),
-        Turnover(Distribution("exp", 5, 5), Distribution("uniform", 1, 2), Backoff(0.1, 3), (EARLY, LATE)),
-    ],
-)
-def test_what_goes_over_a_link_comes_out_of_it(turnover: Turnover) -> None:
-    assert Turnover.from_message(turnover.to_message()) == turnover

@@ -17,6 +17,7 @@ from c1m.measure.phase import Close, Phase
 from c1m.measure.reasons import ExitKind
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
+from c1m.orders.orders import DropShare
 from c1m.target.node.listeners import Bind, open_listeners
 from c1m.target.node.target_node import check_bind
 
@@ -129,7 +130,7 @@ async def test_a_storm_takes_a_share(share: float) -> None:
             await node.storm("r", share)
         await node.storm("r", 1.0)
         await trio.testing.wait_all_tasks_blocked(0.01)
-        assert [child.orders[-1] for child in it.script.children] == [{"storm": 1.0}] * 2
+        assert [child.orders[-1] for child in it.script.children] == [DropShare(1.0)] * 2
 
 
 async def test_an_acceptor_that_ends_is_replaced_on_its_port() -> None:
@@ -168,9 +169,9 @@ async def test_what_every_acceptor_is_given() -> None:
     async with target(plays=True, only_run_sources=True) as (node, it):
         await node.prepare(target_orders(1, push_rate=2.0, nonce=b"n" * 16, sources=sources))
         (given,) = it.script.children[0].orders
-        assert (given["index"], given["shared"], given["push_rate"], given["nonce"]) == (0, False, 2.0, b"n" * 16)
-        assert given["guests"] == [(127 << 24 | 5, 2)]
-        assert 0 < given["capacity"] < given["descriptors"]
+        assert (given.index, given.shared, given.push_rate, given.nonce) == (0, False, 2.0, b"n" * 16)
+        assert given.guests == ((127 << 24 | 5, 2),)
+        assert 0 < given.capacity < given.descriptors
 
 
 @pytest.mark.parametrize("call", [("stop_accepting",), ("storm", 0.5), ("stop",)])

@@ -20,6 +20,7 @@ from c1m.measure.phase import Close, Phase
 from c1m.measure.reasons import LEAVING, ExitKind, HaltKind, HaltReason
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
+from c1m.orders.orders import CloseAll, Halt, Probe, Start
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Arrival, Stage
 from c1m.traffic.slow_clients import SlowClients
@@ -80,7 +81,7 @@ async def test_it_starts_once() -> None:
         start = run_of(node).start
         assert before < start < time.monotonic() + 1
         await trio.testing.wait_all_tasks_blocked(0.01)
-        assert [child.orders[1:] for child in it.script.children] == [[{"start": start}]] * 2
+        assert [child.orders[1:] for child in it.script.children] == [[Start(start)]] * 2
         await node.stop("r", Close.RESET, 0.0)
         with pytest.raises(RefusedError, match="is closing; prepare another one"):
             await node.start("r")
@@ -244,9 +245,9 @@ async def test_a_bandwidth_bounds_how_fast_it_closes() -> None:
 
 
 async def test_the_order_to_close_divides_the_rate_among_the_shards() -> None:
-    assert closing_order(Close.RESET, 0.0, 4) == {"close": "rst", "seconds_a_chunk": 0.0}
-    assert closing_order(Close.FIN, 640.0, 2) == {"close": "fin", "seconds_a_chunk": 0.2}
-    assert closing_order(Close.FIN, 640.0, 0)["seconds_a_chunk"] == 0.1
+    assert closing_order(Close.RESET, 0.0, 4) == CloseAll(reset=True)
+    assert closing_order(Close.FIN, 640.0, 2) == CloseAll(reset=False, seconds_a_chunk=0.2)
+    assert closing_order(Close.FIN, 640.0, 0).seconds_a_chunk == 0.1
 
 
 # -- another schedule, more shards
@@ -319,7 +320,7 @@ async def test_shards_join_a_running_run_once() -> None:
             await node.add_shards("r", more_shards(node, 6, 4))
         assert [shard.index for shard in node.shards] == [0, 1]
         await trio.testing.wait_all_tasks_blocked(0.01)
-        assert set(it.script.children[1].orders[1]) == {"start", "joined", "reached"}
+        assert it.script.children[1].orders[1].joined
 
 
 # -- shards that end
@@ -351,7 +352,7 @@ async def test_a_probe_is_divided_and_added_up() -> None:
             async def answers() -> None:
                 await trio.testing.wait_all_tasks_blocked(0.02)
                 for child, found in zip(it.script.children, [(3, 1), (2, 0), None], strict=True):
-                    assert child.orders[-1] == {"probe": 4}
+                    assert child.orders[-1] == Probe(4)
                     if found:
                         child.report(Phase.HOLDING, probed=found)
                     else:
@@ -423,7 +424,7 @@ async def test_opening_stops_before_the_memory_is_used_up(
             mock_clock.jump(0.3)
             await trio.testing.wait_all_tasks_blocked(0.01)
         assert bool(run_of(node).halted) is halts
-        assert [{"halt": True} in child.orders for child in it.script.children] == [halts] * 2
+        assert [Halt() in child.orders for child in it.script.children] == [halts] * 2
         if halts:
             assert "the floor is" in str(sample(node).halted)
 
