@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from c1m.coordinator.fleet.descriptions import DescribedTarget
-from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.measure.phase import Phase
 from c1m.measure.reasons import ClosingReason, ExitReason
 from c1m.measure.sample import Inspection, Sample
@@ -14,6 +13,7 @@ from c1m.measure.tally import PEER_RESET, Tally
 from c1m.net.addresses import AddressPool
 from c1m.net.endpoints import HostPort
 from c1m.net.ports import PortRanges
+from c1m.orders.shard_settings import ShardSettings
 
 from .simulated_node import SimulatedNode, taken_ns
 
@@ -86,9 +86,7 @@ class SimulatedTarget(SimulatedNode):
         await self.answer("describe")
         return DescribedTarget(self.host, self.address.host, PORTS, single_port=False, busy_with=self.busy_with)
 
-    async def prepare(
-        self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
-    ) -> list[int]:
+    async def prepare(self, run_id: str, acceptors: int, settings: ShardSettings, sources: Iterable[AddressPool]) -> list[int]:
         """Begin to listen. Return the port of each acceptor."""
         await self.answer("prepare")
         self.begin(run_id, settings.lease)

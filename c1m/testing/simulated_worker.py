@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from c1m.coordinator.fleet.descriptions import DescribedWorker
-from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
 from c1m.measure.phase import Close, Phase
 from c1m.measure.reasons import ClosingReason, HaltReason
@@ -17,6 +16,7 @@ from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.endpoints import HostPort
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address
+from c1m.orders.shard_settings import ShardSettings
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import NANOSECONDS, Revision, Stage, nanoseconds

@@ -11,17 +11,17 @@ from collections.abc import Sized
 from typing import TypeVar
 
 from c1m.errors import UsageError
+from c1m.orders.shard_settings import LONGEST_KEEPALIVE_SECONDS as LONGEST_KEEPALIVE_SECONDS
+from c1m.orders.shard_settings import MOST_CONNECTIONS as MOST_CONNECTIONS
+from c1m.orders.shard_settings import MOST_IN_FLIGHT as MOST_IN_FLIGHT
+from c1m.orders.shard_settings import MOST_PUSHES as MOST_PUSHES
 from c1m.text.units import LONGEST_SECONDS as LONGEST_SECONDS
 
 M = TypeVar("M", bound=enum.IntEnum)
 N = TypeVar("N", int, float)
 
 LONGEST_LEASE_SECONDS = 86_400.0  # the longest time that an unwatched node may stay busy
-MOST_CONNECTIONS = 10**12  # of a run; that is 200 TB of sockets a side
-MOST_IN_FLIGHT = 2**32 - 1  # what fits in a message
 FASTEST_CLOSE = 1e9  # connections a second
-MOST_PUSHES = 1000.0  # a second to each connection
-LONGEST_KEEPALIVE_SECONDS = 32_767  # include/net/tcp.h: MAX_TCP_KEEPIDLE
 MOST_TRICKLE = 1e6  # bytes a second of each connection
 LEAST_LIFETIME = 1e-6  # seconds; less than a connect takes
 MOST_BLOCKS = MOST_RANGES = 4096  # of addresses and of ports: all of them go to every shard in one message

@@ -16,6 +16,7 @@ from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.net.addresses import AddressPool
 from c1m.net.control_address import ControlAddress
 from c1m.net.tuples import Address
+from c1m.orders.shard_settings import ShardSettings
 from c1m.schedule.schedule import Stage
 from c1m.security.identity import Renewals
 from c1m.v1 import node_pb2, target_pb2, worker_pb2
@@ -28,7 +29,7 @@ from c1m.wire.schedule_messages import stages_to_wire
 from .channel import CALL_SECONDS, NodeClient, sentences
 from .descriptions import DescribedTarget, DescribedWorker, described_target, described_worker
 from .nodes import ReceivedSample
-from .prepare_request import ShardSettings, prepare_request, shard_to_wire
+from .prepare_request import prepare_request, shard_to_wire
 from .retry import with_retry
 from .stale_samples import StaleSampleFilter
 
@@ -153,16 +154,14 @@ class TargetClient(NodeClient):
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_target(self.name, answer, clock)
 
-    async def prepare(
-        self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
-    ) -> list[int]:
+    async def prepare(self, run_id: str, acceptors: int, settings: ShardSettings, sources: Iterable[AddressPool]) -> list[int]:
         """Start acceptors. Return the port of each. ``sources``: the addresses from which the run connects."""
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,
             acceptors=acceptors,
             close=node_pb2.Close.Name(settings.close),
             lease_seconds=settings.lease,
-            push_rate=push_rate,
+            push_rate=settings.push_rate,
             nonce=settings.nonce,
             sources=[block for pool in sources for block in pool_to_wire(pool)],
         )

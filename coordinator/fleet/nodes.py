@@ -14,11 +14,11 @@ from c1m.measure.sampling import OFTEN, SamplingInterval
 from c1m.net.addresses import AddressPool
 from c1m.net.control_address import ControlAddress
 from c1m.net.tuples import Address
+from c1m.orders.shard_settings import ShardSettings
 from c1m.schedule.schedule import Stage
 from c1m.v1 import node_pb2
 
 from .descriptions import DescribedTarget, DescribedWorker
-from .prepare_request import ShardSettings
 
 
 class ReceivedSample(NamedTuple):
@@ -97,9 +97,7 @@ class TargetNode(Node, Protocol):
     async def describe(self) -> DescribedTarget:
         """Return the target's description."""
 
-    async def prepare(
-        self, run_id: str, acceptors: int, settings: ShardSettings, push_rate: float, sources: Iterable[AddressPool]
-    ) -> list[int]:
+    async def prepare(self, run_id: str, acceptors: int, settings: ShardSettings, sources: Iterable[AddressPool]) -> list[int]:
         """Start acceptors. Return the port of each. ``sources``: the addresses from which the run connects."""
 
     async def storm(self, run_id: str, share: float) -> None:

@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from c1m.coordinator.planning.plan import ShardPlan, WorkerPlan
-from c1m.measure.phase import Close, CloseOrder
 from c1m.net.tuples import Address
-from c1m.schedule.schedule import Arrival, Revision, Schedule
-from c1m.traffic.heartbeat import Heartbeat
-from c1m.traffic.slow_clients import SlowClients
-from c1m.traffic.turnover import Turnover
-from c1m.v1 import node_pb2, schedule_pb2, worker_pb2
-from c1m.wire import node_messages as wire
+from c1m.orders.shard_settings import ShardSettings
+from c1m.v1 import worker_pb2
 from c1m.wire.route_messages import pool_to_wire, ports_to_wire, route_to_wire
-from c1m.wire.schedule_messages import revision_to_wire
-from c1m.wire.turnover_messages import turnover_to_wire
-
-
-@dataclass(frozen=True, slots=True)
-class ShardSettings:
-    """What all shards of a run have in common."""
-
-    schedule: Schedule
-    arrival: Arrival
-    peak: int
-    close: Close
-    close_order: CloseOrder
-    seed: int
-    most_in_flight: int
-    connect_timeout: float
-    lease: float
-    heartbeat: Heartbeat | None = None
-    turnover: Turnover | None = None
-    slow: SlowClients | None = None
-    nonce: bytes = b""  # shared with the run's c1m-target; empty: the run has none
-    keepalive: int = 0  # seconds
-    push_rate: float = 0.0  # messages a second that the target sends to each connection
+from c1m.wire.shard_settings_messages import settings_to_wire
 
 
 def prepare_request(
@@ -53,22 +25,7 @@ def prepare_request(
         shards=shards,
         sources=pool_to_wire(plan.space.sources),
         ports=ports_to_wire(plan.space.ports),
-        most_in_flight=settings.most_in_flight,
-        connect_timeout_seconds=settings.connect_timeout,
-        lease_seconds=settings.lease,
-        heartbeat=wire.heartbeat_to_wire(settings.heartbeat) if settings.heartbeat else None,
-        keepalive_seconds=settings.keepalive,
-        pushed=bool(settings.push_rate),
-        push_rate=settings.push_rate,
-        schedule=revision_to_wire(Revision(settings.schedule)),
-        peak=settings.peak,
-        arrival=schedule_pb2.Arrival.Name(settings.arrival),
-        close=node_pb2.Close.Name(settings.close),
-        close_order=schedule_pb2.CloseOrder.Name(settings.close_order),
-        seed=settings.seed,
-        slow=wire.slow_to_wire(settings.slow) if settings.slow else None,
-        nonce=settings.nonce,
-        turnover=turnover_to_wire(settings.turnover) if settings.turnover else None,
+        **settings_to_wire(settings),
     )
 
 

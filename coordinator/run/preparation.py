@@ -9,12 +9,12 @@ from itertools import accumulate
 from typing import TypeVar
 
 from c1m.coordinator.fleet.nodes import TargetNode
-from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.fleet.survey import Survey, survey
 from c1m.coordinator.planning.plan import Plan
 from c1m.coordinator.results.planned_run import plan_run
 from c1m.errors import RefusedError, UnreachableError
 from c1m.net.tuples import Address
+from c1m.orders.shard_settings import ShardSettings
 from c1m.traffic.proof import NONCE_BYTES
 
 from .state import RunState
@@ -84,8 +84,7 @@ class Preparation:
         """Ask the target to start its acceptors. Return the port of each."""
         wanted = self.state.outcome.target and self.state.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []
-        settings, push_rate = self.shard_settings(), self.state.spec.server_push
-        return await target.prepare(self.state.run_id, plan.acceptors, settings, push_rate, sources)
+        return await target.prepare(self.state.run_id, plan.acceptors, self.shard_settings(), sources)
 
     async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
         """Prepare all workers at once, and follow their samples. Raises C1mError when one cannot do it or is busy."""
@@ -131,20 +130,4 @@ class Preparation:
     def shard_settings(self) -> ShardSettings:
         """Return what all shards of the run have in common."""
         spec = self.state.spec
-        return ShardSettings(
-            schedule=spec.schedule,
-            arrival=spec.effective_arrival,
-            peak=spec.total,
-            close=spec.close,
-            close_order=spec.close_order,
-            seed=self.state.outcome.seed,
-            most_in_flight=spec.in_flight,
-            connect_timeout=spec.connect_timeout,
-            lease=spec.lease,
-            heartbeat=spec.beating,
-            turnover=spec.turnover,
-            slow=spec.slow,
-            nonce=b"" if spec.endpoint else self.nonce,
-            keepalive=int(spec.keepalive),
-            push_rate=spec.server_push,
-        )
+        return spec.shard_settings(self.state.outcome.seed, b"" if spec.endpoint else self.nonce)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from c1m.orders.shard_settings import ShardSettings
 from c1m.schedule.schedule import Arrival, Schedule, straight
 from c1m.schedule.shapes import schedule_of
 from c1m.text.escapes import Text
@@ -14,7 +15,7 @@ from c1m.traffic.slow_clients import FILLER, SlowClients
 from c1m.traffic.turnover import Turnover
 
 from .grammar import Answer
-from .table import Settings
+from .table import SETTINGS, Settings
 
 USUAL_BACKOFF = Backoff(0.1, 30.0)
 
@@ -92,3 +93,22 @@ class EffectiveSettings(Settings):
             return None
         request = bytes(self.send or self.send_hex or FILLER)
         return SlowClients(1 / self.trickle if self.trickle else 0.0, request, self.half_open)
+
+    def shard_settings(self, seed: int, nonce: bytes) -> ShardSettings:
+        """Return what all shards of the run have in common. ``nonce`` is shared with its c1m-target; empty: it has none."""
+        unchanged = {name: getattr(self, name) for name, setting in SETTINGS.items() if setting.for_shards}
+        return ShardSettings(
+            schedule=self.schedule,
+            peak=self.total,
+            most_in_flight=self.in_flight,
+            seed=seed,
+            arrival=self.effective_arrival,
+            heartbeat=self.beating,
+            turnover=self.turnover,
+            slow=self.slow,
+            keepalive=int(self.keepalive),
+            pushed=bool(self.server_push),
+            push_rate=self.server_push,
+            nonce=nonce,
+            **unchanged,
+        )

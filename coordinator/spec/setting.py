@@ -32,6 +32,7 @@ class Setting:
     excludes: tuple[str, ...] = ()  # settings that may not be given beside it; a stronger layer's drops a weaker layer's
     overrides: tuple[str, ...] = ()  # settings that may be given beside it; a stronger layer's drops a weaker layer's
     need: Need | None = None
+    for_shards: bool = False  # every shard has it, in the field of ShardSettings with its name
     fits: bool = False  # it decides whether a run fits: plan, doctor and tune have it as well
     echoed: bool = False  # it is repeated even if it has its default, which may be another one in the next version
     null: bool = False  # the summary has null for zero and for an empty list

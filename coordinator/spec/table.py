@@ -114,6 +114,7 @@ class Settings:
             "How long nodes keep their connections without hearing from the coordinator. Default: 15s.",
             unit="seconds",
             echoed=True,
+            for_shards=True,
         ),
     ] = 15.0
     on_loss: Annotated[
@@ -199,6 +200,7 @@ class Settings:
             "A connect that takes longer has failed. Default: 10s.",
             unit="seconds",
             echoed=True,
+            for_shards=True,
         ),
     ] = 10.0
     lifetime: Annotated[
@@ -250,6 +252,7 @@ class Settings:
             "How clients close: rst leaves no TIME_WAIT, fin is what most programs do. Default: rst.",
             fits=True,
             echoed=True,
+            for_shards=True,
         ),
     ] = Close.RESET
     close_order: Annotated[
@@ -258,6 +261,7 @@ class Settings:
             one_of(CloseOrder, "an order to close in"),
             SCHEDULE,
             "Which connections close first when a stage goes down: oldest or random. Default: oldest.",
+            for_shards=True,
         ),
     ] = CloseOrder.OLDEST
     close_rate: Annotated[

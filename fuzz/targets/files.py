@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from c1m.coordinator.fleet.prepare_request import ShardSettings, prepare_request
+from c1m.coordinator.fleet.prepare_request import prepare_request
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.coordinator.spec.config_files import read_layer
 from c1m.coordinator.spec.layers import make_spec
@@ -16,7 +16,6 @@ from c1m.errors import UsageError
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import TupleSpace
-from c1m.schedule.schedule import Arrival
 from c1m.v1 import worker_pb2
 from c1m.worker.node.requests import closing_of, preparation
 from chance import text
@@ -82,25 +81,9 @@ def check(data: bytes) -> str:
 
 def ask(spec: RunSpec) -> None:
     """What a coordinator takes, a worker takes as well, but for what does not fit its machine."""
-    settings = ShardSettings(
-        schedule=spec.schedule,
-        arrival=Arrival.CLOSED_LOOP if spec.rushes else spec.arrival,
-        peak=spec.total,
-        close=spec.close,
-        close_order=spec.close_order,
-        seed=spec.seed or 0,
-        most_in_flight=spec.in_flight,
-        connect_timeout=spec.connect_timeout,
-        lease=spec.lease,
-        heartbeat=spec.beating,
-        turnover=spec.turnover,
-        slow=spec.slow,
-        keepalive=int(spec.keepalive),
-        push_rate=spec.server_push,
-    )
     plan = WorkerPlan("worker", SPACE, (ShardPlan((PlannedRoute(0, 0, 1, 1),)),))
     try:
-        preparation(prepare_request("run", plan, [("127.0.0.1", 9)], settings, 0), "")
+        preparation(prepare_request("run", plan, [("127.0.0.1", 9)], spec.shard_settings(0, b""), 0), "")
         closing_of(worker_pb2.StopRequest(rate=spec.close_rate))
     except UsageError as error:
         raise AssertionError(f"a worker refuses what the command line takes: {error}") from error

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from programs import PATIENCE_SECONDS, children_of, coordinator, node, running, until_it_says
 
 from c1m.coordinator.fleet.clients import TargetClient, WorkerClient
-from c1m.coordinator.fleet.prepare_request import ShardSettings
 from c1m.coordinator.planning.plan import PlannedRoute, ShardPlan, WorkerPlan
 from c1m.errors import C1mError, RefusedError
 from c1m.measure.phase import Close, CloseOrder, Phase
@@ -27,6 +26,7 @@ from c1m.measure.tally import PROCESS_DIED
 from c1m.net.endpoints import HostPort
 from c1m.net.tuples import Address, TupleSpace
 from c1m.node.node_run import MOST_REPLACED
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes.child import STUCK_SECONDS
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
@@ -80,7 +80,7 @@ class Played:
 
     async def prepare(self) -> None:
         described = await self.worker.describe(["127.0.0.1"])
-        ports = await self.target.prepare("r", 2, self.wanted, 0.0, [described.sources])
+        ports = await self.target.prepare("r", 2, self.wanted, [described.sources])
         self.destinations = [("127.0.0.1", port) for port in ports]
         shards = (shard(0, 0, FIRST // 2), shard(0, FIRST // 2, FIRST // 2))
         plan = WorkerPlan("w", TupleSpace(described.sources, described.ports), shards)

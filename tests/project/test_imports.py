@@ -28,8 +28,8 @@ MAY_IMPORT = {
     ),
     "coordinator.diagnosis": "c1m.limits c1m.measure c1m.schedule c1m.text coordinator.ledger coordinator.summary",
     "coordinator.fleet": (
-        "c1m c1m.app c1m.limits c1m.measure c1m.net c1m.schedule c1m.security c1m.text c1m.traffic c1m.v1 "
-        "c1m.wire coordinator.planning coordinator.spec"
+        "c1m c1m.app c1m.limits c1m.measure c1m.net c1m.orders c1m.schedule c1m.security c1m.text c1m.traffic "
+        "c1m.v1 c1m.wire coordinator.planning coordinator.spec"
     ),
     "coordinator.journal": (
         "c1m c1m.app c1m.measure c1m.text c1m.v1 c1m.wire coordinator.diagnosis coordinator.fleet coordinator.ledger "
@@ -46,11 +46,11 @@ MAY_IMPORT = {
         "coordinator.ledger coordinator.planning coordinator.spec coordinator.summary"
     ),
     "coordinator.run": (
-        "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.v1 c1m.wire coordinator.diagnosis "
-        "coordinator.fleet coordinator.journal coordinator.ledger coordinator.planning coordinator.results "
-        "coordinator.spec coordinator.summary"
+        "c1m c1m.measure c1m.net c1m.orders c1m.schedule c1m.text c1m.traffic c1m.v1 c1m.wire "
+        "coordinator.diagnosis coordinator.fleet coordinator.journal coordinator.ledger coordinator.planning "
+        "coordinator.results coordinator.spec coordinator.summary"
     ),
-    "coordinator.spec": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.wire coordinator.summary",
+    "coordinator.spec": ("c1m c1m.measure c1m.net c1m.orders c1m.schedule c1m.text c1m.traffic c1m.wire coordinator.summary"),
     "coordinator.summary": "c1m.measure",
     "c1m.kernel": "c1m c1m.limits c1m.measure c1m.net",
     "c1m.limits": "c1m.measure c1m.net c1m.text",
@@ -59,23 +59,25 @@ MAY_IMPORT = {
         "c1m c1m.app c1m.kernel c1m.limits c1m.measure c1m.net c1m.orders c1m.processes c1m.schedule c1m.security "
         "c1m.text c1m.wire"
     ),
-    "c1m.orders": "c1m.schedule",
+    "c1m.orders": "c1m.measure c1m.schedule c1m.text c1m.traffic",
     "c1m.processes": "c1m c1m.app c1m.kernel c1m.measure c1m.orders c1m.schedule c1m.traffic",
     "c1m.schedule": "c1m c1m.text",
     "c1m.security": "c1m c1m.app",
     "target": "c1m c1m.app c1m.net c1m.node c1m.processes c1m.v1 target.node",
     "target.acceptor": "c1m.kernel c1m.measure c1m.orders c1m.processes c1m.traffic",
     "target.node": "c1m c1m.kernel c1m.measure c1m.net c1m.node c1m.orders c1m.processes c1m.traffic c1m.v1 c1m.wire",
-    "c1m.testing": ("c1m c1m.measure c1m.net c1m.schedule c1m.traffic c1m.wire coordinator.fleet coordinator.planning"),
+    "c1m.testing": (
+        "c1m c1m.measure c1m.net c1m.orders c1m.schedule c1m.traffic c1m.wire coordinator.fleet coordinator.planning"
+    ),
     "c1m.traffic": "c1m c1m.schedule",
-    "c1m.wire": "c1m c1m.measure c1m.net c1m.schedule c1m.text c1m.traffic c1m.v1",
+    "c1m.wire": "c1m c1m.measure c1m.net c1m.orders c1m.schedule c1m.text c1m.traffic c1m.v1",
     "worker": "c1m.app c1m.net c1m.node c1m.processes c1m.text c1m.v1 worker.node",
     "worker.behaviours": "c1m.kernel c1m.measure c1m.traffic worker.sockets",
     "worker.node": (
         "c1m c1m.kernel c1m.limits c1m.measure c1m.net c1m.node c1m.orders c1m.processes c1m.schedule c1m.text "
         "c1m.traffic c1m.v1 c1m.wire worker.shard worker.sockets"
     ),
-    "worker.shard": "c1m.measure c1m.net c1m.orders c1m.processes c1m.schedule c1m.traffic worker.behaviours worker.sockets",
+    "worker.shard": "c1m.measure c1m.net c1m.orders c1m.processes c1m.schedule worker.behaviours worker.sockets",
     "worker.sockets": "c1m.measure c1m.net",
     "c1m.net": "",
     "c1m.text": "",

@@ -10,24 +10,25 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from struct import pack
 from typing import Any
 
 import trio
 from in_process import InProcessZygote, ShardTasks
 
-from c1m.measure.phase import Phase
+from c1m.measure.phase import Close, CloseOrder, Phase
 from c1m.measure.reasons import ExitReason
 from c1m.measure.tally import Tally
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Address, Route, TupleSpace
 from c1m.orders.orders import CloseAll, Halt, Order, Probe, Retarget, Start, StopTraffic, StopTurnover
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes.child import Child
 from c1m.processes.children import Supervisor
 from c1m.schedule.ring import RingShare
-from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage
+from c1m.schedule.schedule import NANOSECONDS, Arrival, Schedule, Stage
 from c1m.worker.node.worker_node import child_spec
 from c1m.worker.shard.assignment import ShardAssignment
 
@@ -52,26 +53,43 @@ def stages(*wanted: tuple[int, float]) -> Schedule:
     return Schedule(tuple(Stage(total, round(seconds * NANOSECONDS)) for total, seconds in wanted))
 
 
-def assignment(total: int, *destinations: Address, spare: int = 0, **changes: Any) -> ShardAssignment:
-    """Return an assignment that opens as fast as it can, divided among destinations. ``spare``: more tuples for each."""
+def assignment(
+    total: int,
+    *destinations: Address,
+    spare: int = 0,
+    rushes: bool = True,
+    scattered: bool = False,
+    oldest_first: bool = True,
+    reset: bool = True,
+    **changes: Any,
+) -> ShardAssignment:
+    """Return an assignment that is divided among destinations, and by default opens as fast as it can.
+
+    ``spare``: more tuples for each. ``changes`` are of the assignment, or of its settings.
+    """
     each = total // len(destinations)
     routes = tuple(
         Route(destination, index * (each + spare), each + spare, each) for index, destination in enumerate(destinations)
     )
+    settings = ShardSettings(
+        schedule=stages((total, 0)),
+        peak=total,
+        most_in_flight=total,
+        connect_timeout=5.0,
+        lease=15.0,
+        seed=1,
+        arrival=Arrival.CLOSED_LOOP if rushes else Arrival.POISSON if scattered else Arrival.CONSTANT,
+        close=Close.RESET if reset else Close.FIN,
+        close_order=CloseOrder.OLDEST if oldest_first else CloseOrder.RANDOM,
+    )
+    common = {field.name for field in fields(ShardSettings)} & set(changes)
     made = ShardAssignment(
         index=0,
         space=space(),
         routes=routes,
         share=RingShare(total, 0, total),
-        schedule=stages((total, 0)),
-        rushes=True,
-        scattered=False,
-        oldest_first=True,
-        reset=True,
-        seed=1,
+        settings=replace(settings, **{name: changes.pop(name) for name in common}),
         descriptors=TABLE,
-        most_in_flight=total,
-        connect_timeout=5.0,
         tick=0.002,
     )
     return replace(made, **changes)

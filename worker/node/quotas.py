@@ -129,13 +129,13 @@ class Quotas:
         return min(wanted or math.inf, max(close_rate(self.bandwidth, reset=reset, version=version), 1.0))
 
 
-def bits_of(following: NodeSchedule, like: ShardAssignment, push_rate: float) -> float:
-    """Return how many bits a second the node sends at most; infinite where that is unknown.
-
-    ``push_rate``: messages a second that the target of the run sends to each connection.
-    """
+def bits_of(following: NodeSchedule, like: ShardAssignment) -> float:
+    """Return how many bits a second the node sends at most, with shards like this one; infinite where that is unknown."""
     if following.arrival is Arrival.CLOSED_LOOP:
         return math.inf
-    talk = ConnectionTraffic(like.heartbeat, like.slow, like.keepalive, push_rate)
-    schedule, version = following.revision.schedule, like.space.sources.version or 4
-    return following.size * bits_each(schedule, following.peak, like.turnover, talk, reset=like.reset, version=version)
+    settings, version = like.settings, like.space.sources.version or 4
+    talk = ConnectionTraffic(settings.heartbeat, settings.slow, settings.keepalive, settings.push_rate)
+    each = bits_each(
+        following.revision.schedule, following.peak, settings.turnover, talk, reset=settings.resets, version=version
+    )
+    return following.size * each

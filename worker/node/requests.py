@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from c1m.errors import RefusedError, UsageError
-from c1m.measure.phase import Close, CloseOrder
+from c1m.measure.phase import Close
 from c1m.net.tuples import Route, TupleSpace
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes.descriptors import RESERVE
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
-from c1m.schedule.schedule import NANOSECONDS, Arrival, Revision, Schedule, Stage
+from c1m.schedule.schedule import NANOSECONDS, Revision, Stage
 from c1m.traffic.proof import nonce_of
 from c1m.v1 import worker_pb2 as pb
 from c1m.wire import bounds
-from c1m.wire import node_messages as wire
 from c1m.wire.route_messages import pool_from_wire, ports_from_wire, route_from_wire
 from c1m.wire.schedule_messages import stages_from_wire
-from c1m.wire.turnover_messages import turnover_from_wire
+from c1m.wire.shard_settings_messages import settings_from_wire
 from c1m.worker.shard.assignment import ShardAssignment
 
 from .worker_node import WorkerOrders
@@ -34,8 +34,6 @@ from .worker_node import WorkerOrders
 SHORTEST_TICK_SECONDS = 0.002
 LONGEST_TICK_SECONDS = 0.01
 WAKES_A_SECOND = 5000  # of all shards of a node together
-
-POINT_BITS = 64  # bits of a shard's seed: below the run's seed stands where its arc begins
 
 SLOWEST_CLOSE = 1e-6  # connections a second; a run that closes takes no other order
 
@@ -66,39 +64,21 @@ def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
     space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
     version = version_in(space)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    heartbeat = wire.heartbeat_from_wire(request.heartbeat) if request.HasField("heartbeat") else None
-    turnover = turnover_from_wire(request.turnover) if request.HasField("turnover") else None
-    slow = wire.slow_from_wire(request.slow) if request.HasField("slow") else None
-    following = following_of(request)
+    settings = settings_from_wire(request)
+    nonce_of(settings.nonce)
     shards = [
         ShardAssignment(
             index=index,
             space=space,
             routes=tuple(route_within(space, version, route_from_wire(route)) for route in shard.routes),
-            share=share_within(soft, request.peak, shard),
-            schedule=following.revision.schedule,
-            rushes=following.arrival is Arrival.CLOSED_LOOP,
-            scattered=following.arrival is Arrival.POISSON,
-            oldest_first=bounds.member(CloseOrder, request.close_order or CloseOrder.OLDEST) is CloseOrder.OLDEST,
-            reset=bounds.member(Close, request.close or Close.RESET) is Close.RESET,
-            seed=request.seed << POINT_BITS | shard.first_point,
+            share=share_within(soft, settings.peak, shard),
+            settings=settings,
             descriptors=soft,
-            most_in_flight=bounds.within("connects in flight", request.most_in_flight, 1, bounds.MOST_IN_FLIGHT),
-            connect_timeout=bounds.within(
-                "a timeout in seconds", request.connect_timeout_seconds, 0.001, bounds.LONGEST_SECONDS
-            ),
             tick=tick(len(request.shards)),
-            heartbeat=heartbeat,
-            turnover=turnover,
-            slow=slow,
-            keepalive=bounds.within("a keepalive in seconds", request.keepalive_seconds, 0, bounds.LONGEST_KEEPALIVE_SECONDS),
-            pushed=request.pushed,
         )
         for index, shard in enumerate(request.shards)
     ]
-    push_rate = bounds.within("pushes a second", request.push_rate, 0, bounds.MOST_PUSHES)
-    nonce = nonce_of(request.nonce)
-    return WorkerOrders(request.run_id, following, shards, request.lease_seconds, nonce, operator, push_rate)
+    return WorkerOrders(request.run_id, following_of(settings, shards), shards, settings, operator)
 
 
 def shards_to_add(request: pb.AddShardsRequest, run: WorkerOrders) -> list[ShardAssignment]:
@@ -111,7 +91,6 @@ def shards_to_add(request: pb.AddShardsRequest, run: WorkerOrders) -> list[Shard
             like,
             routes=tuple(route_within(like.space, version, route_from_wire(route)) for route in shard.routes),
             share=share_within(like.descriptors, like.share.peak, shard),
-            seed=like.seed >> POINT_BITS << POINT_BITS | shard.first_point,
         )
         for shard in request.shards
     ]
@@ -153,14 +132,12 @@ def route_within(space: TupleSpace, version: int | None, route: Route) -> Route:
     return route
 
 
-def following_of(request: pb.PrepareRequest) -> NodeSchedule:
+def following_of(settings: ShardSettings, shards: Sequence[ShardAssignment]) -> NodeSchedule:
     """Return the node's schedule. The arcs of a node's shards are adjacent, so together they are one arc."""
-    schedule = Schedule(stages_from_wire(request.schedule.stages))
-    bounds.within("a peak of connections", request.peak, 1, bounds.MOST_CONNECTIONS)
-    if schedule.peak > request.peak:
-        raise UsageError(f"the schedule rises to {schedule.peak:,}, but the request gives its peak as {request.peak:,}")
-    shares = [share_of(request.peak, shard) for shard in request.shards]
-    return NodeSchedule(tuple(shares), Revision(schedule), bounds.member(Arrival, request.arrival or Arrival.CONSTANT))
+    schedule = settings.schedule
+    if schedule.peak > settings.peak:
+        raise UsageError(f"the schedule rises to {schedule.peak:,}, but the request gives its peak as {settings.peak:,}")
+    return NodeSchedule(tuple(shard.share for shard in shards), Revision(schedule), settings.arrival)
 
 
 def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> RingShare:

@@ -18,11 +18,12 @@ from c1m.net.addresses import AddressBlock, AddressPool, Interface
 from c1m.net.ports import PortRanges, client_ports
 from c1m.node.node import Node
 from c1m.orders.orders import CloseAll, Probe, Retarget, Start, StopTraffic, StopTurnover
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes.child import Child, ChildSpec
 from c1m.processes.threads import in_thread
 from c1m.processes.zygote_client import ZygoteClient
 from c1m.schedule.node_schedule import NodeSchedule
-from c1m.schedule.schedule import Arrival, Revision, Stage
+from c1m.schedule.schedule import Revision, Stage
 from c1m.schedule.shapes import MOST_STAGES
 from c1m.wire import bounds
 from c1m.worker.shard.assignment import ShardAssignment
@@ -64,10 +65,8 @@ class WorkerOrders:
     run_id: str
     following: NodeSchedule
     shards: Sequence[ShardAssignment]
-    lease_seconds: float
-    nonce: bytes  # that the run's c1m-target knows as well; empty: there is no target
+    settings: ShardSettings
     operator: str = ""  # the operator of the run; empty: unknown
-    push_rate: float = 0.0  # messages a second that the target sends to each connection
 
 
 class WorkerNode(Node):
@@ -135,14 +134,14 @@ class WorkerNode(Node):
         self.check_processes(len(preparation.shards), DESCRIPTORS_EACH)
         for shard in preparation.shards[:1]:
             sources.check_local(shard.space.sources)
-            bits = bits_of(preparation.following, shard, preparation.push_rate)
-            self.ceilings.check(preparation.following, shard.turnover, bits)
+            bits = bits_of(preparation.following, shard)
+            self.ceilings.check(preparation.following, shard.settings.turnover, bits)
         closing = closing_order(Close.RESET, self.close_rate(Close.RESET, 0, preparation.shards), len(preparation.shards))
-        node_run = await self.begin_run(preparation.run_id, preparation.lease_seconds, closing, preparation.operator)
+        node_run = await self.begin_run(preparation.run_id, preparation.settings.lease, closing, preparation.operator)
         self.preparation, self.shards = preparation, preparation.shards
         node_run.following, node_run.successors = preparation.following, self
         try:
-            await self.check_allowed(preparation.shards, preparation.nonce)
+            await self.check_allowed(preparation.shards, preparation.settings.nonce)
             await node_run.supervisor.hire([child_spec(shard) for shard in preparation.shards])
             await node_run.all_ready()
         except BaseException:
@@ -172,8 +171,8 @@ class WorkerNode(Node):
             kept = following.revision.schedule.kept(at_ns)
             following = following.retargeted(at_ns, stages)
             self.ceilings.check_rate(following, following.revision.schedule)
-            push_rate = (await self.preparation_of(run_id)).push_rate
-            self.ceilings.check_bandwidth(bits_of(following, self.shards[0], push_rate))
+            await self.preparation_of(run_id)
+            self.ceilings.check_bandwidth(bits_of(following, self.shards[0]))
             bounds.at_most("stages, with those that the run had before,", following.revision.schedule.stages, MOST_STAGES)
             node_run.following = following
             await node_run.supervisor.order(Retarget(following.revision.schedule, kept))
@@ -203,8 +202,8 @@ class WorkerNode(Node):
             assert node_run.following
             following = node_run.following.joined_by(shard.share for shard in shards)
             preparation = await self.preparation_of(run_id)
-            self.ceilings.check(following, shards[0].turnover, bits_of(following, shards[0], preparation.push_rate))
-            await self.check_allowed(shards, preparation.nonce, self.shards)
+            self.ceilings.check(following, shards[0].settings.turnover, bits_of(following, shards[0]))
+            await self.check_allowed(shards, preparation.settings.nonce, self.shards)
             check_goes_on(node_run)
             numbered = [replace(shard, index=index) for index, shard in enumerate(shards, len(self.shards))]
             await node_run.join([child_spec(as_of_now(shard, following)) for shard in numbered])
@@ -262,7 +261,7 @@ class WorkerNode(Node):
         The destinations of the shards in ``allowed`` have been checked already.
         """
         destinations = sorted(destinations_of(shards) - destinations_of(allowed))
-        slow = any(shard.slow for shard in shards)
+        slow = any(shard.settings.slow for shard in shards)
         beyond = await trio.to_thread.run_sync(partial(self.allow_list.beyond, destinations, slow=slow))
         if not beyond:
             return
@@ -292,7 +291,8 @@ def child_spec(shard: ShardAssignment) -> ChildSpec:
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
     """Return the orders with the schedule that is followed now."""
-    return replace(shard, schedule=following.revision.schedule, rushes=following.arrival is Arrival.CLOSED_LOOP)
+    settings = replace(shard.settings, schedule=following.revision.schedule, arrival=following.arrival)
+    return replace(shard, settings=settings)
 
 
 def closing_order(close: Close, rate: float, shards: int) -> CloseAll:

@@ -145,7 +145,7 @@ class EventLoop:
             regulator.note(elapsed_ns)
         if self.connections.in_flight and elapsed >= self.next_expiry:
             self.next_expiry = elapsed + EXPIRY_SECONDS
-            reactor.expire(now - self.assignment.connect_timeout, now)
+            reactor.expire(now - self.assignment.settings.connect_timeout, now)
         if self.phase is Phase.OPENING and regulator.is_done(elapsed_ns):
             self.enter(Phase.HOLDING)
         acting = self.act(now)

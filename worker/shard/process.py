@@ -14,11 +14,12 @@ from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
 from c1m.orders.codec import from_message, to_message
 from c1m.orders.orders import CloseAll, Start
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes import link
 from c1m.processes.thread_host import name_thread
 from c1m.processes.warm_up import specialise
 from c1m.schedule.ring import RingShare
-from c1m.schedule.schedule import Schedule, Stage
+from c1m.schedule.schedule import Arrival, Schedule, Stage
 
 from .assignment import ShardAssignment
 from .shard import Shard
@@ -76,15 +77,16 @@ def rehearsal_of(destination: tuple[str, int]) -> ShardAssignment:
         space=TupleSpace(LOOPBACK, PORTS),
         routes=(Route(destination, 0, PORTS.size, CONNECTIONS),),
         share=RingShare(CONNECTIONS, 0, CONNECTIONS),
-        schedule=Schedule((Stage(CONNECTIONS, 0, named=False),)),
-        rushes=True,
-        scattered=False,
-        oldest_first=True,
-        reset=True,
-        seed=0,
+        settings=ShardSettings(
+            schedule=Schedule((Stage(CONNECTIONS, 0, named=False),)),
+            peak=CONNECTIONS,
+            most_in_flight=CONNECTIONS,
+            connect_timeout=1.0,
+            lease=1.0,
+            seed=0,
+            arrival=Arrival.CLOSED_LOOP,
+        ),
         descriptors=256,
-        most_in_flight=CONNECTIONS,
-        connect_timeout=1.0,
         tick=1.0,
     )
     return from_message(to_message(made), (ShardAssignment,))

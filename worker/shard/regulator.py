@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import repeat
 from random import Random
 
-from c1m.schedule.schedule import NANOSECONDS, Schedule
+from c1m.measure.phase import CloseOrder
+from c1m.schedule.schedule import NANOSECONDS, Arrival, Schedule
 from c1m.worker.behaviours.seat_turnover import SeatTurnover
 from c1m.worker.sockets.opener import Opener
 from c1m.worker.sockets.reactor import Reactor
@@ -35,9 +36,9 @@ class Regulator:
         self.chance = chance
         self.rotation = RouteRotation(assignment.space, assignment.routes)
         self.course = self.first_course()
-        self.stage_times = StageTimes(assignment.share, assignment.schedule)
-        self.departures: Leavers = Oldest() if assignment.oldest_first else AnyOf(chance)
-        self.end_ns = 0 if assignment.rushes else assignment.schedule.end_ns
+        self.stage_times = StageTimes(assignment.share, assignment.settings.schedule)
+        self.departures: Leavers = Oldest() if assignment.settings.close_order is CloseOrder.OLDEST else AnyOf(chance)
+        self.end_ns = 0 if assignment.settings.rushes else assignment.settings.schedule.end_ns
         self.start = 0.0
         self.seat_turnover: SeatTurnover | None = None
 
@@ -50,8 +51,8 @@ class Regulator:
 
     def join(self, elapsed_ns: int, reached: Mapping[int, int]) -> None:
         """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``StageTimes``."""
-        schedule = self.assignment.schedule
-        if not self.assignment.rushes:
+        schedule = self.assignment.settings.schedule
+        if not self.assignment.settings.rushes:
             scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
             self.course = OpenLoop(iter(())).turn(self.edges(schedule, elapsed_ns), scheduled, elapsed_ns)
         self.stage_times.join(schedule, elapsed_ns, reached)
@@ -72,7 +73,7 @@ class Regulator:
     @property
     def openable(self) -> int:
         """How many connections are due and have room: in flight, and where others have to be closed first."""
-        room = self.assignment.most_in_flight - self.connections.in_flight
+        room = self.assignment.settings.most_in_flight - self.connections.in_flight
         return min(self.course.waiting - max(self.surplus, 0), room)
 
     def is_done(self, elapsed_ns: int) -> bool:
@@ -126,7 +127,7 @@ class Regulator:
     def close_surplus(self) -> None:
         """Close the surplus. A connection in flight is closed when it is established."""
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
-        for place in self.connections.close(chosen, reset=self.assignment.reset):
+        for place in self.connections.close(chosen, reset=self.assignment.settings.resets):
             self.rotation.give_back(place)
         if self.seat_turnover and not self.connections.established:
             self.seat_turnover.forgo(max(self.surplus, 0))
@@ -144,12 +145,12 @@ class Regulator:
     # -- the schedule
 
     def first_course(self) -> ClosedLoop | OpenLoop:
-        if self.assignment.rushes:
+        if self.assignment.settings.rushes:
             return ClosedLoop(self.assignment.share.size)
-        return OpenLoop(self.edges(self.assignment.schedule))
+        return OpenLoop(self.edges(self.assignment.settings.schedule))
 
     def edges(self, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
-        if self.assignment.scattered:
+        if self.assignment.settings.arrival is Arrival.POISSON:
             return scattered(self.assignment.share, schedule, self.chance, since_ns)
         return steady(self.assignment.share, schedule, since_ns)
 

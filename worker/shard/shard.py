@@ -50,10 +50,10 @@ class Shard:
         self.assignment = assignment
         self.report_seconds = report_seconds
         family = AF_INET6 if assignment.space.sources.version == 6 else AF_INET
-        paced = not assignment.rushes or assignment.turnover is not None
+        paced = not assignment.settings.rushes or assignment.settings.turnover is not None
         self.chance = Random(assignment.seed)
         self.connections = ClientConnections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
-        self.connections.half_open = bool(assignment.slow and assignment.slow.half_open)
+        self.connections.half_open = bool(assignment.settings.slow and assignment.settings.slow.half_open)
         self.opener = Opener(self.connections)
         reactor = Reactor(self.connections)
         self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
@@ -105,7 +105,7 @@ class Shard:
             case StopTraffic():
                 await self.stop_traffic()
             case Probe():
-                self.probed = await probe(self.connections, order.most, self.assignment.keepalive)
+                self.probed = await probe(self.connections, order.most, self.assignment.settings.keepalive)
                 self.notifier.ring()
             case CloseAll():
                 nursery.start_soon(self.driver.close, order.reset, order.seconds_a_chunk)
@@ -115,31 +115,31 @@ class Shard:
 
         ``joined``: when the shard learned of a run that had started long before, and had ``reached`` those stages.
         """
-        assignment, connections = self.assignment, self.connections
+        assignment, settings, connections = self.assignment, self.assignment.settings, self.connections
         since = start if joined is None else joined
         behaviours: list[Behaviour] = []
-        if assignment.heartbeat:
+        if settings.heartbeat:
             self.heartbeats = Heartbeats(
-                assignment.heartbeat, connections, assignment.index, since, sum(route.count for route in assignment.routes)
+                settings.heartbeat, connections, assignment.index, since, sum(route.count for route in assignment.routes)
             )
-        if assignment.pushed:
+        if settings.pushed:
             self.pushes = PushCheck(self.heartbeats)
             behaviours.append(self.pushes)
         elif self.heartbeats:
             behaviours.append(self.heartbeats)
-        if assignment.keepalive:
-            behaviours.append(Keepalive(assignment.keepalive, connections, since))
-        if assignment.slow and assignment.slow.interval:
-            behaviours.append(SlowSender(assignment.slow, connections, since))
-        if assignment.turnover:
+        if settings.keepalive:
+            behaviours.append(Keepalive(settings.keepalive, connections, since))
+        if settings.slow and settings.slow.interval:
+            behaviours.append(SlowSender(settings.slow, connections, since))
+        if settings.turnover:
             self.seat_turnover = SeatTurnover(
-                assignment.turnover,
+                settings.turnover,
                 self.opener,
                 self.regulator.rotation,
                 start,
                 self.chance,
-                reset=assignment.reset,
-                most_in_flight=assignment.most_in_flight,
+                reset=settings.resets,
+                most_in_flight=settings.most_in_flight,
             )
             behaviours.append(self.seat_turnover)
         connections.behave(tuple(behaviours))

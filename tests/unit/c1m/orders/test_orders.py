@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1m.measure.phase import Close, CloseOrder
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import Route, TupleSpace
 from c1m.orders.acceptor_assignment import AcceptorAssignment
 from c1m.orders.codec import from_message, to_message
 from c1m.orders.orders import KINDS, CloseAll, DropShare, Order, Probe, Retarget, Start, decode
+from c1m.orders.shard_settings import ShardSettings
 from c1m.processes import link
 from c1m.schedule.ring import RingShare
-from c1m.schedule.schedule import Schedule, Stage
+from c1m.schedule.schedule import Arrival, Schedule, Stage
 from c1m.traffic.backoff import Backoff
 from c1m.traffic.distribution import Distribution
 from c1m.traffic.heartbeat import Expect, Heartbeat
@@ -60,22 +62,26 @@ def test_an_order_arrives_as_it_was_sent(order: Order) -> None:
 
 
 def assignment(**others: Any) -> ShardAssignment:
+    settings = ShardSettings(
+        schedule=Schedule((Stage(100, 5), Stage(0, 9, named=False))),
+        peak=100,
+        most_in_flight=5,
+        connect_timeout=1.5,
+        lease=15.0,
+        seed=1 << 60,
+        arrival=Arrival.POISSON,
+        close=Close.FIN,
+        close_order=CloseOrder.RANDOM,
+        **others,
+    )
     return ShardAssignment(
         index=3,
         space=SPACE,
         routes=(Route(("127.0.0.1", 9), 0, 20, 10), Route(("127.0.0.1", 10), 20, 20, 10)),
         share=RingShare(100, 5, 20),
-        schedule=Schedule((Stage(100, 5), Stage(0, 9, named=False))),
-        rushes=True,
-        scattered=False,
-        oldest_first=True,
-        reset=False,
-        seed=1 << 90,
+        settings=settings,
         descriptors=256,
-        most_in_flight=5,
-        connect_timeout=1.5,
         tick=0.002,
-        **others,
     )
 
 
@@ -98,7 +104,7 @@ def test_an_assignment_arrives_as_it_was_sent(
 
     arrived = from_message(over_a_link(sent), (ShardAssignment,))
     assert arrived == sent
-    assert not heartbeat or (arrived.heartbeat and type(arrived.heartbeat.expect) is Expect)
+    assert type(arrived.settings.close) is Close
 
 
 @pytest.mark.parametrize("guests", [None, (), ((5, 6), (7, 8))])

@@ -138,7 +138,7 @@ def test_what_joins_a_run_is_like_what_it_has() -> None:
 
     assert (joined.share.peak, joined.share.first, joined.share.size) == (2, 1, 1)
     assert [route.first for route in joined.routes] == [1]
-    assert (joined.space, joined.most_in_flight, joined.seed) == (run.shards[0].space, 1, 1)
+    assert (joined.space, joined.settings.most_in_flight, joined.seed) == (run.shards[0].space, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ NONCE = b"0123456789abcdef"
 def slowed(*wanted: Any, **changes: Any) -> WorkerOrders:
     """The slow clients of a run may load only who was named for them, loopback included."""
     made = worker_orders(*wanted, **changes)
-    return replace(made, shards=[replace(shard, slow=SlowClients(1.0)) for shard in made.shards])
+    settings = replace(made.settings, slow=SlowClients(1.0))
+    return replace(made, shards=[replace(shard, settings=settings) for shard in made.shards])
 
 
 async def refused(node: WorkerNode, wanted: WorkerOrders, sentence: str) -> None:

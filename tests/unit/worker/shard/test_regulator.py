@@ -34,16 +34,16 @@ class Bench:
 
     def __init__(self, wanted: ShardAssignment, start: float) -> None:
         self.connections = ClientConnections(
-            socket.AF_INET, wanted.descriptors, paced=not wanted.rushes or wanted.turnover is not None
+            socket.AF_INET, wanted.descriptors, paced=not wanted.settings.rushes or wanted.settings.turnover is not None
         )
         self.reactor = Reactor(self.connections)
         self.opener = Opener(self.connections)
         self.regulator = Regulator(wanted, self.opener, self.reactor, Random(1))
         self.turnover: SeatTurnover | None = None
         self.start = start
-        if wanted.turnover:
+        if wanted.settings.turnover:
             self.turnover = SeatTurnover(
-                wanted.turnover, self.opener, self.regulator.rotation, start, Random(1), reset=True, most_in_flight=100
+                wanted.settings.turnover, self.opener, self.regulator.rotation, start, Random(1), reset=True, most_in_flight=100
             )
             self.connections.behave((self.turnover,))
         self.regulator.begin(start, self.turnover)
@@ -274,7 +274,7 @@ def turned(it: Bench, at: float, schedule: Schedule, kept: int) -> tuple[int, in
 def test_another_schedule_is_gone_over_to_from_the_line(one: Server, bench: Make) -> None:
     it = bench(20, one.address, **line((20, 20)))
     assert it.at(10)[0] == 10
-    schedule = it.regulator.assignment.schedule.cut(10 * SECOND, stages((4, 6)).stages)
+    schedule = it.regulator.assignment.settings.schedule.cut(10 * SECOND, stages((4, 6)).stages)
     assert turned(it, 10, schedule, 0)[0] == 10
     assert it.regulator.end_ns == 16 * SECOND
     assert [it.at(second)[0] for second in (13, 16, 30)] == [7, 4, 4]

@@ -85,7 +85,7 @@ async def test_another_schedule_is_followed_down_and_up(rushes: bool) -> None:
             await it.holds()
             opened_ns = it.child.reached_ns[0]
 
-            turned = wanted.schedule.cut(50_000_000, stages((6, 0.05)).stages)
+            turned = wanted.settings.schedule.cut(50_000_000, stages((6, 0.05)).stages)
             await retarget(it, turned, 1, 6)
             assert it.tally.closed == 14
             assert it.child.reached_ns[0] == opened_ns, "what was reached of the stages that stay is kept"
