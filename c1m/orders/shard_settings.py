@@ -59,6 +59,7 @@ class ShardSettings:
     keepalive: Annotated[int, SECONDS, Bound("a keepalive in seconds", 0, LONGEST_KEEPALIVE_SECONDS)] = 0  # 0: no probes
     pushed: bool = False  # the target sends without being asked ...
     push_rate: Annotated[float, Bound("pushes a second", 0, MOST_PUSHES)] = 0.0  # ... so many messages to each connection
+    dscp: Annotated[int, Bound("a DSCP", 0, 63)] = 0  # in the IP header of what connections send
     nonce: bytes = b""  # shared with the run's c1m-target; empty: the run has none
 
     @property

@@ -60,7 +60,7 @@ class DescribeResponse(_message.Message):
     def __init__(self, host: _Optional[_Union[_node_pb2.Host, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., busy_with: _Optional[str] = ..., run_id: _Optional[str] = ..., elapsed_ns: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., sources_on_link: _Optional[int] = ...) -> None: ...
 
 class PrepareRequest(_message.Message):
-    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "keepalive_seconds", "pushed", "push_rate", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "nonce")
+    __slots__ = ("run_id", "shards", "sources", "ports", "most_in_flight", "connect_timeout_seconds", "lease_seconds", "heartbeat", "keepalive_seconds", "pushed", "push_rate", "dscp", "schedule", "peak", "arrival", "close_order", "close", "seed", "turnover", "slow", "nonce")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class PrepareRequest(_message.Message):
     KEEPALIVE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PUSHED_FIELD_NUMBER: _ClassVar[int]
     PUSH_RATE_FIELD_NUMBER: _ClassVar[int]
+    DSCP_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     PEAK_FIELD_NUMBER: _ClassVar[int]
     ARRIVAL_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +93,7 @@ class PrepareRequest(_message.Message):
     keepalive_seconds: int
     pushed: bool
     push_rate: float
+    dscp: int
     schedule: _schedule_pb2.Schedule
     peak: int
     arrival: _schedule_pb2.Arrival
@@ -101,7 +103,7 @@ class PrepareRequest(_message.Message):
     turnover: Turnover
     slow: SlowClients
     nonce: bytes
-    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., push_rate: _Optional[float] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[SlowClients, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., shards: _Optional[_Iterable[_Union[ShardAssignment, _Mapping]]] = ..., sources: _Optional[_Iterable[_Union[_node_pb2.AddressBlock, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[_node_pb2.PortRange, _Mapping]]] = ..., most_in_flight: _Optional[int] = ..., connect_timeout_seconds: _Optional[float] = ..., lease_seconds: _Optional[float] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., keepalive_seconds: _Optional[int] = ..., pushed: bool = ..., push_rate: _Optional[float] = ..., dscp: _Optional[int] = ..., schedule: _Optional[_Union[_schedule_pb2.Schedule, _Mapping]] = ..., peak: _Optional[int] = ..., arrival: _Optional[_Union[_schedule_pb2.Arrival, str]] = ..., close_order: _Optional[_Union[_schedule_pb2.CloseOrder, str]] = ..., close: _Optional[_Union[_node_pb2.Close, str]] = ..., seed: _Optional[int] = ..., turnover: _Optional[_Union[Turnover, _Mapping]] = ..., slow: _Optional[_Union[SlowClients, _Mapping]] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class SlowClients(_message.Message):
     __slots__ = ("interval_seconds", "request", "half_open")

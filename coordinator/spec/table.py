@@ -358,6 +358,15 @@ class Settings:
             null=True,
         ),
     ] = 0.0
+    dscp: Annotated[
+        int,
+        Setting(
+            between(0, 63),
+            TRAFFIC,
+            "DSCP in the IP header of what clients send, from 0 to 63: 46 is expedited forwarding. Default: 0, best effort.",
+            for_shards=True,
+        ),
+    ] = 0
     trickle: Annotated[
         float,
         Setting(

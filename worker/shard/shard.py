@@ -54,7 +54,7 @@ class Shard:
         self.chance = Random(assignment.seed)
         self.connections = ClientConnections(family, assignment.descriptors, paced=paced, sources=assignment.space.sources.size)
         self.connections.half_open = bool(assignment.settings.slow and assignment.settings.slow.half_open)
-        self.opener = Opener(self.connections)
+        self.opener = Opener(self.connections, assignment.settings.dscp)
         reactor = Reactor(self.connections)
         self.regulator = Regulator(assignment, self.opener, reactor, self.chance)
         self.notifier = Notifier()  # something has to be reported at once

@@ -18,7 +18,10 @@ import itertools
 import time
 from _socket import (
     AF_INET6,
+    IP_TOS,
+    IPPROTO_IP,
     IPPROTO_IPV6,
+    IPV6_TCLASS,
     SO_REUSEADDR,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
@@ -39,6 +42,7 @@ from .source_latencies import FAILED
 WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 IN_PROGRESS = errno.EINPROGRESS
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+ECN_BITS = 2  # below the DSCP in the traffic class; TCP writes them
 IPV6_FREEBIND = 78  # linux/in6.h; an AnyIP prefix is not enough to bind in IPv6, where it is in IPv4
 
 # A planned 4-tuple that is in use elsewhere is not a failure.
@@ -49,12 +53,16 @@ MOST_BUSY = 256  # of those that were ours before are tried in one opening, whic
 class Opener:
     """Opens connections into the table ``connections``. What becomes of them is found out by the reactor."""
 
-    def __init__(self, connections: ClientConnections) -> None:
+    def __init__(self, connections: ClientConnections, dscp: int = 0) -> None:
+        """``dscp`` is in the IP header of what the connections send, from the SYN on."""
         self.connections = connections
         self.family = connections.family
         self.options = [(SOL_SOCKET, SO_REUSEADDR, 1)]
         if self.family == AF_INET6:
             self.options.append((IPPROTO_IPV6, IPV6_FREEBIND, 1))
+        if dscp:
+            level, option = (IPPROTO_IPV6, IPV6_TCLASS) if self.family == AF_INET6 else (IPPROTO_IP, IP_TOS)
+            self.options.append((level, option, dscp << ECN_BITS))
         self.busy: list[TuplePlace] = []  # 4-tuples that turned out to be in use elsewhere, of one opening
 
     def open(self, leg: RouteTuples, count: int, due: Iterator[float], errand: int = 0) -> int:

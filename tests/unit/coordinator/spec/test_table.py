@@ -75,6 +75,7 @@ def test_names_in_the_summary_have_units_and_are_different() -> None:
         "reopen": True,
         "backoff": "0.1s-30s",
         "storm": [],
+        "dscp": 0,
         "trickle_bytes_per_second": None,
         "half_open": False,
         "on_loss": "continue",

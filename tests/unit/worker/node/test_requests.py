@@ -53,6 +53,7 @@ def lifetime(low: float, high: float) -> Change:
 # (what is changed, what the sentence names)
 WRONG: list[tuple[Change, str]] = [
     (put(arrival=99), "99 is not a value of Arrival; 1 is CONSTANT"),
+    (put(dscp=64), "a DSCP of 64 is out of range; it must be from 0 to 63"),
     (put(close=7), "7 is not a value of Close"),
     (put(close_order=-1), "-1 is not a value of CloseOrder"),
     (lambda request: request.ClearField("peak"), "a peak of connections of 0"),
