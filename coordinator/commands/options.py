@@ -14,11 +14,9 @@ import typer
 from c1m.app.frame import in_panel
 from c1m.coordinator.spec.config_files import config_layer, read_layer
 from c1m.coordinator.spec.layers import make_spec
-from c1m.coordinator.spec.setting import FLEET, PANELS, Setting
+from c1m.coordinator.spec.setting import FLEET, OUTPUT, PANELS, Setting
 from c1m.coordinator.spec.spec import RunSpec
 from c1m.coordinator.spec.table import SETTINGS
-
-OUTPUT = "Output"  # the panel after those of settings
 
 TlsDirectory = Annotated[str | None, in_panel(FLEET, SETTINGS["tls"].help, "--tls")]
 JournalDirectory = Annotated[

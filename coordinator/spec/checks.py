@@ -29,10 +29,11 @@ def check(spec: EffectiveSettings) -> None:
     }
     for name, value in given.items():
         check_value(SETTINGS[name], value)
+        check_once(SETTINGS[name], value)
     check_exclusions("", given)
     for name in given:
         check_need(SETTINGS[name], spec)
-    for each in (check_schedule, check_heartbeat, check_request, check_storms, check_push, check_workers):
+    for each in (check_schedule, check_heartbeat, check_request, check_storms, check_push):
         each(spec)
 
 
@@ -45,6 +46,14 @@ def check_value(setting: Setting, value: Any) -> None:
             raise UsageError(f"{setting.option}: {error}") from None
         if not isinstance(one, type(parsed)) and not (isinstance(one, int) and isinstance(parsed, float)):
             raise UsageError(f"{setting.option}: {one!r} is a {type(one).__name__}; give a {type(parsed).__name__}")
+
+
+def check_once(setting: Setting, value: Any) -> None:
+    """Check that a list has no item twice that may be there once."""
+    if setting.once:
+        keys = [setting.once.key(each) for each in value]
+        if repeated := {key for key in keys if keys.count(key) > 1}:
+            raise UsageError(f"{setting.name} {', '.join(sorted(repeated))} is named twice; {setting.once.why}")
 
 
 def check_exclusions(where: str, given: Any) -> None:
@@ -132,10 +141,3 @@ def check_push(spec: EffectiveSettings) -> None:
         raise UsageError(
             f"--server-push: only a c1m-target pushes, and its messages must be distinguishable from answers; {what}"
         )
-
-
-def check_workers(spec: EffectiveSettings) -> None:
-    """Refuse a worker that is named twice."""
-    repeated = {str(worker) for worker in spec.worker if spec.worker.count(worker) > 1}
-    if repeated:
-        raise UsageError(f"worker {', '.join(sorted(repeated))} is named twice; a node does one run at a time")

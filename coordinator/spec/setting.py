@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from .words import option_of
 
 # The panels of --help, in their order.
-FLEET, SCHEDULE, TRAFFIC, VERDICT = PANELS = ("Fleet", "Schedule", "Traffic", "Verdict")
+FLEET, SCHEDULE, TRAFFIC, VERDICT, OUTPUT = PANELS = ("Fleet", "Schedule", "Traffic", "Verdict", "Output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,14 @@ class Need:
 
     settings: tuple[str, ...]
     wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """No two items of a list have the same key, because of ``why``."""
+
+    why: str
+    key: Callable[[Any], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Setting:
     excludes: tuple[str, ...] = ()  # settings that may not be given beside it; a stronger layer's drops a weaker layer's
     overrides: tuple[str, ...] = ()  # settings that may be given beside it; a stronger layer's drops a weaker layer's
     need: Need | None = None
+    once: Once | None = None
     for_shards: bool = False  # every shard has it, in the field of ShardSettings with its name
     fits: bool = False  # it decides whether a run fits: plan, doctor and tune have it as well
     echoed: bool = False  # it is repeated even if it has its default, which may be another one in the next version

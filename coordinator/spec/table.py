@@ -37,7 +37,7 @@ from .parsers import (
     parse_worker,
 )
 from .requirements import Criterion, parse
-from .setting import FLEET, SCHEDULE, TRAFFIC, VERDICT, Need, Setting, rows_of
+from .setting import FLEET, SCHEDULE, TRAFFIC, VERDICT, Need, Once, Setting, rows_of
 from .words import OnLoss
 
 MOST_SEED: Final = 2**32 - 1
@@ -66,6 +66,7 @@ class Settings:
             parse_worker,
             FLEET,
             "Control address of a worker, HOST:PORT or unix:/PATH. Repeat for more. Default: start one on this machine.",
+            once=Once("a node does one run at a time"),
             fits=True,
         ),
     ] = ()
