@@ -62,9 +62,9 @@ def print_runs(document: RunsDocument, console: Console) -> None:
         console.print(f"there are no journals in {document.directory}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("run", "what came of it", "journal", "command"):
+    for column in ("run", "labels", "what came of it", "journal", "command"):
         table.add_column(column, justify="right" if column == "journal" else "left", no_wrap=column == "run")
     for run in document.runs:
-        result = run.verdict or run.state
-        table.add_row(run.run_id, escape(result), format_bytes(run.journal_bytes), escape(run.command or "unknown"))
+        result, labels, size = run.verdict or run.state, " ".join(run.labels), format_bytes(run.journal_bytes)
+        table.add_row(run.run_id, escape(labels), escape(result), size, escape(run.command or "unknown"))
     console.print(table)

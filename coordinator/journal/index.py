@@ -34,6 +34,12 @@ class JournalIndex:
     seconds: float | None = None  # from the first record to the last; None: two coordinators wrote them, with different clocks
     settings: Mapping[str, str | list[str]] = field(default_factory=dict)  # as the user wrote them
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the run, KEY=VALUE each."""
+        found = self.settings.get("label", ())
+        return tuple(map(str, found)) if isinstance(found, (list, tuple)) else (str(found),)
+
     def to_summary(self) -> RunSummary:
         """Return the run as ``c1m-coord runs`` lists it."""
         return RunSummary(
@@ -44,6 +50,7 @@ class JournalIndex:
             verdict=self.verdict,
             exit_code=self.exit_code,
             command=self.command,
+            labels=self.labels,
             journal_bytes=self.journal_bytes,
         )
 

@@ -1,7 +1,8 @@
-"""The grammar of settings that take more than a number: lifetimes, backoffs, storms and answers. Pure; all raise ValueError."""
+"""The grammar of settings that take more than a number, such as lifetimes, storms and answers. Pure; all raise ValueError."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +14,11 @@ from c1m.traffic.heartbeat import Expect
 from c1m.traffic.storm import CLIENTS, TARGET, Storm
 from c1m.wire.bounds import LEAST_LIFETIME
 
+LONGEST_LABEL: Final = 200  # characters: a list of runs has them all
+
 DISTRIBUTION_FORMS: Final = "write fixed:60s, uniform:30s-90s or exp:120s"
 BACKOFF_FORMS: Final = "write 100ms-30s: the upper bounds of the first wait and of the longest"
+LABEL_FORMS: Final = "write KEY=VALUE, such as ticket=C1M-4711"
 STORM_FORMS: Final = "write at=60s,drop=100%,return=5s, or at=60s,drop=100%,by=target"
 
 
@@ -80,6 +84,27 @@ def parse_storm(text: str) -> Storm:
         return_seconds=parse_duration(words.get("return", "0s")),
         by=by,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What people and programs call a run by, besides its id."""
+
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+def parse_label(text: str) -> Label:
+    """Parse "ticket=C1M-4711". A key has letters, digits, dots, dashes and underscores; a value is a line of text."""
+    key, equals, value = text.partition("=")
+    if not equals or not value.strip() or not re.fullmatch(r"[\w.-]+", key, re.ASCII):
+        raise ValueError(f"{text!r} is not a label; {LABEL_FORMS}")
+    if not value.isprintable() or len(text) > LONGEST_LABEL:
+        raise ValueError(f"a label is one line of at most {LONGEST_LABEL} characters; {LABEL_FORMS}")
+    return Label(key, value)
 
 
 def parse_share(text: str) -> float:

@@ -23,7 +23,7 @@ from c1m.traffic.heartbeat import LEAST_PAYLOAD, MOST_PAYLOAD
 from c1m.traffic.storm import Storm
 from c1m.wire import bounds
 
-from .grammar import Answer, parse_answer, parse_backoff, parse_distribution, parse_lifetime, parse_storm
+from .grammar import Answer, Label, parse_answer, parse_backoff, parse_distribution, parse_label, parse_lifetime, parse_storm
 from .parsers import (
     at_least,
     at_most,
@@ -37,7 +37,7 @@ from .parsers import (
     parse_worker,
 )
 from .requirements import Criterion, parse
-from .setting import FLEET, SCHEDULE, TRAFFIC, VERDICT, Need, Once, Setting, rows_of
+from .setting import FLEET, OUTPUT, SCHEDULE, TRAFFIC, VERDICT, Need, Once, Setting, rows_of
 from .words import OnLoss
 
 MOST_SEED: Final = 2**32 - 1
@@ -402,6 +402,16 @@ class Settings:
             "Takes 1 to 10 s.",
         ),
     ] = False
+
+    label: Annotated[
+        tuple[Label, ...],
+        Setting(
+            parse_label,
+            OUTPUT,
+            "A label of the run, KEY=VALUE: ticket=4711. The journal, the summary and c1m-coord runs have it. Repeat for more.",
+            once=Once("give each key one value", lambda label: label.key),
+        ),
+    ] = ()
 
 
 SETTINGS: Final = rows_of(Settings)

@@ -133,6 +133,7 @@ class RunSummary:
     verdict: Annotated[str | None, "The verdict on the run."]
     exit_code: Annotated[int | None, "The exit code of c1m-coord run."]
     command: Annotated[str | None, "The command that started it."]
+    labels: Annotated[tuple[str, ...], "Its labels, KEY=VALUE each."]
     journal_bytes: Annotated[Bytes, "The size of its journal."]
 
 

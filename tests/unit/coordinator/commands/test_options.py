@@ -40,8 +40,8 @@ def test_every_setting_of_run_is_in_one_of_five_panels() -> None:
 
     assert list(found) == [*PANELS, ""]
     assert found.pop("") == {"spec", "config"}
-    assert found.pop(OUTPUT) == {"journal", "no_journal", "json_file"}
-    assert set().union(*found.values()) == set(SETTINGS)
+    assert found.pop(OUTPUT) == {"label", "journal", "no_journal", "json_file"}
+    assert set().union(*found.values()) == set(SETTINGS) - {"label"}
 
 
 def test_an_option_is_in_the_same_panel_in_every_command() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from c1m.coordinator.spec.grammar import parse_storm
+from c1m.coordinator.spec.grammar import Label, parse_storm
 from c1m.coordinator.spec.layers import make_spec
 from c1m.coordinator.spec.readme_table import table
 from c1m.coordinator.spec.spec import RunSpec
@@ -79,6 +79,7 @@ def test_names_in_the_summary_have_units_and_are_different() -> None:
         "trickle_bytes_per_second": None,
         "half_open": False,
         "on_loss": "continue",
+        "label": [],
     }
 
 
@@ -110,6 +111,8 @@ def test_a_flag_of_a_default_is_left_out_and_what_may_change_is_repeated() -> No
         ({"total": 5, "storm": (parse_storm("at=5s,by=target"),)}, "only with --reopen"),
         ({"total": 5, "stage": (parse_shape("9@1s"),)}, "the stages rise to 9 connections, and the total is 5"),
         ({"total": 10**12, "rate": 1.0}, "no run is longer than a year"),
+        ({"total": 5, "label": (Label("a", "1"), Label("a", "2"))}, "label a is named twice; give each key one value"),
+        ({"total": 5, "label": (Label("a b", "1"),)}, "--label: 'a b=1' is not a label; write KEY=VALUE"),
         ({"total": 5, "server_push": 1.0, "trickle": 1.0}, "what --trickle sends is echoed"),
     ],
 )
@@ -130,3 +133,18 @@ def test_readme_names_every_option_once_and_what_it_excludes() -> None:
     assert next(row for row in rows if row.startswith("| `--trickle`")).endswith(
         "| `--heartbeat`, `--payload`, `--expect` | `trickle_bytes_per_second` |"
     )
+
+
+@pytest.mark.parametrize("text", ["ticket", "=5", "a=", "a= ", "a b=1", "ä=1", "a=\x1b[2J", "a=b\nc", "a=" + "x" * 199])
+def test_what_is_no_label_is_a_sentence(text: str) -> None:
+    with pytest.raises(UsageError, match="label.*write KEY=VALUE, such as ticket=C1M-4711"):
+        make_spec([("here", {"total": 5, "label": [text]})])
+
+
+def test_labels_are_repeated_in_words_settings_and_summary() -> None:
+    texts = ["ticket=C1M-4711", "who=Anna = Bob, Zürich"]
+    spec = make_spec([("here", {"total": 5, "label": texts})])
+
+    assert spec.label == (Label("ticket", "C1M-4711"), Label("who", "Anna = Bob, Zürich"))
+    assert spec.to_settings()["label"] == spec.to_summary()["label"] == texts
+    assert shlex.join(spec.to_words()).endswith("--label ticket=C1M-4711 --label 'who=Anna = Bob, Zürich'")
