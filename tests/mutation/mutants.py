@@ -103,7 +103,7 @@ def changes(tree: ast.AST) -> Iterator[Change]:
 
 
 def walk(node: ast.AST, place: Place) -> Iterator[tuple[ast.AST, Place]]:
-    if isinstance(node, NODES_LEFT_OUT) or is_alias(node, place):
+    if isinstance(node, NODES_LEFT_OUT) or is_alias(node, place) or getattr(node, "arg", None) in KEYWORDS_LEFT_OUT:
         return
     place = place.inside(node)
     yield node, place

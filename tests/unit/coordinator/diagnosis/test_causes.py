@@ -235,6 +235,119 @@ def test_what_was_ruled_out_is_what_the_nodes_can_see() -> None:
     assert "accept queue" not in [*known, *unknown], "there is no target that could have one"
 
 
+def test_a_cause_is_ruled_out_only_where_every_node_and_every_sign_of_one_rule_could_be_seen() -> None:
+    waits, throttled = {"longest_cpu_wait_percent": 0}, {"cgroup_cpu_throttled": 0}
+    both, one = worker(levels=waits, rose=throttled), worker(levels=waits)
+
+    assert "CPU quota" in ruled_out([both])[0]
+    assert "CPU quota" in ruled_out([one])[1]  # of two signs one is unknown
+    assert "CPU quota" in ruled_out([both, replace(one, node="worker x:7100")])[1]  # of two nodes one does not tell
+    assert "CPU" in ruled_out([one])[0]  # one of the two rules is enough
+
+
+def test_what_was_ruled_out_and_what_is_unknown_are_all_causes_of_those_nodes_in_the_order_of_the_table() -> None:
+    known, unknown = ruled_out([worker()])
+    order = list(dict.fromkeys(rule.cause for rule in RULES if "worker" in rule.on))
+
+    assert sorted([*known, *unknown], key=order.index) == order
+    assert set(known).isdisjoint(unknown)
+    assert (known, unknown) == ([each for each in order if each in known], [each for each in order if each in unknown])
+    assert ruled_out([]) == ([], [])
+
+
+def test_a_cause_on_the_target_replaces_those_of_all_nodes_and_one_on_a_worker_only_its_own() -> None:
+    def cause(name: str, node: str) -> Cause:
+        return Cause(name, node, "it", ("x",), "cure")
+
+    queue, syn_a, syn_b = (
+        cause("accept queue", "target t"),
+        cause("SYN unanswered", "worker a"),
+        cause("SYN unanswered", "worker b"),
+    )
+    unreachable = cause("unreachable", "worker a")
+
+    assert remaining([queue, syn_a, syn_b]) == [queue]
+    assert remaining([unreachable, syn_a, syn_b]) == [unreachable, syn_b]
+    assert remaining([syn_a, cause("CPU", "target t")]) == [cause("CPU", "target t")]
+
+
+def test_a_rule_that_looks_elsewhere_needs_the_sign_there_and_quotes_it_with_the_node() -> None:
+    refused = worker(errors={"handshake ECONNREFUSED": 5})
+    listening = target(levels={"listeners": 4})
+
+    (firewall,) = diagnose([refused, listening], {Trouble.FAILED})
+    (nothing,) = diagnose([refused, target()], {Trouble.FAILED})
+    (own,) = diagnose([replace(refused, levels={"listeners": 4})], {Trouble.FAILED})
+
+    assert firewall.evidence == ("5 x ECONNREFUSED from handshake", "target t:7200: 4 listening ports")
+    assert "a firewall answers in the target's place" in firewall.says
+    assert nothing.evidence == own.evidence == ("5 x ECONNREFUSED from handshake",)
+    assert "nothing listens on the port" in nothing.says
+    assert nothing.says == own.says
+
+
+def test_what_also_shows_is_quoted_after_the_signs() -> None:
+    seen = target(rose={"ListenOverflows": 9}, levels={"accept_queue": 65, "accept_backlog": 64})
+
+    (cause,) = diagnose([seen], set())
+
+    assert cause.evidence == ("ListenOverflows +9", "65 wait in an accept queue with a backlog of 64")
+
+
+def test_a_sentence_has_node_cause_evidence_and_cure() -> None:
+    cause = Cause("CPU", "the run", "it waits", ("a", "b"), "add workers")
+
+    assert (cause.sentence, cause.role, cause.limit) == ("the run: it waits (a, b); add workers", "the", None)
+
+
+def test_the_cure_of_a_limit_names_its_value_there_and_its_page() -> None:
+    (cause,) = diagnose([target(rose={"TCPReqQFullDrop": 3})], set())
+    limit = next(limit for limit in LIMITS if limit.name == "syn-queue")
+
+    assert cause.limit == "syn-queue"
+    assert cause.cure == f"{limit.read} (1000): {limit.cure} (c1m-coord explain syn-queue)"
+    (nowhere,) = diagnose([replace(target(rose={"TCPReqQFullDrop": 3}), facts={})], set())
+    assert nowhere.cure.startswith(f"{limit.read} (unknown): ")
+
+
+def test_the_cure_of_a_rule_comes_before_that_of_its_limit() -> None:
+    full = target(levels={"descriptors": 990, "descriptors_limit": 1000})
+
+    (cause,) = diagnose([full], {Trouble.STALLED})
+    limit = next(limit for limit in LIMITS if limit.name == "descriptors")
+
+    assert cause.cure == (
+        "raise the server's own limit (worker_rlimit_nofile, maxconn), and LimitNOFILE= in its unit or ulimit -Hn; "
+        f"{limit.cure} (c1m-coord explain descriptors)"
+    )
+
+
+def test_names_in_braces_become_the_hosts_values() -> None:
+    seen = replace(worker(errors={"bind EADDRINUSE": 2}), facts={"net.ipv4.ip_local_port_range": "32768 60999"})
+
+    assert "net.ipv4.ip_local_port_range (32768 60999)" in diagnose([seen], {Trouble.FAILED})[0].says
+    assert "(none)" in diagnose([replace(seen, facts={"net.ipv4.ip_local_port_range": ""})], {Trouble.FAILED})[0].says
+    assert "(unknown)" in diagnose([replace(seen, facts={})], {Trouble.FAILED})[0].says
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (28_232, "28,232 is the size of the kernel's own ip_local_port_range, 32768-60999"),
+        (28_204, "28,232 is the size of the kernel's own ip_local_port_range, 32768-60999"),
+        (28_260, "28,232 is the size of the kernel's own ip_local_port_range, 32768-60999"),
+        (28_203, ""),
+        (28_261, ""),
+        (64_512, "64,512 is the number of unprivileged ports of one source address"),
+        (262_144, "262,144 is the kernel's usual nf_conntrack_max"),
+        (524_288, "524,288 is a usual limit of descriptors (LimitNOFILE=), and of connection tables"),
+        (1_048_576, "1,048,576 is the kernel's own fs.nr_open, the highest limit of descriptors that a process may have"),
+    ],
+)
+def test_a_count_is_near_a_known_limit_within_a_thousandth(count: int, told: str) -> None:
+    assert telling(count) == told
+
+
 # -- evidence
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planned import ALL_PORTS, LOCAL_8, SLASH_64, endpoint, pool, remembering, target, worker
 
 from c1m.coordinator.planning.capacity import TargetFacts, WorkerFacts, tuples_of
-from c1m.coordinator.planning.plan import MOST_SOURCES, SHARERS, Plan, make_plan
+from c1m.coordinator.planning.plan import MOST_SOURCES, SHARERS, Plan, check_shards, make_plan, tuple_slices
 from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import RefusedError
 from c1m.limits.connection_memory import WORKER_END
@@ -283,3 +283,158 @@ def test_4_tuples_that_rest_after_a_fin_are_planned_too() -> None:
 
     spans = [sum(route.span for shard in each.shards for route in shard.routes) for each in (usual, resting)]
     assert spans[1] - spans[0] == 30_000
+
+
+# -- to the number
+
+
+@pytest.mark.parametrize(
+    ("most", "fleet", "goal", "told"),
+    [
+        (2_000, [worker()], target(each=1_000, ports=2), "2,000 in all, but 2,001 were asked for"),
+        (10, [worker(sources=pool(1, 1), ports=PortRanges(((5000, 5009),)))], endpoint(1), "but there are 10: w has 1 source"),
+        (206, [worker(memory=1_000_000)], endpoint(1), "ask for at most 206, or lift that limit"),
+        (218, [worker(host="x")], target(host="y", memory=1_000_000), "ask for at most 218, or lift that limit"),
+    ],
+)
+def test_the_last_connection_that_fits_is_planned_and_one_more_is_refused(
+    most: int, fleet: list[WorkerFacts], goal: TargetFacts, told: str
+) -> None:
+    assert make_plan(most, fleet, goal).total == most
+    with pytest.raises(RefusedError, match=told):
+        make_plan(most + 1, fleet, goal)
+
+
+def test_a_node_starts_65_536_processes_at_most() -> None:
+    check_shards([worker("a"), worker("b", each=1)], [0, 65_536])
+    with pytest.raises(RefusedError, match=r"b would need 65,537 processes for 65,537 connections, 1 each"):
+        check_shards([worker("a"), worker("b", each=1)], [0, 65_537])
+
+
+def test_the_summary_of_a_plan_has_every_workers_part() -> None:
+    fleet = [worker("a", cores=3, sources=pool(1, 7), ports=PortRanges(((5000, 5999),))), worker("b", namespace="h 2")]
+
+    summary = make_plan(4_000, fleet, replace(target(), spare=17)).to_summary()
+
+    assert summary == {
+        "acceptors": 4,
+        "spare_per_acceptor": 17,
+        "destinations": 4,
+        "connections_per_destination": {"min": 1_000, "max": 1_000},
+        "workers": [
+            {
+                "node": "a",
+                "planned": 2_000,
+                "shards": 3,
+                "sources": 7,
+                "client_ports": 1_000,
+                "tuples_per_destination": 7_000,
+            },
+            {
+                "node": "b",
+                "planned": 2_000,
+                "shards": 2,
+                "sources": 1_000,
+                "client_ports": 64_512,
+                "tuples_per_destination": 64_512_000,
+            },
+        ],
+    }
+
+
+def test_an_endpoint_has_no_acceptors_and_nobody_knows_what_it_could_hold() -> None:
+    summary = make_plan(10, [worker()], endpoint(3)).to_summary()
+
+    assert (summary["acceptors"], summary["spare_per_acceptor"], summary["destinations"]) == (None, None, 3)
+
+
+def test_a_worker_uses_a_thousand_sources_and_more_where_their_tuples_are_needed() -> None:
+    """20,000 connections take 26,024 4-tuples: a quarter more, and 1,024 for ports that others use."""
+    few_ports = PortRanges(((5000, 5009),))
+
+    assert make_plan(100, [worker()], endpoint(1)).workers[0].space.sources.size == 1_000
+    assert make_plan(20_000, [worker(ports=few_ports)], endpoint(1)).workers[0].space.sources.size == 2_603
+    (narrow,) = make_plan(20_000, [worker(ports=few_ports, sources=pool(0, 2_100))], endpoint(1)).workers
+    assert narrow.space.sources.size == 2_100
+
+
+def test_a_slice_has_a_quarter_more_and_1024_more_and_what_rests() -> None:
+    assert tuple_slices([(0, 1_000)], 100_000) == [(0, 2_274)]
+    assert tuple_slices([(0, 1_000)], 100_000, resting=2.0) == [(0, 4_274)]
+
+
+def test_slices_of_one_destination_divide_what_there_is_by_their_connections() -> None:
+    assert tuple_slices([(0, 30), (0, 20)], 100) == [(0, 60), (60, 40)]
+    assert tuple_slices([(7, 1_000), (7, 3_000)], 100_000) == [(0, 2_274), (2_274, 4_774)]
+
+
+@pytest.mark.parametrize(
+    ("size", "firsts"),
+    [
+        (100_000, [0, 2_274, 4_548] * 4),  # four destinations share each
+        (9_096, [0, 2_274] * 6),  # two slices fit in the first half
+        (9_095, [0] * 12),
+        (3_000, [0] * 12),
+    ],
+)
+def test_slices_of_destinations_lie_side_by_side_in_the_first_half_as_far_as_they_fit(size: int, firsts: list[int]) -> None:
+    found = tuple_slices([(destination, 1_000) for destination in range(12)], size)
+
+    assert found == [(first, 2_274) for first in firsts]
+
+
+def test_a_space_without_tuples_has_empty_slices() -> None:
+    assert tuple_slices([(0, 1), (1, 1)], 0) == [(0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize(("total", "ports", "acceptors"), [(1_006, 1_000, 8), (1_007, 1_000, 16), (1_100, 12, 12)])
+def test_acceptors_are_doubled_until_the_worker_with_headroom_has_the_tuples(total: int, ports: int, acceptors: int) -> None:
+    """One worker has memory for 206 connections, and the other 100 4-tuples to each destination."""
+    poor = worker("a", host="x", namespace="x 1", memory=1_000_000)
+    narrow = worker("b", host="y", namespace="y 1", each=20_000, sources=pool(1, 1), ports=PortRanges(((5000, 5099),)))
+
+    plan = make_plan(total, [poor, narrow], target(host="z", each=20_000, ports=ports))
+
+    assert plan.acceptors == acceptors
+
+
+def test_three_workers_of_one_namespace_get_a_third_of_its_ports_each() -> None:
+    fleet = [worker(name, sources=pool(0, 1), ports=PortRanges(((5000, 5011),))) for name in "abc"]
+
+    plan = make_plan(12, fleet, endpoint(1))
+
+    assert [each.space.ports.ranges for each in plan.workers] == [((5000, 5003),), ((5004, 5007),), ((5008, 5011),)]
+
+
+V6 = AddressPool((AddressBlock((10 << 24) + 1, 4, 6),))
+
+
+@pytest.mark.parametrize(
+    ("pools", "divided"),
+    [
+        ([pool(0, 4), pool(4, 4)], False),  # one ends where the other begins
+        ([pool(0, 5), pool(4, 4)], True),
+        ([pool(1, 4), V6], False),  # the same numbers, of another family
+        ([pool(0, 2), pool(100, 4), pool(103, 1)], True),  # two of three
+        ([pool(0, 10), pool(3, 2)], True),
+    ],
+)
+def test_only_workers_with_an_address_in_common_divide_their_ports(pools: list[AddressPool], divided: bool) -> None:
+    fleet = [worker(f"w{index}", sources=each) for index, each in enumerate(pools)]
+
+    plan = make_plan(60, fleet, endpoint(1))
+
+    assert ({each.space.ports for each in plan.workers} != {ALL_PORTS}) == divided
+
+
+def test_routes_get_the_addresses_at_which_the_target_listens() -> None:
+    (planned,) = make_plan(2_000, [worker(cores=1, each=5_000)], target(cores=2)).workers
+    (shard,) = planned.shards
+
+    resolved = shard.resolve([("10.0.0.1", 7000), ("10.0.0.1", 7001)])
+
+    assert [(route.destination, route.count) for route in resolved] == [
+        (("10.0.0.1", 7000), 1_000),
+        (("10.0.0.1", 7001), 1_000),
+    ]
+    assert [(route.first, route.span) for route in resolved] == [(route.first, route.span) for route in shard.routes]
