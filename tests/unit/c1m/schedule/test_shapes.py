@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.schedule.schedule import NANOSECONDS, Schedule
-from c1m.schedule.shapes import LINES_A_WAVE, parse_shape, schedule_of
+from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage
+from c1m.schedule.shapes import LINES_A_WAVE, draw, parse_shape, schedule_of
 
 
 def drawn(*words: str) -> Schedule:
@@ -79,3 +79,68 @@ def test_what_is_no_schedule_is_a_sentence(words: tuple[str, ...], told: str) ->
 def test_a_stage_is_written_as_it_was_read() -> None:
     assert str(parse_shape(" stairs:250k/5@5m ")) == "stairs:250k/5@5m"
     assert parse_shape("1M@10m") == parse_shape("1M@10m") != parse_shape("1M@11m")
+
+
+SECOND = NANOSECONDS
+
+
+@pytest.mark.parametrize(
+    ("word", "stages"),
+    [
+        ("100k@10s", (Stage(100_000, 10 * SECOND),)),
+        ("step:200k@30s", (Stage(200_000, 0), Stage(200_000, 30 * SECOND, named=False))),
+        ("spike:500k@5s", (Stage(500_000, 0), Stage(500_000, 5 * SECOND, named=False), Stage(7, 0))),
+        (
+            "stairs:10/3@10ns",
+            (
+                *(Stage(8, 0), Stage(8, 3, named=False)),
+                *(Stage(9, 0), Stage(9, 3, named=False)),
+                *(Stage(10, 0), Stage(10, 4, named=False)),
+            ),
+        ),
+    ],
+)
+def test_the_lines_of_a_form_and_which_of_them_a_person_wrote(word: str, stages: tuple[Stage, ...]) -> None:
+    """They follow a stage that ended at 7."""
+    shape = parse_shape(word.replace("10ns", "0.00000001"))
+
+    assert shape.draw(7) == stages
+
+
+def test_a_sine_is_64_lines_a_wave_and_one_more_where_it_ends_between_two() -> None:
+    begin, *waves = parse_shape("sine:10-30/64s@64s").draw(7)
+    part = parse_shape("sine:10-30/64s@1500ms").draw(7)
+
+    assert (begin, len(waves)) == (Stage(10, 0), 64)
+    assert {(stage.within_ns, stage.named) for stage in waves} == {(SECOND, False)}
+    assert [stage.total for stage in waves[15::16]] == [20, 30, 20, 10]
+    assert [(stage.total, stage.within_ns) for stage in part] == [(10, 0), (10, SECOND), (10, SECOND // 2)]
+
+
+@pytest.mark.parametrize(("word", "lines"), [("sine:5-9/64s@5000s", 5_001), ("sine:5-9/64s@4999s", 5_000)])
+def test_a_schedule_has_5000_lines_at_most(word: str, lines: int) -> None:
+    shape = parse_shape(word)
+
+    assert len(shape.draw(0)) == lines
+    if lines <= 5_000:
+        assert len(schedule_of([shape]).stages) == lines
+        return
+    with pytest.raises(ValueError, match="the stages make 5,001 straight lines; at most 5,000 are possible"):
+        schedule_of([shape])
+
+
+def test_stairs_have_1_to_5000_steps() -> None:
+    assert len(parse_shape("stairs:9/1@1s").draw(0)) == 2
+    assert len(parse_shape("stairs:9/5000@1s").draw(0)) == 10_000
+    with pytest.raises(ValueError, match="stairs have 1 to 5,000 steps"):
+        parse_shape("stairs:9/5001@1s")
+
+
+@pytest.mark.parametrize("word", ["sine:5/10s@10s", "sine:5-9@10s", "sine:5-9/@10s"])
+def test_a_sine_without_one_of_its_parts_is_a_sentence(word: str) -> None:
+    with pytest.raises(ValueError, match="a sine has two numbers and a period; write sine:50k-150k/60s@10m"):
+        parse_shape(word)
+
+
+def test_stages_may_follow_a_run_that_stands_somewhere() -> None:
+    assert draw([parse_shape("spike:9@1s"), parse_shape("5@1s")], 40)[-2:] == (Stage(40, 0), Stage(5, SECOND))

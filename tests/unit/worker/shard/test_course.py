@@ -121,3 +121,59 @@ def test_a_halted_course_opens_and_closes_nothing_more() -> None:
         course.advance(10**9)
         assert (course.waiting, course.next_ns) == (0, NEVER)
         assert course.scheduled > 10
+
+
+def test_a_closed_loop_that_is_retargeted_follows_the_clock_with_what_still_waits() -> None:
+    for wanted, due in ((4, [60, 60]), (5, [60, 60, 60]), (7, [60] * 5)):
+        rush = ClosedLoop(5)
+        list(zip(range(2), rush.take(2), strict=False))
+
+        course = rush.turn(iter([(70, True)]), wanted, 60)
+
+        assert (rush.paced, course.paced) == (False, True)
+        assert (course.scheduled, course.waiting, course.next_ns) == (wanted, len(due), 70)
+        assert list(course.take(course.waiting)) == due
+
+
+def test_a_schedule_without_edges_is_never_due() -> None:
+    course = OpenLoop(iter(()), 7)
+    course.advance(10**15)
+
+    assert (course.next_ns, course.waiting, course.scheduled) == (NEVER, 0, 7)
+    assert NEVER > 366 * 86_400 * 10**9
+
+
+def test_what_falls_due_at_a_moment_is_due_at_it() -> None:
+    course = OpenLoop(iter([(5, True), (5, True), (6, False)]))
+
+    course.advance(4)
+    assert (course.waiting, course.scheduled, course.next_ns) == (0, 0, 5)
+    course.advance(5)
+    assert (course.waiting, course.scheduled, course.next_ns) == (2, 2, 6)
+    course.advance(6)  # both were late, so the last one need not be opened
+    assert (list(course.take(course.waiting)), course.scheduled) == ([5], 1)
+
+
+def test_an_opening_and_its_closing_in_one_step_leave_the_opening_to_be_made() -> None:
+    """Only openings that waited before the step are cancelled; the shard opens the others and closes a surplus."""
+    course = OpenLoop(iter([(5, True), (6, False)]))
+
+    course.advance(9)
+
+    assert (course.waiting, course.scheduled) == (1, 0)
+
+
+@pytest.mark.parametrize("since", [0, 4 * 10**9, 10 * 10**9, 14 * 10**9, 21 * 10**9])
+def test_poisson_arrivals_go_on_from_the_middle_of_a_line(since: int) -> None:
+    """Up to 100 within 10 s, down to 40 within 5 s, up to 90 within 6 s."""
+    schedule = Schedule((Stage(100, 10 * 10**9), Stage(40, 5 * 10**9), Stage(90, 6 * 10**9)))
+    share = RingShare(100, 0, 100)
+
+    edges = list(scattered(share, schedule, Random(3), since))
+
+    assert all(when > since for when, _ in edges)
+    assert sum(1 if opens else -1 for _, opens in edges) == 90 - schedule.at(since)
+    assert [edge for edge in edges if not edge[1]] == [edge for edge in steady(share, schedule, since) if not edge[1]]
+    openings = [when for when, opens in edges if opens]
+    assert openings == sorted(openings)
+    assert len(openings) == max(100 - schedule.at(since), 0) * (since < 10**10) + (50 if since < 15 * 10**9 else 0)
