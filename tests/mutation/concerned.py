@@ -34,7 +34,7 @@ class Contexts:
 
 
 class Concerned:
-    """The tests that run a line, the quickest first."""
+    """The tests that run a line. The quickest come first."""
 
     def __init__(self, root: Path, build: Path, tests: Sequence[str]) -> None:
         """``tests``: the only files and folders that count."""
@@ -73,19 +73,23 @@ class Concerned:
         """Return the tests that run a function of a module."""
         return {name for names in self.by_line[module].values() for name in names}
 
-    def of_change(self, change: Change, module: str) -> list[str]:
-        """Return the tests of the function around a change.
+    def of_change(self, change: Change, module: str) -> tuple[list[str], list[str]]:
+        """Return the tests that concern a change: those in the folder of the module's package, and all others.
 
-        What runs when the module is imported concerns all tests that run a line of it, or that import from its package.
+        These are the tests that run the function around it. What runs when the module is imported concerns all tests that run
+        a line of it, or that import from its package.
         """
         first, last = change.lines
         if change.in_function:
             names = {name for line in range(first, last + 1) for name in self.by_line[module].get(line, [])}
         else:
             package = dotted(module).rpartition(".")[0]
-            near = {name for name, found in self.imports.items() if any(each.startswith(package) for each in found)}
-            names = self.of_module(module) | {name for name in self.seconds if name.partition("::")[0] in near}
-        return sorted(names, key=lambda name: (self.seconds[name], name))
+            files = {name for name, found in self.imports.items() if any(each.startswith(package) for each in found)}
+            names = self.of_module(module) | {name for name in self.seconds if name.partition("::")[0] in files}
+        quickest = sorted(names, key=lambda name: (self.seconds[name], name))
+        folder = f"tests/unit/{module.rpartition('/')[0]}/"
+        near = [name for name in quickest if name.startswith(folder)]
+        return near, [name for name in quickest if not name.startswith(folder)]
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

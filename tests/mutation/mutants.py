@@ -56,11 +56,6 @@ class Change:
     after: str
     make: Callable[[], object]
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What names the change when lines move."""
-        return self.where, self.before, self.after
-
 
 @dataclass(frozen=True)
 class Place:

@@ -36,12 +36,12 @@ class Known:
 
     def __init__(self, text: str) -> None:
         self.reasons = {
-            (each["module"], each["where"], each["before"], each["after"]): each["reason"]
+            (each["module"], each["source"], each["before"], each["after"]): each["reason"]
             for each in tomllib.loads(text).get("mutant", [])
         }
 
     def reason(self, trial: Trial) -> str | None:
-        return self.reasons.get((trial.module, trial.where, trial.before, trial.after))
+        return self.reasons.get((trial.module, trial.source, trial.before, trial.after))
 
 
 def tell(trial: Trial) -> None:

@@ -32,6 +32,7 @@ class Trial:
 
     module: str
     line: int
+    source: str  # of the line
     where: str
     before: str
     after: str
@@ -86,15 +87,17 @@ def try_module(module: str, concerned: Concerned, seed: str, most: int, told: Ca
     """Try mutants of a module. Return whether its tests pass without a change, which is tried first."""
     path = imported_path(concerned.root, module)
     source = path.read_text(encoding="utf-8")
+    lines = source.splitlines()
     warm(module)
     unchanged = compile(source, str(path), "exec", dont_inherit=True)
     if not passes(module, path, unchanged, sorted(concerned.of_module(module)), concerned):
         return False
     for number in choose(source, f"{seed} {module}", most):
         change, code = mutate(source, str(path), number)
-        names = concerned.of_change(change, module)
-        killed = bool(names) and not passes(module, path, code, names, concerned)
-        told(Trial(module, change.line, change.where, change.before, change.after, len(names), killed))
+        near, far = concerned.of_change(change, module)
+        killed = not (passes(module, path, code, near, concerned) and passes(module, path, code, far, concerned))
+        line, tests = lines[change.line - 1].strip(), len(near) + len(far)
+        told(Trial(module, change.line, line, change.where, change.before, change.after, tests, killed))
     return True
 
 
@@ -109,11 +112,11 @@ def passes(module: str, path: Path, code: CodeType, names: Sequence[str], concer
         words = [*files, "-x", "-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-o", "timeout=0"]
         return int(pytest.main(words, plugins=[Chosen(names)]))
 
-    return not names or in_child(run, seconds) == 0
+    return not names or in_child(run, seconds) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def in_child(run: Callable[[], int], cpu_seconds: float) -> int:
-    """Return what ``run`` returns in a child process. A child that ended otherwise has a code that is not 0."""
+    """Return what ``run`` returns in a child process; negative if a signal ended it, as one does when its time is up."""
     child = os.fork()
     if not child:
         os.setsid()
@@ -131,7 +134,7 @@ def in_child(run: Callable[[], int], cpu_seconds: float) -> int:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     left_behind(child)
-    return status
+    return os.waitstatus_to_exitcode(status)
 
 
 def left_behind(group: int) -> None:

@@ -29,8 +29,10 @@ def test_there_are_as_many_modules_as_we_want_and_each_has_mutants() -> None:
 
 def test_every_mutant_that_is_called_equivalent_exists_and_has_a_reason() -> None:
     for each in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("mutant", []):
-        found = {change.key for change in changes(ast.parse((ROOT / each["module"]).read_text(encoding="utf-8")))}
-        assert (each["where"], each["before"], each["after"]) in found
+        text = (ROOT / each["module"]).read_text(encoding="utf-8")
+        lines = text.splitlines()
+        found = {(lines[change.line - 1].strip(), change.before, change.after) for change in changes(ast.parse(text))}
+        assert (each["source"], each["before"], each["after"]) in found
         assert each["reason"]
 
 
