@@ -73,11 +73,10 @@ class Concerned:
         """Return the tests that run a function of a module."""
         return {name for names in self.by_line[module].values() for name in names}
 
-    def of_change(self, change: Change, module: str) -> tuple[list[str], list[str]]:
-        """Return the tests that concern a change: those in the folder of the module's package, and all others.
+    def of_change(self, change: Change, module: str) -> list[str]:
+        """Return the tests that run the function around a change.
 
-        These are the tests that run the function around it. What runs when the module is imported concerns all tests that run
-        a line of it, or that import from its package.
+        What runs when the module is imported concerns all tests that run a line of it, or that import from its package.
         """
         first, last = change.lines
         if change.in_function:
@@ -86,10 +85,7 @@ class Concerned:
             package = dotted(module).rpartition(".")[0]
             files = {name for name, found in self.imports.items() if any(each.startswith(package) for each in found)}
             names = self.of_module(module) | {name for name in self.seconds if name.partition("::")[0] in files}
-        quickest = sorted(names, key=lambda name: (self.seconds[name], name))
-        folder = f"tests/unit/{module.rpartition('/')[0]}/"
-        near = [name for name in quickest if name.startswith(folder)]
-        return near, [name for name in quickest if not name.startswith(folder)]
+        return sorted(names, key=lambda name: (self.seconds[name], name))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

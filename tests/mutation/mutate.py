@@ -104,7 +104,8 @@ def page(results: Sequence[Result], known: Known, seed: str) -> str:
             "# Mutation",
             "",
             "Whether the unit tests notice a fault. `tests/mutation/mutate.py` changes one small thing in a module and runs",
-            "the unit tests that concern it. A mutant that they pass has survived. The tool wrote this page.",
+            "those unit tests of its package that run the changed function. A mutant that they pass has survived. The tool",
+            "wrote this page.",
             "",
             f"Commit {commit}, {datetime.date.today()}, seed {seed}: {in_all(results)}.",
             "",
@@ -142,7 +143,7 @@ def words_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("modules", nargs="*", help="files of the tree; without any: all of modules.txt, and a page")
     parser.add_argument("--most", type=int, default=EACH, help="mutants of each module")
     parser.add_argument("--seed", default="1", help="decides which mutants are chosen")
-    parser.add_argument("--tests", nargs="+", default=["tests/unit"], help="the tests that count")
+    parser.add_argument("--tests", nargs="+", help="the tests that count; without it those of the modules' packages")
     parser.add_argument("--keep", action="store_true", help="use the coverage of the last call")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)  # only run the tests under coverage
     return parser.parse_args(arguments)
@@ -153,11 +154,12 @@ def main(arguments: Sequence[str]) -> int:
     BUILD.mkdir(exist_ok=True)
     modules = words.modules or MODULES
     known = Known(EQUIVALENT.read_text(encoding="utf-8"))
-    concerned = Concerned(ROOT, BUILD, words.tests)
+    tests = words.tests or sorted({f"tests/unit/{module.rpartition('/')[0]}" for module in modules})
+    concerned = Concerned(ROOT, BUILD, tests)
     if words.measure:
         return concerned.measure(modules)
     if not words.keep:
-        subprocess.run([sys.executable, __file__, "--measure", *modules, "--tests", *words.tests], check=True)
+        subprocess.run([sys.executable, __file__, "--measure", *modules, "--tests", *tests], check=True)
     concerned.load(modules)
     results = []
     for module in modules:

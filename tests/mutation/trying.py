@@ -94,10 +94,10 @@ def try_module(module: str, concerned: Concerned, seed: str, most: int, told: Ca
         return False
     for number in choose(source, f"{seed} {module}", most):
         change, code = mutate(source, str(path), number)
-        near, far = concerned.of_change(change, module)
-        killed = not (passes(module, path, code, near, concerned) and passes(module, path, code, far, concerned))
-        line, tests = lines[change.line - 1].strip(), len(near) + len(far)
-        told(Trial(module, change.line, line, change.where, change.before, change.after, tests, killed))
+        names = concerned.of_change(change, module)
+        killed = not passes(module, path, code, names, concerned)
+        line = lines[change.line - 1].strip()
+        told(Trial(module, change.line, line, change.where, change.before, change.after, len(names), killed))
     return True
 
 

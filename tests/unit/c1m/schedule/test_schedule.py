@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1m.schedule.schedule import NANOSECONDS, Schedule, Stage, straight
+from c1m.schedule.schedule import NANOSECONDS, Revision, Schedule, Stage, nanoseconds, straight
 
 SECOND = NANOSECONDS
 STAGES = st.builds(Stage, st.integers(0, 40), st.integers(0, 60))
@@ -88,3 +88,53 @@ def test_the_ends_of_schedules() -> None:
     assert (Schedule(()).at(5), Schedule(()).peak, Schedule(()).end_ns) == (0, 0, 0)
     assert (straight(30, 1.5).peak, straight(30, 1.5).end_ns) == (30, 1_500_000_000)
     assert straight(30, 0).at(0) == 30
+
+
+@pytest.mark.parametrize(
+    ("stages", "steepest"),
+    [
+        ((), 0.0),
+        ((Stage(100, 10 * SECOND),), 10.0),
+        ((Stage(100, 10 * SECOND), Stage(140, 2 * SECOND), Stage(150, 5 * SECOND)), 20.0),
+        ((Stage(100, 10 * SECOND), Stage(0, SECOND)), 10.0),  # a fall is no rise
+        ((Stage(100, 10 * SECOND), Stage(100, 0), Stage(0, 0)), 10.0),
+        ((Stage(100, 10 * SECOND), Stage(101, 0)), 0.0),  # at once: there is no such number
+        ((Stage(1, 500_000_000),), 2.0),
+    ],
+)
+def test_the_steepest_rise_in_connections_a_second(stages: tuple[Stage, ...], steepest: float) -> None:
+    assert Schedule(stages).steepest == steepest
+
+
+@pytest.mark.parametrize(
+    ("seconds", "due", "kept"),
+    [(-1, 0, 0), (0, 0, 0), (5, 50, 0), (10, 100, 1), (15, 100, 2), (18, 100, 2), (19, 130, 4), (99, 130, 4)],
+)
+def test_what_was_due_by_a_time_and_which_stages_it_leaves(seconds: int, due: int, kept: int) -> None:
+    assert (NAMED.due_by(seconds * SECOND), NAMED.kept(seconds * SECOND)) == (due, kept)
+
+
+def test_a_cut_adds_the_part_of_a_line_that_was_followed_which_nobody_wrote() -> None:
+    assert NAMED.cut(4 * SECOND, [Stage(7, SECOND)]).stages == (Stage(40, 4 * SECOND, named=False), Stage(7, SECOND))
+    assert NAMED.cut(10 * SECOND, [Stage(7, SECOND)]).stages == (Stage(100, 10 * SECOND), Stage(7, SECOND))
+    assert NAMED.cut(0, [Stage(7, SECOND)]).stages == (Stage(7, SECOND),)
+
+
+def test_each_retarget_is_a_version_more_from_its_time_on() -> None:
+    first = Revision(straight(100, 10.0))
+    second = first.next(4 * SECOND, [Stage(7, SECOND)])
+
+    assert (first.version, first.since_ns, second.version, second.since_ns) == (1, 0, 2, 4 * SECOND)
+    assert (second.schedule.at(4 * SECOND), second.schedule.at(5 * SECOND)) == (40, 7)
+    assert second.next(9 * SECOND, [Stage(1, 0)]).version == 3
+
+
+def test_a_line_that_falls_at_once_is_below_each_number_at_that_moment() -> None:
+    (_, line) = Schedule((Stage(5, 10), Stage(2, 0))).lines
+
+    assert [line.falls_below(number) for number in (4, 3, 2)] == [10, 10, 10]
+    assert (line.rise, line.begin_ns, line.end_ns, line.origin, line.total) == (-3, 10, 10, 5, 2)
+
+
+def test_seconds_are_whole_nanoseconds() -> None:
+    assert [nanoseconds(seconds) for seconds in (0.0, 1.5, 1e-9, 0.6e-9)] == [0, 1_500_000_000, 1, 1]

@@ -93,3 +93,73 @@ def test_a_node_that_has_nothing_more_to_say_is_not_waited_for() -> None:
     detector.forget(NODE)
 
     assert not list(ticks(detector, 60.0))
+
+
+@pytest.mark.parametrize(("ticks_after", "lost"), [(17, []), (18, [NODE])])
+def test_a_node_is_lost_after_four_and_a_half_seconds_of_silence(ticks_after: int, lost: list[str]) -> None:
+    detector = FailureDetector()
+    detector.tick(0.0)
+    detector.hear(NODE)
+    for tick in range(1, ticks_after):
+        assert not detector.tick(tick * 0.25)
+
+    assert detector.tick(ticks_after * 0.25) == lost
+
+
+def test_between_two_ticks_no_more_than_half_a_second_counts() -> None:
+    detector = FailureDetector()
+    detector.tick(0.0)
+    detector.hear(NODE)
+    for second in range(1, 9):
+        assert not detector.tick(second * 100.0)
+
+    assert detector.awake == 4.0
+    assert detector.tick(900.0) == [NODE]
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.99, None), (1.0, Pause(5.0, 6.0))])
+def test_a_second_without_a_tick_is_a_pause(seconds: float, pause: Pause | None) -> None:
+    detector = FailureDetector()
+    detector.hear(NODE)
+    detector.tick(5.0)
+    detector.wake(5.0 + seconds)
+
+    assert detector.pause == pause
+    assert detector.unheard == ({NODE} if pause else set())
+    assert pause is None or pause.seconds == 1.0
+
+
+def test_a_pause_is_noted_once_until_the_next() -> None:
+    detector = FailureDetector()
+    detector.hear(NODE)
+    detector.tick(5.0)
+    detector.wake(7.0)
+    detector.hear(NODE)
+    detector.wake(7.5)  # the same pause, of which more messages are read
+
+    assert (detector.pause, detector.unheard) == (Pause(5.0, 7.0), set())
+    detector.tick(7.6)
+    assert detector.pause == Pause(5.0, 7.0)
+    detector.tick(9.0)
+    assert (detector.pause, detector.unheard) == (Pause(7.6, 9.0), {NODE})
+
+
+def test_before_its_first_tick_a_coordinator_has_not_paused() -> None:
+    detector = FailureDetector()
+    detector.hear(NODE)
+    detector.wake(1_000.0)
+
+    assert (detector.pause, detector.awake) == (None, 0.0)
+    assert detector.tick(2_000.0) == []
+
+
+def test_a_lost_node_is_told_once_and_others_are_still_watched() -> None:
+    detector = FailureDetector()
+    detector.hear(NODE)
+    told: list[str] = []
+    for tick in range(40):
+        detector.hear(OTHER)
+        told += detector.tick(tick / 4)
+
+    assert told == [NODE]
+    assert list(detector.heard) == [OTHER]
