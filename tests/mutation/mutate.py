@@ -97,6 +97,7 @@ def page(results: Sequence[Result], known: Known, seed: str) -> str:
     rows = [
         f"| {each.module} | {each.counted} | {each.killed} | {each.percent:.0f} | {len(each.equivalent)} |" for each in results
     ]
+    rows += [f"| {module} | not run | | | |" for module in MODULES[len(results) :]]
     survivors = [f"- {place(trial)}: {changed(trial)}" for each in results for trial in each.survivors]
     same = [f"- {place(trial)}: {changed(trial)}: {known.reason(trial)}" for each in results for trial in each.equivalent]
     return "\n".join(
@@ -169,11 +170,10 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         results.append(Result(module, trials, known))
         print(f"{module}: {results[-1].killed} of {results[-1].counted} killed, {results[-1].percent:.0f} %", flush=True)
+        if not words.modules:  # after each, since all of them take long
+            PAGE.write_text(page(results, known, words.seed), encoding="utf-8")
     print(in_all(results))
-    if words.modules:
-        return 0
-    PAGE.write_text(page(results, known, words.seed), encoding="utf-8")
-    return 0 if good_enough(results) else 1
+    return 0 if words.modules or good_enough(results) else 1
 
 
 def good_enough(results: Sequence[Result]) -> bool:
