@@ -242,6 +242,12 @@ def test_the_figures_of_a_target() -> None:
     assert target["memory"]["connections"] == 20
 
 
+def test_where_nobody_else_connected_that_is_zero_and_not_unknown() -> None:
+    target = summarise(finished())["target"]
+
+    assert (target["accepted"], target["from_elsewhere"], target["closed"], target["dropped"]) == (TOTAL, 0, 0, {})
+
+
 def test_an_observed_endpoint_accepts_nothing_that_is_known_and_costs_memory_for_what_clients_hold() -> None:
     outcome = replace(counted(), spec=make_spec([("here", {"total": TOTAL, "endpoint": "srv:80"})]))
 

@@ -89,6 +89,7 @@ def test_with_known_ends_other_programs_sockets_are_told_apart() -> None:
     assert (found.slab_bytes_per_socket, found.slab_bytes_per_connection) == (4_000.0, 4_000.0)
     assert found.user_bytes_per_connection == 25_000 / 150
     assert cost(MEASURED, 250, {}, ends=1.0).other_sockets == -50
+    assert cost(MEASURED, 90, {}, ends=2.0).other_sockets == 20
 
 
 def test_caches_below_half_a_byte_a_connection_are_left_out() -> None:
@@ -201,3 +202,8 @@ def test_the_summary_has_every_figure() -> None:
 )
 def test_every_object_that_a_connection_owns_is_known_by_its_caches_name(name: str, role: str) -> None:
     assert role_of((name,)) == role
+
+
+def test_a_cache_that_the_kernel_merged_with_one_of_its_own_holds_both() -> None:
+    assert role_of(("TCP", "kmalloc-8")) == "socket, owners (cgroups) of the other objects"
+    assert role_of(("TCP", "names_cache", "TCPv6")) == "socket"
