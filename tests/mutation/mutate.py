@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import json
 import multiprocessing
 import subprocess
@@ -50,21 +51,29 @@ def tell(trial: Trial) -> None:
         print(f"{place(trial)}: {trial.before} -> {trial.after} ({tests})", flush=True)
 
 
-def try_in_a_process(module: str, concerned: Concerned, seed: str, most: int) -> list[Trial] | None:
+def try_in_a_process(module: str, concerned: Concerned, seed: str, most: int, *, keep: bool) -> list[Trial] | None:
     """Return what came of the mutants of a module; None if its tests fail without a mutant.
 
-    They run below a process of their own, since it has imported all but the module.
+    They run below a process of their own, since it has imported all but the module. ``keep``: those that were killed by the
+    last call are not tried again.
     """
-    found = BUILD / "mutants.jsonl"
+    text = (ROOT / module).read_bytes()
+    found = BUILD / "mutants" / f"{module.replace('/', '.')}-{seed}-{most}-{hashlib.sha256(text).hexdigest()[:16]}.jsonl"
+    found.parent.mkdir(parents=True, exist_ok=True)
+    killed = {trial.number: trial for trial in trials_in(found) if trial.killed} if keep else {}
     with found.open("w", encoding="utf-8") as lines:
 
         def told(trial: Trial) -> None:
             tell(trial)
             print(json.dumps(asdict(trial)), file=lines, flush=True)
 
-        code = forked(lambda: try_module(module, concerned, seed, most, told))
-    trials = [Trial(**json.loads(line)) for line in found.read_text(encoding="utf-8").splitlines()]
-    return trials if code == 0 else None
+        code = forked(lambda: try_module(module, concerned, seed, most, killed, told))
+    return trials_in(found) if code == 0 else None
+
+
+def trials_in(path: Path) -> list[Trial]:
+    """Return the trials that a file has; none if it is missing."""
+    return [Trial(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def forked(run: Callable[[], object]) -> int | None:
@@ -145,7 +154,8 @@ def words_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=EACH, help="mutants of each module")
     parser.add_argument("--seed", default="1", help="decides which mutants are chosen")
     parser.add_argument("--tests", nargs="+", help="the tests that count; without it those of the modules' packages")
-    parser.add_argument("--keep", action="store_true", help="use the coverage of the last call")
+    parser.add_argument("--keep", action="store_true", help="leave out what the last call killed")
+    parser.add_argument("--measured", action="store_true", help="use the coverage of the last call")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)  # only run the tests under coverage
     return parser.parse_args(arguments)
 
@@ -159,12 +169,12 @@ def main(arguments: Sequence[str]) -> int:
     concerned = Concerned(ROOT, BUILD, tests)
     if words.measure:
         return concerned.measure(modules)
-    if not words.keep:
+    if not words.measured:
         subprocess.run([sys.executable, __file__, "--measure", *modules, "--tests", *tests], check=True)
     concerned.load(modules)
     results = []
     for module in modules:
-        trials = try_in_a_process(module, concerned, words.seed, words.most)
+        trials = try_in_a_process(module, concerned, words.seed, words.most, keep=words.keep)
         if trials is None:
             print(f"{module}: its tests fail without a mutant")
             return 2

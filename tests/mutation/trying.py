@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -31,6 +31,7 @@ class Trial:
     """What came of one mutant."""
 
     module: str
+    number: int  # of the change in the module
     line: int
     source: str  # of the line
     where: str
@@ -83,8 +84,13 @@ def warm(module: str) -> None:
     vars(sys.modules[parent]).pop(last, None)
 
 
-def try_module(module: str, concerned: Concerned, seed: str, most: int, told: Callable[[Trial], None]) -> bool:
-    """Try mutants of a module. Return whether its tests pass without a change, which is tried first."""
+def try_module(
+    module: str, concerned: Concerned, seed: str, most: int, known: Mapping[int, Trial], told: Callable[[Trial], None]
+) -> bool:
+    """Try mutants of a module. Return whether its tests pass without a change, which is tried first.
+
+    ``known``: results by number of the change; these mutants are not tried.
+    """
     path = imported_path(concerned.root, module)
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines()
@@ -93,11 +99,14 @@ def try_module(module: str, concerned: Concerned, seed: str, most: int, told: Ca
     if not passes(module, path, unchanged, sorted(concerned.of_module(module)), concerned):
         return False
     for number in choose(source, f"{seed} {module}", most):
+        if number in known:
+            told(known[number])
+            continue
         change, code = mutate(source, str(path), number)
         names = concerned.of_change(change, module)
         killed = not passes(module, path, code, names, concerned)
         line = lines[change.line - 1].strip()
-        told(Trial(module, change.line, line, change.where, change.before, change.after, len(names), killed))
+        told(Trial(module, number, change.line, line, change.where, change.before, change.after, len(names), killed))
     return True
 
 
