@@ -177,6 +177,8 @@ def test_the_reason_is_that_of_the_row_which_is_unknown() -> None:
         ("established => 5", "is not a requirement"),
         ("established >= 5 = 6", "not a number"),
         ("sometimes established >= 5", "is not a requirement"),
+        ("dropped\u00a0== 0", "is not a requirement"),  # a blank of another kind
+        ("dropped == 0\n0", "not a number"),
         ("established >= " + "0" * 200 + "5", "is not a requirement"),
         ("droped == 0", "there is no figure 'droped'; did you mean"),
         ("dropped == many", "not a number"),
@@ -258,6 +260,16 @@ def test_a_latency_that_was_not_measured_yet_breaks_nothing_and_one_that_is_unkn
     assert not monitor.judgement(latency).met  # when the run ends so, it is not met all the same
     monitor.look(2.0, SUMMARY | {"heartbeat_rtt_us": {"count": 1, "p99": 6_000}})
     assert monitor.judgement(latency).broken_at_seconds == 2.0
+
+
+def test_through_the_hold_a_row_that_is_known_decides_before_one_that_is_not() -> None:
+    criterion = parse("always workers.memory.bytes_per_connection < 3kB")
+    monitor = RequirementMonitor([criterion])
+
+    monitor.look(1.0, SUMMARY)
+
+    assert monitor.judgement(criterion).value == 4_000.0
+    assert "of worker c was 4,000 B" in monitor.judgement(criterion).reason
 
 
 def test_without_a_hold_an_always_requirement_is_not_met() -> None:
