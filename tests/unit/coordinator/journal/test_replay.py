@@ -21,6 +21,7 @@ from c1m.coordinator.journal.journal import APPLICATION_ID, Journal, Record
 from c1m.coordinator.journal.replay import Replay, UnpackedRecord, read_header, replay, replayed_to_now
 from c1m.coordinator.results.outcome import Outcome
 from c1m.coordinator.results.summary import summarise
+from c1m.coordinator.summary.codec import to_plain
 from c1m.errors import UsageError
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Host, Reading, Sample
@@ -32,6 +33,10 @@ from c1m.wire.node_messages import reading_to_wire, sample_to_wire
 THEN = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 WORKER, OTHER, TARGET = "worker a:7100", "worker b:7100", "target t:7200"
 HEADER = Header("run-1", "0.9", THEN, THEN + timedelta(seconds=2), 1_000.0, 73, {"total": "40", "on_loss": "redistribute"}, ())
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    return to_plain(summarise(outcome))
 
 
 def host(name: str) -> Host:
@@ -198,7 +203,7 @@ def test_records_of_kinds_that_this_version_does_not_know_change_nothing_but_the
     made = replayed([*RUN, json_record(1_020.0, "poem", "roses")])
 
     assert made.last == 1_020.0
-    assert summarise(made.end())["established_peak"] == 40
+    assert document(made.end())["established_peak"] == 40
 
 
 def test_a_sample_of_a_stranger_and_a_plan_without_a_target_make_no_sense() -> None:
@@ -316,7 +321,7 @@ def test_a_journal_is_the_run_that_wrote_it(tmp_path: Path) -> None:
 
     outcome = replay(path)
 
-    assert json.dumps(summarise(outcome)["workers"]) == json.dumps(summarise(ended(records))["workers"])
+    assert json.dumps(document(outcome)["workers"]) == json.dumps(document(ended(records))["workers"])
     assert (outcome.cut_off, outcome.known_until) == ("", THEN + timedelta(seconds=9))
     assert read_header(path) == HEADER
 

@@ -314,7 +314,7 @@ def test_a_node_starts_65_536_processes_at_most() -> None:
 def test_the_summary_of_a_plan_has_every_workers_part() -> None:
     fleet = [worker("a", cores=3, sources=pool(1, 7), ports=PortRanges(((5000, 5999),))), worker("b", namespace="h 2")]
 
-    summary = make_plan(4_000, fleet, replace(target(), spare=17)).to_summary()
+    summary = to_plain(make_plan(4_000, fleet, replace(target(), spare=17)).to_summary())
 
     assert summary == {
         "acceptors": 4,
@@ -343,7 +343,7 @@ def test_the_summary_of_a_plan_has_every_workers_part() -> None:
 
 
 def test_an_endpoint_has_no_acceptors_and_nobody_knows_what_it_could_hold() -> None:
-    summary = make_plan(10, [worker()], endpoint(3)).to_summary()
+    summary = to_plain(make_plan(10, [worker()], endpoint(3)).to_summary())
 
     assert (summary["acceptors"], summary["spare_per_acceptor"], summary["destinations"]) == (None, None, 3)
 

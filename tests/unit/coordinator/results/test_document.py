@@ -243,7 +243,7 @@ def test_the_figures_of_a_target() -> None:
 
 
 def test_where_nobody_else_connected_that_is_zero_and_not_unknown() -> None:
-    target = summarise(finished())["target"]
+    target = document(finished())["target"]
 
     assert (target["accepted"], target["from_elsewhere"], target["closed"], target["dropped"]) == (TOTAL, 0, 0, {})
 

@@ -9,6 +9,7 @@ import pytest
 
 from c1m.coordinator.ledger.readings import HostReadings
 from c1m.coordinator.results.memory_cost import cost, role_of
+from c1m.coordinator.summary.codec import to_plain
 from c1m.measure.sample import Cache, Reading
 
 Caches = Mapping[str, tuple[int, int, int]]  # name -> objects, bytes of an object, bytes of all pages
@@ -156,13 +157,13 @@ def test_what_is_unknown_has_a_reason_and_no_figure(readings: list[Reading], con
 
     (told,) = found.unknown
     assert told.startswith(f"kernel memory: {reason}")
-    figures = found.to_summary() | {"artefact_bytes": None, "caches": None, "unknown": None}
+    figures = to_plain(found) | {"artefact_bytes": None, "caches": None, "unknown": None}
     assert set(figures.values()) == {None}
     assert (found.artefact_bytes, found.caches) == (0.0, ())
 
 
 def test_the_summary_has_every_figure() -> None:
-    document = json.loads(json.dumps(cost(MEASURED, 100, {}).to_summary()))
+    document = json.loads(json.dumps(to_plain(cost(MEASURED, 100, {}))))
 
     assert document["slab_bytes_per_connection"] == 8_000.0
     assert document["caches"][0] == {

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from outcomes import document, finished
 
 from c1m.coordinator.spec.requirements import Judgement, RequirementMonitor, judge, judge_all, parse
+from c1m.coordinator.summary.codec import from_plain, to_plain
+from c1m.coordinator.summary.summary import Figures, Snapshot
 
 SUMMARY: dict[str, Any] = {
     "established_at_hold_end": 999_000,
@@ -31,8 +34,41 @@ SUMMARY: dict[str, Any] = {
 }
 
 
+BASE = document(finished())
+
+
+STORM = {
+    "at_seconds": 1.0,
+    "by": "clients",
+    "drop_percent": 5.0,
+    "return_seconds": 1.0,
+    "dropped": 1,
+    "returned": 0,
+    "forgone": 0,
+    "recovery_seconds": None,
+    "slowest_connect_us": None,
+    "accept_queues": None,
+}
+SPEECHLESS = {"sent": 5} | dict.fromkeys(
+    ("answered", "late", "missing", "recovered", "wrong", "cut_off", "unasked_bytes", "under_way")
+)
+
+
+def over(base: Any, changed: Any) -> Any:
+    """A document with some of its parts changed; rows are changed copies of its first."""
+    if isinstance(base, dict) and isinstance(changed, dict):
+        return base | {name: over(base.get(name), value) for name, value in changed.items()}
+    if isinstance(base, list) and base and isinstance(changed, list):
+        return [over(base[0], each) for each in changed]
+    return changed
+
+
+def figures(**changed: Any) -> Figures:
+    return from_plain(over(BASE, SUMMARY | changed), Figures)
+
+
 def judged(text: str, **changed: Any) -> Judgement:
-    return judge(parse(text), SUMMARY | changed)
+    return judge(parse(text), figures(**changed))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +103,7 @@ def test_an_operator_means_what_it_says_in_the_unit_that_was_written(text: str, 
 
 
 def test_a_requirement_that_is_met_has_its_value_and_no_reason() -> None:
-    assert judged("established >= 999k").to_summary() == {
+    assert to_plain(judged("established >= 999k").to_summary()) == {
         "criterion": "established >= 999k",
         "figure": "established_at_hold_end",
         "met": True,
@@ -116,10 +152,10 @@ def test_each_row_has_to_meet_a_requirement_and_the_first_that_does_not_decides(
 def test_an_unknown_row_decides_at_once_or_only_when_the_known_ones_meet_it() -> None:
     criterion = parse("workers.memory.bytes_per_connection < 3kB")
 
-    assert judge(criterion, SUMMARY).reason.endswith("of worker a is unknown, hence not met: no root")
-    assert judge(criterion, SUMMARY, unknown_last=True).value == 4_000.0
+    assert judge(criterion, figures()).reason.endswith("of worker a is unknown, hence not met: no root")
+    assert judge(criterion, figures(), unknown_last=True).value == 4_000.0
     met = parse("workers.memory.bytes_per_connection < 5kB")
-    assert judge(met, SUMMARY, unknown_last=True).reason.endswith("of worker a is unknown, hence not met: no root")
+    assert judge(met, figures(), unknown_last=True).reason.endswith("of worker a is unknown, hence not met: no root")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +167,12 @@ def test_an_unknown_row_decides_at_once_or_only_when_the_known_ones_meet_it() ->
         ("at_ramp_end.ghosts == 0", {}, "no counts were compared when the ramp ended"),
         ("probed.ghosts == 0", {}, "no connection was probed; that takes --probe-ghosts"),
         ("heartbeats.missing == 0", {}, "the run had no heartbeats; that takes --heartbeat"),
-        ("heartbeats.missing == 0", {"heartbeats": {"missing": None}}, "with --expect none clients do not wait for answers"),
+        ("heartbeats.missing == 0", {"heartbeats": SPEECHLESS}, "with --expect none clients do not wait for answers"),
         ("keepalive.probes_sent > 0", {"keepalive": None}, "the run had no keepalive; that takes --keepalive"),
         ("pushes.received > 0", {"pushes": None}, "the run had no pushes; that takes --server-push"),
         ("storms.returned > 0", {"storms": None}, "the run had no storms"),
-        ("storms.recovery_seconds < 5s", {"storms": [{"recovery_seconds": None}]}, "not all connections returned"),
-        ("storms.slowest_connect < 5s", {"storms": [{"slowest_connect_us": None}]}, "no connection returned"),
+        ("storms.recovery_seconds < 5s", {"storms": [STORM]}, "not all connections returned"),
+        ("storms.slowest_connect < 5s", {"storms": [STORM]}, "no connection returned"),
         ("stages.reached < 5s", {"stages": [{"reached_seconds": None}]}, "the stage was not reached"),
         ("stages.reached < 5s", {"stages": []}, "the run had no stages"),
         (
@@ -207,8 +243,8 @@ def test_a_requirement_is_shown_as_it_was_meant() -> None:
 # -- through the hold
 
 
-def at(established: int, dropped: int = 0) -> dict[str, Any]:
-    return SUMMARY | {"established_at_hold_end": established, "dropped": {"peer_reset": dropped}}
+def at(established: int, dropped: int = 0) -> Figures:
+    return figures(established_at_hold_end=established, dropped={"peer_reset": dropped})
 
 
 def test_after_one_requirement_is_broken_the_others_are_still_watched() -> None:
@@ -216,11 +252,11 @@ def test_after_one_requirement_is_broken_the_others_are_still_watched() -> None:
     monitor = RequirementMonitor([one, parse("established >= 5"), other])
     assert (monitor.criteria, monitor.watching) == ([one, other], True)
 
-    monitor.look(1.0, at(10))
-    monitor.look(2.004, at(9))
+    monitor.look(Snapshot(1.0, at(10)))
+    monitor.look(Snapshot(2.004, at(9)))
     assert (monitor.is_broken(one), monitor.is_broken(other), monitor.watching) == (True, False, True)
 
-    monitor.look(3.5, at(8, dropped=2))
+    monitor.look(Snapshot(3.5, at(8, dropped=2)))
     assert (monitor.is_broken(other), monitor.watching) == (True, False)
 
     first, second = monitor.judgement(one), monitor.judgement(other)
@@ -233,8 +269,8 @@ def test_what_was_broken_once_stays_broken() -> None:
     criterion = parse("always established >= 10")
     monitor = RequirementMonitor([criterion])
 
-    monitor.look(1.0, at(9))
-    monitor.look(2.0, at(10))
+    monitor.look(Snapshot(1.0, at(9)))
+    monitor.look(Snapshot(2.0, at(10)))
 
     assert (monitor.judgement(criterion).met, monitor.judgement(criterion).broken_at_seconds) == (False, 1.0)
 
@@ -243,8 +279,8 @@ def test_what_held_at_every_moment_is_met_with_its_last_value() -> None:
     criterion = parse("always established >= 10")
     monitor = RequirementMonitor([criterion])
 
-    monitor.look(1.0, at(12))
-    monitor.look(2.0, at(11))
+    monitor.look(Snapshot(1.0, at(12)))
+    monitor.look(Snapshot(2.0, at(11)))
 
     assert (monitor.judgement(criterion).met, monitor.judgement(criterion).value) == (True, 11)
     assert not monitor.is_broken(criterion)
@@ -254,11 +290,11 @@ def test_a_latency_that_was_not_measured_yet_breaks_nothing_and_one_that_is_unkn
     latency, workers = parse("always heartbeat_rtt.p99 < 5ms"), parse("always workers.memory.bytes_per_connection > 1B")
     monitor = RequirementMonitor([latency, workers])
 
-    monitor.look(1.0, SUMMARY)
+    monitor.look(Snapshot(1.0, figures()))
 
     assert (monitor.is_broken(latency), monitor.is_broken(workers)) == (False, True)
     assert not monitor.judgement(latency).met  # when the run ends so, it is not met all the same
-    monitor.look(2.0, SUMMARY | {"heartbeat_rtt_us": {"count": 1, "p99": 6_000}})
+    monitor.look(Snapshot(2.0, figures(heartbeat_rtt_us=SUMMARY["connect_latency_us"] | {"p99": 6_000})))
     assert monitor.judgement(latency).broken_at_seconds == 2.0
 
 
@@ -266,7 +302,7 @@ def test_through_the_hold_a_row_that_is_known_decides_before_one_that_is_not() -
     criterion = parse("always workers.memory.bytes_per_connection < 3kB")
     monitor = RequirementMonitor([criterion])
 
-    monitor.look(1.0, SUMMARY)
+    monitor.look(Snapshot(1.0, figures()))
 
     assert monitor.judgement(criterion).value == 4_000.0
     assert "of worker c was 4,000 B" in monitor.judgement(criterion).reason
@@ -288,7 +324,7 @@ def test_nothing_is_watched_where_nothing_is_required_always() -> None:
 def test_the_end_is_judged_by_the_summary_and_always_by_the_monitor() -> None:
     always, once = parse("always established >= 10"), parse("established >= 10")
     monitor = RequirementMonitor([always, once])
-    monitor.look(4.0, at(9))
+    monitor.look(Snapshot(4.0, at(9)))
 
     found = judge_all([once, always], monitor, at(10))
 
