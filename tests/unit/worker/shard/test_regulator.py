@@ -309,3 +309,44 @@ def test_who_joins_a_closed_loop_opens_everything(one: Server, bench: Make) -> N
     it = bench(5, one.address)
     it.regulator.join(25 * SECOND, {})
     assert it.at(25) == (5, 5, 0)
+
+
+def test_poisson_arrivals_are_all_there_when_their_line_ends(one: Server, bench: Make) -> None:
+    it = bench(10, one.address, scattered=True, **line((10, 10), (10, 5), (4, 5)))
+    held = [it.at(second)[0] for second in (2, 4, 6, 8, 10, 15, 20)]
+    assert held == sorted(held[:5]) + [10, 4]
+    assert held[4] == 10
+    assert turned(it, 21, stages((10, 10), (10, 5), (4, 5), (4, 1), (10, 4)), 3)[0] == 4
+    assert it.at(25)[0] == 10
+
+
+def test_it_is_not_done_while_a_single_connection_is_too_much(one: Server, bench: Make) -> None:
+    it = bench(2, one.address, **line((2, 1), (1, 1)))
+    it.at(1)
+    it.regulator.course.advance(2 * SECOND)
+    assert (it.regulator.surplus, it.regulator.is_done(2 * SECOND)) == (1, False)
+    it.at(2)
+    assert it.regulator.is_done(2 * SECOND)
+
+
+def test_who_is_away_counts_as_held_for_a_stage(one: Server, bench: Make) -> None:
+    it = bench(10, one.address, spare=10, **line((10, 0), (10, 6), (4, 1)), turnover=Turnover(storms=(Storm(5.0, 0.5, 90.0),)))
+    it.at(0)
+    it.act(5.0)
+    it.regulator.note(6 * SECOND + SECOND // 2)
+    assert it.regulator.stage_times.reached.keys() == {0, 1}, "ten are held, five of them away"
+
+
+def test_who_is_away_stays_wanted_when_closing_the_others_is_enough(one: Server, bench: Make) -> None:
+    it = bench(10, one.address, spare=10, **line((10, 0), (10, 6), (5, 0)), turnover=Turnover(storms=(Storm(5.0, 0.5, 90.0),)))
+    it.at(0)
+    it.act(5.0)
+    it.regulator.advance(6 * SECOND)
+    assert (it.connections.established, it.regulator.empty, it.regulator.surplus) == (0, 5, 0)
+
+
+def test_what_was_due_before_another_schedule_keeps_its_time(one: Server, bench: Make) -> None:
+    it = bench(20, one.address, **line((20, 20)), start=1000.0)
+    it.regulator.advance(2 * SECOND)
+    it.regulator.retarget(stages((20, 20)).cut(4 * SECOND, stages((6, 4)).stages), 0, 4 * SECOND)
+    assert list(it.regulator.due_times(4)) == [1000.5, 1001.5, 1002.5, 1003.5]
