@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from c1m.kernel import limits, meminfo
-from c1m.kernel.cgroup import CgroupPids
+from c1m.kernel.cgroup import CgroupPids, tightest_pids
 from c1m.kernel.limits import parse_capabilities, read_capabilities, read_limits, rlimit, unknown_limits, why_unknown
 from c1m.kernel.meminfo import CgroupMemory
 from c1m.limits.limit import NO_LIMIT
@@ -99,3 +99,17 @@ def test_what_cannot_be_read_is_said_with_the_reason(monkeypatch: pytest.MonkeyP
     assert why_unknown(hidden).startswith(f"{hidden} belongs to the host and is not visible")
     plain = next(name for name, scope in SYSCTLS.items() if scope not in (SysctlScope.HIDDEN, SysctlScope.SHOWN))
     assert why_unknown(plain) == f"this kernel has no {plain}"
+
+
+def test_the_cgroup_with_the_least_room_for_processes_counts(tmp_path: Path) -> None:
+    made = []
+    for name, most, used in (("own", "100", "10"), ("parent", "60", "30"), ("above", "1000", "900"), ("root", "max", "2000")):
+        directory = tmp_path / name
+        directory.mkdir()
+        (directory / "pids.max").write_text(f"{most}\n")
+        (directory / "pids.current").write_text(f"{used}\n")
+        made.append(str(directory))
+    assert tightest_pids(made) == CgroupPids(60, 30)
+    assert tightest_pids(made[2:]) == CgroupPids(1000, 900)
+    assert tightest_pids(made[3:]) is None
+    assert tightest_pids([str(tmp_path / "nowhere")]) is None
