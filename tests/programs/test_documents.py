@@ -40,10 +40,11 @@ def test_a_run_writes_what_the_schema_describes(tmp_path: Path) -> None:
     schema, lines = printed("schema", "events"), output_of("show", "--events", "--journal", str(tmp_path)).splitlines()
     events = [json.loads(line) for line in lines]
     assert [found for event in events for found in complaints(event, schema)] == []
-    assert [event["event"] for event in events][:4] == ["run", "nodes", "planned", "began"]
+    steps = [event["event"] for event in events if event["event"] not in ("sample", "said")]
+    assert steps[:4] == ["run", "nodes", "planned", "began"]
     assert (events[-1]["event"], events[-1]["verdict"]) == ("verdict", "passed")
     assert max(event["established"] for event in events if event["event"] == "sample") == 500
-    assert {"turn", "said", "over"} <= {event["event"] for event in events}
+    assert {"turn", "over"} <= {event["event"] for event in events}
     assert complaints(printed("runs", "--json", "-", "--journal", str(tmp_path)), printed("schema", "runs")) == []
 
 
