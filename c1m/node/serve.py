@@ -56,7 +56,8 @@ async def serve(
             async with serving(listen, lambda server: add(control, rpc_server, server), gate, credentials) as address:
                 print(f"{READY}{address}", flush=True)
                 await told_to_leave(with_parent=with_parent)
-                log(f"{name}: leaving")
+                if not with_parent:
+                    log(f"{name}: leaving")
                 await control.abandon()
         nursery.cancel_scope.cancel()
 

@@ -25,12 +25,16 @@ from typing import NoReturn
 from . import descriptor_tables, link
 from .thread_host import ChildMain, ThreadHost
 
+LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM)
+
 
 def main() -> None:
     """Import the module, warm it up, and serve until the control process is gone."""
     module_name, descriptor = sys.argv[1:]
-    # ^C reaches the whole foreground process group. The control process handles it; the zygote ends when its link closes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # ^C reaches the whole foreground process group, and SIGTERM of systemd and timeout(1) all processes of a unit or group. The
+    # control process handles them; the zygote, and with it all children, ends when its link closes.
+    for number in LEFT_TO_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     # A collection would leave holes in pages that all children share, and a child that fills a hole copies the page.
     gc.disable()
     module = importlib.import_module(module_name)

@@ -32,8 +32,8 @@ class ZygoteClient:
     def __init__(self, module: str) -> None:
         self.end, theirs = link.pair()
         self.end.setblocking(False)
-        # The zygote ignores ^C once it runs. Until then SIGINT is blocked, which fork() and exec() preserve.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        # The zygote ignores these signals once it runs. Until then they are blocked, which fork() and exec() preserve.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
         try:
             self.process = subprocess.Popen(
                 module_command("c1m.processes.zygote", module, str(theirs.fileno())),

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -132,6 +133,30 @@ def test_a_request_of_ones_own_and_how_its_answer_begins() -> None:
     assert right["verdict"] == "passed", right["reasons"]
     assert right["heartbeats"]["answered"] == right["heartbeat_rtt_us"]["count"] > 0
     assert wrong["heartbeats"]["wrong"] == wrong["heartbeats"]["answered"] > 0
+
+
+@pytest.mark.parametrize("expect", [("--expect", "250"), ()], ids=["prefix", "any"])
+def test_a_greeting_is_no_answer(expect: tuple[str, ...]) -> None:
+    answers: list[float] = []
+
+    def serve(connection: socket.socket) -> None:
+        with closing(connection), suppress(OSError):
+            # As slow as a mail server that looks up the client's name
+            time.sleep(0.4)
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+            while connection.recv(65536):
+                time.sleep(0.05)
+                connection.sendall(b"250 OK\r\n")
+                answers.append(time.monotonic())
+
+    with serving(serve) as endpoint:
+        found = beating(endpoint, "--send", r"NOOP\r\n", *expect)
+
+    assert found["verdict"] == "passed", found["reasons"]
+    assert found["heartbeats"]["wrong"] == found["heartbeats"]["missing"] == 0
+    assert found["heartbeats"]["answered"] == len(answers) > 0
+    assert found["heartbeat_rtt_us"]["min"] >= 50_000
+    assert found["workers"][0]["server_said_first"].startswith("220 ")
 
 
 def test_who_expects_nothing_waits_for_nothing() -> None:

@@ -37,6 +37,9 @@ HEAD = "<cdIH"  # kind, when sent, descriptor, shard: 15 bytes
 KIND = b"B"
 
 NONE_UNDER_WAY = 0.0
+# How long a connection waits with its first request for a server that may speak first (SMTP, FTP, SSH, MySQL): a greeting that
+# comes after the request would be taken for its answer. Once any connection was greeted, each waits up to an interval.
+GREETING_SECONDS = 1.0
 
 
 class Heartbeats:
@@ -59,6 +62,8 @@ class Heartbeats:
         self.rtt = SourceLatencies(connections.sources)
         self.sent = self.answered = self.late = self.missing = self.recovered = self.wrong = self.cut_off = 0
         self.unasked_bytes = 0
+        # Seconds after its connect in which a connection without a greeting sends nothing.
+        self.patience = min(GREETING_SECONDS, wanted.interval) if wanted.send and wanted.expect is not Expect.NONE else 0.0
 
     # -- sending
 
@@ -69,6 +74,7 @@ class Heartbeats:
         state, sent_at, send = self.connections.state, self.sent_at, self.connections.send_buffer.send
         pack, shard, filler, request = self.pack, self.shard, self.filler, self.wanted.send
         awaited = self.wanted.expect is not Expect.NONE
+        patience, spoken, called = self.patience, self.connections.reader.spoken, self.connections.called
         for descriptor in self.hand.advance(now, self.stretch()):
             if state[descriptor] != ESTABLISHED:
                 continue
@@ -76,6 +82,8 @@ class Heartbeats:
                 self.miss(descriptor)
                 continue
             then = monotonic()
+            if patience and not spoken[descriptor] and then - called[descriptor] < patience:
+                continue  # its next turn is an interval later
             if awaited:
                 sent_at[descriptor] = then
             self.sent += 1
@@ -124,6 +132,8 @@ class Heartbeats:
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
         if self.sent_at[descriptor] == NONE_UNDER_WAY:
+            if self.patience:
+                self.patience = self.wanted.interval  # this server speaks first
             self.unasked(len(data))
         else:
             self.compare(descriptor, self.partial.pop(descriptor, b"") + data, now)

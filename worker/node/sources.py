@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -126,6 +127,9 @@ def is_local(address: str) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((address, 0))
-        except OSError:
+        except OSError as error:
+            # EADDRINUSE: a program has used up the ephemeral ports of this address, which is therefore local.
+            if error.errno != errno.EADDRNOTAVAIL:
+                return True
             return family == socket.AF_INET6 and any(ipaddress.IPv6Address(address) in prefix for prefix in local_prefixes())
     return True
