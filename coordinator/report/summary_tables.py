@@ -15,7 +15,7 @@ from c1m.coordinator.spec.metrics import find
 from c1m.coordinator.summary.codec import instant
 from c1m.coordinator.summary.latencies import LatencyFigures, NodeSource, SourcesSummary
 from c1m.coordinator.summary.nodes import LossSummary, TargetSummary, WorkerSummary
-from c1m.coordinator.summary.summary import Figures, JudgementSummary, Summary, TakeoverSummary, VerdictName
+from c1m.coordinator.summary.summary import Acceptance, Figures, JudgementSummary, Summary, TakeoverSummary, VerdictName
 from c1m.coordinator.summary.timeline import TimelineSummary
 from c1m.coordinator.summary.traffic import HeartbeatResults, StageSummary, StormSummary
 from c1m.measure.tally import COUNTERS, MAPS, NUMBERS, Tally, maps_of, numbers_of
@@ -295,7 +295,9 @@ def picture(timeline: TimelineSummary | None, console: Console) -> list[Renderab
 def verdict_line(summary: Summary) -> str:
     """Return the verdict of the run in its colour, with the exit code, as a line of markup."""
     colour = COLOURS.get(summary.verdict, OTHER_COLOUR)
-    return f"[bold {colour}]{summary.verdict}[/bold {colour}] (exit code {summary.exit_code})"
+    unknown = summary.verdict is VerdictName.PASSED and summary.acceptance is Acceptance.UNKNOWN
+    accepted = "; whether the server accepted the connections is unknown" if unknown else ""
+    return f"[bold {colour}]{summary.verdict}[/bold {colour}] (exit code {summary.exit_code}){accepted}"
 
 
 def ramp(figures: Figures) -> str:

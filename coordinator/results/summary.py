@@ -17,6 +17,7 @@ from c1m.measure.tally import Tally
 
 from . import heartbeats as liveness
 from . import histogram, storm_results
+from .acceptance import acceptance
 from .node_summaries import environment, heartbeats, target_summary, worker_summary
 from .outcome import Outcome
 from .slow_sources import sources_summary
@@ -38,6 +39,7 @@ def summarise(outcome: Outcome) -> Summary:
         exit_code=judged.exit_code,
         reasons=judged.reasons,
         notes=judged.notes,
+        acceptance=acceptance(outcome),
         diagnosis=tuple(finding.to_summary() for finding in outcome.diagnosis),
         criteria=tuple(judgement.to_summary() for judgement in required),
         spec=outcome.spec.to_summary(),

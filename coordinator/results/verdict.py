@@ -13,6 +13,7 @@ from c1m.measure.tally import Tally
 
 from . import heartbeats as liveness
 from . import storm_results
+from .acceptance import acceptance_note
 from .comparison import Comparison
 from .outcome import Outcome
 from .replacements import came_back, mended
@@ -46,6 +47,7 @@ def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
     reasons = tuple(dict.fromkeys([*troubles, *criteria, *made_good, *seen]))
     notes = ledger.any_of(lambda entry: entry.saturation.sentence) if ledger else []
     notes += liveness.notes(ledger.tally, outcome.spec.beating) if ledger else []
+    notes += acceptance_note(outcome)
     if outcome.cut_off:
         return Verdict(VerdictName.INCOMPLETE, 5, tuple(dict.fromkeys((outcome.cut_off, *troubles, *causes))))
     if outcome.refusals:

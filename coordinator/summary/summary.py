@@ -34,6 +34,15 @@ class VerdictName(enum.StrEnum):
     INCOMPLETE = "incomplete"
 
 
+class Acceptance(enum.StrEnum):
+    """How it is known that the server accepted the connections of a run."""
+
+    COUNTED = "counted"  # by c1m-target
+    OBSERVED = "observed"  # c1m-target observe saw the accept queues
+    ANSWERED = "answered"  # the server has sent a byte on each connection
+    UNKNOWN = "unknown"  # some may wait in an accept queue
+
+
 @dataclass(frozen=True, slots=True)
 class FindingSummary:
     """A cause of trouble that the run showed."""
@@ -154,6 +163,11 @@ class Summary:
     exit_code: Annotated[int, "The exit code of c1m-coord run."]
     reasons: Annotated[tuple[str, ...], "Why the run did not pass, and what went wrong in it."]
     notes: Annotated[tuple[str, ...], "What is worth knowing besides."]
+    acceptance: Annotated[
+        Acceptance,
+        "How it is known that the server accepted the connections: counted by c1m-target, observed beside the server, answered "
+        "with a byte on each, or unknown.",
+    ]
     diagnosis: Annotated[tuple[FindingSummary, ...], "Causes of trouble that were found."]
     criteria: Annotated[tuple[JudgementSummary, ...], "The results for the requirements of --require."]
     spec: Annotated[Mapping[str, SettingValue], "Setting -> its value, with the unit in its name."]

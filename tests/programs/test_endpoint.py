@@ -22,3 +22,5 @@ def test_nginx_holds_what_the_clients_and_their_kernel_count(tmp_path: Path) -> 
     assert summary["reconciliation"]["client_kernel_established"] == 3000
     assert summary["reconciliation"]["target_open"] is None  # unknown, and never zero
     assert summary["target"] is None
+    assert summary["acceptance"] == "unknown"  # nginx says nothing to a client that says nothing
+    assert "c1m-target observe" in summary["notes"][0]
