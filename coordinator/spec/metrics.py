@@ -58,6 +58,7 @@ MICROSECONDS = 1_000_000
 
 LEFT_OUT = ("_at_hold_end", "_through_hold", "_us", "_seconds", "_bytes", "_percent", "_per_second")  # of a name, if you like
 EACH = "*"  # any name that is counted there
+WORKERS = "workers"  # where the figures of each worker are; most of them have a namesake of the target
 # Why connections end or fail: the names in mappings that are marked with CAUSES.
 KNOWN_CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *errno.errorcode.values()})
 
@@ -179,14 +180,20 @@ FIGURES = tuple(sorted(figures_of(Figures), key=lambda figure: figure.path[0] ==
 
 
 def find(name: str) -> Figure:
-    """Return the metric with this name; if several end in it, the one with the shortest path. Raises ValueError, with similar
-    names, for an unknown name.
+    """Return the metric with this name; if several end in it, the one with the shortest path, and rather the target's than the
+    workers'.
+
+    Raises ValueError for an unknown name, with similar ones, and for a name that fits several metrics alike, with all of them.
     """
     words = name.split(".")
     found = [figure for each in FIGURES if (figure := each.named(words))]
     if not found:
         raise ValueError(f"there is no figure {name!r}; {resembling(name, names_of_all())}")
-    figure = min(found, key=lambda each: len(each.path))
+    shortest = min(len(each.path) for each in found)
+    nearest = [each for each in found if len(each.path) == shortest]
+    figure, *others = [each for each in nearest if each.path[0] != WORKERS] or nearest
+    if others:
+        raise ValueError(f"{name!r} could be {' or '.join(map(str, (figure, *others)))}; write one of these in full")
     if figure.of_cause and figure.path[-1] not in KNOWN_CAUSES:
         # Such a requirement would judge a 0 in every run.
         raise ValueError(f"nothing is ever counted as {figure.path[-1]!r}; {resembling(figure.path[-1], KNOWN_CAUSES)}")

@@ -101,8 +101,10 @@ def complaint(criterion: Criterion, whose: str, value: float | None, figures: Fi
     at = f" of {whose}" if whose else ""
     if value is None:
         why = why_unknown(criterion.figure, whose, figures)
-        return f"required {criterion}, and {criterion.name}{at} is unknown, hence not met: {why}"
-    return f"required {criterion}, and {criterion.name}{at} was {criterion.figure.format(value)}{of_a_peak(criterion, figures)}"
+        return f"required {criterion}, and {criterion.figure}{at} is unknown, hence not met: {why}"
+    return (
+        f"required {criterion}, and {criterion.figure}{at} was {criterion.figure.format(value)}{of_a_peak(criterion, figures)}"
+    )
 
 
 def of_a_peak(criterion: Criterion, figures: Figures) -> str:

@@ -90,7 +90,7 @@ def test_a_difference_while_the_schedule_stood_still_fails_a_run_with_the_total_
 def test_a_requirement_that_is_not_met_fails_a_run_and_is_its_reason() -> None:
     outcome = with_settings(finished(), require=["established >= 3k", "dropped == 0"])
 
-    assert judged(outcome)[:3] == ("failed", 1, ["required established >= 3k, and established was 2,000"])
+    assert judged(outcome)[:3] == ("failed", 1, ["required established >= 3k, and established_at_hold_end was 2,000"])
 
 
 # -- what was reached, held and filled

@@ -175,6 +175,11 @@ def test_the_stronger_layer_wins_even_by_the_other_word() -> None:
         ({"total": 5, "heartbeat": "1s", "send": r"\q"}, "is not an escape"),
         ({"total": 5, "heartbeat": "1s", "send": "a", "send_hex": "00"}, "exclude each other"),
         ({"total": 5, "require": ["dropped == 0", "droped == 0"]}, "--require: there is no figure 'droped'"),
+        ({"total": 5, "require": "p99 < 50ms"}, "--require: 'p99' could be connect_latency_us.p99 or "),
+        (
+            {"total": 5, "require": "wrong == 0"},
+            "'wrong' could be heartbeats.wrong or pushes.wrong_bytes; write one of these in full",
+        ),
         ({"hold": "1s"}, "how many"),  # no total anywhere
     ],
 )
