@@ -16,16 +16,20 @@ from c1m.text.units import format_bytes
 OTHERS_SHARE = 0.02  # of the run's own sockets; if others have opened fewer, there is no sentence
 ENDS = 1.5  # sockets for each connection; from here on both ends are on this machine
 
+MOST_NODES = 10  # workers whose memory is shown
+
 LEAST_SHARE = 0.001  # of a connection's kernel memory; caches below it share one row
 
 
 def memory_of_nodes(summary: Summary) -> list[RenderableType]:
     """Return the sentences and tables on what a connection costs in memory, for the target or, without one, for each worker."""
     shown: list[RenderableType] = []
-    for node in holders(summary.figures):
+    nodes = holders(summary.figures)
+    for node in nodes[:MOST_NODES]:
         host = summary.environment.get(node.node)
         shown += memory(node, host.sysctls if host else {})
-    return shown
+    left = len(nodes) - MOST_NODES
+    return [*shown, f"memory on {left:,} more workers: see --json"] if left > 0 else shown
 
 
 def holders(figures: Figures) -> Sequence[WorkerSummary | TargetSummary]:

@@ -29,6 +29,7 @@ COLOURS = {VerdictName.PASSED: "green", VerdictName.FAILED: "red"}
 OTHER_COLOUR = "yellow"
 
 MOST_SOURCES = 4  # in one row; the summary as JSON has more
+MOST_NODES = 30  # workers with a row of their own: a screen has no more, and a thousand take seconds to lay out
 
 
 def print_report(summary: Summary, console: Console) -> None:
@@ -236,7 +237,7 @@ def source_text(source: NodeSource, kind: str) -> str:
 def nodes(figures: Figures) -> Table:
     """Return the table of a run's nodes: connections, processes, memory and CPU.
 
-    If there are several workers, it also has the latencies of each.
+    If there are several workers, it also has the latencies of each. Of very many it has those that are lost, and the first.
     """
     workers = figures.workers
     kinds = shown([kind for kind in LABELS if latency_of(figures, kind).count]) if len(workers) > 1 else []
@@ -245,12 +246,23 @@ def nodes(figures: Figures) -> Table:
     for column in ("node", "planned", "held", "shards", "user memory", "a connection", "CPU", *columns):
         table.add_column(column, justify="left" if column == "node" else "right")
     table.columns[0].overflow = "fold"  # the ends of names distinguish them
-    for worker in workers:
+    chosen = first_of(workers)
+    for worker in chosen:
         row = node_row(worker, worker.planned, worker.established_at_hold_end, worker.shards)
         table.add_row(*row, *(p99(latency_of(worker, kind)) for kind in kinds))
+    if left := len(workers) - len(chosen):
+        table.add_row(f"{left:,} more: see --json")
     if target := figures.target:
         table.add_row(*node_row(target, figures.planned, server_held(target), target.acceptors))
     return table
+
+
+def first_of(workers: Sequence[WorkerSummary]) -> Sequence[WorkerSummary]:
+    """Return up to MOST_NODES workers: those that are lost before others, and in the order of the run."""
+    if len(workers) <= MOST_NODES:
+        return workers
+    chosen = {worker.node for worker in sorted(workers, key=lambda worker: not worker.loss.lost)[:MOST_NODES]}
+    return [worker for worker in workers if worker.node in chosen]
 
 
 def latency_of(found: Figures | WorkerSummary, kind: str) -> LatencyFigures:
