@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import asdict
@@ -221,12 +220,3 @@ async def fresh(
             yield ReceivedSample(came, answer.sample)
         elif sample is not None:
             yield ReceivedSample(sample, wire.sample_to_wire(sample))
-
-
-async def resolve(host: str) -> str:
-    """Return one address of a host. Raises UsageError when it has none."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=1)
-    except OSError as error:
-        raise UsageError(f"cannot resolve {host!r}: {error.strerror}; write an address, or correct the name") from None
-    return str(found[0][4][0])

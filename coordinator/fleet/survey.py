@@ -16,9 +16,9 @@ from c1m.net.control_address import SocketPath
 from c1m.net.ports import PortRanges
 from c1m.schedule.schedule import NANOSECONDS
 
-from .clients import resolve
 from .clock_offset import Clock
 from .descriptions import DescribedTarget, DescribedWorker
+from .names import ChosenAddress, accepting_of, first_of
 from .nodes import TargetNode, WorkerNode
 from .planner_facts import (
     bandwidth_of,
@@ -40,6 +40,7 @@ class Survey:
     target_name: str = ""
     target: DescribedTarget | None = None
     data_host: str = ""
+    data_host_note: str = ""  # which address of a name that is; empty: no name was given
 
     @property
     def hosts(self) -> dict[str, Host]:
@@ -91,34 +92,43 @@ async def survey(spec: RunSpec, workers: Sequence[WorkerNode], target: TargetNod
     described = await target.describe() if target else None
     if target and described:
         check_role(target.name, spec, described)
-    host = await data_host(spec, target, described)
-    answers = await asyncio.gather(*(worker.describe([host]) for worker in workers))
+    where = await data_host(spec, target, described)
+    answers = await asyncio.gather(*(worker.describe([where.address]) for worker in workers))
     by_name = {worker.name: answer for worker, answer in zip(workers, answers, strict=True)}
-    return Survey(by_name, target.name if target else "", described, host)
+    return Survey(by_name, target.name if target else "", described, where.address, where.sentence)
 
 
-async def data_host(spec: RunSpec, target: TargetNode | None, described: DescribedTarget | None) -> str:
+async def data_host(spec: RunSpec, target: TargetNode | None, described: DescribedTarget | None) -> ChosenAddress:
     """Return the address to which workers connect. Raises UsageError when it is unknown."""
     if spec.endpoint:
-        return await resolve(spec.endpoint.host)
-    if spec.data_host:
-        return await resolve(spec.data_host)
+        return await accepting_of(spec.endpoint)
     assert target is not None
     assert described is not None
+    if spec.data_host:
+        return await listening_of(spec.data_host, "--data-host", target.name, described)
     if described.bind not in WILDCARDS:
-        return described.bind
+        return ChosenAddress(described.bind, described.bind)
     if isinstance(target.address, SocketPath):
         raise UsageError(
             f"{target.name} takes connections on all addresses of its machine ({described.bind}), and a Unix socket does not "
             f"show which of them workers reach; give that one with --data-host, or start the target with --bind ADDRESS"
         )
-    host = await resolve(target.address.host)
-    if (":" in host) != (":" in described.bind):
+    return await listening_of(target.address.host, "its control address", target.name, described)
+
+
+async def listening_of(host: str, what: str, name: str, described: DescribedTarget) -> ChosenAddress:
+    """Return the first address of a host on whose IP version the target listens.
+
+    ``what``: what the host is, for the error. Raises UsageError if it has none, and for a name that cannot be resolved.
+    """
+    version = 6 if ":" in described.bind else 4
+    found = await first_of(host, version)
+    if found is None:
         raise UsageError(
-            f"{target.name} listens on {described.bind}, and its control address {host} is of the other family; "
+            f"{name} listens on {described.bind}, and {what} {host} is of the other family and has no IPv{version} address; "
             f"give the address to which workers connect with --data-host"
         )
-    return host
+    return found
 
 
 def preflight_of(spec: RunSpec, surveyed: Survey) -> Preflight:

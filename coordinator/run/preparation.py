@@ -50,6 +50,8 @@ class Preparation:
         found = await survey(self.state.spec, list(self.state.nodes.workers.values()), self.state.nodes.target)
         self.state.outcome.mustered(found)
         self.state.recorder.mustered(found)
+        if found.data_host_note:
+            self.state.say(found.data_host_note)
         for sentence in found.far_clocks:
             self.state.say(sentence)
         found.check_free()

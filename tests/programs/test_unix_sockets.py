@@ -204,7 +204,7 @@ def test_where_connections_go_has_to_be_said_when_the_control_address_does_not()
         target = TargetClient(SocketPath("/run/c1m-target/control.sock"))
         described = DescribedTarget(HOST, bind, PortRanges(((9000, 9000),)), single_port=False, busy_with="")
         try:
-            return await data_host(make_spec([("flags", {"total": "1", **words})]), target, described)
+            return (await data_host(make_spec([("flags", {"total": "1", **words})]), target, described)).address
         finally:
             await target.close()
 
