@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from c1m.net.ports import PortRanges, Range, parse_kernel_ports, parse_port_range
+from c1m.text.escapes import escaped
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 SO_NETNS_COOKIE: Final = 71  # asm-generic/socket.h, since Linux 5.14; Python's socket has no name for it
@@ -42,7 +43,7 @@ def read_host() -> HostFacts:
     reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")
     return HostFacts(
         boot_id=boot_id.strip() if boot_id else None,
-        hostname=os.uname().nodename,
+        hostname=escaped(os.uname().nodename),  # the kernel lets it be any bytes
         kernel_release=os.uname().release,
         cores=len(os.sched_getaffinity(0)),
         netns=network_namespace("self"),

@@ -5,6 +5,7 @@ Reading takes 2 ms, whatever the number of objects. It needs root, since the fil
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
@@ -15,7 +16,9 @@ from typing import Final
 from c1m.measure.sample import Cache
 
 from .host import read_text
+from .privileges import CAP_DAC_OVERRIDE, why_denied
 
+SLABINFO: Final = "/proc/slabinfo"
 SLAB_NAMES: Final = "/sys/kernel/slab"
 
 _LINE: Final = re.compile(
@@ -51,8 +54,19 @@ def _cache(line: str, page_size: int) -> tuple[str, Cache]:
 
 def read_slabinfo() -> Mapping[str, Cache] | None:
     """Return the caches now. None if this user may not read them or the kernel does not report them (CONFIG_SLUB_TINY)."""
-    text = read_text("/proc/slabinfo")
+    text = read_text(SLABINFO)
     return parse_slabinfo(text) if text else None
+
+
+def why_unreadable() -> str:
+    """Return why ``read_slabinfo`` returns None; empty if it does not."""
+    try:
+        with open(SLABINFO, "rb") as file:
+            return "" if file.read(1) else f"{SLABINFO} is empty here; a container's runtime hides it"
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return f"{SLABINFO} {why_denied(CAP_DAC_OVERRIDE)}"
+        return f"{SLABINFO} is not there: this kernel has none (CONFIG_SLUB_TINY), or /proc hides it (ProcSubset=pid)"
 
 
 def merged(links: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

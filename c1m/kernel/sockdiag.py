@@ -15,6 +15,7 @@ net/ipv4/inet_diag.c (inet_diag_bc_audit, inet_diag_bc_run, inet_diag_dump_icsk)
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -234,6 +235,14 @@ def _ends(datagram: bytes | memoryview, offset: int) -> bool:
     if error:
         raise OSError(-error, f"{os.strerror(-error)}: the kernel refused to dump its TCP sockets")
     return True
+
+
+def why_refused(error: OSError) -> str:
+    """Return the reason for an OSError of this module, with the cure where the socket itself was refused."""
+    reason = error.strerror or str(error)
+    if error.errno not in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EPERM, errno.EACCES):
+        return reason
+    return f"{reason}: AF_NETLINK is forbidden there; permit it in RestrictAddressFamilies= of the unit or the seccomp profile"
 
 
 def _dump(request: bytes, fold: Callable[[memoryview], bool]) -> None:

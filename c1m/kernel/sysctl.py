@@ -9,6 +9,7 @@ from typing import Final
 from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
 from .host import read_text
+from .privileges import CAP_NET_ADMIN, CAP_SYS_ADMIN, why_denied
 
 _READ_ONLY: Final = "/proc/sys is read-only here, as in a container; set it where the container is started"
 _HOSTS: Final = "only the host's first network namespace can write it; set it on the host itself, as root"
@@ -40,5 +41,7 @@ def why_not(name: str, error: OSError) -> str:
     if error.errno == errno.EROFS:
         return _READ_ONLY
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{reason}: {_HOSTS if SYSCTLS[name] is SysctlScope.SHOWN else 'needs root'}"
+        if SYSCTLS[name] is SysctlScope.SHOWN:
+            return f"{reason}: {_HOSTS}"
+        return f"{reason}: {why_denied(CAP_NET_ADMIN if SYSCTLS[name] is SysctlScope.NAMESPACE else CAP_SYS_ADMIN)}"
     return reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +15,12 @@ import trio
 from c1m import __version__
 from c1m.app.state_directory import state_directory
 from c1m.errors import RefusedError, UsageError
-from c1m.kernel import meminfo, process_footprint, tuning
+from c1m.kernel import meminfo, process_footprint, sockdiag, tuning
 from c1m.kernel.host import read_host
 from c1m.kernel.limits import read_limits, unknown_limits
 from c1m.kernel.machine import read_machine
 from c1m.kernel.reader import HostReader, read_levels
-from c1m.kernel.slab import read_merged
+from c1m.kernel.slab import SLABINFO, read_merged, why_unreadable
 from c1m.kernel.sysctl import read_sysctl
 from c1m.kernel.tuning_record import TuningRecord
 from c1m.limits.sysctls import SYSCTLS
@@ -46,6 +47,7 @@ class Node(ABC):
         self.nursery = nursery
         self.tunable = tunable
         self.node_run: NodeRun | None = None
+        self.identity = secrets.token_hex(8)  # equal for all addresses under which a coordinator calls this process
 
     # -- the run that the node is busy with
 
@@ -158,11 +160,11 @@ class Node(ABC):
             connections_per_process=descriptors.connections_per_table() if descriptors.usable() else 0,
             network_namespace=facts.netns or 0,
             facts=read_facts(),
-            machine=read_machine(),
+            machine={**read_machine(), "node": self.identity},
             merged_caches=read_merged(),
             limits=read_limits(),
             levels=read_levels(),
-            unknown=unknown_limits(),
+            unknown={**unknown_limits(), **({SLABINFO: hidden} if (hidden := why_unreadable()) else {})},
             tunable=self.tunable,
         )
 
@@ -189,7 +191,7 @@ class Node(ABC):
         try:
             counted = await in_thread(self.count)
         except OSError as error:
-            counted = Inspection(unknown=(f"the kernel's count: sock_diag failed: {error.strerror}",))
+            counted = Inspection(unknown=(f"the kernel's count: sock_diag failed: {sockdiag.why_refused(error)}",))
         counted = await in_thread(footprint, counted, self.pids())
         reading = await node_run.read(walk=False)
         return replace(counted, reading=replace(reading, pss_bytes=counted.pss_bytes))

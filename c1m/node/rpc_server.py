@@ -18,11 +18,13 @@ import grpc
 import trio
 
 from c1m.errors import C1mError, RefusedError, UsageError
+from c1m.kernel.address_space import why_no_thread
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Host, Sample
 from c1m.measure.sampling import SamplingInterval
 from c1m.net.control_address import ControlAddress, SocketPath
 from c1m.security.socket_file import claimed
+from c1m.text.escapes import escaped
 from c1m.wire.grpc_options import SERVER_OPTIONS
 
 from .authorization import Authorization
@@ -114,7 +116,7 @@ def refusals(context: grpc.ServicerContext) -> Iterator[None]:
 
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:
     """Abort the call with a status and a sentence."""
-    context.abort(code, sentence)
+    context.abort(code, escaped(sentence))
     raise AssertionError("abort raises")
 
 
@@ -129,10 +131,7 @@ def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
             pool.submit(together.wait)
     except RuntimeError as error:
         together.abort()
-        raise RefusedError(
-            f"cannot start {THREADS} threads: {error}; raise TasksMax= of the unit or --pids-limit of the container, "
-            f"RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
-        ) from None
+        raise RefusedError(f"cannot start {THREADS} threads: {error}; {why_no_thread()}") from None
     together.wait()
     return pool
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import trio
 
 from c1m.app.interpreter import module_command
 from c1m.errors import C1mError, RefusedError
+from c1m.kernel.address_space import THREADS_CURE
 from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
 from c1m.measure.reasons import ExitKind, ExitReason
@@ -101,12 +103,14 @@ class ZygoteClient:
 
     def too_few(self, made: int, wanted: int, error: int) -> str:
         """Return the refusal for a fork that failed."""
+        if error == errno.ENOMEM:
+            return (
+                f"could start only {made} of {wanted} processes: fork failed with ENOMEM; the kernel has no memory left that it "
+                f"may promise (CommitLimit in /proc/meminfo where vm.overcommit_memory is 2), or none at all"
+            )
         room = tightest_pids(cgroups_of(self.process.pid).pids)
         most = f"; its cgroup has {room.used:,} of at most {room.limit:,} processes and threads (pids.max)" if room else ""
-        return (
-            f"could start only {made} of {wanted} processes: fork failed with {name_of(error)}{most}; raise TasksMax= of the "
-            f"unit or --pids-limit of the container, RLIMIT_NPROC (ulimit -u), or kernel.threads-max and kernel.pid_max"
-        )
+        return f"could start only {made} of {wanted} processes: fork failed with {name_of(error)}{most}; {THREADS_CURE}"
 
     async def has_ended(self, child: Child) -> bool:
         """Wait up to two seconds and return whether the zygote has reported the end of the child's process."""

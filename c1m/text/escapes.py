@@ -18,6 +18,14 @@ class Text(bytes):
         return "".join(each if each.isprintable() else _hexadecimal(each) for each in shown)
 
 
+def escaped(text: str) -> str:
+    r"""Return text whose surrogates, which stand for bytes that are not UTF-8, are escapes such as \xff.
+
+    Only such text can be sent in a protobuf message or as the details of a gRPC status.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class Hexadecimal(bytes):
     """Bytes that print as hexadecimal digits: 50494e470d0a."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from c1m.coordinator.journal.store import shelf_of
+from c1m.coordinator.journal.store import JournalStore, shelf_of
 from c1m.coordinator.spec.spec import RunSpec
+from c1m.errors import UsageError
 
 from . import options
 from .finish import tell_end
@@ -52,9 +54,20 @@ def run(
     check_writable(json_file)
     console = stderr_console()
     print_settings(wanted, console)
-    shelf = None if no_journal else shelf_of(journal)
+    shelf = None if no_journal else shelf_for(journal, console)
     outcome, kept = asyncio.run(conduct(wanted, console, shelf))
     raise typer.Exit(tell_end(outcome, kept, json_file))
+
+
+def shelf_for(named: Path | None, console: Console) -> JournalStore | None:
+    """Return where the journal of the run is kept. None, with a warning, where there is no default directory."""
+    try:
+        return shelf_of(named)
+    except UsageError as error:
+        if named is not None:
+            raise
+        console.print(f"warning: no journal is kept: {error}, or name a directory with --journal DIR", markup=False)
+        return None
 
 
 def print_settings(wanted: RunSpec, console: Console) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from c1m.measure.tally import FROM_ELSEWHERE
+
 from .conditions import AtLeast, Dropped, Error, Full, Rose
 from .rule import ALWAYS, ANY, BOTH, FAILED, TARGET, WORKER, Rule
 
@@ -34,6 +36,15 @@ WAY_RULES: Final = (
         (Error("connect ENETUNREACH", "connect EHOSTUNREACH"),),
         "it has no route to the address that it connects to",
         "add one (ip route add), or give the address at which it reaches the target with --data-host",
+    ),
+    Rule(
+        "discarded there",
+        WORKER,
+        ANY,
+        (Error("connect EINVAL"),),
+        "its routes discard these connections: the route to the target's address is a blackhole, or a source address is "
+        "loopback and the target's address is not",
+        "look at ip route get ADDRESS there and delete the blackhole (ip route del), or name other addresses with --source",
     ),
     Rule(
         "forbidden there",
@@ -80,6 +91,18 @@ WAY_RULES: Final = (
         "({net.ipv4.ip_local_reserved_ports}) are used",
         limit="ports",
         instead_of=("server closes",),
+    ),
+    Rule(
+        "sources translated",
+        TARGET,
+        ANY,
+        (Error(FROM_ELSEWHERE),),
+        "it was started with --only-run-sources, and closed connections that came from other addresses than the workers' own: "
+        "a NAT between them translates the sources (masquerade, a load balancer, a container's network), or others connect to "
+        "it",
+        "start it without --only-run-sources, or let the workers' addresses reach it untranslated",
+        instead_of=("server closes",),
+        elsewhere=(Dropped("peer_closed", "peer_reset"),),
     ),
     Rule(
         "server closes",

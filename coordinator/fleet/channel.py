@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from typing import Protocol, TypeVar
 import grpc
 
 from c1m import __version__
-from c1m.errors import BrokenError, C1mError, GoneError, RefusedError, UnreachableError, UsageError
+from c1m.errors import C1mError, RefusedError, UnreachableError, UsageError
 from c1m.measure.sample import Host
 from c1m.net.control_address import ControlAddress, SocketPath
 from c1m.security.grpc_credentials import channel_credentials
@@ -22,6 +20,7 @@ from c1m.v1 import node_pb2
 from c1m.wire.grpc_options import CHANNEL_OPTIONS, PROTOCOL
 
 from .clock_offset import NEAR_SECONDS, Clock, best, clock_of
+from .unavailable import unreachable
 from .unreachable import cause
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ T = TypeVar("T")
 CALL_SECONDS = 10.0  # for calls that a node answers at once
 CLOCK_CALLS = 3
 OURS = f"protocol {PROTOCOL} (c1m {__version__})"
-NO_LISTENER = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))  # as gRPC quotes connect() to a port and a path
+RAISED = "Exception calling application: "  # what gRPC writes before the text of an exception that a servicer raised
 
 
 class DescribesHost(Protocol):
@@ -43,15 +42,15 @@ D = TypeVar("D", bound=DescribesHost)
 
 
 @contextmanager
-def sentences(name: str) -> Iterator[None]:
-    """Convert gRPC's errors to C1mErrors, with the node's name, the reason and the cure."""
+def sentences(name: str, *, first: bool = False) -> Iterator[None]:
+    """Convert gRPC's errors to C1mErrors, with the node's name, the reason and the cure. ``first``: no call was answered yet."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        raise translated(name, error.code(), error.details() or "") from None
+        raise translated(name, error.code(), error.details() or "", first=first) from None
 
 
-def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
+def translated(name: str, code: grpc.StatusCode, details: str, *, first: bool = False) -> C1mError:
     """Return the error for a gRPC status, with the exit code that suits it."""
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return UsageError(f"{name}: {details}")
@@ -67,10 +66,11 @@ def translated(name: str, code: grpc.StatusCode, details: str) -> C1mError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return UnreachableError(f"{name} did not answer in time; is it stopped, or its machine overloaded?")
     if code is grpc.StatusCode.UNAVAILABLE:
-        error = GoneError if any(text in details for text in NO_LISTENER) else BrokenError
-        return error(f"{name} is unreachable ({details}); is it started, and its port open?")
+        return unreachable(name, details, first=first)
     if code is grpc.StatusCode.INTERNAL:  # the node could not go on, and ``details`` is its reason: c1m/node/rpc_server.py
         return UnreachableError(f"{name}: {details}")
+    if code is grpc.StatusCode.UNKNOWN and details.startswith(RAISED):
+        return C1mError(f"{name} failed, which is a bug of c1m: {details.removeprefix(RAISED)}; its log has the traceback")
     return C1mError(f"{name}: {details} ({code.name})")
 
 
@@ -105,7 +105,7 @@ class NodeClient:
     async def first(self, call: Awaitable[T]) -> T:
         """Return the answer to the first call of a node. Raises C1mError, with the reason why the node cannot be called."""
         try:
-            with sentences(self.name):
+            with sentences(self.name, first=True):
                 return await call
         except UnreachableError:
             if why := await asyncio.to_thread(cause, self.address, self.identity):

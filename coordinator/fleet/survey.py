@@ -95,7 +95,21 @@ async def survey(spec: RunSpec, workers: Sequence[WorkerNode], target: TargetNod
     where = await data_host(spec, target, described)
     answers = await asyncio.gather(*(worker.describe([where.address]) for worker in workers))
     by_name = {worker.name: answer for worker, answer in zip(workers, answers, strict=True)}
+    check_distinct(by_name)
     return Survey(by_name, target.name if target else "", described, where.address, where.sentence)
+
+
+def check_distinct(workers: Mapping[str, DescribedWorker]) -> None:
+    """Raise UsageError for a worker that is named twice, by different names or addresses."""
+    names: dict[str, str] = {}
+    for name, described in workers.items():
+        identity = described.host.machine.get("node", "")
+        if identity in names:
+            raise UsageError(
+                f"{name} and {names[identity]} are the same node; name it once, since a node does one run at a time"
+            )
+        if identity:
+            names[identity] = name
 
 
 async def data_host(spec: RunSpec, target: TargetNode | None, described: DescribedTarget | None) -> ChosenAddress:

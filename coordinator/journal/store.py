@@ -103,12 +103,15 @@ def bytes_of(path: Path) -> int:
 def shelf_of(named: Path | None) -> JournalStore:
     """Return the journal store in the directory ``named``; None: the default one in the user's state directory.
 
-    Raises UsageError if it is not a directory.
+    Raises UsageError if it is not a directory, may not be looked up, or if the user has no state directory.
     """
     if named is None:
         return JournalStore(state_directory())
-    if named.exists() and not named.is_dir():
-        raise UsageError(f"--journal: {named} is not a directory; journals are files in a directory")
+    try:
+        if named.exists() and not named.is_dir():
+            raise UsageError(f"--journal: {named} is not a directory; journals are files in a directory")
+    except OSError as error:  # of a directory on the way to it
+        raise UsageError(f"--journal: cannot use {named}: {error.strerror}; name another directory") from None
     return JournalStore(named, named=True)
 
 

@@ -12,6 +12,8 @@ from c1m.measure.sample import Host
 
 from .memory_cost import cost
 
+SLABINFO = "/proc/slabinfo"  # as nodes name it among what they cannot read
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -43,7 +45,7 @@ def find(entry: NodeRecord, connections: int | None, host: Host, ends: float | N
     """
     last = entry.history.last
     return Findings(
-        cost=cost(entry.history, connections, host.merged_caches, ends),
+        cost=cost(entry.history, connections, host.merged_caches, ends, host.unknown.get(SLABINFO, "")),
         counters=entry.history.rose(),
         levels=last.levels if last else {},
         readings=last.number + 1 if last else 0,

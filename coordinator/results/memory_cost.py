@@ -31,17 +31,22 @@ KMALLOC = re.compile(r"kmalloc-(?:cg-|rcl-|dma-|rnd-\d\d-)?\d+[kM]?")
 KMALLOC_ROLE = "owners (cgroups) of the other objects"
 
 PINNED = ("sock_inode_cache", "dentry")  # the kernel counts them as reclaimable, which they are not while the socket is open
+UNTOLD = "/proc/slabinfo needs root"
 LEAST_BYTES = 0.5  # per connection; cheaper caches are left out
 
 
 def cost(
-    history: HostReadings, connections: int | None, merged: Mapping[str, tuple[str, ...]], ends: float | None = None
+    history: HostReadings,
+    connections: int | None,
+    merged: Mapping[str, tuple[str, ...]],
+    ends: float | None = None,
+    hidden: str = "",
 ) -> MemoryCost:
     """Return the cost of one connection.
 
     ``connections``: established while the last reading was taken. ``merged``: cache -> all names of the caches that the
     kernel merged into it. ``ends``: sockets of a connection on this machine; None: derived from all of the machine's new
-    sockets, which may include those of other programs.
+    sockets, which may include those of other programs. ``hidden``: why the node cannot read slabinfo; empty: not told.
     """
     per_socket, sockets = history.slab.slope, history.sockets
     if not connections or not sockets or sockets < 0 or per_socket is None:
@@ -66,7 +71,7 @@ def cost(
         tcp_mem_pages=history.grew("tcp_mem_pages"),
         artefact_bytes=history.artefact_bytes,
         caches=caches,
-        unknown=() if caches else ("kernel memory by cache, and what other programs added to it: /proc/slabinfo needs root",),
+        unknown=() if caches else (f"kernel memory by cache, and what other programs added to it: {hidden or UNTOLD}",),
     )
 
 

@@ -7,6 +7,7 @@ hold = "60s"
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,14 +25,20 @@ Layer = tuple[str, dict[str, Any]]
 def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | None:
     """Return the layer of the configuration file; None when there is none. Raises UsageError.
 
-    The file is the one of --config, else the one that C1M_CONFIG names, else c1m.toml in the working directory.
+    The file is the one of --config, else the one that C1M_CONFIG names, else c1m.toml in the working directory. Prints a
+    warning if this user may not look into the working directory.
     """
     if flag is not None:
         return read_layer(flag)
     if named := environment.get(VARIABLE):
         return read_layer(Path(named))
     found = Path(FILE_NAME)  # made absolute only when it exists: the working directory may be gone
-    return read_layer(found.absolute()) if found.exists() else None
+    try:
+        there = found.exists()
+    except OSError as error:
+        print(f"warning: the working directory cannot be read ({error.strerror}), so no {FILE_NAME} is read", file=sys.stderr)
+        return None
+    return read_layer(found.absolute()) if there else None
 
 
 def read_layer(path: Path) -> Layer:

@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ import trio
 from c1m.errors import RefusedError
 from c1m.kernel import owners, process_footprint, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
+from c1m.kernel.privileges import CAP_SYS_PTRACE, why_denied
 from c1m.kernel.reader import listening
 from c1m.measure.reasons import ASKED
 from c1m.measure.sample import Host, Inspection
@@ -93,12 +95,17 @@ class Observer(Node):
                     f"start this in it: nsenter --net --target {self.pid} c1m-target observe --pid {self.pid} ..."
                 )
             return found
-        inodes = {inode for family in FAMILIES for inode in sockdiag.listener_inodes(self.ports.ranges, family)}
+        try:
+            inodes = {inode for family in FAMILIES for inode in sockdiag.listener_inodes(self.ports.ranges, family)}
+        except OSError as error:
+            why = sockdiag.why_refused(error)
+            raise RefusedError(f"cannot see which process listens on port {self.ports}: {why}; or name it with --pid") from None
         if not inodes:
             raise RefusedError(f"nothing listens on port {self.ports} here; start the server first")
         found = owners.holders(inodes)
         if not found:
-            raise RefusedError(f"cannot see which process listens on port {self.ports}: that takes root, or --pid")
+            lacks = "takes root" if os.geteuid() else f"{why_denied(CAP_SYS_PTRACE)}, and it may be in another PID namespace"
+            raise RefusedError(f"cannot see which process listens on port {self.ports}: that {lacks}, or --pid")
         return found
 
     def pids(self) -> list[int]:

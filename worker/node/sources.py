@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import psutil
 
@@ -16,6 +18,19 @@ from c1m.net.addresses import AddressBlock, AddressPool, Interface
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DISCARD_PORT = 9  # a UDP socket connects to it without sending anything
+
+# errno of connect() -> what kind of route `ip route get` shows, and what to do about it.
+ROUTES = {
+    errno.EINVAL: "its route there is a blackhole; delete it (ip route del)",
+    errno.EACCES: "its route there is a prohibit, or its firewall forbids it; delete it (ip route del)",
+    errno.EPERM: "its firewall forbids it (nft list ruleset)",
+    errno.EHOSTUNREACH: "its route there is an unreachable, or the host does not answer; look at ip route get",
+    errno.ENETUNREACH: "add one (ip route add), or name an address that it reaches",
+}
+UNLISTED = (
+    "cannot list this machine's interfaces ({reason}): AF_NETLINK is forbidden here, by RestrictAddressFamilies= of the unit or "
+    "a seccomp profile; permit it, or name addresses with --source instead of {name}"
+)
 
 
 def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
@@ -28,9 +43,24 @@ def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
     return AddressPool(tuple(blocks))
 
 
+def interfaces_if_known() -> Mapping[str, Sequence[Any]]:
+    """Return {name: addresses} of this machine's interfaces. Empty if they cannot be listed, as where AF_NETLINK is forbidden."""
+    try:
+        return psutil.net_if_addrs()
+    except OSError:
+        return {}
+
+
 def addresses_of(interface: str) -> list[AddressBlock]:
-    """Return an interface's addresses without link-local ones, which need a scope."""
-    interfaces = psutil.net_if_addrs()
+    """Return an interface's addresses without link-local ones, which need a scope.
+
+    Raises UsageError for an unknown interface, and RefusedError if the interfaces cannot be listed.
+    """
+    try:
+        interfaces = psutil.net_if_addrs()
+    except OSError as error:
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise RefusedError(UNLISTED.format(reason=reason, name=interface)) from None
     if interface not in interfaces:
         known = ", ".join(sorted(interfaces))
         raise UsageError(f"this machine has no interface {interface!r}, it has {known}; name one of these or addresses")
@@ -52,7 +82,7 @@ def toward(destination: str) -> AddressPool:
     if target in LOOPBACK:
         return AddressPool((AddressBlock(int(LOOPBACK[1]), LOOPBACK.num_addresses - 2, 4),)).without(destination)
     local = source_toward(destination)
-    for name, entries in psutil.net_if_addrs().items():
+    for name, entries in interfaces_if_known().items():
         if any(entry.address.partition("%")[0] == local for entry in entries):
             return AddressPool(tuple(addresses_of(name))).of_version(target.version)
     return AddressPool((AddressBlock(int(ipaddress.ip_address(local)), 1, target.version),))
@@ -75,7 +105,7 @@ def networks_of(destinations: Iterable[str]) -> list[Network]:
     wanted = [ipaddress.ip_address(destination) for destination in destinations]
     own = [
         ipaddress.ip_interface(f"{entry.address.partition('%')[0]}/{prefix_length(entry.netmask)}").network
-        for entries in psutil.net_if_addrs().values()
+        for entries in interfaces_if_known().values()
         for entry in entries
         if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask
     ]
@@ -103,7 +133,9 @@ def source_toward(destination: str) -> str:
         try:
             probe.connect((destination, DISCARD_PORT))
         except OSError as error:
-            raise UsageError(f"this machine has no route to {destination}: {error.strerror}") from None
+            cure = ROUTES.get(error.errno or 0)
+            told = f"this machine has no route to {destination}: {error.strerror}" + (f"; {cure}" if cure else "")
+            raise UsageError(told) from None
         return str(probe.getsockname()[0])
 
 
