@@ -27,6 +27,7 @@ PACKAGES: Final = ("c1m", "coordinator", "worker", "target")
 # Text that belongs to others: generated code, and what gRPC writes into its own log.
 NOT_OURS: Final = ("c1m/v1/", "c1m/security/handshake_log.py")
 NAMES: Final = ("coordinator/spec/metrics.py",)  # lists of names of figures, which look like sentences
+KEYS: Final = ("accept from elsewhere",)  # among the errors of a tally
 WORD_TABLES: Final = ("coordinator/report/doing_words.py", "c1m/measure/reasons.py")  # dicts whose values are words for people
 
 FIRST_MARK, MARKS = 0x2800, 256  # Braille: printable, and in no sentence of c1m
@@ -101,9 +102,9 @@ class Rewording(ast.NodeTransformer):
         return node if bases & {"Enum", "IntEnum", "StrEnum"} else self.generic_visit(node)
 
 
-def cause_names() -> frozenset[str]:
-    """Return the names of the causes in the tables of rules, which are identifiers."""
-    found = set()
+def names_with_spaces() -> frozenset[str]:
+    """Return what looks like sentences and is none: keys, and the names of causes in the tables of rules."""
+    found = set(KEYS)
     for path in (ROOT / "coordinator" / "diagnosis").glob("rule*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Rule" and isinstance(node.args[0], ast.Constant):
@@ -122,7 +123,7 @@ def ours(path: str) -> str:
 
 def reword_imports() -> None:
     """Reword the modules of c1m that are imported from here on. Their bytecode is neither read nor written."""
-    names, plain, stats = cause_names(), SourceFileLoader.source_to_code, SourceFileLoader.path_stats
+    names, plain, stats = names_with_spaces(), SourceFileLoader.source_to_code, SourceFileLoader.path_stats
 
     def source_to_code(self: SourceFileLoader, data: Any, path: Any, *, _optimize: int = -1) -> Any:
         if name := ours(str(path)):
