@@ -105,7 +105,7 @@ class ZygoteClient:
         """Return the refusal for a fork that failed."""
         if error == errno.ENOMEM:
             return (
-                f"could start only {made} of {wanted} processes: fork failed with ENOMEM; the kernel has no memory left that it "
+                f"could start only {made} of {wanted} processes: fork failed with ENOMEM; the kernel has no memory that it "
                 f"may promise (CommitLimit in /proc/meminfo where vm.overcommit_memory is 2), or none at all"
             )
         room = tightest_pids(cgroups_of(self.process.pid).pids)

@@ -10,6 +10,7 @@ from c1m.coordinator.ledger.loss_reason import LossKind
 from c1m.coordinator.ledger.loss_sentences import loss_sentence
 from c1m.limits.sysctls import whole
 from c1m.measure.reasons import ChildKind, ExitKind, ExitReason, HaltKind
+from c1m.measure.tally import FROM_ELSEWHERE
 
 
 class Condition(Protocol):
@@ -37,6 +38,17 @@ class Error:
 
     def known(self, _: Evidence) -> bool:
         return True
+
+
+class FromElsewhere(Error):
+    """Sign that shows if a target with --only-run-sources closed connections that did not come from the run's sources."""
+
+    def __init__(self) -> None:
+        super().__init__(FROM_ELSEWHERE)
+
+    def shows(self, seen: Evidence) -> str:
+        count = seen.errors.get(FROM_ELSEWHERE, 0)
+        return f"{count:,} connections from elsewhere closed" if count else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from c1m.measure.tally import FROM_ELSEWHERE
-
-from .conditions import AtLeast, Dropped, Error, Full, Rose
+from .conditions import AtLeast, Dropped, Error, FromElsewhere, Full, Rose
 from .rule import ALWAYS, ANY, BOTH, FAILED, TARGET, WORKER, Rule
 
 WAY_RULES: Final = (
@@ -96,7 +94,7 @@ WAY_RULES: Final = (
         "sources translated",
         TARGET,
         ANY,
-        (Error(FROM_ELSEWHERE),),
+        (FromElsewhere(),),
         "it was started with --only-run-sources, and closed connections that came from other addresses than the workers' own: "
         "a NAT between them translates the sources (masquerade, a load balancer, a container's network), or others connect to "
         "it",

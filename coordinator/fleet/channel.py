@@ -43,7 +43,7 @@ D = TypeVar("D", bound=DescribesHost)
 
 @contextmanager
 def sentences(name: str, *, first: bool = False) -> Iterator[None]:
-    """Convert gRPC's errors to C1mErrors, with the node's name, the reason and the cure. ``first``: no call was answered yet."""
+    """Convert gRPC's errors to C1mErrors, with the node's name, the reason and the cure. ``first``: no call was answered."""
     try:
         yield
     except grpc.aio.AioRpcError as error:

@@ -78,3 +78,25 @@ def test_a_reverse_path_filter(hosts: Lab, tmp_path: Path) -> None:
         hosts.on("target", "route", "add", "10.201.0.0/24", "via", address("worker1"))
 
     assert told.causes() == [("reverse path filter", TARGET)]
+
+
+def test_a_route_that_discards(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.hosts.on("worker1", "route", "add", "blackhole", "10.99.0.1/32")
+    try:
+        told = conduct(fleet, tmp_path, "--endpoint", "10.99.0.1:9000", "--total", "300", "--hold", "0s")
+    finally:
+        fleet.hosts.on("worker1", "route", "del", "blackhole", "10.99.0.1/32")
+
+    assert told.causes() == [("discarded there", WORKER)]
+    assert told.summary["failed"] == {"EINVAL": 300}
+
+
+def test_sources_that_a_nat_translates(hosts: Lab, tmp_path: Path) -> None:
+    """The worker's own address is not among its sources, so what is translated to it is from elsewhere."""
+    nat = "table ip n {\nchain c {\ntype nat hook postrouting priority 100;\nip saddr 10.201.0.0/24 masquerade\n}\n}\n"
+    bound = ("--bind", address("target"), "--only-run-sources")
+    with filtered(hosts, "worker1", nat), a_fleet(hosts, worker=("--source", "10.201.0.1-10.201.0.9"), target=bound) as fleet:
+        told = conduct(fleet, tmp_path, *fleet.to_target, "--total", "300", "--hold", "1s")
+
+    assert told.causes() == [("sources translated", TARGET)]
+    assert "a NAT between them translates the sources" in told.summary["diagnosis"][0]["sentence"]

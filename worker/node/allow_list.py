@@ -13,6 +13,8 @@ from c1m.net.endpoints import parse_endpoint
 from c1m.net.ports import PortRanges, parse_ports
 from c1m.net.tuples import Address
 
+from .target_proof import CLOSED
+
 FORMS = "write 10.0.0.5, 10.0.0.0/24, 10.0.0.5:80, srv:8000-8010 or [fd00::/64]:80"
 
 BRACKETS = re.compile(r"\[(?P<network>[^]]+)\](:(?P<ports>.+))?")
@@ -107,4 +109,6 @@ def refusal(destination: Address, instead: str, *, slow: bool) -> str:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     option, may = ("--allow-slow", "slow clients may hold it up") if slow else ("--allow", "it may be loaded")
     what = f"did not prove to be a c1m-target of this run ({instead})" if instead else "is no c1m-target"
-    return f"{where} {what}, and this worker was not told that {may}; start it with {option} {where}"
+    nat = "; or, if the target was started with --only-run-sources, a NAT on the way translates this worker's sources"
+    closed = nat if instead in CLOSED else ""
+    return f"{where} {what}, and this worker was not told that {may}; start it with {option} {where}{closed}"

@@ -28,8 +28,8 @@ ROUTES = {
     errno.ENETUNREACH: "add one (ip route add), or name an address that it reaches",
 }
 UNLISTED = (
-    "cannot list this machine's interfaces ({reason}): AF_NETLINK is forbidden here, by RestrictAddressFamilies= of the unit or "
-    "a seccomp profile; permit it, or name addresses with --source instead of {name}"
+    "cannot list this machine's interfaces ({reason}): AF_NETLINK is forbidden here, by RestrictAddressFamilies= of the unit "
+    "or a seccomp profile; permit it, or name addresses with --source instead of {name}"
 )
 
 
@@ -44,7 +44,7 @@ def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
 
 
 def interfaces_if_known() -> Mapping[str, Sequence[Any]]:
-    """Return {name: addresses} of this machine's interfaces. Empty if they cannot be listed, as where AF_NETLINK is forbidden."""
+    """Return {name: addresses} of this machine's interfaces; empty if AF_NETLINK is forbidden, by which they are listed."""
     try:
         return psutil.net_if_addrs()
     except OSError:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -19,6 +20,8 @@ from c1m.worker.sockets.opener import IPV6_FREEBIND
 PATIENCE_SECONDS = 5.0
 AT_ONCE = 64
 MOST_HEARD = 4096  # bytes
+NOTHING = "it answered nothing"
+CLOSED = frozenset({NOTHING, os.strerror(errno.ECONNRESET).lower(), os.strerror(errno.EPIPE).lower()})  # without an answer
 
 
 async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -> Mapping[Address, str]:
@@ -50,7 +53,7 @@ async def what_instead(destination: Address, source: str, nonce: bytes) -> str:
             return os.strerror(error.errno).lower() if error.errno else str(error)
     if wanted in heard:
         return ""
-    return "it answered something else" if heard else "it answered nothing"
+    return "it answered something else" if heard else NOTHING
 
 
 async def exchange(destination: Address, source: str, asked: bytes, wanted: bytes, heard: bytearray) -> None:
