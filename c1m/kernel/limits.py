@@ -1,4 +1,7 @@
-"""Reads the limits of this process that are not sysctls, and explains why a limit cannot be read."""
+"""Reads the limits of this process that are not sysctls, and explains why a limit cannot be read.
+
+Root is not told that it needs root, but what it lacks.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,13 @@ from .host import read_int, read_text
 
 # The capabilities that exempt a process from limits, and their bits (linux/capability.h).
 CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}
+
+CAP_DAC_OVERRIDE: Final = "CAP_DAC_OVERRIDE"
+CAP_NET_ADMIN: Final = "CAP_NET_ADMIN"
+CAP_SYS_PTRACE: Final = "CAP_SYS_PTRACE"
+CAP_SYS_ADMIN: Final = "CAP_SYS_ADMIN"
+BITS: Final = {CAP_DAC_OVERRIDE: 1, CAP_NET_ADMIN: 12, CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21}  # linux/capability.h
+WHOLE_RANGE: Final = ["0", "0", "4294967295"]  # the uid_map of the host's own user namespace
 
 _WHY: Final = {
     SysctlScope.HIDDEN: "{name} belongs to the host and is not visible in this network namespace; read it on the host itself",
@@ -71,7 +81,7 @@ def read_capabilities() -> str:
     The result is empty in a container with a user namespace: its capabilities do not apply to the host.
     """
     users, status = read_text("/proc/self/uid_map") or "", read_text("/proc/self/status") or ""
-    if users.split() != ["0", "0", "4294967295"]:
+    if users.split() != WHOLE_RANGE:
         return ""
     return " ".join(parse_capabilities(status))
 
@@ -91,3 +101,25 @@ def unknown_limits() -> dict[str, str]:
 def why_unknown(name: str) -> str:
     """Return the reason why a sysctl cannot be read here."""
     return _WHY.get(SYSCTLS[name], "this kernel has no {name}").format(name=name)
+
+
+def why_denied(capability: str) -> str:
+    """Return what is missing, as the part of a sentence. ``capability``: the one that root uses for this."""
+    if os.geteuid() != 0:
+        return "needs root"
+    return why_root_is_denied(capability, read_text("/proc/self/uid_map") or "", read_text("/proc/self/status") or "")
+
+
+def why_root_is_denied(capability: str, uid_map: str, status: str) -> str:
+    """Return what root lacks. ``uid_map``, ``status``: the texts of these files of /proc/PID."""
+    if uid_map and uid_map.split() != WHOLE_RANGE:
+        return "needs root of the host, and this is root of a user namespace, as in a rootless container"
+    if not effective(status) >> BITS[capability] & 1:
+        return f"needs {capability}, which root has lost here, as in a container or a unit; add it"
+    return "is forbidden here even to root, by the container's runtime or a security module (AppArmor, SELinux, seccomp)"
+
+
+def effective(status: str) -> int:
+    """Return the effective capabilities in the text of /proc/PID/status as bits; 0 for text of another form."""
+    found = re.search(r"^CapEff:\s+([0-9a-f]{16})$", status, re.MULTILINE)
+    return int(found[1], 16) if found else 0

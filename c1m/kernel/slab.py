@@ -16,7 +16,7 @@ from typing import Final
 from c1m.measure.sample import Cache
 
 from .host import read_text
-from .privileges import CAP_DAC_OVERRIDE, why_denied
+from .limits import CAP_DAC_OVERRIDE, why_denied
 
 SLABINFO: Final = "/proc/slabinfo"
 SLAB_NAMES: Final = "/sys/kernel/slab"

@@ -9,7 +9,7 @@ from typing import Final
 from c1m.limits.sysctls import SYSCTLS, SysctlScope, path_of
 
 from .host import read_text
-from .privileges import CAP_NET_ADMIN, CAP_SYS_ADMIN, why_denied
+from .limits import CAP_NET_ADMIN, CAP_SYS_ADMIN, why_denied
 
 _READ_ONLY: Final = "/proc/sys is read-only here, as in a container; set it where the container is started"
 _HOSTS: Final = "only the host's first network namespace can write it; set it on the host itself, as root"

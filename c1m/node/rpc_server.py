@@ -18,11 +18,11 @@ import grpc
 import trio
 
 from c1m.errors import C1mError, RefusedError, UsageError
-from c1m.kernel.address_space import why_no_thread
 from c1m.measure.phase import Phase
 from c1m.measure.sample import Host, Sample
 from c1m.measure.sampling import SamplingInterval
 from c1m.net.control_address import ControlAddress, SocketPath
+from c1m.processes.address_space import why_no_thread
 from c1m.security.socket_file import claimed
 from c1m.text.escapes import escaped
 from c1m.wire.grpc_options import SERVER_OPTIONS

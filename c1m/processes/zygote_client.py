@@ -13,13 +13,13 @@ import trio
 
 from c1m.app.interpreter import module_command
 from c1m.errors import C1mError, RefusedError
-from c1m.kernel.address_space import THREADS_CURE
 from c1m.kernel.cgroup import tightest_pids
 from c1m.kernel.cgroup_events import cgroups_of
 from c1m.measure.reasons import ExitKind, ExitReason
 from c1m.measure.tally import name_of
 
 from . import link
+from .address_space import THREADS_CURE
 from .child import STUCK_SECONDS, Child
 
 FORK_SECONDS = 20.0  # the time limit of the zygote's answer; forking a hundred children takes a second

@@ -10,7 +10,6 @@ import os
 import socket
 import ssl
 
-from c1m.kernel.privileges import CAP_DAC_OVERRIDE, why_denied
 from c1m.net.control_address import ControlAddress, SocketPath
 from c1m.net.endpoints import HostPort
 from c1m.security.identity import Identity
@@ -51,7 +50,9 @@ def of_socket(path: str) -> str:
             return "has ended, and left its socket behind; start it again with that --listen"
         except PermissionError:
             if os.geteuid() == 0:
-                return f"takes calls of the user who started it; another user {why_denied(CAP_DAC_OVERRIDE)}"
+                return (
+                    "takes calls of the user who started it; root here lacks CAP_DAC_OVERRIDE, or is root of a user namespace"
+                )
             return f"takes calls of the user who started it, and of root; uid {os.geteuid()} may not call it"
         except OSError:  # stopped, perhaps: gRPC's error has the reason
             pass

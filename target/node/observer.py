@@ -14,7 +14,7 @@ import trio
 from c1m.errors import RefusedError
 from c1m.kernel import owners, process_footprint, sockdiag
 from c1m.kernel.host import HostFacts, network_namespace, read_host
-from c1m.kernel.privileges import CAP_SYS_PTRACE, why_denied
+from c1m.kernel.limits import CAP_SYS_PTRACE, why_denied
 from c1m.kernel.reader import listening
 from c1m.measure.reasons import ASKED
 from c1m.measure.sample import Host, Inspection

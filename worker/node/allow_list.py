@@ -109,6 +109,6 @@ def refusal(destination: Address, instead: str, *, slow: bool) -> str:
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     option, may = ("--allow-slow", "slow clients may hold it up") if slow else ("--allow", "it may be loaded")
     what = f"did not prove to be a c1m-target of this run ({instead})" if instead else "is no c1m-target"
-    nat = "; or, if the target was started with --only-run-sources, a NAT on the way translates this worker's sources"
-    closed = nat if instead in CLOSED else ""
-    return f"{where} {what}, and this worker was not told that {may}; start it with {option} {where}{closed}"
+    if instead in CLOSED:
+        what += ", perhaps because a NAT translates this worker's sources and it was started with --only-run-sources"
+    return f"{where} {what}, and this worker was not told that {may}; start it with {option} {where}"

@@ -10,6 +10,7 @@ import pytest
 
 from c1m.errors import UsageError
 from c1m.measure.phase import Phase
+from c1m.measure.reasons import ChildKind, ClosingKind, ClosingReason, ExitKind, ExitReason, HaltKind, HaltReason
 from c1m.measure.sample import Cache, Change, Host, Inspection, Reading, Replacement, Sample
 from c1m.measure.sampling import SamplingInterval
 from c1m.measure.source_latency import SourceLatency
@@ -73,15 +74,17 @@ TALLY = Tally(
     sources={"10.0.0.7 slow": 56},
     pushes={"received": 57},
 )
+SHARD_ENDED = ExitReason(ExitKind.SIGNALLED, ChildKind.SHARD, (1, 3), 204, 1, 9)
+ACCEPTOR_ENDED = ExitReason(ExitKind.FAILED, ChildKind.ACCEPTOR, (2,), 205, 1, detail="OSError", not_replaced="no process")
 SAMPLE = Sample(
     phase=Phase.HOLDING,
     tally=TALLY,
     opened_within_ns=61,
     cpu_seconds=62.5,
     processes=63,
-    exit_reasons=("shard 1 ended",),
-    replacements=(Replacement("shard 1 ended", 64, 65, 66), Replacement("acceptor 2 ended", 67, None, 68)),
-    halted="no memory",
+    exit_reasons=(SHARD_ENDED,),
+    replacements=(Replacement(SHARD_ENDED, 64, 65, 66), Replacement(ACCEPTOR_ENDED, 67, None, 68)),
+    halted=HaltReason(HaltKind.MEMORY, 201, 202),
     histograms={"connect_latency_us": {150: 69, 151: 70}},
     sources=(SourceLatency("connect_latency_us", "10.0.0.7", 71, 72, 73, 74),),
     full_acceptors=75,
@@ -95,7 +98,7 @@ SAMPLE = Sample(
     waves=(Wave(86, 87, 88.5, 89.5, 90),),
     turnover_stopped=True,
     taken_ns=91,
-    closing_reason="its coordinator is gone",
+    closing_reason=ClosingReason(ClosingKind.LEASE_OVER, 203.5, node_stopped=True),
 )
 INSPECTION = Inspection(
     established=101,

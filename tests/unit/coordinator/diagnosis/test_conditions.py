@@ -10,19 +10,22 @@ from c1m.coordinator.diagnosis.conditions import (
     AtLeast,
     Condition,
     Dropped,
+    Ended,
     Error,
     Full,
     Lost,
-    NodeSaid,
     Overflowing,
     Rose,
     Silent,
 )
+from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.evidence import Evidence
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
+from c1m.measure.reasons import ChildKind, ExitKind, ExitReason
 
 
 def seen(**known: Any) -> Evidence:
-    return Evidence("worker w:7100", "worker", **known)
+    return Evidence("worker w:7100", Role.WORKER, **known)
 
 
 CONNTRACK = Full("conntrack", "net.netfilter.nf_conntrack_max", "{value} of {limit} entries", percent=99.5)
@@ -137,10 +140,11 @@ def test_a_queue_overflows_when_it_is_longer_than_its_backlog(levels: dict[str, 
 
 
 def test_a_lost_node_shows_by_its_reason() -> None:
-    lost = seen(lost="worker w:7100 closed what it had of the run")
+    lost = seen(lost=LossReason(LossKind.SILENT, silent_seconds=4.5))
 
-    assert Lost("closed what it had").shows(lost) == Lost().shows(lost) == lost.lost
-    assert Lost("did not answer").shows(lost) == Lost().shows(seen()) == ""
+    assert Lost(LossKind.SILENT).shows(lost) == Lost().shows(lost) != ""
+    assert "worker w:7100" in Lost().shows(lost)
+    assert Lost(LossKind.LEFT).shows(lost) == Lost().shows(seen()) == ""
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(3.0, "no sample for 3 s"), (12.6, "no sample for 13 s"), (2.99, "")])
@@ -164,13 +168,18 @@ def test_dropped_connections_are_counted_by_cause_with_what_the_server_said(
     assert Dropped("peer_closed", "peer_reset").shows(seen(dropped=dropped, heard=heard)) == shown
 
 
-def test_what_a_node_said_is_quoted_where_it_fits() -> None:
-    evidence = seen(told=("shard 1 was killed by SIGKILL", "it has 1 % of memory left", "shard 2 was killed by SIGKILL"))
-
-    assert NodeSaid("SIGKILL").shows(evidence) == "shard 1 was killed by SIGKILL; shard 2 was killed by SIGKILL"
-    assert NodeSaid("acceptor ").shows(evidence) == ""
+def killed(index: int, by: int) -> ExitReason:
+    return ExitReason(ExitKind.SIGNALLED, ChildKind.SHARD, (index,), pid=100 + index, value=by)
 
 
-@pytest.mark.parametrize("condition", [Error("connect EPERM"), Lost(), Silent(3.0), Dropped("peer_reset"), NodeSaid("x")])
+def test_ended_processes_are_told_where_kind_and_signal_fit() -> None:
+    evidence = seen(exit_reasons=(killed(1, 9), killed(2, 15), killed(3, 9)))
+
+    shown = "shard 1 (pid 101) was killed by SIGKILL; shard 3 (pid 103) was killed by SIGKILL"
+    assert Ended(by_signal=9).shows(evidence) == Ended(ChildKind.SHARD, 9).shows(evidence) == shown
+    assert Ended(ChildKind.ACCEPTOR).shows(evidence) == Ended().shows(seen()) == ""
+
+
+@pytest.mark.parametrize("condition", [Error("connect EPERM"), Lost(), Silent(3.0), Dropped("peer_reset"), Ended()])
 def test_what_samples_always_tell_is_always_known(condition: Condition) -> None:
     assert condition.known(seen())

@@ -34,8 +34,7 @@ NEVER_SHOWN = ("failed to connect", "ipv4:", "UNKNOWN", "Stream removed", "recvm
     ("details", "kind", "sentence"),
     [
         (
-            "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.3:7100: Failed to connect to remote host: "
-            "Connection refused",
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.3:7100: Connection refused",
             GoneError,
             "a:1 has ended: it was running",
         ),

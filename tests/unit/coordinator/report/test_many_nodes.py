@@ -10,6 +10,7 @@ from outcomes import finished
 from rich.console import Console
 
 from c1m.coordinator.ledger.ledger import Ledger
+from c1m.coordinator.ledger.loss_reason import LossKind, LossReason
 from c1m.coordinator.ledger.node_record import NodeRecord
 from c1m.coordinator.report.memory_tables import MOST_NODES as MOST_MEMORIES
 from c1m.coordinator.report.summary_tables import MOST_NODES, print_report
@@ -21,7 +22,7 @@ def report(workers: int, *lost: int) -> str:
     made = finished()
     ledger = Ledger([NodeRecord(f"worker w{number}:7100", 2) for number in range(workers)], None)
     for number in lost:
-        ledger.lose(ledger.workers[number], f"worker w{number}:7100 is gone", 0.0)
+        ledger.lose(ledger.workers[number], LossReason(LossKind.SILENT, silent_seconds=4.5), 0.0)
     console = Console(file=StringIO(), width=160)
     print_report(summarise(replace(made, ledger=ledger, plan=None)), console)
     assert isinstance(console.file, StringIO)

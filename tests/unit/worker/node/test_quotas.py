@@ -11,9 +11,11 @@ import pytest
 
 from c1m.errors import RefusedError
 from c1m.limits.limit import NO_LIMIT
+from c1m.measure.phase import Close
 from c1m.net.addresses import AddressBlock, AddressPool
 from c1m.net.ports import PortRanges
 from c1m.net.tuples import TupleSpace
+from c1m.orders.shard_settings import ShardSettings
 from c1m.schedule.node_schedule import NodeSchedule
 from c1m.schedule.ring import RingShare
 from c1m.schedule.schedule import Arrival, Revision, Schedule, straight
@@ -164,44 +166,29 @@ def test_a_run_ends_however_little_may_be_sent() -> None:
 
 def assignment(version: int = 4, **changed: Any) -> ShardAssignment:
     space = TupleSpace(AddressPool((AddressBlock(10 << 24, 10, version),)), PortRanges(((5000, 5999),)))
-    made = ShardAssignment(
-        index=0,
-        space=space,
-        routes=(),
-        share=RingShare(2_000, 0, 500),
-        schedule=straight(2_000, 20.0),
-        rushes=False,
-        scattered=False,
-        oldest_first=True,
-        reset=True,
-        seed=1,
-        descriptors=1_000,
-        most_in_flight=1,
-        connect_timeout=1.0,
-        tick=0.001,
-    )
-    return replace(made, **changed)
+    settings = ShardSettings(straight(2_000, 20.0), 2_000, 1, 1.0, 15.0, 1)
+    return ShardAssignment(0, space, (), RingShare(2_000, 0, 500), replace(settings, **changed), 1_000, 0.001)
 
 
 @pytest.mark.parametrize(
-    ("like", "push_rate", "bits"),
+    ("like", "bits"),
     [
-        (assignment(), 0.0, 8 * 50 * 112),  # 50 handshakes a second: a SYN of 60 bytes and an ACK of 52
-        (assignment(6), 0.0, 8 * 50 * 152),
-        (assignment(heartbeat=Heartbeat(5.0)), 0.0, 8 * (50 * 112 + 1_000 * (64 + 2 * 52) / 5)),
-        (assignment(keepalive=2), 0.0, 8 * (50 * 112 + 1_000 * 52 / 2)),
-        (assignment(slow=SlowClients(0.5, b"x")), 0.0, 8 * (50 * 112 + 1_000 * 53 * 2)),
-        (assignment(), 3.0, 8 * (50 * 112 + 1_000 * 3 * 52)),
-        (assignment(turnover=Turnover(FIXED_10)), 0.0, 8 * (150 * 112 + 100 * 52)),
-        (assignment(turnover=Turnover(FIXED_10), reset=False), 0.0, 8 * (150 * 112 + 100 * 2 * 52)),
+        (assignment(), 8 * 50 * 112),  # 50 handshakes a second: a SYN of 60 bytes and an ACK of 52
+        (assignment(6), 8 * 50 * 152),
+        (assignment(heartbeat=Heartbeat(5.0)), 8 * (50 * 112 + 1_000 * (64 + 2 * 52) / 5)),
+        (assignment(keepalive=2), 8 * (50 * 112 + 1_000 * 52 / 2)),
+        (assignment(slow=SlowClients(0.5, b"x")), 8 * (50 * 112 + 1_000 * 53 * 2)),
+        (assignment(pushed=True, push_rate=3.0), 8 * (50 * 112 + 1_000 * 3 * 52)),
+        (assignment(turnover=Turnover(FIXED_10)), 8 * (150 * 112 + 100 * 52)),
+        (assignment(turnover=Turnover(FIXED_10), close=Close.FIN), 8 * (150 * 112 + 100 * 2 * 52)),
     ],
 )
-def test_what_a_node_sends_is_counted_in_packets(like: ShardAssignment, push_rate: float, bits: float) -> None:
-    assert bits_of(in_time(20.0), like, push_rate) == pytest.approx(bits)
+def test_what_a_node_sends_is_counted_in_packets(like: ShardAssignment, bits: float) -> None:
+    assert bits_of(in_time(20.0), like) == pytest.approx(bits)
 
 
 def test_what_a_run_without_a_pace_sends_is_unknown() -> None:
-    assert bits_of(following(straight(2_000, 20.0), 10, Arrival.CLOSED_LOOP), assignment(), 0.0) == math.inf
+    assert bits_of(following(straight(2_000, 20.0), 10, Arrival.CLOSED_LOOP), assignment()) == math.inf
 
 
 # -- what an operator writes, and what a planner reads

@@ -10,7 +10,7 @@ import re
 import resource
 from typing import Final
 
-from .host import read_text
+from c1m.kernel.host import read_text
 
 UNLIMITED_STACK_BYTES: Final = 2 << 20  # glibc's choice on x86 and Arm where RLIMIT_STACK is unlimited
 THREADS_CURE: Final = (
