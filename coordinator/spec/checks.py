@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container, Sequence
 from typing import Any
 
 from c1m.errors import UsageError
@@ -15,7 +16,7 @@ from c1m.traffic.storm import TARGET
 from c1m.wire import bounds
 
 from .effective import EffectiveSettings
-from .setting import Setting
+from .setting import Once, Setting
 from .table import SETTINGS
 from .words import option_of, word_of
 
@@ -29,7 +30,8 @@ def check(spec: EffectiveSettings) -> None:
     }
     for name, value in given.items():
         check_value(SETTINGS[name], value)
-        check_once(SETTINGS[name], value)
+        if once := SETTINGS[name].once:
+            check_once(name, once, [once.key(each) for each in value])
     check_exclusions("", given)
     for name in given:
         check_need(SETTINGS[name], spec)
@@ -48,15 +50,13 @@ def check_value(setting: Setting, value: Any) -> None:
             raise UsageError(f"{setting.option}: {one!r} is a {type(one).__name__}; give a {type(parsed).__name__}")
 
 
-def check_once(setting: Setting, value: Any) -> None:
-    """Check that a list has no item twice that may be there once."""
-    if setting.once:
-        keys = [setting.once.key(each) for each in value]
-        if repeated := {key for key in keys if keys.count(key) > 1}:
-            raise UsageError(f"{setting.name} {', '.join(sorted(repeated))} is named twice; {setting.once.why}")
+def check_once(name: str, once: Once, keys: Sequence[str]) -> None:
+    """Check that the items of a list have different keys."""
+    if repeated := {key for key in keys if keys.count(key) > 1}:
+        raise UsageError(f"{name} {', '.join(sorted(repeated))} is named twice; {once.why}")
 
 
-def check_exclusions(where: str, given: Any) -> None:
+def check_exclusions(where: str, given: Container[str]) -> None:
     """Check that no setting stands beside one that it excludes. ``where``: what the sentence begins with."""
     for name in SETTINGS:
         for other in SETTINGS[name].excludes:
