@@ -50,9 +50,7 @@ MAY_IMPORT = {
         "coordinator.diagnosis coordinator.fleet coordinator.journal coordinator.ledger coordinator.planning "
         "coordinator.results coordinator.spec coordinator.summary"
     ),
-    "coordinator.spec": (
-        "c1m c1m.kernel c1m.measure c1m.net c1m.orders c1m.schedule c1m.text c1m.traffic c1m.wire coordinator.summary"
-    ),
+    "coordinator.spec": ("c1m c1m.measure c1m.net c1m.orders c1m.schedule c1m.text c1m.traffic c1m.wire coordinator.summary"),
     "coordinator.summary": "c1m.measure",
     "c1m.kernel": "c1m c1m.limits c1m.measure c1m.net c1m.text",
     "c1m.limits": "c1m.measure c1m.net c1m.text",
