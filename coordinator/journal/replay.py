@@ -164,7 +164,7 @@ class Replay:
         self.ledger.read(self.entry(record), wire.reading_from_wire(node_pb2.Reading.FromString(record.body)), record.at)
 
     def lose(self, record: UnpackedRecord) -> None:
-        self.ledger.lose(self.entry(record), loss_reason(plain(record)), record.at)
+        self.ledger.lose(self.entry(record), loss_reason(record), record.at)
 
     def move(self, record: UnpackedRecord) -> None:
         moved = from_plain(plain(record), Moved)
@@ -223,8 +223,9 @@ def plain(record: UnpackedRecord) -> Any:
     return json.loads(record.body)
 
 
-def loss_reason(body: Any) -> LossReason:
+def loss_reason(record: UnpackedRecord) -> LossReason:
     """Return the decoded body of a journal record of the kind "lost". A sentence is of a journal of an earlier c1m."""
+    body = plain(record)
     return LossReason(LossKind.UNKNOWN, body) if isinstance(body, str) else from_plain(body, LossReason)
 
 

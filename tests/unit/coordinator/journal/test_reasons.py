@@ -10,7 +10,7 @@ import pytest
 from c1m.coordinator.diagnosis.causes import Cause
 from c1m.coordinator.diagnosis.diagnosis import Finding
 from c1m.coordinator.journal.codec import from_plain, to_json
-from c1m.coordinator.journal.replay import loss_reason
+from c1m.coordinator.journal.replay import UnpackedRecord, loss_reason
 from c1m.coordinator.ledger.doing import Role
 from c1m.coordinator.ledger.loss_reason import CoordinatorPause, LossKind, LossReason
 from c1m.coordinator.ledger.loss_sentences import loss_sentence
@@ -25,11 +25,11 @@ OLD = f"{NODE} closed what it had of the run: its lease of 3 s ended"
 def test_why_a_node_was_lost_comes_back_from_a_journal(kind: LossKind, pause: CoordinatorPause | None) -> None:
     reason = LossReason(kind, "it did not answer", ClosingReason(ClosingKind.LEASE_OVER, 3.0), 4.5, pause)
 
-    assert loss_reason(json.loads(to_json(reason))) == reason
+    assert loss_reason(UnpackedRecord(0.0, "lost", NODE, to_json(reason))) == reason
 
 
 def test_a_sentence_of_an_earlier_journal_is_shown_as_it_was() -> None:
-    reason = loss_reason(json.loads(json.dumps(OLD)))
+    reason = loss_reason(UnpackedRecord(0.0, "lost", NODE, json.dumps(OLD).encode()))
 
     assert reason == LossReason(LossKind.UNKNOWN, OLD)
     assert loss_sentence(NODE, reason) == OLD
