@@ -104,8 +104,9 @@ class Observer(Node):
             raise RefusedError(f"nothing listens on port {self.ports} here; start the server first")
         found = owners.holders(inodes)
         if not found:
-            lacks = "takes root" if os.geteuid() else f"{why_denied(CAP_SYS_PTRACE)}, and it may be in another PID namespace"
-            raise RefusedError(f"cannot see which process listens on port {self.ports}: that {lacks}, or --pid")
+            elsewhere = "; it may also be in another PID namespace; name it with --pid"
+            lacks = "takes root, or --pid" if os.geteuid() else why_denied(CAP_SYS_PTRACE) + elsewhere
+            raise RefusedError(f"cannot see which process listens on port {self.ports}: that {lacks}")
         return found
 
     def pids(self) -> list[int]:

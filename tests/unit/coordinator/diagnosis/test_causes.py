@@ -247,7 +247,7 @@ def test_a_cause_is_ruled_out_only_where_every_node_and_every_sign_of_one_rule_c
 
 def test_what_was_ruled_out_and_what_is_unknown_are_all_causes_of_those_nodes_in_the_order_of_the_table() -> None:
     known, unknown = ruled_out([worker()])
-    order = list(dict.fromkeys(rule.cause for rule in RULES if "worker" in rule.on))
+    order = list(dict.fromkeys(rule.cause for rule in RULES if Role.WORKER in rule.on))
 
     assert sorted([*known, *unknown], key=order.index) == order
     assert set(known).isdisjoint(unknown)
@@ -257,7 +257,7 @@ def test_what_was_ruled_out_and_what_is_unknown_are_all_causes_of_those_nodes_in
 
 def test_a_cause_on_the_target_replaces_those_of_all_nodes_and_one_on_a_worker_only_its_own() -> None:
     def cause(name: str, node: str) -> Cause:
-        return Cause(name, node, "it", ("x",), "cure")
+        return Cause(name, node, "it", ("x",), "cure", role=Role.TARGET if node.startswith("target") else Role.WORKER)
 
     queue, syn_a, syn_b = (
         cause("accept queue", "target t"),
@@ -297,7 +297,7 @@ def test_what_also_shows_is_quoted_after_the_signs() -> None:
 def test_a_sentence_has_node_cause_evidence_and_cure() -> None:
     cause = Cause("CPU", "the run", "it waits", ("a", "b"), "add workers")
 
-    assert (cause.sentence, cause.role, cause.limit) == ("the run: it waits (a, b); add workers", "the", None)
+    assert (cause.sentence, cause.role, cause.limit) == ("the run: it waits (a, b); add workers", None, None)
 
 
 def test_the_cure_of_a_limit_names_its_value_there_and_its_page() -> None:

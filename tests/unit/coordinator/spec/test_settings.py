@@ -341,6 +341,8 @@ def test_the_summary_has_every_setting_with_its_unit() -> None:
     ).to_summary()
 
     assert summary == {
+        "label": [],
+        "dscp": 0,
         "total": 100,
         "worker": ["a:7100", "b:7100"],
         "target": "t:7200",
