@@ -127,7 +127,7 @@ def observe(
 async def serve_target(
     address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], Served]
 ) -> None:
-    """Serve the target's RPCs until the program is asked to stop. ``make`` creates the node."""
+    """Serve a target's gRPC calls until the program is asked to stop. ``make`` creates the node."""
     await serve(
         "c1m-target",
         "c1m.target.acceptor.process",
@@ -140,7 +140,7 @@ async def serve_target(
 
 
 def plain_address(text: str) -> str:
-    """Return the address. Raises ValueError for anything but an address."""
+    """Return an IP address in its usual notation. Raises ValueError for anything but an address, such as a name."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

@@ -122,7 +122,7 @@ def worker(
 async def serve_worker(
     address: ControlAddress, tls: Path | None, with_parent: bool, make: Callable[[ZygoteClient, trio.Nursery], WorkerNode]
 ) -> None:
-    """Serve the worker's RPCs until the program is asked to stop. ``make`` creates the node."""
+    """Serve a worker's gRPC calls until the program is asked to stop. ``make`` creates the node."""
     await serve(
         "c1m-worker",
         "c1m.worker.shard.process",

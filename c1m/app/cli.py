@@ -24,7 +24,10 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # of the disk that 
 
 
 def option(name: str, parse: Callable[[str], T], text: str) -> T:
-    """Return the parsed value of the option ``name``. Raises UsageError with the parser's sentence."""
+    """Return the value of the command-line option ``name``, parsed from its text.
+
+    Raises UsageError with the parser's error message if the text is invalid.
+    """
     try:
         return parse(text)
     except ValueError as error:
@@ -88,7 +91,9 @@ def open_missing() -> None:
 
 
 def check_empty(words: Sequence[str]) -> None:
-    """Raise UsageError for an empty word: ``--most-rate "$RATE"`` with RATE unset must not mean "no limit"."""
+    """Raise UsageError if a word of the command line is empty, because ``--most-rate "$RATE"`` with RATE unset must not mean
+    "no limit". Returns nothing.
+    """
     for before, word in pairwise(("the command", *words)):
         if not word or (word.startswith("--") and word.endswith("=")):
             raise UsageError(f"there is nothing after {word or before}; give a value or leave it out")
@@ -102,7 +107,10 @@ def sentence_of(error: Any) -> str:
 
 
 def leave(error: BaseException) -> None:
-    """Print the error and exit with its exit code."""
+    """Print an exception to stderr as one line and exit the process: with the exit code of a C1mError, or with 1.
+
+    Never returns.
+    """
     print(f"error: {error}", file=sys.stderr)
     sys.exit(error.exit_code if isinstance(error, C1mError) else 1)
 

@@ -14,11 +14,11 @@ DEFERRED = (10_000, 4, 250)
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Make collections fewer and shorter inside the block: for a control process while connections are open.
+    """Return a context in which Python's garbage collector runs less often and skips all objects that exist already.
 
-    Existing objects, above all modules, are frozen: no collection walks them. A full collection of them takes 20 ms, in which
-    a control process answers nobody and takes CPU time from the processes that open connections.
-    New objects are still collected: a run may take days, and memory must not grow.
+    A control process uses it while connections are open. A full collection of the existing objects, mostly modules, takes 20
+    ms, in which a control process answers no call and takes CPU time from the processes that open connections. New objects are
+    still collected: a run may take days, and memory must not grow.
     """
     before = gc.get_threshold()
     gc.freeze()

@@ -32,7 +32,10 @@ def new_app(*, completion: bool = True) -> typer.Typer:
 
 
 def in_panel(panel: str, text: str, *names: str) -> Any:
-    """Return an option with this help text in a panel of --help; without ``names`` it is called like its parameter."""
+    """Return a Typer option with a help text, shown in the named panel of --help.
+
+    Without ``names`` the option is named after its parameter.
+    """
     return typer.Option(*names, help=text, rich_help_panel=panel)
 
 
@@ -46,7 +49,7 @@ Version = Annotated[bool, typer.Option("--version", help="Print the version and 
 
 
 def help_without_command(context: typer.Context) -> None:
-    """Print the help and exit with 2 if no command was given.
+    """Print the program's help and exit with code 2 if the command line contains no command; otherwise do nothing.
 
     Typer's ``no_args_is_help`` raises an exception without a public name, which ``main_of`` could not tell from a wrong word.
     """
@@ -56,9 +59,9 @@ def help_without_command(context: typer.Context) -> None:
 
 
 class Command(TyperCommand):
-    """A command that answers a stray argument with the option that was probably meant. Raises UsageError for it.
+    """A Typer command that raises UsageError for an unexpected argument and names the option that was probably meant.
 
-    Pass it as ``cls`` to ``app.command``.
+    Pass the class as ``cls`` to ``app.command``.
     """
 
     allow_extra_args = True  # Click would refuse them first, with a sentence that gives no hint
@@ -70,7 +73,7 @@ class Command(TyperCommand):
         return rest
 
     def refusal(self, word: str, command: str) -> str:
-        """Return the sentence for a stray argument of ``command``."""
+        """Return the error message for an unexpected argument of ``command``, with the option that was probably meant."""
         options = {name for parameter in self.params for name in parameter.opts}
         if f"--{word.partition('=')[0]}" in options and word.isprintable():
             return f"{word} is not an option; did you mean --{word}?"

@@ -51,16 +51,19 @@ def tasks_of(pid: int) -> list[str]:
 
 
 def parse_run_delay(schedstat: str) -> float | None:
-    """Return the seconds spent on a run queue: the second number of /proc/PID/schedstat. None without CONFIG_SCHED_INFO."""
+    """Return the seconds that a thread has waited for a CPU: the second number in the text of /proc/PID/schedstat.
+
+    None for text of another form, such as without CONFIG_SCHED_INFO.
+    """
     found = re.fullmatch(r"\d{1,20} (\d{1,20}) \d{1,20}\s*", schedstat)
     return int(found[1]) / 1e9 if found else None
 
 
 def descriptors_of(task: str) -> int | None:
-    """Return how many descriptors a thread has open, or None if that is unknown.
+    """Return how many descriptors a thread has open, or None if unknown; ``task`` is the thread's /proc directory.
 
-    ``task`` is its /proc directory. The size of ``fd`` is used because listing it would leave an inode and a dentry in the
-    slab for each descriptor.
+    The size of its ``fd`` directory is used, because listing that would leave an inode and a dentry in the slab for each
+    descriptor.
     """
     try:
         return os.stat(f"{task}/fd").st_size or None
@@ -78,7 +81,7 @@ def parse_descriptor_limit(limits: str) -> int | None:
 
 
 class Activity:
-    """Compares the activity of the same processes from one reading to the next."""
+    """Reads the activity of a set of processes repeatedly and computes their CPU shares between two readings."""
 
     def __init__(self) -> None:
         self.looks: Mapping[int, ProcessActivity] = {}
@@ -86,14 +89,14 @@ class Activity:
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU seconds used by all processes of the newest reading."""
+        """The CPU seconds that all processes of the newest reading have used since they started."""
         return sum(look.cpu_seconds for look in self.looks.values())
 
     def take(self, pids: Iterable[int], now: float) -> dict[str, int]:
-        """Read the processes and return their combined levels by name. A level that is unknown is absent.
+        """Read the activity of some processes and return combined levels by name: processes, descriptors, CPU shares.
 
-        ``now`` is a monotonic time in seconds. The shares of CPU time need an earlier reading, so the first one does not
-        have them.
+        An unknown level is absent. ``now`` is a monotonic time in seconds. CPU shares need an earlier reading, so the first
+        result does not have them.
         """
         pids = list(pids)
         if not pids:
@@ -108,7 +111,10 @@ class Activity:
 
 
 def fullest(looks: Mapping[int, ProcessActivity]) -> dict[str, int]:
-    """Return the descriptor count of the process that has most of them open, and that process's limit."""
+    """Return the levels ``descriptors`` and ``descriptors_limit`` of the process that has most descriptors open.
+
+    The mapping is empty if no process's descriptors are known, and without the limit if that is unknown.
+    """
     used = {pid: look.descriptors for pid, look in looks.items() if look.descriptors}
     if not used:
         return {}
@@ -118,9 +124,9 @@ def fullest(looks: Mapping[int, ProcessActivity]) -> dict[str, int]:
 
 
 def shares(before: Mapping[int, ProcessActivity], now: Mapping[int, ProcessActivity], seconds: float) -> dict[str, int]:
-    """Return the largest CPU share and the largest share of time spent waiting for a CPU that any one process had.
+    """Return two levels: the largest CPU share of any process, and the largest share of time that any process waited for a CPU.
 
-    Both are percentages of the time between the two readings. Only processes in both readings count.
+    Both are percentages of the time between two readings. Only processes in both readings count.
     """
     both = [(before[pid], look) for pid, look in now.items() if pid in before]
     if not both or seconds <= 0:
@@ -136,7 +142,7 @@ def shares(before: Mapping[int, ProcessActivity], now: Mapping[int, ProcessActiv
 
 
 def percent(part: float, whole: float) -> int:
-    """Return ``part`` as a whole percentage of ``whole``, at least 0.
+    """Return which percentage of ``whole`` ``part`` is, as a whole number of at least 0.
 
     A difference can be negative: the kernel records a wait when it ends, and the clocks are read one after another.
     """

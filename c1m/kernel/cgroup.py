@@ -11,26 +11,32 @@ from .host import read_int, read_text
 
 
 def own_directories(controller: str) -> list[str]:
-    """Return ``directories`` for this process. The list is empty if /proc does not show its cgroups."""
+    """Return the cgroup directories of this process for one controller, its own cgroup first, then the ancestors.
+
+    The list is empty if /proc does not show them.
+    """
     cgroups, mounts = read_text("/proc/self/cgroup"), read_text("/proc/self/mountinfo")
     return [] if cgroups is None or mounts is None else directories(cgroups, mounts, controller)
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupPids:
-    """A pids cgroup that has a limit. ``used`` counts threads, including those in child cgroups."""
+    """The limit and the usage of a pids cgroup, in threads. ``used`` includes the threads in child cgroups."""
 
     limit: int
     used: int
 
 
 def read_cgroup_pids() -> CgroupPids | None:
-    """Return the pids cgroup of this process that has the least room, or None if no limit is visible."""
+    """Return the limit and usage of the pids cgroup, among this process's own and its ancestors, with the least room.
+
+    None if no limit is visible.
+    """
     return tightest_pids(own_directories("pids"))
 
 
 def tightest_pids(where: Iterable[str]) -> CgroupPids | None:
-    """Return the cgroup with the least room among these directories, or None if none has a limit.
+    """Return the limit and usage of the pids cgroup with the least room among these directories, or None if none has a limit.
 
     Both cgroup versions use the same file names.
     """
@@ -67,7 +73,7 @@ def parse_cgroups(text: str) -> dict[str, str]:
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
-    """Parse /proc/PID/mountinfo. Raises ValueError for a line of another form."""
+    """Return the mounts in the text of /proc/PID/mountinfo, one for each line. Raises ValueError for a line of another form."""
     return [_mount(line) for line in _lines(text)]
 
 

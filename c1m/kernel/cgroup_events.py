@@ -15,7 +15,10 @@ from .host import read_int, read_text
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """Directories of one process's cgroups by controller, its own cgroup first."""
+    """The cgroup directories of one process for the controllers memory, pids and cpu, its own cgroup first.
+
+    Empty if unknown.
+    """
 
     memory: tuple[str, ...] = ()
     pids: tuple[str, ...] = ()
@@ -23,7 +26,7 @@ class Cgroups:
 
 
 def cgroups_of(pid: int | str) -> Cgroups:
-    """Return the mounted cgroups of a process. All fields are empty if the process is gone."""
+    """Return the mounted cgroup directories of a process. All fields of the result are empty if the process is gone."""
     paths, mounts = read_text(f"/proc/{pid}/cgroup"), read_text("/proc/self/mountinfo")
     if paths is None or mounts is None:
         return Cgroups()
@@ -31,9 +34,8 @@ def cgroups_of(pid: int | str) -> Cgroups:
 
 
 def events(cgroups: Cgroups) -> dict[str, int]:
-    """Return cumulative counters by name: limits hit, processes killed by the OOM killer, periods throttled for CPU time.
-
-    A counter that this kernel does not have is absent.
+    """Return cumulative counters of a process's cgroups by name: limits hit, processes killed by the OOM killer, periods
+    throttled for CPU time. A counter that this kernel does not have is absent.
     """
     known = {
         "cgroup_memory_hits": total(memory_hits(where) for where in cgroups.memory),
@@ -45,7 +47,7 @@ def events(cgroups: Cgroups) -> dict[str, int]:
 
 
 def memory_hits(where: str) -> int | None:
-    """Return how often usage reached the memory limit, or None if unknown.
+    """Return how often a cgroup's memory usage reached its limit, or None if unknown.
 
     A hit counts whether the kernel then dropped page cache or killed a process.
     """
@@ -54,7 +56,7 @@ def memory_hits(where: str) -> int | None:
 
 
 def oom_kills(where: str) -> int | None:
-    """Return how many processes of this cgroup the OOM killer killed, or None if unknown."""
+    """Return how many processes of a cgroup the OOM killer killed, or None if unknown."""
     kills = number_after("oom_kill", read_text(f"{where}/memory.events"))
     return number_after("oom_kill", read_text(f"{where}/memory.oom_control")) if kills is None else kills
 

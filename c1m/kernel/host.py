@@ -37,7 +37,7 @@ class HostFacts:
 
 
 def read_host() -> HostFacts:
-    """Read the facts of this host. Raises ValueError for port ranges that c1m.net.ports cannot parse."""
+    """Return the facts of this host. Raises ValueError if the kernel's port ranges have an unexpected form."""
     boot_id = read_text(BOOT_ID)
     ephemeral = read_text("/proc/sys/net/ipv4/ip_local_port_range")
     reserved = read_text("/proc/sys/net/ipv4/ip_local_reserved_ports")

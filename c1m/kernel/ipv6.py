@@ -25,6 +25,9 @@ def parse_ipv6_route(text: str) -> list[ipaddress.IPv6Network]:
 
 
 def local_prefixes() -> list[ipaddress.IPv6Network]:
-    """Return the local prefixes of this network namespace. The list is empty if the kernel has no IPv6."""
+    """Return the IPv6 prefixes whose addresses are local to this network namespace.
+
+    The list is empty if the kernel has no IPv6.
+    """
     path = Path("/proc/self/net/ipv6_route")
     return parse_ipv6_route(path.read_text()) if path.exists() else []

@@ -35,7 +35,10 @@ _WHY: Final = {
 
 
 def read_limits() -> dict[str, int]:
-    """Return {name: value}. The value is NO_LIMIT if there is no limit. A limit that cannot be read is absent."""
+    """Return the limits of this process that are not sysctls, by name: descriptors, processes, cgroup, rp_filter.
+
+    The value is NO_LIMIT if there is no limit. A limit that cannot be read is absent.
+    """
     held, pids = meminfo.read_cgroup_memory(), read_cgroup_pids()
     known = {
         "RLIMIT_NOFILE": rlimit(resource.RLIMIT_NOFILE, 1),  # the hard limit: a node raises its soft limit to it
@@ -94,12 +97,12 @@ def parse_capabilities(status: str) -> list[str]:
 
 
 def unknown_limits() -> dict[str, str]:
-    """Return {sysctl: reason} for every sysctl that cannot be read here."""
+    """Return {sysctl: reason} for every sysctl in the table of limits that cannot be read on this host."""
     return {name: why_unknown(name) for name in SYSCTLS if read_text(path_of(name)) is None}
 
 
 def why_unknown(name: str) -> str:
-    """Return the reason why a sysctl cannot be read here."""
+    """Return a sentence that says why a sysctl cannot be read on this host."""
     return _WHY.get(SYSCTLS[name], "this kernel has no {name}").format(name=name)
 
 

@@ -16,7 +16,7 @@ RLIMITS = {"RLIMIT_NOFILE": resource.RLIMIT_NOFILE, "RLIMIT_NPROC": resource.RLI
 
 
 def read_machine() -> dict[str, str]:
-    """Return {name: value}. A value that is unknown is absent."""
+    """Return a description of this machine as {name: text}: processor, hypervisor, load, limits. An unknown value is absent."""
     cpuinfo, stat = read_text("/proc/cpuinfo") or "", read_text("/proc/stat") or ""
     cgroup = meminfo.read_cgroup_memory()
     known = {
@@ -51,13 +51,13 @@ def hypervisor(cpuinfo: str, vendor: str) -> str:
 
 
 def steal(stat: str) -> str:
-    """Return the percentage of CPU time since boot that the hypervisor gave to other guests. It is empty if unknown."""
+    """Return the percentage of CPU time since boot that the hypervisor gave to other guests, as text. Empty if unknown."""
     ticks = parse_ticks(stat)
     return f"{100 * ticks[STEAL] / max(sum(ticks), 1):.2f}" if ticks else ""
 
 
 def limits(soft_and_hard: tuple[int, int]) -> str:
-    """Format a (soft, hard) pair of a resource limit."""
+    """Return the (soft, hard) pair of a resource limit as text, such as "1024/unlimited"."""
     return "/".join("unlimited" if limit == resource.RLIM_INFINITY else str(limit) for limit in soft_and_hard)
 
 
@@ -77,9 +77,8 @@ def parse_ticks(stat: str) -> list[int]:
 
 
 def counters(stat: str) -> dict[str, int]:
-    """Return milliseconds since boot that the CPUs were busy, were in softirqs, and were stolen by the hypervisor.
-
-    Most of TCP runs in softirqs. The result is empty if the times are unknown.
+    """Return {name: milliseconds since boot} for the time that the CPUs were busy, were in softirqs, and were stolen by the
+    hypervisor. Most of TCP runs in softirqs. The mapping is empty if the times are unknown.
     """
     ticks = parse_ticks(stat)
     if not ticks:
@@ -90,5 +89,7 @@ def counters(stat: str) -> dict[str, int]:
 
 
 def read_counters() -> dict[str, int]:
-    """Return ``counters`` of this machine now."""
+    """Return {name: milliseconds since boot} for the time that this machine's CPUs were busy, were in softirqs, and were stolen
+    by the hypervisor. Empty if unknown.
+    """
     return counters(read_text("/proc/stat") or "")

@@ -67,7 +67,7 @@ def read_meminfo() -> dict[str, int] | None:
 
 
 def read_memory() -> MemoryState | None:
-    """Return the host's memory now. None if /proc/meminfo cannot be read."""
+    """Return the host's total, available and slab memory now, in bytes. None if /proc/meminfo cannot be read."""
     fields = read_meminfo()
     return None if fields is None else memory_state(fields)
 
@@ -92,21 +92,24 @@ class CgroupMemory:
 
     @property
     def available_bytes(self) -> int:
-        """Bytes left below the limit after the kernel drops inactive page cache."""
+        """The bytes left below a memory cgroup's limit once the kernel has dropped inactive page cache; at least 0."""
         return max(0, self.limit_bytes - self.usage_bytes + self.inactive_file_bytes)
 
 
 def read_cgroup_memory() -> CgroupMemory | None:
-    """Return the memory cgroup with the least room among this process's own and its ancestors. None if no limit is visible.
+    """Return the limit and usage of the memory cgroup with the least room among this process's own and its ancestors.
 
-    A container sees only its own cgroup and those below, not limits further up.
+    None if no limit is visible. A container sees only its own cgroup and those below, not limits further up.
     """
     levels = [read_level(directory) for directory in own_directories("memory")]
     return min((level for level in levels if level), key=lambda level: level.available_bytes, default=None)
 
 
 def read_level(directory: str) -> CgroupMemory | None:
-    """Read one cgroup of either version. None if it has no limit, as the root has none, or is unreadable."""
+    """Return the limit and usage of one memory cgroup of either version, in bytes.
+
+    None if it has no limit, as the root cgroup, or is unreadable.
+    """
     for limit_name, usage_name in _LIMIT_AND_USAGE:
         limit = read_text(f"{directory}/{limit_name}")
         usage_bytes = read_int(f"{directory}/{usage_name}")
@@ -118,7 +121,10 @@ def read_level(directory: str) -> CgroupMemory | None:
 
 
 def parse_limit(text: str) -> int | None:
-    """Return the bytes in memory.max or memory.limit_in_bytes. None for no limit. Raises ValueError for anything else."""
+    """Return the bytes of a memory limit from the text of memory.max or memory.limit_in_bytes.
+
+    None for no limit. Raises ValueError for any other text.
+    """
     word = text.strip()
     if word == "max":
         return None

@@ -19,9 +19,9 @@ def processes() -> list[int]:
 
 
 def holders(inodes: Collection[int]) -> list[int]:
-    """Return the processes that have one of these socket inodes among their first descriptors.
+    """Return the ids of the processes that have one of these socket inodes among their first descriptors.
 
-    Processes of other users are found only by root.
+    Only root finds the processes of other users.
     """
     wanted = {f"socket:[{inode}]" for inode in inodes}
     return [pid for pid in processes() if holds(pid, wanted)]
@@ -41,7 +41,7 @@ def holds(pid: int, wanted: Collection[str]) -> bool:
 
 
 def family_of(pid: int) -> list[int]:
-    """Return a process and all of its current descendants. The list is empty if the process does not exist."""
+    """Return the ids of a process and all of its current descendants. The list is empty if the process does not exist."""
     parents = {each: parent for each in processes() if (parent := parent_of(each)) is not None}
     return descendants(pid, parents) if pid in parents else []
 
@@ -55,12 +55,12 @@ def descendants(pid: int, parents: Mapping[int, int]) -> list[int]:
 
 
 def parent_of(pid: int) -> int | None:
-    """Return the parent of a process, or None if the process is gone."""
+    """Return the id of a process's parent, or None if the process is gone."""
     return parse_parent(read_text(f"/proc/{pid}/stat") or "")
 
 
 def parse_parent(stat: str) -> int | None:
-    """Return the parent in the text of /proc/PID/stat.
+    """Return the parent's process id in the text of /proc/PID/stat.
 
     None for text of another form, such as that of a process that is gone.
     """

@@ -22,14 +22,20 @@ def parse_conntrack(text: str) -> dict[str, int]:
 
 
 def read_conntrack() -> dict[str, int] | None:
-    """Return the columns for this network namespace. None if the kernel has no connection tracking."""
+    """Return the connection tracking counters of this network namespace as {column: sum over the CPUs}.
+
+    None if the kernel has no connection tracking.
+    """
     text = read_text("/proc/net/stat/nf_conntrack")
     return None if text is None else parse_conntrack(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Softnet:
-    """Packet counts over all CPUs and network namespaces. Each column is 32 bits wide and wraps."""
+    """Counts of received packets (processed, dropped, squeezed) over all CPUs and network namespaces.
+
+    Each CPU's count is 32 bits wide and wraps.
+    """
 
     processed: int
     dropped: int  # the queue was longer than net.core.netdev_max_backlog: loopback and RPS only
@@ -37,9 +43,10 @@ class Softnet:
 
 
 def parse_softnet(text: str) -> Softnet:
-    """Parse /proc/net/softnet_stat. Raises ValueError for lines of another form.
+    """Return the packet counts, summed over the CPUs, in the text of /proc/net/softnet_stat.
 
-    Kernels have added columns over time; the first three have been there since 2.6.
+    Raises ValueError for lines of another form. Kernels have added columns over time; the first three have been there since
+    2.6.
     """
     rows = [line.split() for line in text.splitlines()]
     for row in rows or [[]]:
@@ -50,6 +57,9 @@ def parse_softnet(text: str) -> Softnet:
 
 
 def read_softnet() -> Softnet | None:
-    """Return the packet counts now. None if softnet_stat cannot be read."""
+    """Return this machine's counts of received packets (processed, dropped, squeezed) since boot.
+
+    None if softnet_stat cannot be read.
+    """
     text = read_text("/proc/net/softnet_stat")
     return None if text is None else parse_softnet(text)

@@ -33,18 +33,19 @@ def parse_smaps_rollup(text: str) -> tuple[int, int]:
 
 
 def read_footprint(pid: int) -> Footprint | None:
-    """Return the memory of a process. None if it is gone, a zombie or another user's, and before Linux 4.14.
+    """Return the RSS and PSS of a process, in bytes.
 
-    The kernel walks the page tables, which takes 1 ms for each 100 MB. Meanwhile the process cannot map memory.
+    None if the process is gone, a zombie or another user's, and before Linux 4.14. The kernel walks the page tables, which
+    takes 1 ms for each 100 MB. Meanwhile the process cannot map memory.
     """
     text = read_text(f"/proc/{pid}/smaps_rollup")
     return Footprint(*parse_smaps_rollup(text)) if text else None
 
 
 def parse_cpu_ticks(stat: str) -> int:
-    """Return utime + stime of /proc/PID/stat, in clock ticks. Raises ValueError for text of another form.
+    """Return the CPU time of a process, utime + stime in the text of /proc/PID/stat, in clock ticks.
 
-    The sum includes all threads, also ended ones, but no child processes.
+    Raises ValueError for text of another form. The sum includes all threads, also ended ones, but no child processes.
     """
     # The command is in parentheses and may itself contain blanks and parentheses; the last parenthesis ends it.
     fields = stat.rpartition(")")[2].split()
@@ -55,7 +56,10 @@ def parse_cpu_ticks(stat: str) -> int:
 
 
 def parse_state(stat: str) -> str:
-    """Return the letter of the state in the text of /proc/PID/stat. Raises ValueError for text of another form."""
+    """Return the letter of a process's state, such as "R", in the text of /proc/PID/stat.
+
+    Raises ValueError for text of another form.
+    """
     fields = stat.rpartition(")")[2].split()  # see parse_cpu_ticks
     if not fields or not re.fullmatch("[A-Za-z]", fields[0]):
         raise ValueError(f"{stat[:200]!r} is not /proc/PID/stat, which looks like '3404 (cat) R 3396 ...'")
@@ -87,7 +91,10 @@ def open_descriptors() -> int | None:
 
 
 def parse_fd_size(status: str) -> int:
-    """Return FDSize from the text of /proc/PID/status. Raises ValueError if it is missing."""
+    """Return the size of a process's descriptor table, FDSize in the text of /proc/PID/status.
+
+    Raises ValueError if it is missing.
+    """
     found = re.search(r"^FDSize:\s+([0-9]{1,18})$", status, re.MULTILINE)
     if not found:
         raise ValueError(f"{status[:200]!r} is not /proc/PID/status, which has a line 'FDSize:  64'")
@@ -112,6 +119,6 @@ def parse_descriptor_limit(limits: str) -> int:
 
 
 def descriptor_limit(pid: int) -> int | None:
-    """Return how many descriptors a process may open. None if it is gone or another user's."""
+    """Return the soft limit of descriptors that a process may open. None if the process is gone or another user's."""
     text = read_text(f"/proc/{pid}/limits")
     return parse_descriptor_limit(text) if text else None

@@ -79,9 +79,9 @@ class HostReader:
         self.unknown: dict[str, None] = {}  # the reasons why something is unknown, each once, in order
 
     def take(self, *, walk: bool = True) -> Reading:
-        """Take a reading now. A value that cannot be read is unknown in it.
+        """Return a new reading of this host.
 
-        ``walk``: also read PSS if it is due.
+        A value that cannot be read is unknown in it. With ``walk`` the processes' PSS is read too if it is due.
         """
         began = time.thread_time()
         meminfo = self.known(memory.read_meminfo) or {}
@@ -115,7 +115,11 @@ class HostReader:
         return reading
 
     def known(self, read: Callable[[], T | None]) -> T | None:
-        """Call ``read``. If the kernel's file has an unexpected form, record why and return None, so that the run goes on."""
+        """Return what the function ``read`` returns.
+
+        If it raises because a file of the kernel is unreadable or has an unexpected form, record the reason and return None, so
+        that the run goes on.
+        """
         try:
             return read()
         except (ValueError, OSError) as error:  # OSError: no sock_diag, as in some sandboxes
@@ -123,7 +127,10 @@ class HostReader:
             return None
 
     def walk(self, now: float) -> None:
-        """Add up the PSS of the processes, if it is due."""
+        """Read the PSS of the node's processes and store the sum in ``pss_bytes``, if a new value is due at the time ``now``.
+
+        Returns nothing.
+        """
         if now < self.next_pss:
             return
         found = [process_footprint.read_footprint(pid) for pid in self.pids()]
@@ -133,7 +140,10 @@ class HostReader:
 
 
 def counters() -> dict[str, int]:
-    """Return the TCP_EXT and TCP counters that this kernel has, packets dropped before TCP saw them, and CPU times."""
+    """Return cumulative kernel counters by name: TCP events, packets dropped before TCP saw them, and CPU times.
+
+    A counter that this kernel does not have is absent.
+    """
     extended = (sockstat.read_netstat() or {}).get("TcpExt", {})
     plain = (sockstat.read_snmp() or {}).get("Tcp", {})
     found = {name: value for name, value in extended.items() if name in TCP_EXT}
@@ -146,7 +156,10 @@ def counters() -> dict[str, int]:
 
 
 def read_levels() -> dict[str, int]:
-    """Return ``levels`` now. Empty if a file has an unexpected form; the run's readings then say which."""
+    """Return the current usage of everything that has a limit on this host, by name.
+
+    The mapping is empty if a file of the kernel has an unexpected form; the run's readings then say which.
+    """
     try:
         return levels((sockstat.read_sockstat() or {}).get("TCP", {}), memory.read_meminfo() or {})
     except ValueError:
@@ -154,9 +167,9 @@ def read_levels() -> dict[str, int]:
 
 
 def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]:
-    """Return the current usage of everything that has a limit, by name. ``tcp`` is the TCP line of sockstat.
+    """Return the current usage of everything that has a limit on this host, by name; an unknown level is absent.
 
-    A level that is unknown is absent.
+    ``tcp`` is the TCP line of sockstat.
     """
     of_ipv6 = (sockstat.read_sockstat6() or {}).get("TCP6", {})
     cgroup, pids = memory.read_cgroup_memory(), read_cgroup_pids()
@@ -178,9 +191,8 @@ def levels(tcp: Mapping[str, int], meminfo: Mapping[str, int]) -> dict[str, int]
 
 
 def listening(queues: Mapping[int, tuple[int, int]]) -> dict[str, int]:
-    """Return the number of listening ports, and the length and backlog of the fullest accept queue.
-
-    ``queues`` is {port: (queued, backlog)}. A queue is full at backlog + 1.
+    """Return three levels of a target's listeners: the number of listening ports, and the length and backlog of the fullest
+    accept queue. ``queues`` is {port: (queued, backlog)}. A queue is full at backlog + 1.
     """
     if not queues:
         return {"listeners": 0}
@@ -189,15 +201,18 @@ def listening(queues: Mapping[int, tuple[int, int]]) -> dict[str, int]:
 
 
 def parse_file_nr(text: str) -> int | None:
-    """Return the machine's open files, allocated less free, from the text of fs.file-nr. None for text of another form."""
+    """Return the number of open files of the machine, allocated less free, from the text of fs.file-nr.
+
+    None for text of another form.
+    """
     found = re.fullmatch(r"(\d{1,18})\s+(\d{1,18})\s+\d{1,20}\s*", text)
     return int(found[1]) - int(found[2]) if found else None
 
 
 def parse_threads(text: str) -> int | None:
-    """Return the threads of the whole machine from the text of /proc/loadavg. None for text of another form.
+    """Return the number of threads of the whole machine from the text of /proc/loadavg.
 
-    Each thread uses one process id.
+    None for text of another form. Each thread uses one process id.
     """
     found = re.fullmatch(r"\S+ \S+ \S+ \d{1,9}/(\d{1,9}) \d{1,10}\s*", text)
     return int(found[1]) if found else None

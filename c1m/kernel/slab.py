@@ -53,7 +53,10 @@ def _cache(line: str, page_size: int) -> tuple[str, Cache]:
 
 
 def read_slabinfo() -> Mapping[str, Cache] | None:
-    """Return the caches now. None if this user may not read them or the kernel does not report them (CONFIG_SLUB_TINY)."""
+    """Return the kernel's slab caches now, by name.
+
+    None if this user may not read them or the kernel does not report them (CONFIG_SLUB_TINY).
+    """
     text = read_text(SLABINFO)
     return parse_slabinfo(text) if text else None
 
@@ -81,7 +84,7 @@ def merged(links: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def read_merged() -> dict[str, tuple[str, ...]]:
-    """Return ``merged`` of this kernel.
+    """Return {name: all names of its cache} for the slab caches that this kernel has merged.
 
     Empty if nothing is merged (slab_nomerge) or the kernel does not show it (SLAB, before 6.8).
     """

@@ -84,9 +84,9 @@ def count_by_port(
 
 
 def count_by_state(ports: Ranges, side: Side, states: Collection[int], family: Family = 4) -> Counter[int]:
-    """Return how many TCP sockets with their ``side``'s port in these ranges are in each of the states. Uses one dump.
+    """Return {state: sockets} for the TCP sockets in one of the states whose port on ``side`` is in these ranges.
 
-    Raises as count_by_port does.
+    Uses one dump. Raises OSError if the kernel refuses, and ValueError for invalid arguments.
     """
     counts: Counter[int] = Counter()
     if ranges := list(ports):
@@ -131,7 +131,7 @@ def listener_inodes(ports: Ranges, family: Family = 4) -> set[int]:
 def build_request(
     ports: Ranges, side: Side, family: Family, state: int, local: Sequence[str] = (), local_ports: Ranges = ()
 ) -> bytes:
-    """Return the netlink message that requests these sockets.
+    """Return the netlink message that requests a dump of the TCP sockets with these ports and addresses in one state.
 
     Raises ValueError for invalid ranges, networks or states, and for too many ranges.
     """
@@ -149,10 +149,10 @@ def _request(program: bytes, family: Family, states: Collection[int]) -> bytes:
 
 
 def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side) -> bool:
-    """Add one datagram's sockets to ``counts``, by port. Return True if the dump ends with this datagram.
+    """Add the sockets in one datagram of a socket dump to ``counts``, by port.
 
-    Raises OSError with the kernel's errno, and ValueError for a datagram that is cut off or garbled. Sockets before the
-    error are counted.
+    Return True if the dump ends with this datagram. Raises OSError with the kernel's errno, and ValueError for a datagram that
+    is cut off or garbled. Sockets before the error are counted.
     """
     unpack = _PORT[side].unpack_from
     offset, last = 0, len(datagram) - _SOCKET_BYTES
@@ -167,7 +167,7 @@ def fold_ports(datagram: bytes | memoryview, counts: dict[int, int], side: Side)
 
 
 def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
-    """Add one datagram's sockets to ``counts``, by state. Returns and raises as fold_ports does."""
+    """Add the sockets in one datagram of a socket dump to ``counts``, by state. Returns and raises as fold_ports does."""
     offset, last = 0, len(datagram) - _SOCKET_BYTES
     while offset <= last:
         length, kind, state = _STATE.unpack_from(datagram, offset)
@@ -179,7 +179,10 @@ def fold_states(datagram: bytes | memoryview, counts: Counter[int]) -> bool:
 
 
 def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]) -> bool:
-    """Add one datagram's listeners to ``queues``, by port. Returns and raises as fold_ports does."""
+    """Add the queue length and backlog of the listeners in one datagram of a socket dump to ``queues``, by port.
+
+    Returns and raises as fold_ports does.
+    """
 
     def add(high: int, low: int, queued: int, backlog: int) -> None:
         port = high << 8 | low
@@ -190,12 +193,15 @@ def fold_queues(datagram: bytes | memoryview, queues: dict[int, tuple[int, int]]
 
 
 def fold_inodes(datagram: bytes | memoryview, inodes: set[int]) -> bool:
-    """Add the inodes of one datagram's sockets to ``inodes``. Returns and raises as fold_ports does."""
+    """Add the inodes of the sockets in one datagram of a socket dump to ``inodes``. Returns and raises as fold_ports does."""
     return _each(datagram, _INODE, inodes.add)
 
 
 def fold_pairs(datagram: bytes | memoryview, pairs: Counter[tuple[bytes, bytes, bytes]]) -> bool:
-    """Count one datagram's sockets by (remote port, local address, remote address). Returns and raises as fold_ports does."""
+    """Count the sockets in one datagram of a socket dump in ``pairs``, by (remote port, local address, remote address).
+
+    Returns and raises as fold_ports does.
+    """
 
     def add(*pair: bytes) -> None:
         pairs[pair] += 1  # type: ignore[index]
@@ -204,7 +210,7 @@ def fold_pairs(datagram: bytes | memoryview, pairs: Counter[tuple[bytes, bytes, 
 
 
 def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..., None]) -> bool:
-    """Call ``take`` with the fields of each socket, without its length and type.
+    """Call ``take`` with the fields of each socket in one datagram of a socket dump, and return True if the dump ends there.
 
     The folds over connections write this loop out, since a call for each of a million sockets costs too much. Listeners are
     few.
@@ -220,7 +226,9 @@ def _each(datagram: bytes | memoryview, layout: struct.Struct, take: Callable[..
 
 
 def _ends(datagram: bytes | memoryview, offset: int) -> bool:
-    """Return True if the dump ends after the last socket of a datagram, False if nothing follows it."""
+    """Return True if the socket dump ends after the last socket of a datagram, which ends at ``offset``; False if more
+    datagrams follow. Raises OSError with the kernel's errno, and ValueError for a datagram that is cut off or garbled.
+    """
     size = len(datagram)
     if offset == size > 0:
         return False

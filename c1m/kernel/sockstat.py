@@ -15,10 +15,9 @@ Counters = dict[str, dict[str, int]]
 
 
 def parse_sockstat(text: str) -> Counters:
-    """Parse sockstat or sockstat6 into ``{"TCP": {"inuse": 1, "orphan": 0, "tw": 0, "alloc": 1, "mem": 285}, ...}``.
-
-    ``inuse`` includes listeners. ``mem`` is in pages and counts data only: nothing for an idle connection, one page for a
-    connection with a single unread byte or an unread FIN. Raises ValueError for a line of another form.
+    """Return the socket totals in the text of sockstat or sockstat6: ``{"TCP": {"inuse": 1, "orphan": 0, "tw": 0, "alloc": 1,
+    "mem": 285}, ...}``. ``inuse`` includes listeners. ``mem`` is in pages and counts data only: nothing for an idle connection,
+    one page for a connection with a single unread byte or an unread FIN. Raises ValueError for a line of another form.
     """
     return dict(_sockstat_line(line) for line in text.splitlines())
 
@@ -32,10 +31,10 @@ def _sockstat_line(line: str) -> tuple[str, dict[str, int]]:
 
 
 def parse_netstat(text: str) -> Counters:
-    """Parse netstat or snmp into ``{"TcpExt": {"ListenOverflows": 0, ...}, ...}``.
+    """Return the counters in the text of /proc/net/netstat or snmp: ``{"TcpExt": {"ListenOverflows": 0, ...}, ...}``.
 
-    The text is pairs of lines: the names of a group above their values. A name that this kernel does not have is absent,
-    which means unknown, not zero. Raises ValueError for lines of another form.
+    The text is pairs of lines: the names of a group above their values. A name that this kernel does not have is absent, which
+    means unknown, not zero. Raises ValueError for lines of another form.
     """
     lines = text.splitlines()
     if len(lines) % 2:
@@ -74,14 +73,18 @@ def read_sockstat6() -> Counters | None:
 
 
 def read_netstat() -> Counters | None:
-    """Return TcpExt, IpExt and MPTcpExt of this network namespace. None if they cannot be read."""
+    """Return the counters TcpExt, IpExt and MPTcpExt of this network namespace, as {group: {name: count}}.
+
+    None if they cannot be read.
+    """
     return _read("/proc/net/netstat", parse_netstat)
 
 
 def read_snmp() -> Counters | None:
-    """Return Ip, Icmp, Tcp and Udp of this network namespace. None if they cannot be read.
+    """Return the counters Ip, Icmp, Tcp and Udp of this network namespace, as {group: {name: count}}.
 
-    Tcp covers both address families. Its CurrEstab is a level and includes CLOSE_WAIT; its other counters only rise.
+    None if they cannot be read. Tcp covers both address families. Its CurrEstab is a level and includes CLOSE_WAIT; its other
+    counters only rise.
     """
     return _read("/proc/net/snmp", parse_netstat)
 

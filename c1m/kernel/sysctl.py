@@ -16,13 +16,13 @@ _HOSTS: Final = "only the host's first network namespace can write it; set it on
 
 
 def read_sysctl(name: str) -> str | None:
-    """Return the words of a sysctl separated by one blank. None if it is absent or unreadable."""
+    """Return the text of a sysctl, its words separated by one blank. None if the sysctl is absent or unreadable."""
     text = read_text(path_of(name))
     return None if text is None else " ".join(text.split())
 
 
 def write_sysctl(name: str, value: str) -> str:
-    """Write a sysctl and return why that failed. The reason is empty if the kernel reported no error."""
+    """Write a value to a sysctl and return the reason if that failed, or "" if the kernel reported no error."""
     try:
         # Not open(): it would write its buffer on close, and the kernel's error would come from there.
         descriptor = os.open(path_of(name), os.O_WRONLY)
@@ -36,7 +36,7 @@ def write_sysctl(name: str, value: str) -> str:
 
 
 def why_not(name: str, error: OSError) -> str:
-    """Return the reason for an error of writing a sysctl, with the cure."""
+    """Return a sentence that says why a sysctl could not be written, with the cure, for the error that the kernel reported."""
     reason = error.strerror or str(error)
     if error.errno == errno.EROFS:
         return _READ_ONLY

@@ -11,7 +11,10 @@ LAST_ACK_RECEIVED = Struct("=56xI")  # tcpi_last_ack_recv
 
 
 def seconds_since(field: Struct, family: int, descriptor: int) -> float:
-    """Return the seconds since a field's event on a connected socket. Takes 1 us."""
+    """Return the seconds since an event, such as the last received data, on a connected TCP socket.
+
+    ``field`` selects the event within TCP_INFO. Takes 1 us.
+    """
     connection = socket(family, SOCK_STREAM, 0, descriptor)
     info = connection.getsockopt(IPPROTO_TCP, TCP_INFO, field.size)
     connection.detach()

@@ -14,7 +14,10 @@ from .tuning_record import TuningRecord, WrittenSetting
 
 
 def check(wanted: Mapping[str, str]) -> None:
-    """Raise RefusedError for a sysctl that the table of limits does not name, and UsageError for an invalid value."""
+    """Raise RefusedError for a sysctl that c1m does not write, and UsageError for a value that is invalid for its sysctl.
+
+    Returns nothing.
+    """
     if foreign := sorted(set(wanted) - TUNABLE):
         raise RefusedError(f"does not write {', '.join(foreign)}; it writes only {', '.join(sorted(TUNABLE))}")
     for name, value in wanted.items():
@@ -25,14 +28,20 @@ def check(wanted: Mapping[str, str]) -> None:
 
 
 def tune(tuned: TuningRecord, wanted: Mapping[str, str]) -> list[Change]:
-    """Raise each sysctl to its wanted value and return what changed. Raises C1mError if the record cannot be kept."""
+    """Raise each sysctl of this host to its wanted value and return the changes, one for each sysctl.
+
+    Raises C1mError if the record of the old values cannot be kept.
+    """
     check(wanted)
     with tuned.held():
         return [raise_one(tuned, name, value) for name, value in wanted.items()]
 
 
 def raise_one(tuned: TuningRecord, name: str, wanted: str) -> Change:
-    """Record, write and read back one sysctl, and return what changed. No value is lowered."""
+    """Raise one sysctl to its wanted value and return the change, with the reason if the value was not reached.
+
+    The old value is recorded first, and no value is lowered.
+    """
     before = read_sysctl(name)
     if before is None:
         return Change(name, None, wanted, None, why_unknown(name))
@@ -56,16 +65,19 @@ def raise_one(tuned: TuningRecord, name: str, wanted: str) -> Change:
 
 
 def undo(tuned: TuningRecord) -> list[Change]:
-    """Restore the recorded values, except of sysctls that someone else has changed since.
+    """Restore the recorded values of all sysctls that c1m changed, except of those that someone else has changed since.
 
-    Returns what changed. Raises C1mError for a record that cannot be read.
+    Returns the changes. Raises C1mError for a record that cannot be read.
     """
     with tuned.held():
         return [restore_one(tuned, name, written) for name, written in tuned.here.items()]
 
 
 def restore_one(tuned: TuningRecord, name: str, written: WrittenSetting) -> Change:
-    """Restore one sysctl, read it back, and return what changed."""
+    """Restore one sysctl to its recorded value and return the change.
+
+    A sysctl that someone else has changed since is left as it is.
+    """
     now = read_sysctl(name)
     if now is None:
         return Change(name, None, written.before, None, why_unknown(name))

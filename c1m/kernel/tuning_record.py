@@ -39,7 +39,7 @@ class WrittenSetting:
     after: str
 
     def is_ours(self, now: str) -> bool:
-        """Return whether the current value is one that c1m knows, which means that probably no one else changed it."""
+        """Return whether a sysctl's current value is one that c1m recorded. If so, probably no one else changed it."""
         return now in (self.before, self.found, self.after)
 
 
@@ -47,7 +47,7 @@ Entries = dict[str, dict[str, WrittenSetting]]  # place -> sysctl -> record
 
 
 class TuningRecord:
-    """The record file of this boot.
+    """The file that records the sysctls which c1m changed on this host since it booted.
 
     ``entries`` is valid, and may be changed, only inside ``held``. One process of this host at a time holds the record.
     """
@@ -62,7 +62,7 @@ class TuningRecord:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lock and load the record.
+        """Return a context in which this process has the tuning record locked and loaded.
 
         Raises RefusedError if no record can be kept or another process holds it, and C1mError if it cannot be read.
         """
@@ -82,9 +82,9 @@ class TuningRecord:
             os.close(self.descriptor)
 
     def lock(self) -> None:
-        """Lock the directory, since the file itself is replaced. Raises RefusedError if another process holds the lock.
+        """Lock the directory of the tuning record, since the file itself is replaced.
 
-        It does not wait: the other process may be stopped.
+        Raises RefusedError if another process holds the lock. It does not wait: the other process may be stopped.
         """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,20 +92,23 @@ class TuningRecord:
             raise RefusedError("changes nothing while another node of this host changes settings; try again") from None
 
     def place(self, name: str) -> str:
-        """Return where a sysctl is recorded: our network namespace or the host."""
+        """Return the key under which a sysctl is recorded: our network namespace or the host, whichever it belongs to."""
         return self.namespace if SYSCTLS[name] is SysctlScope.NAMESPACE else HOST
 
     def of(self, name: str) -> WrittenSetting | None:
-        """Return the record of a sysctl, or None if c1m has not changed it."""
+        """Return the recorded values of a sysctl, or None if c1m has not changed that sysctl."""
         return self.entries.get(self.place(name), {}).get(name)
 
     @property
     def here(self) -> dict[str, WrittenSetting]:
-        """The recorded sysctls of the host and of our own network namespace."""
+        """The recorded sysctls of the host and of our own network namespace, as {sysctl: recorded values}."""
         return {name: written for place in (HOST, self.namespace) for name, written in self.entries.get(place, {}).items()}
 
     def keep(self, name: str, written: WrittenSetting | None) -> None:
-        """Record a sysctl, or with None forget it. The record is on the disk when this returns."""
+        """Record the values of a sysctl, or with None delete its record.
+
+        The record is on the disk when this method returns. Raises C1mError if that fails.
+        """
         settings = self.entries.setdefault(self.place(name), {})
         if written is None:
             settings.pop(name, None)
@@ -116,7 +119,10 @@ class TuningRecord:
     # -- the file
 
     def load(self) -> Entries:
-        """Return the entries of the file; empty if there is no file. Raises C1mError if it cannot be read."""
+        """Return the entries of the record file as {place: {sysctl: recorded values}}; empty if there is no file.
+
+        Raises C1mError if it cannot be read.
+        """
         try:
             document = json.loads(self.path.read_text())
             return {
@@ -129,7 +135,10 @@ class TuningRecord:
             raise C1mError(f"cannot read {self.path}, the record of tuned settings ({error}); repair or remove it") from None
 
     def save(self) -> None:
-        """Write the file, or remove it if there is nothing to record. Raises C1mError if that fails."""
+        """Write ``entries`` to the record file, or remove the file if there is nothing to record.
+
+        Raises C1mError if that fails.
+        """
         document = {
             place: {name: asdict(each) for name, each in settings.items()}
             for place, settings in self.entries.items()
@@ -145,7 +154,10 @@ class TuningRecord:
             raise C1mError(f"cannot write {self.path}, the record of tuned settings: {error.strerror}") from None
 
     def replace(self, text: str) -> None:
-        """Replace the file atomically, so that it holds either the old or the new text."""
+        """Write a text to the record file atomically, so that the file holds either the old or the new text.
+
+        Raises OSError if that fails.
+        """
         new = self.path.with_suffix(".new")
         with new.open("w") as file:
             file.write(text)

@@ -17,7 +17,7 @@ TIGHT_SHARE: Final = 0.8  # a limit is tight if more than this share of what was
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node and what a run asks of it."""
+    """A node with its name, its host, and what a run needs of it."""
 
     name: str
     host: Host
@@ -26,7 +26,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The state of one limit in one place.
+    """The state of one limit in one place, such as a host: its value, usage and need, and whether that is enough.
 
     ``remark`` says why the limit is unknown, does not matter, or stops only other programs.
     """
@@ -42,16 +42,19 @@ class Assessment:
 
     @property
     def left(self) -> float | None:
-        """What is left for connections, in the limit's unit. None if unknown."""
+        """How much of the limit is left for connections, in the limit's unit. None if unknown."""
         return left(self.limit, self.value, self.used)
 
     @property
     def commands(self) -> list[str]:
-        """The commands that an operator types to lift the limit."""
+        """The shell commands that an operator types to raise the limit to the value that is needed.
+
+        Empty if no setting lifts it.
+        """
         return [command(name, value) for name, value in self.settings.items()]
 
     def sentence(self) -> str:
-        """Return a sentence with the nodes, the value, the need and the cure."""
+        """Return a sentence that names the nodes and the limit, its value, what is needed, and the cure."""
         limit = self.limit
         there = "unknown" if self.value is None else amount(self.value, limit)
         used = f", {amount(self.used, limit)} of it used" if self.used else ""
@@ -62,24 +65,30 @@ class Assessment:
 
 
 def several(nodes: Sequence[str], most: int = 2) -> str:
-    """Return the first names, and how many more there are."""
+    """Return a text that lists the first names and says how many more there are, such as "a, b and 3 more"."""
     named = " and ".join(nodes[:most]) if len(nodes) <= most else ", ".join(nodes[:most])
     return named if len(nodes) <= most else f"{named} and {len(nodes) - most:,} more"
 
 
 def amount(number: float, limit: Limit) -> str:
-    """Format a number in the limit's unit."""
+    """Return a number as text in the limit's unit, such as "3.24 GB"."""
     formats = {"B": format_bytes, "bit/s": format_bits}
     return formats[limit.unit](number) if limit.unit in formats else f"{number:,.0f} {limit.unit}".strip()
 
 
 def left(limit: Limit, value: int | None, used: int | None) -> float | None:
-    """Return what is left for connections after usage, reserve and margin. None if the value is unknown."""
+    """Return how much of a limit is left for connections after usage, reserve and margin, at least 0.
+
+    None if the limit's value is unknown.
+    """
     return None if value is None else max(value - (used or 0) - limit.reserve, 0) * (1 - limit.margin)
 
 
 def place_of(scope: Scope, member: Member) -> str:
-    """Return the name of a node's place. Nodes with equal names share the limits of this scope."""
+    """Return the name of the place of one scope (node, cgroup, network namespace, host) that a node is in.
+
+    Nodes for which it is equal share the limits of that scope.
+    """
     host = member.host
     if scope is Scope.HOST:
         return host.boot_id
@@ -91,7 +100,7 @@ def place_of(scope: Scope, member: Member) -> str:
 
 
 def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
-    """Group members by their place, in order of first appearance."""
+    """Return the nodes grouped by their place of one scope: a list of nodes for each place, in order of first appearance."""
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(place_of(scope, member), []).append(member)
@@ -99,13 +108,13 @@ def places(scope: Scope, members: Iterable[Member]) -> list[list[Member]]:
 
 
 def assess(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
-    """Assess every limit in every place. Limits known to be unlimited are left out."""
+    """Return the assessment of every limit in every place. Limits known to be unlimited are left out."""
     found = (assess_place(limit, place) for limit, place in everywhere(limits, members))
     return [each for each in found if each.value is None or each.value < NO_LIMIT]
 
 
 def assess_not_ok(limits: Iterable[Limit], members: Iterable[Member]) -> list[Assessment]:
-    """Return those of ``assess`` that are not ok.
+    """Return the assessments of all limits that are not ok, in every place.
 
     With ten thousand nodes nearly all limits are ok, and no record is made for those.
     """
@@ -114,7 +123,7 @@ def assess_not_ok(limits: Iterable[Limit], members: Iterable[Member]) -> list[As
 
 
 def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
-    """Return whether a limit is ok without regard to what is special about the host."""
+    """Return whether a limit allows what the nodes of one place need, without regard to what is special about the host."""
     need = need_of(limit, place) if limit.is_asked else None
     if not need:
         return True
@@ -123,14 +132,17 @@ def is_plainly_ok(limit: Limit, place: Sequence[Member]) -> bool:
 
 
 def everywhere(limits: Iterable[Limit], members: Iterable[Member]) -> Iterator[tuple[Limit, list[Member]]]:
-    """Return each limit with the members of each place that it belongs to."""
+    """Return pairs of a limit and the nodes of one place, for every limit and every place of its scope."""
     nodes = list(members)
     by_scope = {scope: places(scope, nodes) for scope in Scope}
     return ((limit, place) for limit in limits for place in by_scope[limit.scope])
 
 
 def assess_place(limit: Limit, members: list[Member]) -> Assessment:
-    """Assess one limit in one place. If members report different values, the one with the least room counts."""
+    """Return the assessment of one limit in one place.
+
+    If the place's nodes report different values, the one with the least room counts.
+    """
     value, used, speaker = least_room(limit, members)
     need = need_of(limit, members)
     standing = stands(limit, value, used, need)
@@ -151,9 +163,8 @@ def demanding(limit: Limit, members: Sequence[Member]) -> tuple[str, ...]:
 
 
 def considered(limit: Limit, standing: LimitStatus, speaker: Member) -> tuple[LimitStatus, str]:
-    """Apply what is special about a host: the limit may not matter there, may not hold for c1m, or may be unreadable.
-
-    Returns the status and the remark.
+    """Return the status and the remark of a limit, corrected by what is special about a host: the limit may not matter there,
+    may not hold for c1m, or may be unreadable.
     """
     host = speaker.host
     if reason := limit.unless(host):
@@ -166,7 +177,10 @@ def considered(limit: Limit, standing: LimitStatus, speaker: Member) -> tuple[Li
 
 
 def least_room(limit: Limit, members: Sequence[Member]) -> tuple[int | None, int | None, Member]:
-    """Return the value, the usage and the member that reported them, for the member with the least room."""
+    """Return the value and the usage of a limit as reported by the node of a place with the least room, and that node.
+
+    Value and usage are None if unknown.
+    """
     if len(members) == 1:  # the common case: ten thousand nodes have nearly as many places
         (member,) = members
         return limit.value(member.host, member.ask), limit.used(member.host.levels, member.host), member
@@ -178,9 +192,10 @@ def least_room(limit: Limit, members: Sequence[Member]) -> tuple[int | None, int
 
 
 def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
-    """Return what all members together need of a limit. None if no member's need is known.
+    """Return what all nodes of a place together need of a limit, in its unit.
 
-    For a limit that counts a connection once, the larger of the workers' and the servers' need is returned.
+    None if no node's need is known. For a limit that counts a connection once, the larger of the workers' and the servers' need
+    is returned.
     """
     if len(members) == 1:
         return limit.need(members[0].ask, members[0].host)
@@ -196,7 +211,7 @@ def need_of(limit: Limit, members: Sequence[Member]) -> float | None:
 
 
 def stands(limit: Limit, value: int | None, used: int | None, need: float | None) -> LimitStatus:
-    """Return the status of a limit from its need and what is left.
+    """Return the status of a limit (ok, unknown, tight, stops) from its value, usage and need.
 
     A limit that is nearly used up is still ok if little of it is needed.
     """
@@ -211,7 +226,7 @@ def stands(limit: Limit, value: int | None, used: int | None, need: float | None
 
 
 def wanted(limit: Limit, used: int | None, need: float) -> int:
-    """Return the value at which a limit is ok again, rounded up to two digits."""
+    """Return the value to which a limit must be raised so that its status is ok, rounded up to two digits."""
     share = TIGHT_SHARE if limit.stops and not limit.planned else 1.0
     exact = math.floor((used or 0) + limit.reserve + need / (1 - limit.margin) / share) + 1
     digit = int("1" + "0" * max(len(str(exact)) - 2, 0))
@@ -220,7 +235,7 @@ def wanted(limit: Limit, used: int | None, need: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a running run has used of a limit in one node's place."""
+    """How much of one limit has been used since a run began, in one node's place, and whether that is too much."""
 
     limit: Limit
     value: int
@@ -248,7 +263,7 @@ def usages(limits: Iterable[Limit], host: Host, ask: Demand, before: Mapping[str
 
 
 def command(setting: str, value: str) -> str:
-    """Return what an operator types to change a setting."""
+    """Return the shell command that an operator types to give a setting a value."""
     if setting == "RLIMIT_NOFILE":
         return f"ulimit -Hn {value}   # LimitNOFILE={value} in a unit, docker --ulimit nofile={value}:{value}"
     if setting == "RLIMIT_NPROC":

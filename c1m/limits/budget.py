@@ -15,7 +15,9 @@ SMALLEST_FIRST = (Scope.NODE, Scope.CGROUP, Scope.NAMESPACE, Scope.HOST)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One limit of one node's place. Nodes whose budgets have an equal ``limit`` and ``place`` share ``room``."""
+    """What one limit of one node's place leaves for connections: ``room`` in the limit's unit, and ``each`` that one connection
+    uses. Nodes whose budgets have an equal ``limit`` and ``place`` share ``room``.
+    """
 
     limit: Limit
     place: str

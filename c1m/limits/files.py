@@ -51,7 +51,7 @@ HEAD: Final = """\
 
 
 def deploy_files() -> dict[str, str]:
-    """Return {path below deploy/: text}."""
+    """Return the files of the directory deploy/ as {path below deploy/: text}."""
     units = {f"systemd/{name}.service": HEAD.format(about=about) + unit for name, (about, unit) in SERVICES.items()}
     return {
         "sysctl.d/90-c1m.conf": sysctl_conf(),
@@ -62,7 +62,10 @@ def deploy_files() -> dict[str, str]:
 
 
 def sysctl_conf() -> str:
-    """Return the sysctl.d file. Each limit that a sysctl lifts has a line that sets it, or a comment that says why not."""
+    """Return the text of the sysctl.d file.
+
+    Each limit that a sysctl lifts has a line that sets it, or a comment that says why not.
+    """
     needed = {
         name: value
         for found in assess(LIMITS, [Member("", MACHINE, SERVER)])
@@ -84,14 +87,14 @@ def is_own(name: str, limit: Limit) -> bool:
 
 
 def why_not(limit: Limit) -> str:
-    """Return why the file does not set what lifts this limit."""
+    """Return a sentence that says why the sysctl.d file does not set the sysctl that lifts a limit."""
     if limit.is_asked and limit.value(MACHINE, SERVER) is None:
         return "the kernel sizes it by memory"
     return f"default kept; if the limit is reached, {limit.cure}"
 
 
 def limits_conf() -> str:
-    """Return the limits.d file."""
+    """Return the text of the limits.d file, which sets the resource limits of login sessions."""
     about = "/etc/security/limits.d: for nodes started in a login session. It does not apply to systemd units."
     # Hard limits only: c1m raises its own soft limits, and high soft limits for all programs break those that use select(2).
     lines = [f"{who:4}  hard  {OF_USERS[name]}" for name in named_elsewhere() if name in OF_USERS for who in ("*", "root")]
@@ -99,12 +102,12 @@ def limits_conf() -> str:
 
 
 def unit_conf() -> str:
-    """Return the drop-in with the limits of a unit."""
+    """Return the text of the systemd drop-in file with the resource limits of a unit."""
     about = "A drop-in for the unit of the same name, or for a server's unit: limits.d does not apply to units."
     return "\n".join([HEAD.format(about=about), "[Service]", *(OF_UNITS[name] for name in named_elsewhere())]) + "\n"
 
 
 def named_elsewhere() -> Mapping[str, None]:
-    """Return the settings of the table that are not sysctls, in its order."""
+    """Return the names of the settings in the table of limits that are not sysctls, each once, in the order of the table."""
     names = (name for limit in LIMITS for name in limit.settings(1, MACHINE))
     return dict.fromkeys(name for name in names if "." not in name)

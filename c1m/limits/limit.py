@@ -47,7 +47,7 @@ class HostRole(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a plan needs of one node. The defaults describe an idle node."""
+    """What a plan needs of one node: connections, processes, rates. The defaults describe an idle node."""
 
     role: HostRole
     connections: int = 0  # ends of connections that the node holds
@@ -81,7 +81,7 @@ def unasked(_ask: Demand, _host: Host) -> float | None:
 
 
 def nothing(_host: Host) -> str:
-    """Return "": no reason applies."""
+    """Return "", which means that no reason applies to the host why a limit would not matter."""
     return ""
 
 
@@ -119,10 +119,10 @@ class Limit:
 
     @property
     def is_asked(self) -> bool:
-        """Whether any run needs something of the limit."""
+        """Whether it is known before a run how much a run needs of the limit."""
         return self.need is not unasked
 
     @property
     def is_watched(self) -> bool:
-        """Whether the usage of the limit is reported."""
+        """Whether nodes report how much of the limit is used."""
         return self.used is not unreported

@@ -45,7 +45,10 @@ WantedBy=multi-user.target
 
 
 def unit(program: str, what: str, options: str) -> tuple[str, str]:
-    """Return what the file is, and its text without that comment. ``options`` is an example of the node's options."""
+    """Return the comment that describes the systemd unit of a node program, and the unit's text without that comment.
+
+    ``options`` is an example of the node's options.
+    """
     return f"/etc/systemd/system: {program} as a service.", _UNIT.format(program=program, what=what, options=options)
 
 

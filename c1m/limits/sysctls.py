@@ -61,7 +61,7 @@ def path_of(sysctl: str) -> str:
 
 
 def whole(text: str) -> int | None:
-    """Return the number in the text of a sysctl, 0 or more.
+    """Return the whole number, 0 or more, that the text of a sysctl consists of.
 
     None for any other text: nodes report it and may report anything.
     """

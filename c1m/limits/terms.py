@@ -31,7 +31,7 @@ Settings = Callable[[int, Host], Mapping[str, str]]
 
 
 def sysctl(name: str, column: int = 0) -> Value:
-    """Return the number in one column of a sysctl. The value is None if the host does not report it."""
+    """Return a function that returns the number in one column of a sysctl, or None if the host does not report it."""
 
     def value(host: Host, _ask: Demand) -> int | None:
         words = host.facts.get(name, "").split()
@@ -41,12 +41,12 @@ def sysctl(name: str, column: int = 0) -> Value:
 
 
 def reported(name: str) -> Value:
-    """Return a value that the host reports in ``Host.limits``, or None."""
+    """Return a function that returns the value which the host reports in ``Host.limits`` under a name, or None."""
     return lambda host, _ask: host.limits.get(name)
 
 
 def fewest(*values: Value) -> Value:
-    """Return the smallest of the values that are known, or None if none is."""
+    """Return a function that returns the smallest known result of several value functions, or None if none is known."""
 
     def value(host: Host, ask: Demand) -> int | None:
         known = [found for each in values if (found := each(host, ask)) is not None]
@@ -74,36 +74,48 @@ def ephemeral_ports(host: Host, _ask: Demand) -> int | None:
 
 
 def own_descriptors(host: Host, ask: Demand) -> int:
-    """Return the descriptors of one process of a node. An observing node has no limit: its own descriptors do not matter."""
+    """Return how many descriptors one process of a node may open.
+
+    For a node that only observes a server the result is NO_LIMIT.
+    """
     return NO_LIMIT if ask.role is HostRole.SERVER else host.descriptors_per_process
 
 
 def server_descriptors(host: Host, ask: Demand) -> int | None:
-    """Return the descriptors of the observed server's processes, None if unknown. Other roles have no such limit."""
+    """Return how many descriptors the processes of an observed server may open, or None if unknown.
+
+    For nodes of other roles the result is NO_LIMIT.
+    """
     return host.limits.get("server_descriptors") if ask.role is HostRole.SERVER else NO_LIMIT
 
 
 def chains(host: Host, _ask: Demand) -> int | None:
-    """Return how many sockets the kernel's table holds before its chains get long. None if unknown.
+    """Return how many sockets the kernel's hash table of connections holds before its chains get long.
 
-    A namespace without a table of its own shows the size of the shared table as a negative number.
+    None if unknown. A namespace without a table of its own shows the size of the shared table as a negative number.
     """
     entries = whole(host.facts.get("net.ipv4.tcp_ehash_entries", "").lstrip("-"))
     return None if entries is None else entries * LONGEST_CHAIN
 
 
 def ceiling(name: str) -> Value:
-    """Return the ceiling that a worker's operator has set. Everything else has no limit."""
+    """Return a function that returns the ceiling of this name that a worker's operator has set; NO_LIMIT without one and for
+    nodes of other roles.
+    """
     return lambda host, ask: host.limits.get(name, NO_LIMIT) if ask.role is HostRole.WORKER else NO_LIMIT
 
 
 def space_of(*roles: HostRole) -> Value:
-    """Return the connections that the plan has room for. Nodes of other roles have no limit."""
+    """Return a function that returns how many connections the plan has room for on a node of these roles; NO_LIMIT for nodes of
+    other roles.
+    """
     return lambda _host, ask: ask.space if ask.role in roles else NO_LIMIT
 
 
 def idle_limit(host: Host, _ask: Demand) -> int:
-    """Return the seconds until an idle connection may be forgotten: by this host's conntrack if active, or by a cloud's NAT."""
+    """Return the seconds after which an idle connection may be forgotten: by this host's conntrack if that is active, or by a
+    cloud's NAT.
+    """
     own = whole(host.facts.get("net.netfilter.nf_conntrack_tcp_timeout_established", ""))
     return CLOUD_IDLE_SECONDS if own is None or inactive_conntrack(host) else min(own, CLOUD_IDLE_SECONDS)
 
@@ -112,7 +124,9 @@ def idle_limit(host: Host, _ask: Demand) -> int:
 
 
 def level(name: str) -> Used:
-    """Return the level of this name, or None if it is unknown."""
+    """Return a function that returns the usage of a limit: the level of this name in a node's reading, or None if it is
+    unknown.
+    """
     return lambda levels, _host: levels.get(name)
 
 
@@ -126,31 +140,36 @@ def memory_taken(levels: Mapping[str, int], host: Host) -> int | None:
 
 
 def each_end(ask: Demand, _host: Host) -> float:
-    """Return the ends of connections that the node holds."""
+    """Return how many ends of connections the plan gives to a node."""
     return ask.connections
 
 
 def by(*roles: HostRole) -> Need:
-    """Return the ends of connections that the node holds, for nodes of these roles only."""
+    """Return a function that returns how many ends of connections a node of these roles holds, and None for nodes of other
+    roles.
+    """
     return lambda ask, _host: ask.connections if ask.role in roles else None
 
 
 def memory_bytes(ask: Demand, _host: Host) -> float:
-    """Return the bytes that the node's ends of connections need."""
+    """Return the bytes of memory that a node's ends of connections need."""
     return ask.connections * END_BYTES[ask.role]
 
 
 def processes(ask: Demand, host: Host) -> float | None:
-    """Return how many processes a node needs: one for each core, or more if a process has too few descriptors."""
+    """Return how many processes a node needs: one for each core, or more if a process has too few descriptors.
+
+    None for a node that only observes.
+    """
     if ask.role is HostRole.SERVER:
         return None
     return max(ask.processes, ask.connections / max(host.connections_per_process, 1))
 
 
 def descriptors(ask: Demand, host: Host) -> float | None:
-    """Return the descriptors that the fullest process needs: its part of the connections, and its own.
+    """Return how many descriptors the fullest process of a node needs: its part of the connections, and its own.
 
-    The plan never gives a process more connections than fit.
+    None for an observing node or without connections. The plan never gives a process more connections than fit.
     """
     if ask.role is HostRole.SERVER or not ask.connections:
         return None
@@ -160,24 +179,23 @@ def descriptors(ask: Demand, host: Host) -> float | None:
 
 
 def openings(ask: Demand, _host: Host) -> float | None:
-    """Return the connections a second that a worker opens. None if unknown."""
+    """Return how many connections a second a worker opens. None if that is unknown or the node is no worker."""
     return ask.rate or None if ask.role is HostRole.WORKER else None
 
 
 def sending(ask: Demand, _host: Host) -> float | None:
-    """Return the bits a second that a worker sends. None if unknown."""
+    """Return how many bits a second a worker sends. None if that is unknown or the node is no worker."""
     return ask.bandwidth or None if ask.role is HostRole.WORKER else None
 
 
 def in_queue(ask: Demand, _host: Host) -> float | None:
-    """Return the handshakes in progress toward one listener. None if there are none."""
+    """Return how many handshakes are in progress toward one listener of a node. None if there are none."""
     return ask.in_queue or None
 
 
 def unread_pages(ask: Demand, _host: Host) -> float | None:
-    """Return the pages of TCP memory that closing with FINs uses on a server.
-
-    A FIN that the server has not answered is a page of TCP's memory. An idle connection uses none.
+    """Return the pages of TCP memory that a server needs when its connections are closed with FINs: one for each FIN that it
+    has not answered. None for workers and for runs that close with RSTs.
     """
     return ask.connections if ask.fin and ask.role is not HostRole.WORKER else None
 
@@ -188,7 +206,7 @@ def neighbours(ask: Demand, _host: Host) -> float | None:
 
 
 def silence(ask: Demand, _host: Host) -> float | None:
-    """Return the seconds that a connection is idle. None if nothing on the path may forget it."""
+    """Return the longest time in seconds for which a connection is idle. None if nothing on the path may forget it."""
     return ask.silent_seconds or None
 
 
@@ -201,28 +219,27 @@ def has(host: Host, *capabilities: str) -> bool:
 
 
 def exempt_from_file_max(host: Host) -> str:
-    """Return why fs.file-max does not stop c1m here, or ""."""
+    """Return a sentence that says why fs.file-max does not stop c1m on this host, or "" if it does."""
     if has(host, "CAP_SYS_ADMIN"):
         return "c1m has CAP_SYS_ADMIN here and is exempt; every other program on the host is not"
     return ""
 
 
 def exempt_from_nproc(host: Host) -> str:
-    """Return why RLIMIT_NPROC does not matter here, or ""."""
+    """Return a sentence that says why RLIMIT_NPROC does not matter on this host, or "" if it does."""
     return "it does not apply to a process with CAP_SYS_ADMIN" if has(host, "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE") else ""
 
 
 def inactive_conntrack(host: Host) -> str:
-    """Return why conntrack does not matter here, or "".
+    """Return a sentence that says why conntrack does not matter on this host, or "" if it does.
 
-    The coordinator calls a node over TCP inside the node's own namespace. Where connections are tracked, at least that one
-    is.
+    The coordinator calls a node over TCP inside the node's own namespace. Where connections are tracked, at least that one is.
     """
     return "" if host.levels.get("conntrack") else "nothing is tracked in this network namespace"
 
 
 def cookies_instead(host: Host) -> str:
-    """Return why the SYN queue does not matter here, or ""."""
+    """Return a sentence that says why the SYN queue does not matter on this host, or "" if it does."""
     if host.facts.get("net.ipv4.tcp_syncookies") == "0":
         return ""
     return "with tcp_syncookies on, only the listener's backlog counts"
@@ -232,27 +249,33 @@ def cookies_instead(host: Host) -> str:
 
 
 def sysctls(*names: str) -> Settings:
-    """Return sysctls that are set to the wanted value."""
+    """Return a function that returns {sysctl: wanted value}, with the same value for each of these sysctls."""
     return lambda value, _host: {name: str(value) for name in names}
 
 
 def descriptors_setting(value: int, host: Host) -> Mapping[str, str]:
-    """Return the settings for a descriptor limit. They include fs.nr_open if it is lower, since no process may exceed it."""
+    """Return the settings that raise the descriptor limit to a value.
+
+    They include fs.nr_open if it is lower, since no process may exceed it.
+    """
     most = whole(host.facts.get("fs.nr_open", ""))
     above = {"fs.nr_open": str(value)} if most is not None and most < value else {}
     return {**above, "RLIMIT_NOFILE": str(value)}
 
 
 def thread_settings(value: int, _host: Host) -> Mapping[str, str]:
-    """Return the settings for a number of threads. kernel.pid_max is at most PID_MAX_LIMIT, 2^22 (include/linux/threads.h)."""
+    """Return the sysctls that allow a number of threads.
+
+    kernel.pid_max is at most PID_MAX_LIMIT, 2^22 (include/linux/threads.h).
+    """
     return {"kernel.pid_max": str(min(value, 1 << 22)), "kernel.threads-max": str(value)}
 
 
 def tcp_mem_setting(value: int, _host: Host) -> Mapping[str, str]:
-    """Return tcp_mem with the wanted maximum: low, pressure and high in the kernel's own proportions."""
+    """Return the sysctl tcp_mem with the wanted maximum, in pages: low, pressure and high in the kernel's own proportions."""
     return {"net.ipv4.tcp_mem": f"{value // 2} {value * 2 // 3} {value}"}
 
 
 def one(limit: str) -> Settings:
-    """Return one setting of this name that is set to the wanted value."""
+    """Return a function that returns {setting: wanted value} for the setting of this name."""
     return lambda value, _host: {limit: str(value)}

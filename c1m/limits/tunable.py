@@ -24,9 +24,9 @@ TUNABLE: Final = frozenset(
 
 
 def raised(name: str, now: str, wanted: str) -> str:
-    """Return the value to write so that no figure of a sysctl gets smaller and a range of ports grows on both sides.
+    """Return the text to write to a sysctl so that no number in it gets smaller than now; a range of ports grows on both sides.
 
-    Raises ValueError if either text does not consist of the sysctl's figures.
+    Raises ValueError if either text does not consist of the sysctl's numbers.
     """
     old, new = figures(now), figures(wanted)
     if len(old) != len(new):
@@ -37,7 +37,7 @@ def raised(name: str, now: str, wanted: str) -> str:
 
 
 def figures(text: str) -> list[int]:
-    """Return the numbers in the text of a sysctl. Raises ValueError for other text."""
+    """Return the one to three numbers in the text of a sysctl. Raises ValueError for other text."""
     if not re.fullmatch(r"[0-9]{1,19}( [0-9]{1,19}){0,2}", text):
         raise ValueError(f"{text!r} is not one to three whole numbers separated by single blanks")
     return [int(word) for word in text.split()]

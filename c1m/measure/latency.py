@@ -30,20 +30,23 @@ class Latencies:
         self.counts: Counter[int] = Counter()  # bucket -> how many
 
     def copy(self) -> Latencies:
-        """Return an independent copy."""
+        """Return an independent copy of these latencies, with the raw values already folded into the buckets."""
         self.fold()
         other = Latencies()
         other.counts = self.counts.copy()
         return other
 
     def fold(self) -> None:
-        """Move ``raw`` into the buckets. This takes 0.1 us a value, which is why ``append`` does not do it."""
+        """Move the values in ``raw`` into the buckets of ``counts`` and empty ``raw``.
+
+        This takes 0.1 us a value, which is why ``append`` does not do it.
+        """
         if self.raw:
             self.counts.update([bits >> DROPPED_BITS for bits in memoryview(self.raw).cast("B").cast("I")])
             del self.raw[:]
 
     def news(self) -> dict[int, int]:
-        """Return {bucket: count} for the values since the last call.
+        """Return {bucket: count} for the latencies added since the last call, and forget them.
 
         It is a plain dict because links do not accept a Counter.
         """
@@ -54,7 +57,7 @@ class Latencies:
 
 
 def microseconds(counts: Mapping[int, int]) -> dict[int, int]:
-    """Convert counts by bucket to counts by the middle of each bucket, in whole microseconds, smallest first."""
+    """Return {microseconds: count} for counts by bucket, smallest first. Each bucket is represented by its middle."""
     found: dict[int, int] = {}
     for bucket in sorted(counts):
         middle = middle_us(bucket)
@@ -64,19 +67,19 @@ def microseconds(counts: Mapping[int, int]) -> dict[int, int]:
 
 @cache  # called with the same thousands of buckets every second
 def middle_us(bucket: int) -> int:
-    """Return the middle of a bucket in whole microseconds."""
+    """Return the middle of a latency bucket in whole microseconds."""
     seconds: float
     (seconds,) = unpack("=f", pack("=I", (bucket << DROPPED_BITS) + (1 << DROPPED_BITS - 1)))
     return round(seconds * 1e6)
 
 
 def since(newer: Mapping[int, int], older: Mapping[int, int]) -> dict[int, int]:
-    """Return the counts that were added between an older and a newer version of the same counts."""
+    """Return {value: count} for what was added between an older and a newer version of the same histogram."""
     return {value: count - older.get(value, 0) for value, count in newer.items() if count > older.get(value, 0)}
 
 
 def coarser(counts: Mapping[int, int]) -> dict[int, int]:
-    """Merge counts into 16 buckets an octave, by the middle of each.
+    """Return a histogram with fewer buckets: 16 an octave, as {middle of the bucket: count}.
 
     The error is 3 % at most, and many of these can be kept.
     """
@@ -89,14 +92,14 @@ def coarser(counts: Mapping[int, int]) -> dict[int, int]:
 
 
 def at_least(counts: Mapping[int, int], us: int) -> int:
-    """Return how many values are ``us`` microseconds or more."""
+    """Return how many values of a histogram of latencies are ``us`` microseconds or more."""
     return sum(count for value, count in counts.items() if value >= us)
 
 
 def percentile(counts: Mapping[int, int], percent: float) -> int:
-    """Return the smallest value that at least ``percent`` percent of all values do not exceed.
+    """Return the smallest value of a histogram that at least ``percent`` percent of all values do not exceed.
 
-    Raises ValueError without values.
+    Raises ValueError for an empty histogram.
     """
     return percentiles(counts, (percent,))[0]
 

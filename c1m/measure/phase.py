@@ -20,7 +20,7 @@ class Phase(enum.IntEnum):
 
 
 def slowest(phases: Iterable[Phase]) -> Phase:
-    """Return the phase of the slowest process, which is the phase of the node. Without processes it is CLOSED."""
+    """Return the phase of the slowest of some processes, which is the phase of their node. Without processes it is CLOSED."""
     return min(phases, default=Phase.CLOSED)
 
 

@@ -19,7 +19,10 @@ from .tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine as one node sees it, from inside the node's own namespaces and limits."""
+    """A description of a machine as one node sees it, from inside the node's own namespaces and limits.
+
+    A value that is None is unknown.
+    """
 
     protocol: int
     version: str
@@ -44,13 +47,16 @@ class Host:
 
     @property
     def namespace(self) -> str:
-        """Equal for nodes that share ports and read the same counters."""
+        """A text that identifies the host and network namespace of a node.
+
+        It is equal for nodes that share ports and read the same counters.
+        """
         return f"{self.boot_id} {self.network_namespace}"
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A process that took the place of one that ended while the run went on."""
+    """A record that a child process was started in place of one that ended while the run went on."""
 
     exit_reason: ExitReason  # of the process that ended, as in Sample.exit_reasons
     connections: int  # the connections that it held
@@ -88,7 +94,7 @@ class Sample:
     closing_reason: ClosingReason | None = None  # why the node closes its connections; None while it does not
 
     def superseding(self, older: Sample) -> Sample:
-        """Return this sample, completed from an older one with the fields that nodes send only once."""
+        """Return this sample, with fields that nodes send only once filled in from an older sample if they are empty."""
         return replace(
             self,
             reading=self.reading or older.reading,
@@ -100,7 +106,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a node's kernel counted on request. None is unknown, and ``unknown`` has the reasons."""
+    """What a node's kernel counted on request: connections by state, memory and CPU time of the node's processes.
+
+    None is unknown, and ``unknown`` has the reasons.
+    """
 
     established: int | None = None
     in_accept_queues: int | None = None
@@ -143,7 +152,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of a host.
+    """One reading of a host's memory, slab caches, counters and levels.
 
     ``counters`` only rise and were not zero when the run began; ``levels`` rise and fall.
     """

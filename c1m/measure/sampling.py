@@ -26,6 +26,6 @@ OFTEN = SamplingInterval()
 
 
 def pace_of(nodes: int) -> SamplingInterval:
-    """Return the sampling interval for each of ``nodes`` nodes of one coordinator."""
+    """Return the sampling interval of each node if one coordinator watches ``nodes`` nodes: longer for many nodes."""
     seconds = min(max(nodes / SAMPLES_A_SECOND, SAMPLE_SECONDS), SILENCE_SECONDS)
     return SamplingInterval(seconds, max(math.ceil(nodes / READINGS_A_SECOND), 1))

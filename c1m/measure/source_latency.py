@@ -35,7 +35,7 @@ class SourceLatency:
 
 
 def middle_us(bucket: int) -> int:
-    """Return the middle of a bucket in whole microseconds."""
+    """Return the middle of a latency bucket in whole microseconds."""
     seconds: float
     (seconds,) = unpack("=f", pack("=I", (bucket + FIRST << DROPPED_BITS) + (1 << DROPPED_BITS - 1)))
     return round(seconds * 1e6)
@@ -45,18 +45,20 @@ MIDDLES_US = tuple(map(middle_us, range(BUCKETS)))
 
 
 def slowest_of_each_kind(latencies: Iterable[SourceLatency]) -> dict[str, SourceLatency]:
-    """Return {kind: the latency with the highest p99}."""
+    """Return {kind: the latencies of the source with the highest p99} for each kind of latency."""
     return {each.kind: each for each in sorted(latencies, key=lambda each: each.p99_us)}  # the last one wins
 
 
 def block_of(source: str) -> str:
-    """Return the block that an address belongs to when there are very many sources: all addresses with the same beginning."""
+    """Return the block that a source address belongs to when there are very many sources: the address with its last part
+    replaced by "*".
+    """
     separator = ":" if ":" in source else "."
     return f"{source.rpartition(separator)[0]}{separator}*"
 
 
 def joined_rows(shards: Iterable[tuple[Sequence[str], bytes]]) -> dict[str, Sequence[int]]:
-    """Return {source: counts by bucket} from the names and rows of several shards.
+    """Return {source: counts by latency bucket}, summed over several shards, each given as its sources and their rows.
 
     All counts of a row are added at once, as one long integer. No sum is large enough to carry into its neighbour.
     """
@@ -69,7 +71,7 @@ def joined_rows(shards: Iterable[tuple[Sequence[str], bytes]]) -> dict[str, Sequ
 
 
 def source_latencies(kind: str, rows: Mapping[str, Sequence[int]]) -> tuple[SourceLatency, ...]:
-    """Return the percentiles of each source that has measurements."""
+    """Return the count, p50, p99 and maximum of the latencies of each source that has any, in microseconds."""
     counted = {name: {MIDDLES_US[at]: count for at, count in enumerate(row) if count} for name, row in rows.items()}
     return tuple(
         SourceLatency(kind, name, sum(counts.values()), percentile(counts, 50), percentile(counts, 99), max(counts))

@@ -61,12 +61,12 @@ class Tally:
 
     @property
     def open(self) -> int:
-        """Connections that are established now on both sides."""
+        """The number of connections that are established now on both sides."""
         return self.opened - self.closed - sum(self.dropped.values()) - self.half_closed
 
     @property
     def in_flight(self) -> int:
-        """Attempts that have not ended yet."""
+        """The number of connection attempts that have not ended yet."""
         return self.attempted - self.opened - sum(self.failed.values())
 
     def __add__(self, other: Tally) -> Tally:
@@ -82,30 +82,30 @@ class Tally:
         return cls(**values, last_opened=last_opened)
 
     def to_message(self) -> dict[str, Any]:
-        """Return plain numbers and dicts that can be sent over a link."""
+        """Return the counts of a tally as plain numbers and dicts, which can be sent over a link."""
         values: dict[str, Any] = dict(zip(NUMBERS, numbers_of(self), strict=True))
         values.update(zip(MAPS, map(dict, maps_of(self)), strict=True))
         return values | {"last_opened": self.last_opened}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Tally:
-        """Return the tally of a message made by ``to_message``."""
+        """Return the tally from the plain numbers and dicts that ``to_message`` returned."""
         return cls(**message)
 
 
 def cause_of(failure: OSError) -> str:
-    """Return why a connection was lost, from the error that a call on it raised."""
+    """Return the name of the cause why a connection was lost, for the OSError that a call on the connection raised."""
     name = name_of(failure.errno)
     return CAUSE_OF_ERRNO.get(name, name)
 
 
 def name_of(number: int | None) -> str:
-    """Return the name of an errno, such as "ECONNREFUSED", or the number itself if it has no name."""
+    """Return the name of an error number, such as "ECONNREFUSED", or the number as text if it has no name."""
     return errno.errorcode.get(number or 0, str(number))
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Return the sum of tallies."""
+    """Return the sum of several tallies as one tally."""
     return sum(tallies, Tally())
 
 

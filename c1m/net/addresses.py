@@ -44,9 +44,9 @@ UNUSABLE: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class AddressBlock:
-    """``count`` consecutive addresses (at least one) of IP ``version`` 4 or 6. ``first`` is the integer of the first one.
+    """A block of ``count`` consecutive addresses (at least one) of IP ``version`` 4 or 6.
 
-    Raises ValueError if there are no such addresses.
+    ``first`` is the first address as an integer. Raises ValueError if there are no such addresses.
     """
 
     first: int
@@ -60,7 +60,7 @@ class AddressBlock:
 
     @property
     def end(self) -> int:
-        """One past the last address, as an integer."""
+        """The integer one past the last address of the block."""
         return self.first + self.count
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class AddressBlock:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """All addresses of a network interface, as they are on the node that has it."""
+    """A network interface by its name. It stands for all addresses that it has on the node."""
 
     name: str
 
@@ -93,19 +93,25 @@ class AddressPool:
 
     @property
     def size(self) -> int:
-        """The number of addresses. For an IPv6 /64 it is more than ``len()`` could return."""
+        """The number of addresses in the pool. For an IPv6 /64 it is more than ``len()`` could return."""
         return self._ends[-1] if self.blocks else 0
 
     @property
     def version(self) -> int | None:
-        """4 or 6, or None if there are no addresses. Raises ValueError for a pool of both families."""
+        """The IP version of the pool's addresses, 4 or 6, or None for an empty pool.
+
+        Raises ValueError for a pool of both families.
+        """
         versions = {block.version for block in self.blocks}
         if len(versions) > 1:
             raise ValueError(f"{self} has both IPv4 and IPv6 addresses, but a run uses one family; name only one")
         return versions.pop() if versions else None
 
     def at(self, i: int) -> str:
-        """Return address ``i`` as text, with ``i`` from 0 to size - 1. Raises IndexError otherwise."""
+        """Return the address at index ``i`` of the pool as text; the first has index 0.
+
+        Raises IndexError for an index that is out of range.
+        """
         if not 0 <= i < self.size:
             raise IndexError(f"address {i} of {self.size}")
         which = bisect_right(self._ends, i)
@@ -113,10 +119,10 @@ class AddressPool:
         return _name(block.end - (self._ends[which] - i), block.version)
 
     def index(self, address: str) -> int:
-        """Return the index of an address, the inverse of ``at``. Raises ValueError if it is not in the pool.
+        """Return the index of an address in the pool, from 0.
 
-        It uses inet_pton, which takes a twentieth of the time of ipaddress: a shard calls this for every connection that
-        ends.
+        Raises ValueError if the address is not in the pool. It uses inet_pton, which takes a twentieth of the time of
+        ipaddress: a shard calls this for every connection that ends.
         """
         version, family = (6, AF_INET6) if ":" in address else (4, AF_INET)
         try:
@@ -129,7 +135,7 @@ class AddressPool:
         raise ValueError(f"{address} is not in {self}")
 
     def take(self, n: int) -> AddressPool:
-        """Return a pool of the first ``n`` addresses, or of all if there are fewer."""
+        """Return a pool of the first ``n`` addresses of this pool, or of all if there are fewer."""
         if n >= self.size:
             return self
         starts = (0, *self._ends)
@@ -142,15 +148,15 @@ class AddressPool:
         )
 
     def of_version(self, version: int) -> AddressPool:
-        """Return a pool of the addresses of one family."""
+        """Return a pool of this pool's addresses of one IP version, 4 or 6."""
         return AddressPool(tuple(block for block in self.blocks if block.version == version))
 
     def networks(self) -> list[str]:
-        """Return the smallest list of networks that contains exactly these addresses."""
+        """Return the smallest list of networks, such as "10.0.0.0/24", that together contain exactly the pool's addresses."""
         return [str(network) for block in self.blocks for network in _networks(block)]
 
     def without(self, address: str) -> AddressPool:
-        """Return this pool less one address, which need not be in it. Raises ValueError if the text is not an address."""
+        """Return this pool less one address, which need not be in the pool. Raises ValueError if the text is not an address."""
         hole = _address(address, address)
         return AddressPool(tuple(piece for block in self.blocks for piece in _split(block, hole)))
 
@@ -159,16 +165,15 @@ class AddressPool:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """For each block, the number of addresses up to its end."""
+        """For each block of the pool, the number of addresses from the start of the pool to the end of the block."""
         return tuple(accumulate(block.count for block in self.blocks))
 
 
 def parse_sources(text: str) -> tuple[AddressBlock | Interface, ...]:
-    """Parse the value of --source: addresses, ranges, CIDRs and interface names, in order. Raises ValueError.
-
-    A CIDR stands for its usable host addresses. In IPv4 the network and the broadcast address are left out (up to /30; /31
-    and /32 have none, RFC 3021). In IPv6 the first address is left out, the routers' anycast address (up to /126; RFC 4291
-    2.6.1, RFC 6164). A range is used as written.
+    """Return the address blocks and interfaces in the value of --source, in order: addresses, ranges, CIDRs and interface
+    names. Raises ValueError for any other text. A CIDR stands for its usable host addresses. In IPv4 the network and the
+    broadcast address are left out (up to /30; /31 and /32 have none, RFC 3021). In IPv6 the first address is left out, the
+    routers' anycast address (up to /126; RFC 4291 2.6.1, RFC 6164). A range is used as written.
     """
     return tuple(_source(item.strip(), text) for item in text.split(","))
 
@@ -189,7 +194,7 @@ def _source(item: str, text: str) -> AddressBlock | Interface:
 
 
 def _looks_like_an_address(item: str) -> bool:
-    """Return whether an item is meant as an address rather than an interface.
+    """Return whether an item of --source is meant as an address rather than an interface.
 
     Interface names contain no colon or slash. They may contain dots, as "eth0.100" does, but "10.2" is meant as an address.
     """
@@ -256,7 +261,7 @@ def _usable(block: AddressBlock, item: str) -> AddressBlock:
 
 
 def _merged(blocks: Iterable[AddressBlock]) -> Iterator[AddressBlock]:
-    """Yield the same addresses as ascending, disjoint blocks, as few as possible."""
+    """Yield the addresses of some blocks as ascending, disjoint blocks, as few as possible."""
     waiting: AddressBlock | None = None
     for block in sorted(blocks, key=lambda block: (block.version, block.first)):
         if waiting and waiting.version == block.version and block.first <= waiting.end:

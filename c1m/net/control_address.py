@@ -22,11 +22,11 @@ class SocketPath:
 
     @property
     def uri(self) -> str:
-        """The address in gRPC's notation, in which a percent sign starts an escape."""
+        """The address of a Unix socket in gRPC's notation, in which a percent sign starts an escape."""
         return f"{SCHEME}{quote(self.path)}"
 
     def bound(self, _port: int) -> SocketPath:
-        """Return this address: a Unix socket has no port to fill in."""
+        """Return the address of a listening Unix socket, unchanged: it has no port to fill in."""
         return self
 
     def __str__(self) -> str:
@@ -37,7 +37,9 @@ ControlAddress = HostPort | SocketPath
 
 
 def parse_control_address(text: str, default_port: int, *, allow_zero: bool = False) -> ControlAddress:
-    """Parse "unix:/run/c1m/worker.sock", or what ``parse_host_port`` accepts. Raises ValueError."""
+    """Return the control address in a text: a Unix socket, such as "unix:/run/c1m/worker.sock", or a host and port as
+    ``parse_host_port`` accepts them. Raises ValueError for any other text.
+    """
     bare = text.strip()
     if bare.startswith(SCHEME):
         return SocketPath(_path(bare.removeprefix(SCHEME), text))

@@ -47,11 +47,11 @@ class HostPort:
 
     @property
     def uri(self) -> str:
-        """The address in gRPC's notation."""
+        """The address HOST:PORT in gRPC's notation."""
         return str(self)
 
     def bound(self, port: int) -> HostPort:
-        """Return the address with the port that the kernel chose."""
+        """Return the address with this host and the given port, which the kernel chose for listening on port 0."""
         return HostPort(self.host, port)
 
     def __str__(self) -> str:
@@ -59,7 +59,10 @@ class HostPort:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Parse "10.0.0.5:80", "srv:9000-9010" or "[fd00::1]:80,443". Raises ValueError."""
+    """Return the host and ports in a text such as "10.0.0.5:80", "srv:9000-9010" or "[fd00::1]:80,443".
+
+    Raises ValueError for any other text.
+    """
     host, ports = _split(text, ENDPOINT_FORMS)
     if ports is None:
         raise ValueError(f"{text!r} has no port; {ENDPOINT_FORMS}")
@@ -67,7 +70,10 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def parse_host_port(text: str, default_port: int | None = None, *, allow_zero: bool = False) -> HostPort:
-    """Parse "a:7100", "[::1]:7100", or "a" alone if there is a default port. Raises ValueError."""
+    """Return the host and port in a text such as "a:7100", "[::1]:7100", or "a" alone if there is a default port.
+
+    Raises ValueError for any other text.
+    """
     host, port = _split(text, HOST_PORT_FORMS)
     if port is None:
         if default_port is None:
@@ -80,7 +86,10 @@ def parse_host_port(text: str, default_port: int | None = None, *, allow_zero: b
 
 
 def _split(text: str, forms: str) -> tuple[str, str | None]:
-    """Return the host and the text after its colon, or None if there is no colon."""
+    """Return the host in a text "HOST:PORTS" and the text after the colon, or None for the latter if there is no colon.
+
+    Raises ValueError with the accepted ``forms`` if the text has neither form.
+    """
     bare = text.strip()
     if bare.startswith("["):
         inside, closed, rest = bare[1:].partition("]")

@@ -31,10 +31,11 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class PortRanges:
-    """Ports as inclusive (first, last) pairs, in walking order. Raises ValueError for a pair that is not within 1 to 65535.
+    """Port numbers as inclusive (first, last) ranges, in the order in which they are used.
 
-    A port that is repeated later is dropped there, and a range that continues the one before it is joined to it. Two values
-    are therefore equal exactly if they walk the same ports in the same order.
+    Raises ValueError for a range that is not within 1 to 65535. A port that is repeated later is dropped there, and a range
+    that continues the one before it is joined to it. Two values are therefore equal exactly if they have the same ports in the
+    same order.
     """
 
     ranges: tuple[Range, ...] = ()
@@ -47,25 +48,31 @@ class PortRanges:
 
     @property
     def size(self) -> int:
-        """The number of ports."""
+        """The number of ports in all ranges."""
         return self._ends[-1] if self.ranges else 0
 
     def at(self, i: int) -> int:
-        """Return the port at index ``i`` of the walk, from 0 to size - 1. Raises IndexError otherwise."""
+        """Return the port number at index ``i`` of these ports; the first has index 0.
+
+        Raises IndexError for an index that is out of range.
+        """
         if not 0 <= i < self.size:
             raise IndexError(f"place {i} of {self.size} ports")
         which = bisect_right(self._ends, i)
         return self.ranges[which][1] + 1 - (self._ends[which] - i)
 
     def index(self, port: int) -> int:
-        """Return the index of a port in the walk, the inverse of ``at``. Raises ValueError if it is not in it."""
+        """Return the index, from 0, that a port number has among these ports.
+
+        Raises ValueError if the port is not among them.
+        """
         for (first, last), end in zip(self.ranges, self._ends, strict=True):
             if first <= port <= last:
                 return end - 1 - (last - port)
         raise ValueError(f"port {port} is not in {self}")
 
     def take(self, n: int) -> PortRanges:
-        """Return the first ``n`` ports of the walk, or all if there are fewer."""
+        """Return the first ``n`` of these ports in the same order, or all of them if there are fewer."""
         starts = (0, *self._ends)
         return PortRanges(
             tuple(
@@ -76,7 +83,7 @@ class PortRanges:
         )
 
     def without(self, other: PortRanges) -> PortRanges:
-        """Return these ports in this order, less those of ``other``."""
+        """Return these ports in the same order, less the ports that ``other`` contains."""
         if not other.ranges:
             return self
         holes = sorted(other.ranges)
@@ -90,12 +97,15 @@ class PortRanges:
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
-        """For each range, the number of ports up to its end."""
+        """For each range, the number of ports from the start of the first range to the end of this one."""
         return tuple(accumulate(last + 1 - first for first, last in self.ranges))
 
 
 def parse_ports(text: str) -> PortRanges:
-    """Parse "80", "9000-9999" or "80,443,8000-8010"; the order is kept. Raises ValueError."""
+    """Return the ports in a text such as "80", "9000-9999" or "80,443,8000-8010", in the same order.
+
+    Raises ValueError for any other text.
+    """
     return PortRanges(tuple(_parsed_range(item, text) for item in text.split(",")))
 
 
@@ -122,11 +132,11 @@ def parse_port_range(text: str) -> Range:
 
 
 def client_ports(ephemeral: Range, reserved: PortRanges, low: int = FIRST_UNPRIVILEGED_PORT) -> PortRanges:
-    """Return the source ports of one address, in the order in which c1m's explicit binds use them up.
+    """Return the source ports that c1m binds explicitly on one address, in the order in which it uses them up.
 
-    First come the ports outside ``ephemeral`` (ip_local_port_range), which the kernel never chooses; then the ephemeral
-    ports, except the last thousand. ``reserved`` (ip_local_reserved_ports) is left out: the kernel allows an explicit bind
-    of those, but someone reserved them for a program. Raises ValueError for ports outside 1 to 65535.
+    First come the ports outside ``ephemeral`` (ip_local_port_range), which the kernel never chooses; then the ephemeral ports,
+    except the last thousand. ``reserved`` (ip_local_reserved_ports) is left out: the kernel allows an explicit bind of those,
+    but someone reserved them for a program. Raises ValueError for ports outside 1 to 65535.
     """
     usable = PortRanges(((low, HIGHEST_PORT),)).without(reserved)
     quiet = usable.without(PortRanges((ephemeral,)))
@@ -147,7 +157,7 @@ def _range_text(first: int, last: int) -> str:
 
 
 def _each_once(ranges: Iterable[Range]) -> Iterator[Range]:
-    """Yield the ranges in order, less the ports of earlier ranges."""
+    """Yield port ranges in the given order, each without the ports that an earlier range contains."""
     seen: list[Range] = []
     for each in ranges:
         fresh = list(_outside(each, seen))
@@ -157,7 +167,7 @@ def _each_once(ranges: Iterable[Range]) -> Iterator[Range]:
 
 
 def _outside(each: Range, holes: Sequence[Range]) -> Iterator[Range]:
-    """Yield the parts of a range outside ``holes``, which are sorted and disjoint."""
+    """Yield the parts of a port range that are outside ``holes``, which are sorted and disjoint."""
     first, last = each
     for which in range(bisect_left(holes, first, key=lambda hole: hole[1]), len(holes)):
         hole_first, hole_last = holes[which]
@@ -171,7 +181,7 @@ def _outside(each: Range, holes: Sequence[Range]) -> Iterator[Range]:
 
 
 def _joined(ranges: Iterable[Range]) -> Iterator[Range]:
-    """Yield the ranges in order, each joined to the one before if it continues it."""
+    """Yield port ranges in the given order, but consecutive ranges that continue each other as one range."""
     waiting: Range | None = None
     for first, last in ranges:
         if waiting and waiting[1] + 1 == first:

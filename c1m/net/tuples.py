@@ -21,28 +21,31 @@ MOST_NAMES = 65_536  # addresses of a row whose text is kept for the next row; t
 
 @dataclass(frozen=True, slots=True)
 class TupleSpace:
-    """A node's source addresses and client ports. The same space is used once for each destination."""
+    """All (source address, source port) pairs of a node, numbered from 0. The same pairs are used once for each destination."""
 
     sources: AddressPool
     ports: PortRanges
 
     @property
     def size(self) -> int:
-        """The number of 4-tuples for one destination."""
+        """The number of (source address, source port) pairs, which is the number of 4-tuples for one destination."""
         return self.sources.size * self.ports.size
 
     def index(self, source: Address) -> int:
-        """Return the index of a (source address, port). Raises ValueError if it is not in the space."""
+        """Return the index of a (source address, port) pair in the space, from 0.
+
+        Raises ValueError if it is not in the space.
+        """
         host, port = source
         return self.ports.index(port) * self.sources.size + self.sources.index(host)
 
     def at(self, index: int) -> Address:
-        """Return the (source address, port) of an index."""
+        """Return the (source address, port) pair at an index of the space."""
         row, column = divmod(index, self.sources.size)
         return self.sources.at(column), self.ports.at(row)
 
     def walk(self, first: int, span: int) -> Iterator[Address]:
-        """Yield the (source address, port) of ``span`` consecutive indexes from ``first`` on."""
+        """Yield the (source address, port) pairs at ``span`` consecutive indexes of the space, from index ``first`` on."""
         width = self.sources.size
         # The text of addresses is made once if rows repeat them, and never for the part of a huge pool that is not walked.
         names = [self.sources.at(index) for index in range(width)] if width <= min(span, MOST_NAMES) else None
@@ -56,7 +59,7 @@ class TupleSpace:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``count`` connections to one destination, from the indexes ``[first, first + span)`` of the tuple space.
+    """A plan for ``count`` connections to one destination, from the indexes ``[first, first + span)`` of the tuple space.
 
     ``span`` exceeds ``count`` to leave room for ports that turn out to be busy.
     """

@@ -31,13 +31,13 @@ def bearer(context: grpc.ServicerContext) -> Bearer | None:
 
 
 def operator(context: grpc.ServicerContext) -> str:
-    """Return the caller's name. It is empty without TLS."""
+    """Return the name in the certificate of a call's sender. It is empty without TLS."""
     found = bearer(context)
     return found.name if found else ""
 
 
 def whence(context: grpc.ServicerContext) -> str:
-    """Return where the caller is, as part of a sentence: "at ADDRESS" or "over the Unix socket".
+    """Return from where a call to a node came, as part of a sentence: "at ADDRESS" or "over the Unix socket".
 
     gRPC names a peer "ipv4:127.0.0.1:4000", "ipv6:%5B::1%5D:4000", or just "unix:".
     """
@@ -46,7 +46,7 @@ def whence(context: grpc.ServicerContext) -> str:
 
 
 def named(run_id: str) -> str:
-    """Return a run id that is safe to log. A caller may send any text as a run id, including line breaks."""
+    """Return a run id in a form that is safe to log. A caller may send any text as a run id, including line breaks."""
     plain = run_id.isprintable() and len(run_id) <= LONGEST_RUN_ID
     return run_id if plain else repr(run_id[:LONGEST_RUN_ID])
 
@@ -69,7 +69,7 @@ class Authorization(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Answer] | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Answer] | None:
-        """Return a handler that authorizes each call before it runs. None if there is no such call."""
+        """Return a gRPC handler that authorizes each call and then runs it. None if the node has no such call."""
         handler = continuation(handler_call_details)
         if handler is None:
             return None  # there is no such call; gRPC answers that
@@ -85,7 +85,7 @@ class Authorization(grpc.ServerInterceptor):
     def guarded(
         self, command: str, behaviour: Callable[[Request, grpc.ServicerContext], Answer]
     ) -> Callable[[Request, grpc.ServicerContext], Answer]:
-        """Return ``behaviour`` with authorization before it."""
+        """Return a function that authorizes a call and then runs ``behaviour``, which handles the call."""
 
         def call(request: Request, context: grpc.ServicerContext) -> Answer:
             self.admit(command, getattr(request, "run_id", ""), context)
@@ -94,7 +94,7 @@ class Authorization(grpc.ServerInterceptor):
         return call
 
     def admit(self, command: str, run_id: str, context: grpc.ServicerContext) -> None:
-        """Log a call, or refuse it by aborting it."""
+        """Log a call that is permitted, or abort the call with PERMISSION_DENIED and log the refusal."""
         found = bearer(context)
         who = f"{found or ('a caller without a role' if self.secured else 'a caller')} {whence(context)}"
         what = f"{command} of run {named(run_id)}" if run_id else command
@@ -105,7 +105,7 @@ class Authorization(grpc.ServerInterceptor):
             self.write(f"{what} by {who}")
 
     def instead(self, found: Bearer | None, command: str, run_id: str) -> str:
-        """Return why a call is refused. Empty if it is permitted."""
+        """Return the reason why a call of the command is refused, as a sentence. Empty if the call is permitted."""
         if not self.secured:
             return ""
         if found is None or found.role is not Role.OPERATOR:

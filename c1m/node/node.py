@@ -39,7 +39,10 @@ LEAST_LEASE_SECONDS = 0.1  # a shorter lease could end before the first watcher 
 
 
 class Node(ABC):
-    """What workers and targets have in common. The methods run in the node's trio loop unless they say otherwise."""
+    """The control process of a node; base class of worker and target nodes.
+
+    The methods run in the node's trio loop unless they say otherwise.
+    """
 
     def __init__(self, zygote: ZygoteClient, nursery: trio.Nursery, *, tunable: bool = False) -> None:
         """``tunable``: the coordinator may raise settings of this host."""
@@ -52,7 +55,7 @@ class Node(ABC):
     # -- the run that the node is busy with
 
     def busy_with(self) -> str:
-        """Return the run id, its operator, its start and the state of its lease, as part of a sentence.
+        """Return a description of the run that the node is busy with, as part of a sentence: its id, operator, start and lease.
 
         Empty if the node is free.
         """
@@ -66,9 +69,10 @@ class Node(ABC):
         return f"run {run.run_id}{owner} since {since}; {lease}"
 
     async def begin_run(self, run_id: str, lease_seconds: float, closing: CloseAll, operator: str) -> NodeRun:
-        """Begin a run and return it. ``operator`` is its owner, or "" without TLS.
+        """Start a run on this node and return it.
 
-        Raises RefusedError if the node is busy, and UsageError for an invalid run id or lease.
+        ``operator`` is its owner, or "" without TLS. Raises RefusedError if the node is busy, and UsageError for an invalid run
+        id or lease.
         """
         bounds.within("a lease in seconds", lease_seconds, LEAST_LEASE_SECONDS, bounds.LONGEST_LEASE_SECONDS)
         if not 0 < len(run_id) <= bounds.LONGEST_RUN_ID or not run_id.isprintable():
@@ -82,9 +86,9 @@ class Node(ABC):
         return node_run
 
     def owner_of(self, run_id: str) -> str:
-        """Return the operator of a run. Empty without TLS or if the node does not have that run.
+        """Return the name of the operator who owns the run with this id.
 
-        Any thread may call this: it reads ``node_run`` once.
+        Empty without TLS or if the node does not have that run. Any thread may call this: it reads ``node_run`` once.
         """
         run = self.on(run_id)
         return run.operator if run else ""
@@ -95,7 +99,7 @@ class Node(ABC):
         return run if run and run.run_id == run_id and not run.over.is_set() else None
 
     async def find(self, run_id: str) -> NodeRun:
-        """Return the run with this id, even if it is over. Raises RefusedError if the node does not know it."""
+        """Return the node's run with this id, even if the run is over. Raises RefusedError if the node does not know it."""
         if self.node_run is None or self.node_run.run_id != run_id:
             named = repr(run_id[: bounds.LONGEST_RUN_ID])
             raise RefusedError(f"has no run {named}: its lease ended, or the node was restarted")
@@ -125,10 +129,10 @@ class Node(ABC):
     # -- its host's settings
 
     async def tune(self, wanted: Mapping[str, str], undo: bool) -> list[Change]:
-        """Raise sysctls, or with ``undo`` restore all that any process of this host has raised. Returns what changed.
-
-        Raises UsageError if both are asked for. Raises RefusedError if the node may not change settings, is busy, or is
-        asked to change sysctls outside TUNABLE. This method does not await, so no run can begin meanwhile.
+        """Raise sysctls of this host to wanted values, or with ``undo`` restore all that any process of this host has raised,
+        and return the changes. Raises UsageError if both are asked for. Raises RefusedError if the node may not change
+        settings, is busy, or is asked to change sysctls outside TUNABLE. This method does not await, so no run can begin
+        meanwhile.
         """
         if not self.tunable:
             raise RefusedError("does not let coordinators change settings of its host; start it with --allow-tune to permit it")
@@ -142,7 +146,7 @@ class Node(ABC):
     # -- what it reports
 
     def host(self) -> Host:
-        """Return a description of the host as it is now."""
+        """Return a description of the node's host as it is now: its CPUs, memory, limits and sysctls."""
         facts = read_host()
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         state = meminfo.read_memory()
@@ -169,15 +173,18 @@ class Node(ABC):
         )
 
     def pids(self) -> list[int]:
-        """Return the processes of this node."""
+        """Return the ids of all processes of this node: control process, zygote, and those that open or accept connections."""
         return [os.getpid(), self.zygote.process.pid, *self.working()]
 
     def working(self) -> Sequence[int]:
-        """Return the processes that open or accept connections."""
+        """Return the ids of the node's processes that open or accept connections. Empty without a run."""
         return self.node_run.supervisor.pids if self.node_run else []
 
     def levels(self) -> Mapping[str, int]:
-        """Return levels that only this kind of node has. Raises OSError if the kernel does not report them."""
+        """Return {name: value} for levels that only this kind of node reads, such as a target's listeners.
+
+        Raises OSError if the kernel does not report them.
+        """
         return {}
 
     async def inspect_run(self, run_id: str) -> Inspection:
@@ -202,10 +209,10 @@ class Node(ABC):
 
 
 def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
-    """Add the memory and CPU time of the processes to an inspection.
+    """Return an inspection with the memory and CPU time of some processes added to it.
 
-    PSS divides shared pages among the processes that share them; RSS counts them in each. If one process cannot be read,
-    all three values stay unknown.
+    PSS divides shared pages among the processes that share them; RSS counts them in each. If one process cannot be read, all
+    three values stay unknown.
     """
     sizes = [process_footprint.read_footprint(pid) for pid in pids]
     times = [process_footprint.cpu_seconds(pid) for pid in pids]
@@ -221,6 +228,6 @@ def footprint(count: Inspection, pids: Iterable[int]) -> Inspection:
 
 
 def read_facts() -> dict[str, str]:
-    """Return {name: text} for the SYSCTLS that this kernel has and this process may read."""
+    """Return {sysctl: text} for the sysctls in SYSCTLS that this kernel has and this process may read."""
     texts = {name: read_sysctl(name) for name in SYSCTLS}
     return {name: text for name, text in texts.items() if text is not None}

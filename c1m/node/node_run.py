@@ -41,13 +41,13 @@ MOST_REPLACED = 3  # replacements of one child; a child that ends more often wou
 
 
 class Successors(Protocol):
-    """Provides replacements for child processes that ended."""
+    """Interface of a run that provides replacements for child processes that ended."""
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """Return specifications of the replacements, with the current assignments of the children that ended."""
+        """Return the specifications of replacements for the children that ended, with the assignments that these had last."""
 
     def give_up(self, child: Child) -> None:
-        """Note that a child is not replaced."""
+        """Record that a child process which ended is not replaced. Returns nothing."""
 
 
 class NodeRun:
@@ -87,7 +87,7 @@ class NodeRun:
     # -- life cycle
 
     async def run(self, zygote: ZygoteClient, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run until everything is closed and every child has ended. Cancelling it also ends the children."""
+        """Execute a run until everything is closed and every child process has ended. Cancelling it also ends the children."""
         with deferred():
             try:
                 async with trio.open_nursery() as nursery:
@@ -109,7 +109,7 @@ class NodeRun:
                 self.touch()
 
     def touch(self) -> None:
-        """Note that there is something new, and wake the watchers."""
+        """Record that the run's state has changed and wake the tasks that send samples. Returns nothing."""
         self.version += 1
         self.changed.set()
         self.changed = trio.Event()
@@ -119,7 +119,7 @@ class NodeRun:
             self.ready.set()
 
     async def all_ready(self) -> None:
-        """Wait until every child has reported that it is ready and the host has been read.
+        """Wait until every child process of the run has reported that it is ready and the host has been read.
 
         Raises C1mError with the exit reason if a child ended instead, or if that takes longer than READY_SECONDS.
         """
@@ -134,7 +134,7 @@ class NodeRun:
         self.going = True
 
     async def prepared(self) -> None:
-        """Wait as ``all_ready`` does, for a caller that repeats Prepare because it did not get the answer.
+        """Wait until the run's child processes are ready, for a caller that repeats Prepare because it did not get the answer.
 
         Raises C1mError if the run could not be prepared or is closing.
         """
@@ -143,7 +143,10 @@ class NodeRun:
             raise RefusedError(f"run {self.run_id} is closing: {self.closing_reason}")
 
     async def stop(self, order: CloseAll, because: ClosingReason) -> None:
-        """Begin to close. Samples report why, and the last sample follows when all is closed. A second call has no effect."""
+        """Begin to close the run's connections: send ``order`` to every child.
+
+        Samples report the reason ``because``, and the last sample follows when all is closed. A second call has no effect.
+        """
         if not self.stopping:
             self.stopping, self.closing_reason = True, because
             self.belongings.close()
@@ -164,7 +167,10 @@ class NodeRun:
     # -- processes that end
 
     async def replace(self, dead: Sequence[Child], exit_reason: ExitReason) -> None:
-        """Replace children that ended, if the run goes on, and record what happened."""
+        """Start replacements for child processes that ended, if the run goes on, and record for the samples what happened.
+
+        Returns nothing.
+        """
         ended, elapsed_ns = time.monotonic(), self.elapsed_ns if self.start else None
         spent = [child for child in dead if self.replaced[child.index] == MOST_REPLACED]
         dead = [child for child in dead if child not in spent]
@@ -184,7 +190,7 @@ class NodeRun:
                 self.successors.give_up(child)
 
     async def hire_heirs(self, successors: Successors, dead: Sequence[Child]) -> None:
-        """Start replacements of children that ended. Raises RefusedError if that is not possible."""
+        """Start replacements for child processes that ended. Raises RefusedError if they cannot be started."""
         self.replaced.update(child.index for child in dead)
         async with self.turning:
             recruits = await successors.successors_of(dead)
@@ -195,13 +201,13 @@ class NodeRun:
 
     @property
     def goes_on(self) -> bool:
-        """Whether children that end should still be replaced."""
+        """Whether child processes that end should still be replaced: the run has started and is not closing."""
         return self.going and not (self.settling or self.stopping or self.halted)
 
     # -- the lease
 
     async def end_with_lease(self) -> None:
-        """Close the run when its lease ends.
+        """Wait until the run's lease ends, then close the run.
 
         The lease also ends if this process was stopped for longer than the lease: its watchers have given up by then.
         """
@@ -217,7 +223,7 @@ class NodeRun:
         await self.stop(self.closing, ClosingReason(ClosingKind.LEASE_OVER, self.lease_seconds, node_stopped=node_stopped))
 
     async def read_host(self) -> None:
-        """Read the host once a second, starting before anything is opened."""
+        """Take a reading of the host once a second until cancelled, starting before anything is opened."""
         await self.ready.wait()
         while True:
             await self.read()
@@ -225,7 +231,10 @@ class NodeRun:
             await trio.sleep(READING_SECONDS)
 
     async def read(self, *, walk: bool = True) -> Reading:
-        """Take a reading of the host, in a thread: the PSS of a large server takes the kernel half a second."""
+        """Return a new reading of the host, which is also stored for the samples.
+
+        It is taken in a thread: the PSS of a large server takes the kernel half a second.
+        """
         async with self.reader_lock:
             self.reading = await in_thread(partial(self.reader.take, walk=walk))
         self.touch()
@@ -243,7 +252,7 @@ class NodeRun:
         self.watched_until = trio.current_time()
 
     def lease_ended(self) -> bool:
-        """Return whether the run was not watched for longer than its lease."""
+        """Return whether the run's lease has ended: no coordinator has watched it for longer than the lease."""
         return not self.watchers and trio.current_time() > self.watched_until + self.lease_seconds
 
     def lease_left(self) -> float:
@@ -251,10 +260,9 @@ class NodeRun:
         return math.inf if self.watchers else max(self.watched_until + self.lease_seconds - trio.current_time(), 0)
 
     async def next_sample(self, seen: int, read: int, pace: SamplingInterval) -> tuple[int, Sample]:
-        """Return the version and the sample of what is new since version ``seen``.
+        """Return the newest version number and a sample of the run, once there is something newer than version ``seen``.
 
-        It waits until there is something new, but at most SILENCE_SECONDS. ``read`` is the number of the reading that the
-        watcher has.
+        It waits for SILENCE_SECONDS at most. ``read`` is the number of the reading that the watcher has.
         """
         if not self.over.is_set():
             await trio.sleep(pace.sample_seconds if self.version > seen else 0)
@@ -267,7 +275,7 @@ class NodeRun:
 
     @property
     def elapsed_ns(self) -> int:
-        """Nanoseconds since the start of the run on this node; 0 before."""
+        """The nanoseconds since the start of the run on this node; 0 before the start."""
         return max(int((time.monotonic() - self.start) * NANOSECONDS), 0) if self.start else 0
 
     def scheduled(self) -> int | None:
@@ -285,7 +293,7 @@ class NodeRun:
 
     @property
     def phase(self) -> Phase:
-        """The phase of the slowest child."""
+        """The phase of the run on this node, which is that of its slowest child process."""
         if not self.supervisor.children:  # an observer's run, which has none
             return Phase.CLOSED if self.stopping else Phase.HOLDING
         phases = [child.phase or Phase.PREPARED for child in self.supervisor.alive]
@@ -295,7 +303,7 @@ class NodeRun:
         return max(phase, Phase.OPENING) if self.start else phase  # a child that just joined has not reported yet
 
     def sample(self, read: int, pace: SamplingInterval) -> Sample:
-        """Return the current sample, with the reading if one is due.
+        """Return a sample of the run's current state, with the host's reading if one is due.
 
         Histograms come only with a reading, because sorting thousands of buckets takes some milliseconds.
         """

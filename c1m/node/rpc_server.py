@@ -44,23 +44,26 @@ CODE_OF = {
 
 
 class RpcServer:
-    """Gives servicers access to their node."""
+    """Lets the threads of a node's gRPC server call functions in the node's trio loop."""
 
     def __init__(self) -> None:
         self.token = trio.lowlevel.current_trio_token()
         self.seats = threading.Semaphore(MOST_WATCHERS)
 
     def call(self, context: grpc.ServicerContext, function: Callable[..., Awaitable[T]], *args: object) -> T:
-        """Run an async function in the node's loop and return its result. A C1mError becomes the call's status and message."""
+        """Run an async function in the node's trio loop and return its result.
+
+        If it raises C1mError, the gRPC call is aborted with that error's status and message.
+        """
         with refusals(context):
             return trio.from_thread.run(function, *args, trio_token=self.token)
 
     def watch(
         self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
     ) -> Iterator[Sample]:
-        """Yield samples until the run is closed or the watcher is gone. The run's lease does not end meanwhile.
+        """Yield a run's samples for one watcher, until the run is closed or the watcher is gone.
 
-        Refuses the call if there are MOST_WATCHERS already.
+        The run's lease does not end meanwhile. Aborts the call if there are MOST_WATCHERS already.
         """
         if not self.seats.acquire(blocking=False):
             sentence = f"{MOST_WATCHERS} watchers are connected, which is the limit; try again when one of them has left"
@@ -73,7 +76,10 @@ class RpcServer:
     def samples(
         self, context: grpc.ServicerContext, find: Callable[[], Awaitable[NodeRun]], pace: SamplingInterval
     ) -> Iterator[Sample]:
-        """Yield the samples of ``watch``. A revision of the schedule is sent once."""
+        """Yield a run's samples for one watcher, as ``watch`` does, but without a limit on watchers.
+
+        A revision of the schedule is sent once.
+        """
         node_run = self.call(context, find)
         self.call(context, _synchronously, node_run.watch_begins)
         try:
@@ -92,7 +98,10 @@ class RpcServer:
 
 
 def stamped(host: Host, began_ns: int) -> Host:
-    """Return the host with the current time. ``began_ns`` is the monotonic time at which the call arrived."""
+    """Return the description of a host with the current time added to it.
+
+    ``began_ns`` is the monotonic time at which the call for it arrived.
+    """
     return replace(host, wall_clock_ns=time.time_ns(), answered_within_ns=time.monotonic_ns() - began_ns)
 
 
@@ -102,9 +111,8 @@ async def _synchronously(function: Callable[[], T]) -> T:
 
 @contextmanager
 def refusals(context: grpc.ServicerContext) -> Iterator[None]:
-    """Turn a C1mError into the call's status and message.
-
-    Checks that need only the message can run in this context without entering the loop.
+    """Return a context that aborts a gRPC call if a C1mError is raised inside it, with the status for that error and its
+    message. Checks that need only the message can run in this context without entering the loop.
     """
     try:
         yield
@@ -115,15 +123,14 @@ def refusals(context: grpc.ServicerContext) -> Iterator[None]:
 
 
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, sentence: str) -> NoReturn:
-    """Abort the call with a status and a sentence."""
+    """Abort a gRPC call with a status and a sentence for the caller. Never returns."""
     context.abort(code, escaped(sentence))
     raise AssertionError("abort raises")
 
 
 def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
-    """Return the pool with all of its threads started, because a call that could get no thread would end gRPC's own loop.
-
-    Raises RefusedError if the threads cannot be started.
+    """Return the thread pool of a gRPC server with all of its threads started, because a call that could get no thread would
+    end gRPC's own loop. Raises RefusedError if the threads cannot be started.
     """
     together = threading.Barrier(THREADS + 1)
     try:
@@ -140,7 +147,7 @@ def started(pool: ThreadPoolExecutor) -> ThreadPoolExecutor:
 async def serving(
     address: ControlAddress, add: Callable[[grpc.Server], None], gate: Authorization, credentials: grpc.ServerCredentials | None
 ) -> AsyncIterator[ControlAddress]:
-    """Run a gRPC server for the duration of the block. Yields its address with the port that it got.
+    """Return a context in which a gRPC server runs at ``address``; its value is that address with the port in use.
 
     Without credentials there is no TLS. Raises UsageError if the address cannot be bound, and RefusedError if its threads
     cannot be started.

@@ -40,10 +40,10 @@ async def serve(
     make: Callable[[ZygoteClient, trio.Nursery], N],
     add: Callable[[N, RpcServer, grpc.Server], None],
 ) -> None:
-    """Serve until SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input. Then close the current run and return.
+    """Run a worker or target node until SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input.
 
-    ``tls`` is the directory of the node's certificate; None means no TLS. A node with a parent does not log calls, because
-    its parent makes them.
+    Then close the current run and return. ``tls`` is the directory of the node's certificate; None means no TLS. A node with a
+    parent does not log calls, because its parent makes them.
     """
     raise_to_hard()  # children inherit the limit
     async with zygote(child_module) as made, trio.open_nursery() as nursery:
@@ -63,7 +63,10 @@ async def serve(
 
 
 async def told_to_leave(*, with_parent: bool) -> None:
-    """Wait for SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input."""
+    """Wait until the program should end: SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input.
+
+    Returns nothing.
+    """
     async with trio.open_nursery() as nursery:
         if with_parent:
             nursery.start_soon(end_of_input, nursery.cancel_scope)
@@ -74,7 +77,7 @@ async def told_to_leave(*, with_parent: bool) -> None:
 
 
 async def end_of_input(scope: trio.CancelScope) -> None:
-    """Cancel the scope at the end of standard input.
+    """Wait for the end of standard input, then cancel the scope.
 
     Standard input is a pipe from the parent. It ends when the parent ends, for any reason.
     """
@@ -103,6 +106,9 @@ def check_exposure(listen: ControlAddress, tls: Path | None, *, insecure: bool) 
 
 
 def warn_of_end(name: str, tls: Path | None) -> None:
-    """Log a warning about certificates that expire soon. Raises UsageError for certificates that cannot be used."""
+    """Log a warning for each certificate in the directory ``tls`` that expires soon.
+
+    Raises UsageError for certificates that cannot be used. Without a directory it does nothing.
+    """
     for warning in checked_identity(tls).warnings(datetime.now(UTC)) if tls else ():
         log(f"{name}: {warning}")

@@ -50,7 +50,10 @@ class ChildSpec:
 
 @dataclass(eq=False)
 class Child:
-    """One shard or acceptor. Several may share a process."""
+    """A child of a node's control process: one shard or acceptor, with its newest report.
+
+    Several children may share a process.
+    """
 
     name: str
     pid: int
@@ -80,9 +83,10 @@ class Child:
     gone: trio.Event = field(default_factory=trio.Event)
 
     async def send(self, order: Assignment | Order) -> None:
-        """Send an order. If the child is gone this does nothing, because its end is reported elsewhere.
+        """Send an order to the child.
 
-        A child that accepts no order for STUCK_SECONDS is killed.
+        If the child is gone this does nothing, because its end is reported elsewhere. A child that accepts no order for
+        STUCK_SECONDS is killed.
         """
         packet = link.encode(to_message(order))
         with trio.move_on_after(STUCK_SECONDS) as patience, suppress(BrokenPipeError, ConnectionResetError):
@@ -104,7 +108,7 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
 
     def take(self, message: link.Message) -> None:
-        """Store what a message from the child reports."""
+        """Store the contents of a message from the child, such as its tally and phase, in the attributes. Returns nothing."""
         self.received += 1
         if "last_words" in message:
             self.last_words = message["last_words"]

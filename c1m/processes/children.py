@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.5  # between two checks whether a child that should close makes
 
 
 class Supervisor:
-    """The children of one run."""
+    """Starts, orders and ends the child processes of one run, and adds up their reports."""
 
     def __init__(
         self,
@@ -55,10 +55,10 @@ class Supervisor:
         self.dismissed = False  # the children were asked to end, so an end is expected
 
     async def hire(self, recruits: Sequence[ChildSpec]) -> list[Child]:
-        """Start children, give each its assignment, and listen to it. The list is empty for a run that only observes.
+        """Start child processes, send each its assignment, and return them; from then on their messages are received.
 
-        Raises RefusedError if an assignment does not fit a link, before anything is forked, if children cannot be forked,
-        and if the run is closed meanwhile.
+        The list is empty for a run that only observes. Raises RefusedError if an assignment does not fit a link, before
+        anything is forked, if children cannot be forked, and if the run is closed meanwhile.
         """
         hired: list[Child] = []
         for child_spec in recruits:
@@ -87,7 +87,7 @@ class Supervisor:
         return hired
 
     async def listen(self, child: Child) -> None:
-        """Receive a child's messages until it is gone, then handle its end."""
+        """Receive the messages of one child process until it ends, then count its connections as lost and report its end."""
         while True:
             await trio.lowlevel.wait_readable(child.end)
             message = link.receive(child.end)
@@ -107,7 +107,7 @@ class Supervisor:
             self.on_change()
 
     async def child_ended(self, child: Child) -> None:
-        """Record why a child ended, and call ``on_end``.
+        """Record why a child process ended, and call ``on_end``.
 
         Children that ended with their common process are handled once, together.
         """
@@ -136,18 +136,23 @@ class Supervisor:
         return self.exit_reasons[exit_reason.number - 1]
 
     async def order(self, order: Order) -> None:
-        """Send an order to every child."""
+        """Send an order to every child process of the run. Returns nothing."""
         for child in self.children:
             await child.send(order)
 
     async def close(self, order: CloseAll) -> None:
-        """Send the last order. A child that is being forked does not get it, and is discarded."""
+        """Send the order to close to every child process of the run.
+
+        A child that is being forked does not get it, and is discarded.
+        """
         self.closing = True
         self.nursery.start_soon(self.end_the_stuck, STUCK_SECONDS + order.seconds_a_chunk)
         await self.order(order)
 
     async def dismiss(self) -> None:
-        """Close every link, which ends every child, and wait until all have ended and their last tallies were read."""
+        """Close the link of every child process, which ends all of them, and wait until all have ended and their last tallies
+        were read.
+        """
         self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
@@ -155,7 +160,7 @@ class Supervisor:
         await self.see_out()
 
     async def cut_off(self) -> None:
-        """End every child as ``dismiss`` does, but without reading their last messages."""
+        """End every child process by closing its link, without reading the last messages, and wait until all have ended."""
         self.closing = self.dismissed = True
         for child in self.children:
             if not child.gone.is_set():
@@ -164,7 +169,7 @@ class Supervisor:
         await self.see_out()
 
     async def see_out(self) -> None:
-        """Wait until all children have ended. Children that make no progress are killed."""
+        """Wait until all child processes of the run have ended. Those that make no progress are killed."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.end_the_stuck, STUCK_SECONDS)
             for child in self.children:
@@ -173,9 +178,9 @@ class Supervisor:
             nursery.cancel_scope.cancel()
 
     async def end_the_stuck(self, patience: float) -> None:
-        """Kill children that should close or end, but neither report nor use CPU time for ``patience`` seconds.
+        """Kill child processes that should close or end, but neither report nor use CPU time for ``patience`` seconds.
 
-        A child that has ended counts as ended even if the zygote, being stopped, does not report it.
+        Runs until cancelled. A child that has ended counts as ended even if the zygote, being stopped, does not report it.
         """
         moved: dict[Child, tuple[object, float]] = {}  # the progress of each child, and the time of its last change
         while True:
@@ -192,21 +197,21 @@ class Supervisor:
             await trio.sleep(LOOK_SECONDS)
 
     def unfinished(self) -> list[Child]:
-        """Return the children that still have something to do before the run is over.
+        """Return the child processes that still have something to do before the run is over.
 
-        A child that has closed everything is idle until it is dismissed.
+        One that has closed everything is idle until it is dismissed.
         """
         there = [child for child in self.children if not self.zygote.ending(child.pid).is_set()]
         return there if self.dismissed else [child for child in there if child.phase is not Phase.CLOSED]
 
     @property
     def alive(self) -> list[Child]:
-        """The children that have not ended."""
+        """The child processes of the run that have not ended."""
         return [child for child in self.children if not child.gone.is_set()]
 
     @property
     def pids(self) -> list[int]:
-        """The processes of the children that have not ended, each once."""
+        """The process ids of the children that have not ended, each once."""
         return list(dict.fromkeys(child.pid for child in self.alive))
 
     def tally(self) -> Tally:
@@ -214,23 +219,25 @@ class Supervisor:
         return total(child.tally for child in self.children)
 
     def histograms(self) -> dict[str, dict[int, int]]:
-        """Return {name: {microseconds: count}} over all children, since the beginning."""
+        """Return the latencies that all child processes have reported so far, as {name: {microseconds: count}}."""
         return {name: microseconds(counts) for name, counts in self.counts.items()}
 
     def sources(self) -> tuple[SourceLatency, ...]:
-        """Return the latencies of each kind and source over all children."""
+        """Return the latencies of each kind and source address, over all child processes."""
         reports = [child.sources for child in self.children]
         rows = {kind: joined_rows(each[kind] for each in reports if kind in each) for kind in dict.fromkeys(chain(*reports))}
         return tuple(latency for kind, found in rows.items() for latency in source_latencies(kind, found))
 
     def reached_ns(self) -> dict[int, int]:
-        """Return {stage: when the last child reached it}, for stages that all have reached."""
+        """Return {stage: nanoseconds after the start at which the last child reached it} for the stages of the schedule that
+        all children have reached.
+        """
         return reached_by_all(child.reached_ns for child in self.children if not child.relieved)
 
     def waves(self) -> tuple[Wave, ...]:
-        """Return the effect of each storm over all children."""
+        """Return the effect of each storm on the connections, added up over all child processes."""
         return joined_waves([child.waves for child in self.children])
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all children."""
+        """Return the CPU time in seconds that all child processes have reported, as a sum."""
         return sum(child.cpu_seconds for child in self.children)

@@ -16,7 +16,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)  # os.unshare exists only from Python 3
 
 
 def part() -> None:
-    """Give the calling thread its own copy of its descriptor table.
+    """Give the calling thread its own copy of the process's descriptor table.
 
     It needs no privilege. Raises OSError if a seccomp filter forbids it, as Docker's does.
     """
@@ -26,7 +26,10 @@ def part() -> None:
 
 
 def can_part() -> bool:
-    """Return whether threads can have tables of their own. Call this in a process with one thread, where it changes nothing."""
+    """Return whether threads of this machine can have descriptor tables of their own.
+
+    Call this in a process with one thread, where it changes nothing.
+    """
     try:
         part()
     except OSError:
@@ -35,6 +38,6 @@ def can_part() -> bool:
 
 
 def close_all(descriptors: Iterable[int]) -> None:
-    """Close these descriptors in the calling thread's table."""
+    """Close some descriptors in the calling thread's descriptor table. Raises OSError for one that is not open."""
     for descriptor in descriptors:
         os.close(descriptor)

@@ -61,7 +61,10 @@ def processes(limit: int, wanted: int, reserve: int = RESERVE) -> int:
 
 
 def explain(limit: int, wanted: int, reserve: int = RESERVE) -> str:
-    """Return a sentence about what this limit means for ``wanted`` connections. Raises as ``processes`` does."""
+    """Return a sentence that says how many processes ``wanted`` connections need under a descriptor limit.
+
+    Raises ValueError if the limit is too low for any connection.
+    """
     allows = f"this machine allows {limit:,} descriptors a process"
     count = processes(limit, wanted, reserve)
     if count == 1:

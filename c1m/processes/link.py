@@ -38,7 +38,10 @@ MOST_DESCRIPTORS = 253  # in one message: the kernel's SCM_MAX_FD
 
 
 def pair() -> tuple[socket, socket]:
-    """Return two connected ends. Both are close-on-exec; pass one to another process with :func:`send_descriptors`."""
+    """Return the two connected sockets of a new link between processes.
+
+    Both are close-on-exec; pass one to another process with :func:`send_descriptors`.
+    """
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
     for end in (ours, theirs):
         end.setsockopt(SOL_SOCKET, SO_SNDBUF, LONGEST_MESSAGE)
@@ -46,7 +49,7 @@ def pair() -> tuple[socket, socket]:
 
 
 def encode(message: Message) -> bytes:
-    """Encode a message of plain dicts, lists, tuples, strings and numbers.
+    """Return a link message of plain dicts, lists, tuples, strings and numbers as bytes.
 
     Raises ValueError for other types, and for a message that is too long to be sent.
     """
@@ -57,7 +60,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(packet: bytes) -> Message:
-    """Decode a message. Raises ValueError for anything that is not a message."""
+    """Return the link message that a packet of bytes contains. Raises ValueError for anything that is not a message."""
     try:
         message = marshal.loads(packet)
     except (EOFError, TypeError, MemoryError) as error:  # MemoryError: a header that claims gigabytes
@@ -68,7 +71,10 @@ def decode(packet: bytes) -> Message:
 
 
 def receive(end: socket) -> Message | None:
-    """Return the next message, or None if the other end is closed."""
+    """Return the next message that arrives at this end of a link, or None if the other end is closed.
+
+    Raises ValueError for anything that is not a message.
+    """
     try:
         # Read the length first: a buffer for the longest message would stay allocated in every child.
         length = end.recv_into(bytearray(1), 1, MSG_PEEK | MSG_TRUNC)
@@ -79,12 +85,14 @@ def receive(end: socket) -> Message | None:
 
 
 def send_descriptors(end: socket, message: Message, descriptors: list[int]) -> None:
-    """Send a message with open descriptors. The receiver gets copies of them."""
+    """Send a message over a link, with open descriptors of which the receiver gets copies. Returns nothing."""
     end.sendmsg([encode(message)], [(SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))])
 
 
 def receive_descriptors(end: socket) -> tuple[Message, list[int]] | None:
-    """Return the next message and the descriptors that came with it, or None if the other end is closed."""
+    """Return the next message that arrives over a link and the descriptors that came with it, or None if the other end is
+    closed.
+    """
     room = CMSG_LEN(MOST_DESCRIPTORS * array("i").itemsize)
     try:
         packet, ancillary, _, _ = end.recvmsg(LONGEST_MESSAGE, room)

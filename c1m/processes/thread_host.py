@@ -21,7 +21,7 @@ ChildMain = Callable[[socket, list[int]], None]
 
 
 class ThreadHost:
-    """Runs the children of one process."""
+    """Runs several children of a node in one process, each in a thread with its own descriptor table."""
 
     def __init__(self, child_main: ChildMain, parts: Sequence[list[int]]) -> None:
         """``parts`` has the descriptors of each child, its link first."""
@@ -31,7 +31,7 @@ class ThreadHost:
         self.status = 0
 
     def run(self) -> NoReturn:
-        """Run all children until they end, then exit."""
+        """Run all children of this process until they end, then exit the process. Never returns."""
         # No garbage collection: it would write to every object of the children, and pause them in the middle of a ramp. Their
         # loops create no reference cycles.
         gc.disable()
@@ -45,7 +45,9 @@ class ThreadHost:
         os._exit(self.status)
 
     def run_apart(self, part: list[int], parted: _thread.LockType, ended: _thread.LockType) -> None:
-        """Run a child in a thread with a descriptor table of its own."""
+        """Run one child in the calling thread, with a descriptor table of its own; release ``parted`` once it has the table and
+        ``ended`` at the end.
+        """
         try:
             descriptor_tables.part()
         except OSError:  # out of memory: can_part() was checked before
@@ -57,11 +59,17 @@ class ThreadHost:
         ended.release()
 
     def keep_only(self, part: list[int]) -> None:
-        """Close the siblings' descriptors. A sibling's link that stayed open here would never read as closed."""
+        """Close all descriptors of this process's other children in the calling thread's table.
+
+        A sibling's link that stayed open here would never read as closed.
+        """
         descriptor_tables.close_all(self.all.difference(part))
 
     def run_child(self, part: list[int]) -> None:
-        """Run a child. If it raises, its exception is sent over the link."""
+        """Run the main function of one child and close its link afterwards.
+
+        If it raises, the exception is sent over the link as text.
+        """
         end = socket(AF_UNIX, SOCK_SEQPACKET, 0, part[0])
         try:
             self.child_main(end, part[1:])
@@ -74,7 +82,7 @@ class ThreadHost:
 
 
 def locks(count: int) -> list[_thread.LockType]:
-    """Return acquired locks, each to be released by another thread.
+    """Return ``count`` new locks that are already acquired, each to be released by another thread.
 
     ``threading`` would cost a child 400 kB of copied pages.
     """
@@ -84,7 +92,7 @@ def locks(count: int) -> list[_thread.LockType]:
 
 
 def wait_for(events: Sequence[_thread.LockType]) -> None:
-    """Acquire every lock, which waits until each is released."""
+    """Wait until every lock has been released by another thread, and acquire each. Returns nothing."""
     for event in events:
         event.acquire()
 

@@ -13,7 +13,7 @@ MOST_SECONDS = 5.0
 
 
 def specialise(perform: Callable[[], object]) -> None:
-    """Call ``perform`` TIMES times, but for MOST_SECONDS at most."""
+    """Call a function TIMES times, but for MOST_SECONDS at most, so that CPython specialises its code. OSErrors are ignored."""
     end = time.monotonic() + MOST_SECONDS
     for _ in range(TIMES):
         with suppress(OSError):  # if loopback has no address, less can be warmed up

@@ -29,7 +29,9 @@ LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
-    """Import the module, warm it up, and serve until the control process is gone."""
+    """Run the zygote process: import the child's module, warm it up, and fork children on request until the control process is
+    gone.
+    """
     module_name, descriptor = sys.argv[1:]
     # ^C reaches the whole foreground process group, and SIGTERM of systemd and timeout(1) all processes of a unit or group. The
     # control process handles them; the zygote, and with it all children, ends when its link closes.
@@ -61,14 +63,13 @@ def serve(control: socket, child_main: ChildMain) -> None:
 
 
 def fork_all(control: socket, child_main: ChildMain, count: int, descriptors: list[int]) -> tuple[list[int], int]:
-    """Make ``count`` children and return the process of each, and the errno of a fork that failed or 0.
+    """Fork ``count`` children and return the process id of each, and the errno of a fork that failed or 0.
 
     The first child gets the first part of the descriptors, and so on. There is one process for each CPU at most, since each
-    takes an interpreter's memory, and a process hosts several children. If a thread cannot have its own descriptor table,
-    every child is a process. After a failed fork there are fewer children.
-
-    All forks are done at once: each page that this process writes between two forks stays as an old copy in all processes
-    forked before. Forking them one request at a time cost each process 500 kB more.
+    takes an interpreter's memory, and a process hosts several children. If a thread cannot have its own descriptor table, every
+    child is a process. After a failed fork there are fewer children. All forks are done at once: each page that this process
+    writes between two forks stays as an old copy in all processes forked before. Forking them one request at a time cost each
+    process 500 kB more.
     """
     each = len(descriptors) // count
     parts = [descriptors[index * each : (index + 1) * each] for index in range(count)]
@@ -96,7 +97,7 @@ def report_ends(control: socket) -> None:
 
 
 def become(child_main: ChildMain, parts: Sequence[list[int]]) -> NoReturn:
-    """Turn a forked process into a host of children."""
+    """Run the children of this process, which was just forked from the zygote, and exit when they have ended. Never returns."""
     # ``signal`` converts its results to enums, which costs 250 kB of copied pages a process.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGCHLD])

@@ -29,7 +29,10 @@ AT_ONCE = link.MOST_DESCRIPTORS // 2
 
 
 class ZygoteClient:
-    """A node's zygote. There is one per node, started before the first run."""
+    """The control process's connection to its zygote, the process that forks children.
+
+    There is one per node, started before the first run.
+    """
 
     def __init__(self, module: str) -> None:
         self.end, theirs = link.pair()
@@ -53,7 +56,10 @@ class ZygoteClient:
         self.status: dict[int, int] = {}
 
     async def run(self) -> None:
-        """Receive the zygote's messages. Raises C1mError when the zygote ends."""
+        """Receive the zygote's reports about forked and ended processes, until cancelled.
+
+        Raises C1mError when the zygote ends.
+        """
         while True:
             await trio.lowlevel.wait_readable(self.end)
             message = link.receive(self.end)
@@ -67,7 +73,7 @@ class ZygoteClient:
                 self.ending(message["ended"]).set()
 
     def ending(self, pid: int) -> trio.Event:
-        """Return the event that is set when a process has ended."""
+        """Return the event that is set when the process with this id has ended."""
         return self.endings.setdefault(pid, trio.Event())
 
     async def fork(self, names: Sequence[str], descriptors: Sequence[Sequence[int]]) -> list[Child]:
@@ -95,14 +101,14 @@ class ZygoteClient:
         return [Child(name, pid, ours) for name, pid, (ours, _) in zip(names, pids, ends, strict=True)]
 
     def silent(self) -> str:
-        """Return the refusal for a zygote that does not answer."""
+        """Return the error message for a zygote that has not answered a request for children."""
         return (
             f"could not start processes: the zygote (pid {self.process.pid}) has not answered for {FORK_SECONDS:.0f} s; "
             f"continue it if it was stopped (kill -CONT {self.process.pid}), or restart the node"
         )
 
     def too_few(self, made: int, wanted: int, error: int) -> str:
-        """Return the refusal for a fork that failed."""
+        """Return the error message for a fork that failed: how many of the wanted children were made, why, and the cure."""
         if error == errno.ENOMEM:
             return (
                 f"could start only {made} of {wanted} processes: fork failed with ENOMEM; the kernel has no memory that it "
@@ -140,9 +146,9 @@ class ZygoteClient:
         return ExitKind.EXITED, os.waitstatus_to_exitcode(status)
 
     def close(self) -> None:
-        """Close the link, which ends the zygote. A zygote that does not end, because it was stopped, is killed.
+        """Close the link to the zygote, which ends the zygote.
 
-        The zygote's children end when their own links close.
+        A zygote that does not end, because it was stopped, is killed. The zygote's children end when their own links close.
         """
         self.end.close()
         try:
@@ -154,7 +160,10 @@ class ZygoteClient:
 
 @asynccontextmanager
 async def zygote(module: str) -> AsyncIterator[ZygoteClient]:
-    """A running zygote for the duration of the block. Its children run ``main`` of the module."""
+    """Return a context in which a zygote process runs; its value is the client of that zygote.
+
+    The zygote's children run ``main`` of the module.
+    """
     made = ZygoteClient(module)
     try:
         async with trio.open_nursery() as nursery:

@@ -15,7 +15,7 @@ COUNTED_SECONDS = 1.0  # the age limit of a shard's changing tally: shards repor
 
 
 def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    """Return {stage: when the last shard reached it} for the stages that all shards have reached.
+    """Return {stage: time at which the last shard reached it}, in nanoseconds, for the stages that all shards have reached.
 
     A stage is its index in the schedule.
     """
@@ -26,7 +26,7 @@ def reached_by_all(reached: Iterable[Mapping[int, int]]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class NodeSchedule:
-    """The arcs of the run's ring that a node's shards own, and the schedule that they follow."""
+    """The schedule that a node's shards follow, and which of the run's connections (arcs of the ring) each shard opens."""
 
     shares: tuple[RingShare, ...]  # arcs of one ring, one for each shard by its index
     revision: Revision
@@ -34,7 +34,7 @@ class NodeSchedule:
 
     @property
     def peak(self) -> int:
-        """The peak of the run, which is the same on all nodes."""
+        """The largest number of connections of the whole run, which is the same on all nodes."""
         return self.shares[0].peak
 
     @property
@@ -43,9 +43,9 @@ class NodeSchedule:
         return sum(share.size for share in self.shares)
 
     def joined_by(self, more: Iterable[RingShare]) -> NodeSchedule:
-        """Return this schedule with more arcs.
+        """Return this schedule with the shares of additional shards.
 
-        Raises UsageError if two arcs overlap, since a connection belongs to one shard.
+        Raises UsageError if two shares overlap, since a connection belongs to one shard.
         """
         joined = replace(self, shares=(*self.shares, *more))
         for share, after in pairwise(sorted(joined.shares, key=lambda share: share.first)):
@@ -62,6 +62,6 @@ class NodeSchedule:
         return NodeSchedule(self.shares, self.revision.next(at_ns, stages), arrival)
 
     def scheduled(self, elapsed_ns: Sequence[int]) -> int:
-        """Return how many connections the node should have open by the schedule, with a time for each shard."""
+        """Return how many connections the node should have open by its schedule. ``elapsed_ns`` has a time for each shard."""
         numbers = map(self.revision.schedule.at, elapsed_ns)
         return sum(share.count(number) for share, number in zip(self.shares, numbers, strict=True))

@@ -25,23 +25,25 @@ CANDIDATES = 32
 
 @dataclass(frozen=True, slots=True)
 class RingShare:
-    """The arc [first, first + size) of the ring of ``peak`` points."""
+    """The connections of a run that one shard opens: the arc [first, first + size) of a ring of ``peak`` points, one point for
+    each connection.
+    """
 
     peak: int
     first: int
     size: int
 
     def count(self, numbers: int) -> int:
-        """Return how many of the numbers 0 .. ``numbers`` - 1 belong to this share."""
+        """Return how many of the run's connections 0 .. ``numbers`` - 1 belong to this share."""
         factor, before = multiplier(self.peak), self.peak - self.first
         return floor_sum(numbers, self.peak, factor, before) - floor_sum(numbers, self.peak, factor, before - self.size)
 
     def walk(self, taken: int = 0) -> RingWalk:
-        """Return a walk along this share's numbers that starts after the first ``taken`` of them."""
+        """Return a position in the ascending connection numbers of this share, after the first ``taken`` of them."""
         return RingWalk(self, taken)
 
     def nth(self, index: int) -> int:
-        """Return this share's number at ``index``, from 0."""
+        """Return the connection number at ``index`` of this share's ascending numbers; the first has index 0."""
         low, high = index, self.peak - self.size + index
         while low < high:
             middle = (low + high) // 2
@@ -52,10 +54,9 @@ class RingShare:
         return low
 
     def gaps(self) -> tuple[int, int, int, int]:
-        """Return (numbers forward, points forward, numbers backward, points backward) for the two basic distances.
-
-        Each pair says how many numbers to go, and how far that is on the ring. The arc must have two points or more. The
-        distances are found by repeated subtraction, as in Euclid's algorithm.
+        """Return (numbers forward, points forward, numbers backward, points backward) for the two basic distances between
+        numbers of a share. Each pair says how many numbers to go, and how far that is on the ring. The arc must have two points
+        or more. The distances are found by repeated subtraction, as in Euclid's algorithm.
         """
         forward, ahead = 1, multiplier(self.peak)
         backward, behind = 1, self.peak - ahead
@@ -68,7 +69,7 @@ class RingShare:
 
 
 class RingWalk:
-    """A position between two of a share's numbers. ``up`` and ``down`` move past one number and return it."""
+    """A position between two connection numbers of a share. ``up`` and ``down`` move past one number and return it."""
 
     def __init__(self, share: RingShare, taken: int) -> None:
         self.share = share
@@ -79,11 +80,11 @@ class RingWalk:
         self.offset = self.place(self.number)
 
     def place(self, number: int) -> int:
-        """Return the position of a number on the arc."""
+        """Return the position of a connection number on the share's arc, in points from the start of the arc."""
         return number * multiplier(self.share.peak) % self.share.peak - self.share.first
 
     def up(self) -> int:
-        """Move past the next number and return it. Requires ``taken`` < share.size."""
+        """Move forward past the share's next connection number and return that number. Requires ``taken`` < share.size."""
         if not self.taken:
             self.number, self.offset = self.lowest, self.place(self.lowest)
         else:
@@ -93,7 +94,7 @@ class RingWalk:
         return self.number
 
     def down(self) -> int:
-        """Move back over the number behind and return it. Requires ``taken`` > 0."""
+        """Move back past the share's previous connection number and return that number. Requires ``taken`` > 0."""
         passed = self.number
         self.taken -= 1
         if self.taken:
@@ -102,7 +103,9 @@ class RingWalk:
         return passed
 
     def step(self, behind: int, ahead: int) -> tuple[int, int]:
-        """Return (numbers, points) to go, for a position with so many points of the arc behind and ahead of it."""
+        """Return the distance to the share's next connection number, as (numbers, points), from a position with ``behind`` and
+        ``ahead`` points of the arc on its two sides.
+        """
         forward, far_ahead, backward, far_behind = self.gaps
         can_forward, can_backward = far_ahead <= ahead, far_behind <= behind
         if can_forward and (forward <= backward or not can_backward):
@@ -113,7 +116,7 @@ class RingWalk:
 
 
 def shares(peak: int, sizes: Iterator[int]) -> Iterator[RingShare]:
-    """Divide the ring in order. The sizes must add up to the peak."""
+    """Yield consecutive arcs of these sizes, which divide the ring of ``peak`` points. The sizes must add up to the peak."""
     first = 0
     for size in sizes:
         yield RingShare(peak, first, size)
@@ -121,9 +124,9 @@ def shares(peak: int, sizes: Iterator[int]) -> Iterator[RingShare]:
 
 
 def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:
-    """Return the sum of (factor * i + start) // divisor over i = 0 .. count - 1, in O(log divisor) steps.
+    """Return the sum of (factor * i + start) // divisor over i = 0 ..
 
-    It follows Euclid's algorithm.
+    count - 1, in O(log divisor) steps. It follows Euclid's algorithm.
     """
     total = 0
     while count:
@@ -137,9 +140,9 @@ def floor_sum(count: int, divisor: int, factor: int, start: int) -> int:
 
 @cache
 def multiplier(peak: int) -> int:
-    """Return a number near the golden section of the ring, coprime to the peak, with the smallest sum of partial quotients.
-
-    That sum, of the continued fraction of g / P, bounds how unevenly the points can lie, and how many steps ``gaps`` takes.
+    """Return the factor that maps connection numbers to points of the ring: coprime to the peak and near its golden section,
+    with the smallest sum of partial quotients. That sum, of the continued fraction of g / P, bounds how unevenly the points can
+    lie, and how many steps ``gaps`` takes.
     """
     golden = round(peak * (5**0.5 - 1) / 2)
     near = range(max(golden - CANDIDATES, 1), min(golden + CANDIDATES, peak) + 1)

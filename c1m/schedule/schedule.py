@@ -21,7 +21,10 @@ NANOSECONDS = 1_000_000_000
 
 
 class Arrival(enum.IntEnum):
-    """How openings are spread along the line. The numbers are those on the wire."""
+    """How openings are spread along a schedule's line: evenly, at random, or as fast as possible.
+
+    The numbers are those on the wire.
+    """
 
     CONSTANT = 1  # each opening when the line passes its number
     POISSON = 2  # at random times, as many as the line rises
@@ -30,7 +33,10 @@ class Arrival(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Reach ``total`` connections along a straight line within a time. 0 ns is at once."""
+    """One stage of a schedule: reach ``total`` connections along a straight line within ``within_ns`` nanoseconds.
+
+    0 ns is at once.
+    """
 
     total: int
     within_ns: int
@@ -39,7 +45,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A stage with its start: from ``origin`` connections at ``begin_ns`` to ``total`` at ``end_ns``."""
+    """A stage of a schedule with its start: from ``origin`` connections at ``begin_ns`` to ``total`` at ``end_ns``."""
 
     begin_ns: int
     end_ns: int
@@ -52,11 +58,11 @@ class Line:
         return self.origin + (2 * (elapsed_ns - self.begin_ns) * (self.total - self.origin) + length) // (2 * length)
 
     def rises_past(self, number: int) -> int:
-        """Return the first nanosecond at which connection ``number`` should be open. The line must rise."""
+        """Return the time in nanoseconds from which on connection ``number`` should be open. The line must rise."""
         return self.begin_ns + -(-(2 * (number - self.origin) + 1) * (self.end_ns - self.begin_ns) // (2 * self.rise))
 
     def falls_below(self, number: int) -> int:
-        """Return the first nanosecond at which connection ``number`` should be closed. The line must fall."""
+        """Return the time in nanoseconds from which on connection ``number`` should be closed. The line must fall."""
         if self.begin_ns == self.end_ns:
             return self.begin_ns
         passed = 2 * (self.origin - number) - 1
@@ -64,19 +70,22 @@ class Line:
 
     @property
     def rise(self) -> int:
-        """Connections gained along the line; negative if it falls."""
+        """The number of connections gained along the line; negative if the line falls."""
         return self.total - self.origin
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stages one after another, starting from no connections. After the last stage its number stays."""
+    """How many connections should be open at each moment: stages one after another, starting from no connections.
+
+    After the last stage its number stays.
+    """
 
     stages: tuple[Stage, ...]
 
     @cached_property
     def lines(self) -> Sequence[Line]:
-        """The stages as lines."""
+        """The stages of the schedule as straight lines, each with its start and end."""
         lines = []
         begin, origin = 0, 0
         for stage in self.stages:
@@ -86,12 +95,12 @@ class Schedule:
 
     @cached_property
     def ends(self) -> Sequence[int]:
-        """When each stage ends, in nanoseconds from the start."""
+        """The time at which each stage ends, in nanoseconds from the start."""
         return [line.end_ns for line in self.lines]
 
     @property
     def end_ns(self) -> int:
-        """When the last stage ends; 0 without stages."""
+        """The time at which the last stage ends, in nanoseconds from the start; 0 without stages."""
         return self.ends[-1] if self.ends else 0
 
     @property
@@ -101,14 +110,17 @@ class Schedule:
 
     @property
     def steepest(self) -> float:
-        """The steepest rise in connections a second. 0 if a line rises at once, or if none rises."""
+        """The rate of the schedule's steepest rise, in connections a second. 0 if a line rises at once, or if none rises."""
         climbs = [line for line in self.lines if line.rise > 0]
         if any(line.begin_ns == line.end_ns for line in climbs):
             return 0.0
         return max((line.rise * NANOSECONDS / (line.end_ns - line.begin_ns) for line in climbs), default=0.0)
 
     def at(self, elapsed_ns: int) -> int:
-        """Return how many connections should be open at a time. At a jump it is the number after the jump."""
+        """Return how many connections should be open at a time, in nanoseconds from the start.
+
+        At a jump it is the number after the jump.
+        """
         if elapsed_ns < 0:
             return 0
         index = bisect_right(self.ends, elapsed_ns)
@@ -117,7 +129,10 @@ class Schedule:
         return self.stages[-1].total if self.stages else 0
 
     def due_by(self, elapsed_ns: int) -> int:
-        """Return how many openings were due by a time. A connection counts each time that it was due."""
+        """Return how many connections should have been opened by a time, in nanoseconds from the start.
+
+        A connection counts each time that it was due.
+        """
         past = bisect_right(self.ends, elapsed_ns)
         whole = sum(max(line.rise, 0) for line in self.lines[:past])
         if past == len(self.lines):
@@ -134,11 +149,14 @@ class Schedule:
         return Schedule((*kept, *stages))
 
     def kept(self, cut_ns: int) -> int:
-        """Return how many stages a cut at this time leaves unchanged."""
+        """Return how many stages of the schedule stay unchanged if it is cut at this time, in nanoseconds from the start."""
         return bisect_right(self.ends, cut_ns)
 
     def rests(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (begin, end, number) where the line is level. Consecutive level stages are one."""
+        """Yield (begin, end, connections), in nanoseconds, for each time in which the schedule stays level.
+
+        Consecutive level stages are one.
+        """
         resting: Line | None = None
         for line in self.lines:
             if line.rise:
@@ -153,22 +171,22 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A version of the schedule. It is unchanged until ``since_ns`` and new from there on."""
+    """A version of a run's schedule. It equals the version before it until ``since_ns`` and differs from there on."""
 
     schedule: Schedule
     version: int = 1  # 1 is the schedule with which the run began
     since_ns: int = 0
 
     def next(self, since_ns: int, stages: Iterable[Stage]) -> Revision:
-        """Return the next version, which follows other stages from ``since_ns`` on."""
+        """Return the next version of the schedule, which follows other stages from ``since_ns`` on."""
         return Revision(self.schedule.cut(since_ns, stages), self.version + 1, since_ns)
 
 
 def nanoseconds(seconds: float) -> int:
-    """Convert seconds to whole nanoseconds."""
+    """Return a number of seconds as whole nanoseconds."""
     return round(seconds * NANOSECONDS)
 
 
 def straight(total: int, within_seconds: float) -> Schedule:
-    """Return the simplest schedule: one line up to ``total``."""
+    """Return the simplest schedule: one straight line from 0 up to ``total`` connections."""
     return Schedule((Stage(total, nanoseconds(within_seconds)),))

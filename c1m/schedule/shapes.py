@@ -29,7 +29,7 @@ _WORD = re.compile(r"(?:([a-z]+):)?([^@]*)@([^@]*)")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One --stage as it was written. ``draw`` returns its stages."""
+    """The value of one --stage option as it was written. ``draw`` returns the stages that it stands for."""
 
     text: str
     draw: Draw = field(compare=False, repr=False)
@@ -39,7 +39,7 @@ class Shape:
 
 
 def parse_shape(text: str) -> Shape:
-    """Parse one --stage. Raises ValueError with the reason."""
+    """Return the shape that the text of one --stage option describes. Raises ValueError with the reason for any other text."""
     word = text.strip()
     match = _WORD.fullmatch(word)
     kind = match[1] or "line" if match else ""
@@ -52,7 +52,7 @@ def parse_shape(text: str) -> Shape:
 
 
 def schedule_of(shapes: Iterable[Shape]) -> Schedule:
-    """Return the schedule of shapes one after another.
+    """Return the schedule that follows some shapes one after another.
 
     Raises ValueError if it never opens a connection or has too many lines.
     """
@@ -63,9 +63,9 @@ def schedule_of(shapes: Iterable[Shape]) -> Schedule:
 
 
 def draw(shapes: Iterable[Shape], origin: int) -> tuple[Stage, ...]:
-    """Return the stages of shapes one after another, starting from ``origin`` connections.
+    """Return the stages of some shapes one after another, starting from ``origin`` connections.
 
-    Raises ValueError if there are too many lines.
+    Raises ValueError if there are too many stages.
     """
     stages: list[Stage] = []
     for shape in shapes:
@@ -78,25 +78,36 @@ def draw(shapes: Iterable[Shape], origin: int) -> tuple[Stage, ...]:
 
 
 def line(size: str, within: int) -> Draw:
-    """Parse "100k", a straight line."""
+    """Return a function that draws a straight line to a number of connections, such as "100k", as stages.
+
+    Raises ValueError for other text.
+    """
     total = parse_count(size)
     return lambda _: (Stage(total, within),)
 
 
 def step(size: str, stay: int) -> Draw:
-    """Parse "200k", a jump that stays."""
+    """Return a function that draws a jump to a number of connections, such as "200k", which then stays, as stages.
+
+    Raises ValueError for other text.
+    """
     total = parse_count(size)
     return lambda _: (Stage(total, 0), Stage(total, stay, named=False))
 
 
 def spike(size: str, stay: int) -> Draw:
-    """Parse "500k", a jump that stays and then jumps back."""
+    """Return a function that draws a jump to a number of connections, such as "500k", which stays and then jumps back, as
+    stages. Raises ValueError for other text.
+    """
     total = parse_count(size)
     return lambda origin: (Stage(total, 0), Stage(total, stay, named=False), Stage(origin, 0))
 
 
 def stairs(size: str, within: int) -> Draw:
-    """Parse "250k/5", equal steps. Raises ValueError for a number of steps that is out of range."""
+    """Return a function that draws equal steps to a number of connections, such as "250k/5", as stages.
+
+    Raises ValueError for a number of steps that is out of range.
+    """
     top, _, count = size.partition("/")
     total, steps = parse_count(top), parse_count(count) if count else 0
     if not 1 <= steps <= MOST_STAGES:
@@ -114,7 +125,10 @@ def stairs(size: str, within: int) -> Draw:
 
 
 def sine(size: str, lasting: int) -> Draw:
-    """Parse "50k-150k/60s", waves between two numbers. Raises ValueError if a part is missing."""
+    """Return a function that draws waves between two numbers of connections, such as "50k-150k/60s", as stages.
+
+    Raises ValueError if a part is missing.
+    """
     ends, _, period = size.partition("/")
     first, dash, other = ends.partition("-")
     if not dash or not period:

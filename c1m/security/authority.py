@@ -20,7 +20,10 @@ KEY_FILE = "ca.key"
 
 
 class Authority:
-    """The authority in a directory. Raises UsageError with the cure if the directory contains none."""
+    """A certificate authority whose files are in a directory.
+
+    Raises UsageError with the cure if the directory contains none.
+    """
 
     def __init__(self, directory: Path) -> None:
         if not (directory / KEY_FILE).exists():
@@ -34,11 +37,14 @@ class Authority:
 
     @property
     def term(self) -> Validity:
-        """The validity of the authority's own certificate."""
+        """The time in which the authority's own certificate is valid."""
         return certificates.term_of(self.pair.certificate)
 
     def issue(self, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int) -> Path:
-        """Issue a certificate and return its directory. Raises UsageError if that name has one."""
+        """Issue a certificate for an operator or a node and return the directory with its files.
+
+        Raises UsageError if that name has one already.
+        """
         made = self.directory / bearer.name
         if made.exists():
             raise UsageError(f"{made} exists already; renew it (pki renew {bearer.name}), or use another name")
@@ -61,17 +67,20 @@ class Authority:
         return made
 
     def write(self, made: Path, pair: certificates.Pair) -> None:
-        """Write a certificate, its key and the authority's certificate into a directory."""
+        """Write a certificate with its key, and the authority's certificate, as files into a directory.
+
+        Raises UsageError if that fails.
+        """
         replace(made / AUTHORITY_FILE, self.pair.certificate_pem, 0o644)
         replace(made / IDENTITY_FILE, pair.pem, 0o600)
 
     @property
     def names(self) -> list[str]:
-        """The names of all certificates that it issued."""
+        """The names of all certificates that the authority has issued, sorted."""
         return sorted(path.parent.name for path in self.directory.glob(f"*/{IDENTITY_FILE}"))
 
     def issued(self) -> Iterator[tuple[Bearer, Validity, list[str]]]:
-        """Yield the holder, the validity and the hosts of each certificate that it issued."""
+        """Yield the holder, the validity and the hosts of each certificate that the authority has issued."""
         for name in self.names:
             identity = read_identity(self.directory / name)
             hosts = certificates.hosts_of(certificates.read_certificate(identity.own))
@@ -79,7 +88,10 @@ class Authority:
 
 
 def found_authority(directory: Path, now: datetime, days: int) -> Authority:
-    """Make a new authority. Raises UsageError if the directory contains one: certificates of a lost authority are useless."""
+    """Make a new certificate authority in a directory and return it.
+
+    Raises UsageError if the directory contains one: certificates of a lost authority are useless.
+    """
     if (directory / KEY_FILE).exists() or (directory / AUTHORITY_FILE).exists():
         raise UsageError(f"{directory} already contains an authority; keep it, or name another directory with --dir")
     made = certificates.make_authority(now, days)
@@ -90,7 +102,7 @@ def found_authority(directory: Path, now: datetime, days: int) -> Authority:
 
 
 def make_private(directory: Path) -> None:
-    """Make a directory of mode 0700. Raises UsageError if that fails."""
+    """Create a directory with mode 0700, or set that mode if it exists. Raises UsageError if that fails."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
@@ -99,7 +111,10 @@ def make_private(directory: Path) -> None:
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file atomically. The file never has another mode or incomplete content. Raises UsageError if that fails."""
+    """Write a file atomically, with the given content and mode.
+
+    The file never has another mode or incomplete content. Raises UsageError if that fails.
+    """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

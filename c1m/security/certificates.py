@@ -52,7 +52,7 @@ class Pair:
 
     @property
     def pem(self) -> bytes:
-        """The key and the certificate as PEM."""
+        """The private key followed by the certificate, as PEM."""
         return self.key_pem + self.certificate_pem
 
 
@@ -62,7 +62,9 @@ FOREIGN = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x
 
 @contextmanager
 def known() -> Iterator[None]:
-    """Turn the errors of cryptography for unsupported input into ValueError, which it raises for all other invalid input."""
+    """Return a context in which cryptography's errors for unsupported input are raised as ValueError, as for all other invalid
+    input.
+    """
     try:
         yield
     except FOREIGN as error:
@@ -70,10 +72,10 @@ def known() -> Iterator[None]:
 
 
 def read_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
-    """Parse a certificate and its key from PEM.
+    """Return a certificate and its private key, parsed from PEM.
 
-    Raises ValueError unless they are a certificate and an elliptic curve key that belongs to it, and TypeError for a key
-    with a password.
+    Raises ValueError unless they are a certificate and an elliptic curve key that belongs to it, and TypeError for a key with a
+    password.
     """
     certificate = read_certificate(certificate_pem)
     with known():
@@ -84,9 +86,9 @@ def read_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
 
 
 def read_certificate(pem: bytes) -> x509.Certificate:
-    """Parse a certificate from PEM. Raises ValueError for anything else.
+    """Return a certificate, parsed from PEM.
 
-    cryptography parses names and dates only on access, so they are accessed here.
+    Raises ValueError for anything else. cryptography parses names and dates only on access, so they are accessed here.
     """
     with known():
         certificate = x509.load_pem_x509_certificate(pem)
@@ -95,7 +97,7 @@ def read_certificate(pem: bytes) -> x509.Certificate:
 
 
 def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:
-    """Make a self-signed certificate that can issue others."""
+    """Return a new self-signed certificate that can issue others, and its private key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"c1m authority {now:%Y-%m-%d}")])
     certificate = (
@@ -108,10 +110,10 @@ def make_authority(now: datetime, days: int = AUTHORITY_DAYS) -> Pair:
 
 
 def issue(authority: Pair, bearer: Bearer, hosts: Sequence[str], now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
-    """Issue a certificate that does not outlive the authority.
+    """Return a new certificate, which does not outlive the authority, and its private key.
 
-    ``hosts`` are the names and addresses by which coordinators call a node. Raises UsageError if the authority has expired
-    or a node has no host.
+    ``hosts`` are the names and addresses by which coordinators call a node. Raises UsageError if the authority has expired or a
+    node has no host.
     """
     if bearer.role is Role.NODE and not hosts:
         raise UsageError(f"{bearer} needs the names or addresses by which coordinators call it: pki issue node a 10.0.0.2")
@@ -136,7 +138,10 @@ def issue(authority: Pair, bearer: Bearer, hosts: Sequence[str], now: datetime, 
 
 
 def renew(authority: Pair, certificate: x509.Certificate, now: datetime, days: int = CERTIFICATE_DAYS) -> Pair:
-    """Issue a certificate with the same names and role and a new key. Raises UsageError if c1m did not issue the old one."""
+    """Return a new certificate with the names and role of an old one, and its new private key.
+
+    Raises UsageError if c1m did not issue the old one.
+    """
     bearer = bearer_of(names_of(certificate))
     if bearer is None:
         raise UsageError("the certificate names no role of c1m; issue another one with c1m-coord pki issue")
@@ -144,7 +149,10 @@ def renew(authority: Pair, certificate: x509.Certificate, now: datetime, days: i
 
 
 def builder(subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, ends: datetime) -> x509.CertificateBuilder:
-    """Return a builder with what every certificate has. Validity begins BACKDATED earlier."""
+    """Return a certificate builder with the fields that every certificate has.
+
+    The certificate is valid from BACKDATED before ``begins``.
+    """
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -158,7 +166,7 @@ def builder(subject: x509.Name, issuer: x509.Name, key: Key, begins: datetime, e
 
 
 def usage(*, signs: bool) -> x509.KeyUsage:
-    """Return the key usage of an authority (``signs``) or of an operator or node."""
+    """Return the key usage extension for the certificate of an authority (``signs``) or of an operator or node."""
     return x509.KeyUsage(
         digital_signature=not signs,
         key_cert_sign=signs,
@@ -181,17 +189,17 @@ def general_name(host: str) -> x509.GeneralName:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Return the URIs of a certificate."""
+    """Return the URIs among a certificate's alternative names, which name its role. Empty if there are none."""
     return alternatives(certificate, x509.UniformResourceIdentifier)
 
 
 def hosts_of(certificate: x509.Certificate) -> list[str]:
-    """Return the DNS names and the IP addresses of a certificate."""
+    """Return the DNS names and the IP addresses among a certificate's alternative names, as text."""
     return [*alternatives(certificate, x509.DNSName), *alternatives(certificate, x509.IPAddress)]
 
 
 def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) -> list[str]:
-    """Return the alternative names of one kind. The list is empty if there are none."""
+    """Return a certificate's alternative names of one kind, as text. The list is empty if there are none."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -200,7 +208,7 @@ def alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) ->
 
 
 def term_of(certificate: x509.Certificate) -> Validity:
-    """Return the validity of a certificate. Without a role it is the authority's."""
+    """Return the holder of a certificate and the time in which it is valid. Without a role the holder is the authority."""
     bearer = bearer_of(names_of(certificate))
     what = str(bearer) if bearer else "authority"
     return Validity(what, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

@@ -16,12 +16,12 @@ from .identity import Identity, Renewals
 
 
 def channel_credentials(identity: Identity) -> grpc.ChannelCredentials:
-    """Return the credentials of a coordinator."""
+    """Return the gRPC credentials with which a coordinator calls nodes over TLS."""
     return grpc.ssl_channel_credentials(identity.authority, identity.own, identity.own)
 
 
 def server_credentials(name: str, directory: Path) -> grpc.ServerCredentials:
-    """Return the credentials of a node, which require a certificate of the authority from clients.
+    """Return the gRPC credentials of a node, which require from every client a certificate of the same authority.
 
     ``name`` is the program, for its log of renewals. Raises UsageError for a directory that cannot be used.
     """
@@ -33,7 +33,7 @@ def server_credentials(name: str, directory: Path) -> grpc.ServerCredentials:
 
 
 def configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
-    """Return an identity as gRPC's configuration of a server."""
+    """Return gRPC's certificate configuration for a server with this identity."""
     return grpc.ssl_server_certificate_configuration([(identity.own, identity.own)], root_certificates=identity.authority)
 
 

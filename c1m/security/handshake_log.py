@@ -40,9 +40,9 @@ REASONS = (
 
 
 def sentence_of(line: str) -> str | None:
-    """Return the sentence to log for a line of the core.
+    """Return the sentence to log for a line that gRPC's core wrote to stderr.
 
-    Empty if nothing is to be logged; None if the core did not write it.
+    Empty if nothing is to be logged; None if the core did not write the line.
     """
     if not LOGGED.match(line):
         return None
@@ -57,7 +57,7 @@ def sentence_of(line: str) -> str | None:
 
 @contextmanager
 def handshakes_logged(name: str) -> Iterator[None]:
-    """Log failed handshakes for the duration of the block. Python's own stderr is not affected."""
+    """Return a context in which failed TLS handshakes of this process are logged. Python's own stderr is not affected."""
     kept, out = os.dup(2), sys.stderr
     reading, writing = os.pipe()
     os.dup2(writing, 2)
@@ -77,7 +77,7 @@ def handshakes_logged(name: str) -> Iterator[None]:
 
 
 def log_lines(name: str, reading: int) -> None:
-    """Log the lines that arrive on a pipe until its last writer closes it."""
+    """Log the lines that arrive on the pipe ``reading``, those of gRPC's core as sentences, until its last writer closes it."""
     quiet_until: dict[str, float] = {}
     with open(reading, errors="replace") as lines:
         for line in lines:

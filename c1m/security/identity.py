@@ -28,18 +28,26 @@ class Identity:
     terms: tuple[Validity, ...]
 
     def warnings(self, now: datetime) -> list[str]:
-        """Return a sentence for each certificate that is not valid or expires soon."""
+        """Return a sentence for each certificate of the --tls directory that is not valid or expires soon; empty if there is
+        none.
+        """
         return [warning for term in self.terms if (warning := term.warning(now))]
 
     def check(self, now: datetime) -> None:
-        """Raise UsageError for a certificate that is not valid now, because every peer would refuse it."""
+        """Raise UsageError if a certificate of the --tls directory is not valid now, because every peer would refuse it.
+
+        Returns nothing.
+        """
         for term in self.terms:
             if not term.begins <= now < term.ends:
                 raise UsageError(term.warning(now))
 
 
 def read_identity(directory: Path) -> Identity:
-    """Read a --tls directory. Raises UsageError with the cure if c1m-coord pki issue did not make it."""
+    """Return the certificates, key and role in a --tls directory.
+
+    Raises UsageError with the cure if c1m-coord pki issue did not make the directory.
+    """
     # Imported here because cryptography takes 15 MB, and nodes often run without TLS.
     from .certificates import names_of, read_certificate, read_pair, term_of
 
@@ -66,23 +74,29 @@ def read_file(path: Path) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """Raise UsageError for a key that others can read: with it they could act as the operator or the node."""
+    """Raise UsageError if other users can access a file with a private key: with the key they could act as the operator or the
+    node.
+    """
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise UsageError(f"--tls: {path} contains a private key, and its mode {mode:04o} gives others access; chmod 600 {path}")
 
 
 def checked_identity(directory: Path) -> Identity:
-    """Read a --tls directory whose certificates are valid now. Raises UsageError otherwise."""
+    """Return the certificates, key and role in a --tls directory whose certificates are valid now.
+
+    Raises UsageError otherwise.
+    """
     identity = read_identity(directory)
     identity.check(datetime.now(UTC))
     return identity
 
 
 class Renewals:
-    """The identity in a directory, and renewals of it. A check costs two stat() calls, 4 us.
+    """The certificates in a --tls directory, read again when the files are renewed.
 
-    Raises UsageError for a directory that cannot be used or a certificate that is not valid now.
+    A check costs two stat() calls, 4 us. Raises UsageError for a directory that cannot be used or a certificate that is not
+    valid now.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -91,7 +105,10 @@ class Renewals:
         self.identity = checked_identity(directory)
 
     def stamp(self) -> Stamp:
-        """Return what identifies the current version of the files. Empty if one is missing."""
+        """Return the inodes, times and sizes of the certificate files, which identify their current version.
+
+        Empty if a file is missing.
+        """
         try:
             found = [(self.directory / name).stat() for name in (AUTHORITY_FILE, IDENTITY_FILE)]
         except OSError:
@@ -99,7 +116,7 @@ class Renewals:
         return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
 
     def take(self) -> Identity | None:
-        """Return the renewed identity, or None if nothing has changed.
+        """Return the renewed identity from the --tls directory, or None if nothing has changed.
 
         Raises OSError or UsageError for a renewal that cannot be used, once; the old identity is kept.
         """
@@ -110,7 +127,7 @@ class Renewals:
         return self.identity
 
     def newest(self) -> Identity:
-        """Return the newest identity that can be used."""
+        """Return the newest identity in the --tls directory that can be used; the old one if a renewal cannot be used."""
         with suppress(OSError, UsageError):
             self.take()
         return self.identity

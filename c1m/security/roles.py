@@ -24,7 +24,7 @@ IDENTITY_FILE: Final = "identity.pem"
 
 
 class Role(enum.Enum):
-    """What the holder of a certificate is."""
+    """The role of a certificate's holder: a node or an operator."""
 
     NODE = "node"
     OPERATOR = "operator"
@@ -39,7 +39,7 @@ class Bearer:
 
     @property
     def uri(self) -> str:
-        """The role as it is written in a certificate."""
+        """The holder's role and name as the URI that is written in a certificate."""
         return f"{PREFIX}{self.role.value}/{self.name}"
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Bearer:
 
 
 def bearer_of(names: Iterable[str]) -> Bearer | None:
-    """Return the first role among a certificate's alternative names. None if there is no known role."""
+    """Return the first holder (role and name) among a certificate's alternative names. None if there is no known role."""
     for name in names:
         role, slash, bearer = name.removeprefix(PREFIX).partition("/")
         if name.startswith(PREFIX) and slash and role in {each.value for each in Role} and NAME.fullmatch(bearer):
@@ -56,7 +56,7 @@ def bearer_of(names: Iterable[str]) -> Bearer | None:
 
 
 def parse_name(text: str) -> str:
-    """Check the name of an operator or a node. Raises ValueError."""
+    """Return the name of an operator or a node if the text is a valid one. Raises ValueError otherwise."""
     if not NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a name; write at most 64 letters, digits, dots, dashes and @: alice, client-1.lab")
     return text
@@ -85,17 +85,17 @@ class Validity:
 
     @property
     def cure(self) -> str:
-        """What to do about a certificate that expires."""
+        """A sentence that says what to do about a certificate that expires."""
         if self.what == "authority":
             return "make another one with c1m-coord pki init, and issue all certificates again"
         return f"renew it with c1m-coord pki renew {self.what.rpartition(' ')[2]}, and copy it to its machine"
 
 
 def moment(when: datetime) -> str:
-    """Format a time for people, in UTC."""
+    """Return a time as text in UTC, such as "2026-01-31 12:00 UTC"."""
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def days(left: timedelta) -> str:
-    """Format the time left, in whole days."""
+    """Return a time span as text in whole days, such as "3 days" or "less than a day"."""
     return "less than a day" if left.days < 1 else "1 day" if left.days == 1 else f"{left.days:,} days"

@@ -22,10 +22,10 @@ OTHERS = 0o177  # the umask that leaves 0600: write permission on the socket is 
 
 @contextmanager
 def claimed(path: str) -> Iterator[None]:
-    """A context in which a socket can be bound at ``path``. The file will be accessible to its owner only.
+    """Return a context in which a Unix socket can be bound at ``path``, accessible to its owner only.
 
-    Raises UsageError with the cure if the path cannot be used. The umask applies to the whole process, so no other thread
-    may create files meanwhile.
+    Raises UsageError with the cure if the path cannot be used. The umask applies to the whole process, so no other thread may
+    create files meanwhile.
     """
     with locked(Path(path).parent, path):
         remove_stale(path)
@@ -39,7 +39,10 @@ def claimed(path: str) -> Iterator[None]:
 
 @contextmanager
 def locked(directory: Path, path: str) -> Iterator[None]:
-    """Hold a lock on a directory for the duration of the block. Raises UsageError if the directory cannot be opened."""
+    """Return a context in which this process holds a lock on a directory.
+
+    Raises UsageError if the directory cannot be opened.
+    """
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -52,7 +55,7 @@ def locked(directory: Path, path: str) -> Iterator[None]:
 
 
 def remove_stale(path: str) -> None:
-    """Remove the socket of a node that was killed.
+    """Remove the socket file that a killed node left at a path; do nothing if there is no file.
 
     Raises UsageError if a program listens on it, or the path is not a socket.
     """
@@ -73,7 +76,10 @@ def remove_stale(path: str) -> None:
 
 
 def connect_error(path: str) -> OSError | None:
-    """Return the error of connecting to a socket. None if a program listens on it, even if its queue is full."""
+    """Return the OSError of connecting to the Unix socket at a path.
+
+    None if a program listens on it, even if its queue is full.
+    """
     with socket(AF_UNIX, SOCK_STREAM) as caller:
         caller.setblocking(False)
         try:
@@ -86,7 +92,7 @@ def connect_error(path: str) -> OSError | None:
 
 
 def check_bindable(path: str) -> None:
-    """Bind the path and remove the file, because gRPC would not report what prevents it. Raises UsageError."""
+    """Raise UsageError with the cure if no Unix socket can be bound at a path: gRPC would not report what prevents it."""
     with socket(AF_UNIX, SOCK_STREAM) as one:
         try:
             one.bind(path)
@@ -97,7 +103,7 @@ def check_bindable(path: str) -> None:
 
 
 def instead(path: str, error: OSError) -> str:
-    """Return the refusal for an error of the path, with the cure."""
+    """Return the message that a node cannot listen on a Unix socket's path because of an OSError, with the cure."""
     directory = Path(path).parent
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return f"cannot listen on unix:{path}: there is no directory {directory}; make it, or give another --listen"

@@ -27,14 +27,14 @@ def escaped(text: str) -> str:
 
 
 class Hexadecimal(bytes):
-    """Bytes that print as hexadecimal digits: 50494e470d0a."""
+    """A bytes value that prints as hexadecimal digits: 50494e470d0a."""
 
     def __str__(self) -> str:
         return self.hex()
 
 
 def parse_text(text: str) -> Text:
-    """Parse text with backslash escapes. Raises ValueError for an unknown escape."""
+    """Return the bytes that a text with backslash escapes stands for. Raises ValueError for an unknown escape."""
 
     def unescaped(found: re.Match[bytes]) -> bytes:
         if found[1]:
@@ -48,7 +48,10 @@ def parse_text(text: str) -> Text:
 
 
 def parse_hexadecimal(text: str) -> Hexadecimal:
-    """Parse hexadecimal digits. Blanks between bytes are allowed. Raises ValueError."""
+    """Return the bytes that a text of hexadecimal digits stands for.
+
+    Blanks between bytes are allowed. Raises ValueError for other text.
+    """
     try:
         return Hexadecimal(bytes.fromhex(text))
     except ValueError:

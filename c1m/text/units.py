@@ -53,7 +53,10 @@ _DURATION = re.compile(" ?".join(rf"(?:({_NUMBER}) ?{unit})?" for unit, _ in UNI
 
 
 def parse_count(text: str) -> int:
-    """Parse "1000000", "1_000_000", "250k", "1.5M" or "2G" into a whole number of zero or more. Raises ValueError."""
+    """Return the whole number, zero or more, in a text such as "1000000", "1_000_000", "250k", "1.5M" or "2G".
+
+    Raises ValueError for other text.
+    """
     match = _matched(_COUNT, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of zero or more; {COUNT_FORMS}")
@@ -64,7 +67,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Parse "30s", "5m", "1h30m", "500ms", "250us" or "2.5" into seconds, up to LONGEST_SECONDS. Raises ValueError."""
+    """Return the seconds in a text such as "30s", "5m", "1h30m", "500ms", "250us" or "2.5", up to LONGEST_SECONDS.
+
+    Raises ValueError for other text.
+    """
     seconds = _seconds(text)
     if seconds > LONGEST_SECONDS:
         raise ValueError(f"{text!r} is longer than a year, the longest run; {DURATION_FORMS}")
@@ -82,7 +88,10 @@ def _seconds(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> float:
-    """Parse "50k", "50k/s", "600/m" or "30/h" into times per second, zero or more. Raises ValueError."""
+    """Return the times per second, zero or more, in a text such as "50k", "50k/s", "600/m" or "30/h".
+
+    Raises ValueError for other text.
+    """
     match = _matched(_RATE, text)
     if match is None:
         raise ValueError(f"{text!r} is not a rate; {RATE_FORMS}")
@@ -90,7 +99,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_number(text: str) -> float:
-    """Parse "1000000", "250k" or "0.25" into a number of zero or more. Raises ValueError."""
+    """Return the number, zero or more, in a text such as "1000000", "250k" or "0.25". Raises ValueError for other text."""
     match = _matched(_COUNT, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of zero or more; {NUMBER_FORMS}")
@@ -98,7 +107,10 @@ def parse_number(text: str) -> float:
 
 
 def parse_bytes(text: str) -> float:
-    """Parse "4500", "512 B", "4.2kB" or "2GiB" into bytes, zero or more. Raises ValueError."""
+    """Return the number of bytes, zero or more, in a text such as "4500", "512 B", "4.2kB" or "2GiB".
+
+    Raises ValueError for other text.
+    """
     match = _matched(_BYTES, text)
     if match is None:
         raise ValueError(f"{text!r} is not a number of bytes; {BYTES_FORMS}")
@@ -106,7 +118,10 @@ def parse_bytes(text: str) -> float:
 
 
 def parse_bits(text: str) -> float:
-    """Parse "100M", "2.5Gbit/s" or "64 kbit" into bits a second, zero or more. Raises ValueError."""
+    """Return the bits a second, zero or more, in a text such as "100M", "2.5Gbit/s" or "64 kbit".
+
+    Raises ValueError for other text.
+    """
     match = _matched(_BITS, text)
     if match is None:
         raise ValueError(f"{text!r} is not a bandwidth; {BITS_FORMS}")
@@ -114,24 +129,24 @@ def parse_bits(text: str) -> float:
 
 
 def format_count(count: int) -> str:
-    """Format a count with every digit, grouped: "1,000,000"."""
+    """Return a count as text with every digit, grouped: "1,000,000"."""
     return f"{count:,}"
 
 
 def format_bytes(size: float) -> str:
-    """Format bytes with three digits in a decimal unit: "3.24 GB", "512 B", "-12.5 kB"."""
+    """Return a number of bytes as text with three digits in a decimal unit: "3.24 GB", "512 B", "-12.5 kB"."""
     if size < 0:
         return "-" + format_bytes(-size)
     return _scaled(size, ("B", "kB", "MB", "GB", "TB", "PB"))
 
 
 def format_bits(per_second: float) -> str:
-    """Format bits a second with three digits in a decimal unit: "100 Mbit/s", "52 bit/s"."""
+    """Return a number of bits a second as text with three digits in a decimal unit: "100 Mbit/s", "52 bit/s"."""
     return _scaled(per_second, ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"))
 
 
 def format_duration(seconds: float) -> str:
-    """Format seconds: three digits below a minute ("21.1 s", "350 ms"), whole seconds above ("5 min 03 s")."""
+    """Return seconds as text: three digits below a minute ("21.1 s", "350 ms"), whole seconds above ("5 min 03 s")."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
     seconds = round(seconds, 9)  # clocks tick in nanoseconds
@@ -145,7 +160,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_rate(per_second: float) -> str:
-    """Format times per second: "47,393/s" from a hundred on, three digits below: "1.67/s"."""
+    """Return a rate per second as text: "47,393/s" from a hundred on, three digits below: "1.67/s"."""
     return f"{per_second:,.0f}/s" if abs(per_second) >= 100 else f"{_three_digits(per_second)}/s"
 
 
@@ -159,7 +174,7 @@ def _fraction(digits: str) -> Fraction:
 
 
 def _scaled(value: float, units: tuple[str, ...]) -> str:
-    """Format a value that is given in the first unit, in the smallest unit that makes it less than 1,000."""
+    """Return a value, given in the first unit, as text in the smallest unit that makes it less than 1,000."""
     steps = 0
     while value >= 999.5 and steps < len(units) - 1:
         value, steps = value / 1_000, steps + 1
@@ -167,5 +182,5 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 
 
 def _three_digits(value: float) -> str:
-    """Format with three significant digits and no exponent: "3.24", "30", "1,230,000", "0.00012"."""
+    """Return a number as text with three significant digits and no exponent: "3.24", "30", "1,230,000", "0.00012"."""
     return f"{Decimal(f'{value:.3g}'):,f}"

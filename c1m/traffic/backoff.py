@@ -14,17 +14,19 @@ MOST_TRIES = 31  # further attempts do not raise the bound: 2**31 times any wait
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The bound of the first wait and of the longest wait, in seconds."""
+    """The bounds of the first and of the longest wait before another connection attempt, in seconds."""
 
     first: float
     cap: float
 
     def bound(self, tries: int) -> float:
-        """Return the longest wait after ``tries`` failed attempts, from 0."""
+        """Return the longest possible wait in seconds before the next connection attempt, after ``tries`` failed attempts, from
+        0.
+        """
         return min(self.first * (1 << min(tries, MOST_TRIES)), self.cap)
 
     def wait(self, tries: int, chance: Random) -> float:
-        """Return a random wait in seconds after ``tries`` failed attempts."""
+        """Return a random wait in seconds before the next connection attempt, after ``tries`` failed attempts."""
         return chance.uniform(0, self.bound(tries))
 
     def __str__(self) -> str:

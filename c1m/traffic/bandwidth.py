@@ -49,9 +49,10 @@ class ConnectionTraffic:
 def bits_each(
     schedule: Schedule, peak: int, turnover: Turnover | None, talk: ConnectionTraffic, *, reset: bool, version: int
 ) -> float:
-    """Return the bits a second for each connection of the run's peak at its busiest moment. Infinite if that is unknown.
+    """Return the bits a second that a worker sends at the run's busiest moment, for each connection of the peak.
 
-    ``reset`` is whether connections close with a RST instead of a FIN. ``version`` is the IP version.
+    Infinite if that is unknown. ``reset`` is whether connections close with a RST instead of a FIN. ``version`` is the IP
+    version.
     """
     empty = EMPTY_BYTES[version]
     opened = rising(schedule) / peak + returning(turnover)
@@ -67,18 +68,18 @@ def close_rate(bandwidth: float, *, reset: bool, version: int) -> float:
 
 
 def rising(schedule: Schedule) -> float:
-    """Return the connections a second where the schedule rises fastest. Infinite if it rises at once."""
+    """Return how many connections a second are opened where the schedule rises fastest. Infinite if it rises at once."""
     return schedule.steepest or (math.inf if schedule.peak else 0.0)
 
 
 def falling(schedule: Schedule) -> float:
-    """Return the connections a second where the schedule falls fastest."""
+    """Return how many connections a second are closed where the schedule falls fastest; 0 if it never falls."""
     falls = [(-line.rise, (line.end_ns - line.begin_ns) / NANOSECONDS) for line in schedule.lines if line.rise < 0]
     return max((fall / max(seconds, PACE_SECONDS) for fall, seconds in falls), default=0.0)
 
 
 def returning(turnover: Turnover | None) -> float:
-    """Return the openings a second that replace connections, for each connection of the peak.
+    """Return how many connections a second are opened to replace others, for each connection of the run's peak.
 
     Infinite with a backoff, because the number of attempts is unknown.
     """
@@ -90,14 +91,16 @@ def returning(turnover: Turnover | None) -> float:
 
 
 def leaving(turnover: Turnover | None) -> float:
-    """Return the closes a second of connections that are replaced, for each connection of the peak."""
+    """Return how many connections a second are closed to be replaced, for each connection of the run's peak; 0 without
+    turnover.
+    """
     if turnover is None:
         return 0.0
     return replaced(turnover) + max((storm.share / PACE_SECONDS for storm in turnover.storms), default=0.0)
 
 
 def replaced(turnover: Turnover) -> float:
-    """Return the replacements a second of one connection that has a lifetime; 0 without."""
+    """Return how often a second one connection is closed and replaced, if connections have a lifetime; 0 otherwise."""
     return per_second(1.0, turnover.lifetime.mean + turnover.downtime.mean) if turnover.lifetime else 0.0
 
 

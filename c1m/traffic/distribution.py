@@ -24,11 +24,11 @@ class Distribution:
 
     @property
     def mean(self) -> float:
-        """The mean in seconds."""
+        """The mean of the distribution, in seconds."""
         return (self.low + self.high) / 2
 
     def draw(self, chance: Random) -> float:
-        """Return a random duration in seconds."""
+        """Return a random duration in seconds that follows the distribution."""
         if self.kind == EXPONENTIAL:
             return chance.expovariate(1 / self.mean)
         return self.low if self.kind == FIXED else chance.uniform(self.low, self.high)

@@ -56,5 +56,5 @@ class Heartbeat:
 
 
 def under_way(counts: Mapping[str, int]) -> int:
-    """Return how many heartbeats wait for their answer."""
+    """Return how many heartbeats have been sent and wait for their answer, from counts by name."""
     return counts.get(SENT, 0) - sum(counts.get(name, 0) for name in (ANSWERED, MISSING, CUT_OFF))

@@ -15,9 +15,8 @@ GOLDEN = (math.sqrt(5) - 1) / 2  # 0.618..., the limit of the quotient of consec
 
 
 class PhaseSweep:
-    """The sweep of a table of ``slots`` slots, in blocks of ``abreast``, from the time ``start`` on.
-
-    Times are seconds of any one clock.
+    """A sweep over a table of ``slots`` slots, which visits each slot once an interval, in blocks of ``abreast``, from the time
+    ``start`` on. Times are seconds of any one clock.
     """
 
     def __init__(self, slots: int, interval: float, start: float, abreast: int = 1) -> None:
@@ -30,10 +29,10 @@ class PhaseSweep:
         self.position = 0  # marks passed in all rounds
 
     def advance(self, now: float, most: int) -> list[int]:
-        """Return the slots passed since the last call, within at most ``most`` marks. The rest is left for the next call.
+        """Return the slots that the sweep has passed since the last call, within at most ``most`` marks.
 
-        If more than a whole round was missed, the turns before the last round are skipped, so no slot has two turns at a
-        time.
+        The rest is left for the next call. If more than a whole round was missed, the turns before the last round are skipped,
+        so no slot has two turns at a time.
         """
         goal = self.mark_at(now)
         first = max(self.position, goal - self.marks)
@@ -43,7 +42,7 @@ class PhaseSweep:
         return [slot for slot in passed if slot < slots]
 
     def mark_at(self, now: float) -> int:
-        """Return the mark that the sweep should have reached at a time."""
+        """Return the number of marks that the sweep should have passed at a time."""
         return math.floor((now - self.start) / self.interval * self.marks)
 
     def behind(self, now: float) -> bool:

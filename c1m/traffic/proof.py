@@ -23,17 +23,23 @@ MOST_NONCE_BYTES = 64
 
 
 def nonce_of(given: bytes) -> bytes:
-    """Return the nonce. Raises UsageError if it is too short to be a secret or too long for the hash. Empty is allowed."""
+    """Return the nonce of a run unchanged if its length is valid.
+
+    Raises UsageError if it is too short to be a secret or too long for the hash. Empty is allowed.
+    """
     if given and not 16 <= len(given) <= MOST_NONCE_BYTES:
         raise UsageError(f"a nonce of {len(given)} bytes proves nothing; send 16 to {MOST_NONCE_BYTES} bytes")
     return given
 
 
 def challenge(random: bytes) -> bytes:
-    """Return the challenge that a worker sends. ``random`` is 16 unpredictable bytes."""
+    """Return the challenge, in bytes, with which a worker asks a server to prove that it is a target.
+
+    ``random`` is 16 unpredictable bytes.
+    """
     return HELLO + random
 
 
 def answer(nonce: bytes, challenge: bytes) -> bytes:
-    """Return the answer of a target that knows the nonce."""
+    """Return the bytes with which a target that knows the nonce answers a worker's challenge."""
     return blake2b(challenge, key=nonce, digest_size=ANSWER_BYTES).digest()

@@ -20,11 +20,11 @@ WRONG_BYTES = "wrong_bytes"  # received by a client, neither a push nor an answe
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Server push at ``rate`` messages a second to each connection."""
+    """The setting that a target sends ``rate`` messages a second to each connection."""
 
     rate: float
 
     @property
     def interval(self) -> float:
-        """Seconds between two messages to one connection."""
+        """The seconds between two messages that a target pushes to one connection."""
         return 1 / self.rate

@@ -10,7 +10,7 @@ LONGEST_REQUEST = 65_536  # bytes; the position in it takes two bytes a connecti
 
 @dataclass(frozen=True, slots=True)
 class SlowClients:
-    """How slow clients behave."""
+    """The settings of slow clients: the interval in seconds, the request that is sent, and whether they stay half open."""
 
     interval: float = 0.0  # seconds between two bytes of the request; 0: nothing is sent
     request: bytes = FILLER  # sent a byte at a time, over and over

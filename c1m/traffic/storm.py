@@ -10,10 +10,10 @@ CLIENTS, TARGET = "clients", "target"
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """One storm. ``by`` is the side that closes.
+    """The settings of one storm, in which many connections close at one moment.
 
-    Clients that closed reconnect evenly within ``return_seconds``. After a target closed, clients reconnect as --reopen
-    says.
+    ``by`` is the side that closes. Clients that closed reconnect evenly within ``return_seconds``. After a target closed,
+    clients reconnect as --reopen says.
     """
 
     at: float  # seconds from the start of the run
@@ -27,8 +27,8 @@ class Storm:
 
 
 def is_chosen(index: int, share: float) -> bool:
-    """Return whether item ``index`` (from 0) of a sequence belongs to a share of it.
+    """Return whether item ``index`` (from 0) of a sequence is one of a share of evenly spread items.
 
-    Of the first n, ``floor(n * share)`` do.
+    Of the first n items, ``floor(n * share)`` are.
     """
     return floor((index + 1) * share) > floor(index * share)

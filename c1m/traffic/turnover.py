@@ -11,7 +11,7 @@ from .storm import Storm
 
 @dataclass(frozen=True, slots=True)
 class Turnover:
-    """How the connections of a run are replaced."""
+    """The settings by which connections of a run end and are replaced: lifetime, downtime, backoff and storms."""
 
     lifetime: Distribution | None = None  # of a connection once it is established; None: as long as the run
     downtime: Distribution = AT_ONCE  # from the end of a connection to its replacement
@@ -31,7 +31,7 @@ class Wave:
 
     @property
     def is_over(self) -> bool:
-        """Whether every dropped connection that should return has returned."""
+        """Whether every connection that the storm dropped, and that should return, has returned."""
         return 0 < self.dropped <= self.returned + self.forgone
 
     def __add__(self, other: Wave) -> Wave:
@@ -45,6 +45,9 @@ class Wave:
 
 
 def joined_waves(several: list[tuple[Wave, ...]]) -> tuple[Wave, ...]:
-    """Add up waves storm by storm, in order. A process that has not reported a storm yet adds nothing to it."""
+    """Return the effect of each storm, in order, added up over several processes.
+
+    A process that has not reported a storm yet adds nothing to it.
+    """
     longest = max(map(len, several), default=0)
     return tuple(sum((waves[index] for waves in several if index < len(waves)), Wave()) for index in range(longest))

@@ -33,27 +33,30 @@ LONGEST_RUN_ID = 100  # characters
 
 
 def within(what: str, value: N, least: float, most: float) -> N:
-    """Return the value if it is between ``least`` and ``most``, both included."""
+    """Return a request's value unchanged if it is between ``least`` and ``most``, both included.
+
+    Raises UsageError otherwise.
+    """
     if not least <= value <= most:
         raise UsageError(f"{what} of {value:,} is out of range; it must be from {least:,} to {most:,}")
     return value
 
 
 def amount(what: str, value: float) -> float:
-    """Return the value if it is a finite number of zero or more."""
+    """Return a request's value unchanged if it is a finite number of zero or more. Raises UsageError otherwise."""
     if not 0 <= value < math.inf:
         raise UsageError(f"{what} of {value:g} is not a finite number of zero or more")
     return value
 
 
 def at_most(what: str, items: Sized, most: int) -> None:
-    """Check the length of a repeated field."""
+    """Raise UsageError if a repeated field of a request has more than ``most`` items. Returns nothing."""
     if len(items) > most:
         raise UsageError(f"{len(items):,} {what} are too many for one request; send at most {most:,}")
 
 
 def member(kind: type[M], number: int) -> M:
-    """Return the enum member with this number. A message may hold numbers that have no name."""
+    """Return the enum member with the number that a request contains. Raises UsageError for a number that has no name."""
     try:
         return kind(number)
     except ValueError:

@@ -29,7 +29,7 @@ from .schedule_messages import revision_from_wire, revision_to_wire
 
 
 def host_to_wire(host: Host) -> node_pb2.Host:
-    """Return the message of a host."""
+    """Return the protobuf message for the description of a host."""
     return node_pb2.Host(
         protocol=host.protocol,
         version=host.version,
@@ -55,7 +55,7 @@ def host_to_wire(host: Host) -> node_pb2.Host:
 
 
 def host_from_wire(host: node_pb2.Host) -> Host:
-    """Return the host of a message.
+    """Return the description of a host from its protobuf message.
 
     Raises UsageError for more CPUs than any machine has, because a node starts a process on each.
     """
@@ -84,12 +84,12 @@ def host_from_wire(host: node_pb2.Host) -> Host:
 
 
 def change_to_wire(change: Change) -> node_pb2.Change:
-    """Return the message of a change."""
+    """Return the protobuf message for a change of a host's setting."""
     return node_pb2.Change(**asdict(change))
 
 
 def change_from_wire(change: node_pb2.Change) -> Change:
-    """Return the change of a message."""
+    """Return the change of a host's setting from its protobuf message."""
     return Change(
         name=change.name,
         before=change.before if change.HasField("before") else None,
@@ -100,7 +100,7 @@ def change_from_wire(change: node_pb2.Change) -> Change:
 
 
 def sample_to_wire(sample: Sample) -> node_pb2.Sample:
-    """Return the message of a sample."""
+    """Return the protobuf message for a sample of a node's run."""
     return node_pb2.Sample(
         phase=node_pb2.Phase.Name(sample.phase),
         tally=tally_to_wire(sample.tally),
@@ -134,7 +134,7 @@ def sample_to_wire(sample: Sample) -> node_pb2.Sample:
 
 
 def sample_from_wire(sample: node_pb2.Sample) -> Sample:
-    """Return the sample of a message. Raises UsageError for values that no c1m node sends."""
+    """Return the sample of a node's run from its protobuf message. Raises UsageError for values that no c1m node sends."""
     return Sample(
         phase=bounds.member(Phase, sample.phase),
         tally=tally_from_wire(sample.tally),
@@ -174,13 +174,16 @@ def tally_from_wire(tally: node_pb2.Tally) -> Tally:
 
 
 def wave_from_wire(wave: node_pb2.StormWave) -> Wave:
-    """Return the wave of a message. Raises UsageError for times that are not finite numbers of zero or more."""
+    """Return the effect of a storm from its protobuf message.
+
+    Raises UsageError for times that are not finite numbers of zero or more.
+    """
     recovered, slowest = (bounds.amount("seconds", each) for each in (wave.recovered_seconds, wave.slowest_seconds))
     return Wave(wave.dropped, wave.returned, recovered, slowest, wave.forgone)
 
 
 def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWatchRequest) -> SamplingInterval:
-    """Return the sampling interval that a request asks for. Raises UsageError if it is out of range."""
+    """Return the sampling interval that a Watch request asks for. Raises UsageError if it is out of range."""
     seconds = bounds.within("a time between samples in seconds", request.sample_seconds, 0.0, SILENCE_SECONDS)
     return SamplingInterval(seconds or SAMPLE_SECONDS, request.reading_every or 1)
 
@@ -197,13 +200,16 @@ def replacement_to_wire(replacement: Replacement) -> node_pb2.Replacement:
 
 
 def replacement_from_wire(message: node_pb2.Replacement) -> Replacement:
-    """Return the replacement of a message."""
+    """Return the record of a replaced child process from its protobuf message."""
     ended_ns = message.ended_ns if message.HasField("ended_ns") else None
     return Replacement(exit_from_wire(message.exit, message.exit_reason), message.connections, ended_ns, message.after_ns)
 
 
 def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
-    """Return {microseconds: count}. Raises UsageError if values and counts differ in number."""
+    """Return a histogram, {microseconds: count}, from its protobuf message.
+
+    Raises UsageError if values and counts differ in number.
+    """
     values, counts = histogram.values_us, histogram.counts
     if len(values) != len(counts):
         raise UsageError(f"a histogram of {len(values):,} values has {len(counts):,} counts")
@@ -211,7 +217,7 @@ def histogram_from_wire(histogram: node_pb2.Histogram) -> dict[int, int]:
 
 
 def reading_to_wire(reading: Reading) -> node_pb2.Reading:
-    """Return the message of a reading. Caches without memory are left out."""
+    """Return the protobuf message for a reading of a host. Caches without memory are left out."""
     return node_pb2.Reading(
         number=reading.number,
         sockets=reading.sockets,
@@ -226,7 +232,7 @@ def reading_to_wire(reading: Reading) -> node_pb2.Reading:
 
 
 def cache_to_wire(cache: Cache) -> node_pb2.Cache:
-    """Return the message of a cache.
+    """Return the protobuf message for a slab cache.
 
     There are a few hundred caches once a second; ``asdict`` would take ten times as long.
     """
@@ -236,7 +242,10 @@ def cache_to_wire(cache: Cache) -> node_pb2.Cache:
 
 
 def reading_from_wire(reading: node_pb2.Reading) -> Reading:
-    """Return the reading of a message. Raises UsageError if its cost is not a finite number of zero or more."""
+    """Return the reading of a host from its protobuf message.
+
+    Raises UsageError if its cost is not a finite number of zero or more.
+    """
     return Reading(
         number=reading.number,
         sockets=reading.sockets if reading.HasField("sockets") else None,
@@ -254,7 +263,7 @@ def reading_from_wire(reading: node_pb2.Reading) -> Reading:
 
 
 def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
-    """Return the message of an inspection."""
+    """Return the protobuf message for the kernel's counts of a node's run."""
     return node_pb2.Inspection(
         established=inspection.established,
         in_accept_queues=inspection.in_accept_queues,
@@ -269,7 +278,10 @@ def inspection_to_wire(inspection: Inspection) -> node_pb2.Inspection:
 
 
 def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
-    """Return the inspection of a message. Raises UsageError for values that no c1m node sends."""
+    """Return the kernel's counts of a node's run from their protobuf message.
+
+    Raises UsageError for values that no c1m node sends.
+    """
     return Inspection(
         established=message.established if message.HasField("established") else None,
         in_accept_queues=message.in_accept_queues if message.HasField("in_accept_queues") else None,
@@ -284,12 +296,15 @@ def inspection_from_wire(message: node_pb2.Inspection) -> Inspection:
 
 
 def slow_to_wire(slow: SlowClients) -> worker_pb2.SlowClients:
-    """Return the message of slow clients."""
+    """Return the protobuf message for the settings of slow clients."""
     return worker_pb2.SlowClients(interval_seconds=slow.interval, request=slow.request, half_open=slow.half_open)
 
 
 def slow_from_wire(message: worker_pb2.SlowClients) -> SlowClients:
-    """Return the slow clients of a message. Raises UsageError if the interval or the length of the request is out of range."""
+    """Return the settings of slow clients from their protobuf message.
+
+    Raises UsageError if the interval or the length of the request is out of range.
+    """
     if message.interval_seconds:
         bounds.within("an interval in seconds", message.interval_seconds, 1 / bounds.MOST_TRICKLE, bounds.LONGEST_SECONDS)
     if message.interval_seconds and not 1 <= len(message.request) <= LONGEST_REQUEST:
@@ -298,7 +313,7 @@ def slow_from_wire(message: worker_pb2.SlowClients) -> SlowClients:
 
 
 def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
-    """Return the message of a heartbeat."""
+    """Return the protobuf message for the heartbeat settings of a run."""
     return worker_pb2.Heartbeat(
         interval_seconds=heartbeat.interval,
         payload_bytes=heartbeat.payload,
@@ -309,7 +324,7 @@ def heartbeat_to_wire(heartbeat: Heartbeat) -> worker_pb2.Heartbeat:
 
 
 def heartbeat_from_wire(message: worker_pb2.Heartbeat) -> Heartbeat:
-    """Return the heartbeat of a message. Raises UsageError if a value is out of range."""
+    """Return the heartbeat settings of a run from their protobuf message. Raises UsageError if a value is out of range."""
     try:
         expect = Expect(message.expect)
         return Heartbeat(message.interval_seconds, message.payload_bytes, message.send, expect, message.prefix)

@@ -15,7 +15,7 @@ from . import bounds
 
 
 def pool_to_wire(pool: AddressPool) -> list[node_pb2.AddressBlock]:
-    """Return the messages of a pool's blocks."""
+    """Return the protobuf messages for the address blocks of a pool."""
     return [
         node_pb2.AddressBlock(first=str(_address(block.version, block.first)), count=min(block.count, 2**63))
         for block in pool.blocks
@@ -23,7 +23,10 @@ def pool_to_wire(pool: AddressPool) -> list[node_pb2.AddressBlock]:
 
 
 def pool_from_wire(blocks: Iterable[node_pb2.AddressBlock]) -> AddressPool:
-    """Return the pool of some blocks. Raises UsageError for invalid addresses, and for more than MOST_BLOCKS blocks."""
+    """Return the pool of addresses from the protobuf messages of its blocks.
+
+    Raises UsageError for invalid addresses, and for more than MOST_BLOCKS blocks.
+    """
     found = list(blocks)
     bounds.at_most("blocks of addresses", found, bounds.MOST_BLOCKS)
     try:
@@ -35,12 +38,15 @@ def pool_from_wire(blocks: Iterable[node_pb2.AddressBlock]) -> AddressPool:
 
 
 def ports_to_wire(ports: PortRanges) -> list[node_pb2.PortRange]:
-    """Return the messages of port ranges."""
+    """Return the protobuf messages for ranges of ports."""
     return [node_pb2.PortRange(low=low, high=high) for low, high in ports.ranges]
 
 
 def ports_from_wire(ranges: Iterable[node_pb2.PortRange]) -> PortRanges:
-    """Return the ports of some ranges. Raises UsageError for invalid ports, and for more than MOST_RANGES ranges."""
+    """Return the ports from the protobuf messages of their ranges.
+
+    Raises UsageError for invalid ports, and for more than MOST_RANGES ranges.
+    """
     found = list(ranges)
     bounds.at_most("ranges of ports", found, bounds.MOST_RANGES)
     try:
@@ -50,7 +56,7 @@ def ports_from_wire(ranges: Iterable[node_pb2.PortRange]) -> PortRanges:
 
 
 def route_to_wire(route: Route) -> worker_pb2.Route:
-    """Return the message of a route."""
+    """Return the protobuf message for a route: connections to one destination."""
     host, port = route.destination
     return worker_pb2.Route(
         destination=node_pb2.Address(host=host, port=port),
@@ -61,7 +67,7 @@ def route_to_wire(route: Route) -> worker_pb2.Route:
 
 
 def route_from_wire(route: worker_pb2.Route) -> Route:
-    """Return the route of a message."""
+    """Return a route (connections to one destination) from its protobuf message."""
     return Route((route.destination.host, route.destination.port), route.first, route.span, route.count)
 
 

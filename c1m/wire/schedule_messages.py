@@ -13,24 +13,27 @@ from . import bounds
 
 
 def revision_to_wire(revision: Revision) -> schedule_pb2.Schedule:
-    """Return the message of a revision."""
+    """Return the protobuf message for a version of a run's schedule."""
     return schedule_pb2.Schedule(
         stages=stages_to_wire(revision.schedule.stages), version=revision.version, since_ns=revision.since_ns
     )
 
 
 def revision_from_wire(message: schedule_pb2.Schedule) -> Revision:
-    """Return the revision of a message. Raises UsageError if its stages are invalid."""
+    """Return a version of a run's schedule from its protobuf message. Raises UsageError if its stages are invalid."""
     return Revision(Schedule(stages_from_wire(message.stages)), message.version, message.since_ns)
 
 
 def stages_to_wire(stages: Iterable[Stage]) -> list[schedule_pb2.Stage]:
-    """Return the messages of stages."""
+    """Return the protobuf messages for the stages of a schedule."""
     return [schedule_pb2.Stage(total=stage.total, within_ns=stage.within_ns, unnamed=not stage.named) for stage in stages]
 
 
 def stages_from_wire(stages: Iterable[schedule_pb2.Stage]) -> tuple[Stage, ...]:
-    """Return the stages of some messages. Raises UsageError if there are none or too many, or if a value is out of range."""
+    """Return the stages of a schedule from their protobuf messages.
+
+    Raises UsageError if there are none or too many, or if a value is out of range.
+    """
     sent = list(stages)
     bounds.at_most("stages", sent, MOST_STAGES)
     found = tuple(Stage(stage.total, stage.within_ns, not stage.unnamed) for stage in sent)

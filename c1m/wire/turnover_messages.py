@@ -20,7 +20,7 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 def turnover_to_wire(turnover: Turnover) -> worker_pb2.Turnover:
-    """Return the message of turnover."""
+    """Return the protobuf message for the turnover settings of a run."""
     backoff = turnover.backoff
     return worker_pb2.Turnover(
         lifetime=distribution_to_wire(turnover.lifetime) if turnover.lifetime else None,
@@ -39,7 +39,7 @@ def turnover_to_wire(turnover: Turnover) -> worker_pb2.Turnover:
 
 
 def turnover_from_wire(message: worker_pb2.Turnover) -> Turnover:
-    """Return the turnover of a message. Raises UsageError if a value is out of range."""
+    """Return the turnover settings of a run from their protobuf message. Raises UsageError if a value is out of range."""
     bounds.at_most("storms", message.storms, bounds.MOST_STORMS)
     return Turnover(
         lifetime=lifetime_from_wire(message.lifetime) if message.HasField("lifetime") else None,
@@ -50,12 +50,15 @@ def turnover_from_wire(message: worker_pb2.Turnover) -> Turnover:
 
 
 def distribution_to_wire(distribution: Distribution) -> worker_pb2.Distribution:
-    """Return the message of a distribution."""
+    """Return the protobuf message for a distribution of durations."""
     return worker_pb2.Distribution(kind=KINDS[distribution.kind], low_seconds=distribution.low, high_seconds=distribution.high)
 
 
 def distribution_from_wire(message: worker_pb2.Distribution) -> Distribution:
-    """Return the distribution of a message. Raises UsageError if its kind is unknown or a time is out of range."""
+    """Return a distribution of durations from its protobuf message.
+
+    Raises UsageError if its kind is unknown or a time is out of range.
+    """
     kind = NAMES.get(message.kind)
     if kind is None or not 0 <= message.low_seconds <= message.high_seconds:
         raise UsageError(f"a time from {message.low_seconds:g} s to {message.high_seconds:g} s is not a time")
@@ -66,14 +69,14 @@ def distribution_from_wire(message: worker_pb2.Distribution) -> Distribution:
 
 
 def lifetime_from_wire(message: worker_pb2.Distribution) -> Distribution:
-    """Return the lifetime of a message. Raises UsageError if it is out of range."""
+    """Return the distribution of connection lifetimes from its protobuf message. Raises UsageError if it is out of range."""
     lifetime = distribution_from_wire(message)
     bounds.within("a mean lifetime in seconds", lifetime.mean, bounds.LEAST_LIFETIME, bounds.LONGEST_SECONDS)
     return lifetime
 
 
 def backoff_from_wire(message: worker_pb2.Backoff) -> Backoff:
-    """Return the backoff of a message. Raises UsageError if a wait is out of range."""
+    """Return the backoff settings from their protobuf message. Raises UsageError if a wait is out of range."""
     if not 0 < message.first_seconds <= message.cap_seconds:
         raise UsageError(f"waits from {message.first_seconds:g} s to {message.cap_seconds:g} s are out of order")
     bounds.within("a wait in seconds", message.cap_seconds, 0, bounds.LONGEST_SECONDS)
@@ -81,7 +84,7 @@ def backoff_from_wire(message: worker_pb2.Backoff) -> Backoff:
 
 
 def storm_from_wire(message: worker_pb2.Storm) -> Storm:
-    """Return the storm of a message. Raises UsageError if a value is out of range."""
+    """Return the settings of a storm from their protobuf message. Raises UsageError if a value is out of range."""
     if not 0 < message.share <= 1:
         raise UsageError(f"a storm of a share of {message.share:g} at {message.at_seconds:g} s is invalid; give 0 < share <= 1")
     bounds.within("a storm at seconds", message.at_seconds, 0, bounds.LONGEST_SECONDS)

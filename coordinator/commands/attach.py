@@ -56,10 +56,10 @@ def attach(
 
 
 def chosen(shelf: JournalStore, prefix: str) -> Path:
-    """Return the journal of the run to take over.
+    """Return the path of the journal of the run to take over.
 
-    ``prefix`` is the beginning of its id, or empty for the newest unfinished run. Raises UsageError if there is no such run,
-    or if several unfinished runs are within their leases.
+    ``prefix`` is the beginning of the run's id, or empty for the newest unfinished run. Raises UsageError if there is no such
+    run, or if several unfinished runs are within their leases.
     """
     if prefix:
         found = contents_of(shelf.find(prefix))
@@ -76,8 +76,10 @@ def chosen(shelf: JournalStore, prefix: str) -> Path:
 
 
 def within_lease(path: Path, found: JournalIndex) -> bool:
-    """Return whether the journal was written within the run's lease. After that its nodes have ended the run, unless the
-    journal stopped earlier because the disk was full."""
+    """Return True if a run's journal was last written less than the run's lease ago, else False.
+
+    After that its nodes have ended the run, unless the journal stopped earlier because the disk was full.
+    """
     try:
         lease = make_spec([("its journal", found.settings)]).lease
     except UsageError:  # empty, or written by a version with other settings
@@ -90,5 +92,5 @@ def within_lease(path: Path, found: JournalIndex) -> bool:
 
 
 def commands(found: Sequence[JournalIndex]) -> str:
-    """Return "ID (COMMAND LINE), ID (COMMAND LINE)"."""
+    """Return the ids and command lines of runs as text: "ID (COMMAND LINE), ID (COMMAND LINE)"."""
     return ", ".join(f"{each.run_id} ({each.command})" for each in found)

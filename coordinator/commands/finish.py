@@ -18,7 +18,7 @@ from .output import publish
 
 
 def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> int:
-    """Print the report, write the JSON file, and return the exit code."""
+    """Print the report of a run and write the JSON file. Return the exit code of the run."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the run is over; an interrupt could only cut the summary short
     summary = concluded(outcome, kept)
@@ -27,7 +27,10 @@ def tell_end(outcome: Outcome, kept: Journal | None, json_file: str | None) -> i
 
 
 def concluded(outcome: Outcome, kept: Journal | None) -> Summary:
-    """Return the summary. Its verdict becomes the journal's last record, and the journal is closed."""
+    """Return the summary of a run. The verdict becomes the last record of the journal, which is closed.
+
+    ``kept``: the open journal; None: the run has none.
+    """
     summary = summarise(outcome)
     if kept is None:
         return summary

@@ -15,7 +15,7 @@ from .session import look
 
 
 def inquiry(tell: Callable[[Preflight, str | None], int], default_total: str = "") -> Callable[..., None]:
-    """Return a command that surveys the nodes and passes the result to ``tell``.
+    """Return the function of a command that surveys the nodes and passes the result to ``tell``.
 
     ``tell`` gets the preflight and the --json file, and returns the exit code. Its docstring is the command's help.
     """

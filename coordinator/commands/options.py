@@ -81,7 +81,7 @@ def parameter(name: str, annotation: Any, is_flag: bool = False) -> inspect.Para
 
 
 def settings(context: typer.Context, default_total: str = "") -> RunSpec:
-    """Return the settings of a command: its options override the spec file, which overrides the configuration file.
+    """Return the settings of a run: the options of the command override the spec file, which overrides the configuration file.
 
     ``default_total`` is for commands that do not need --total. Raises UsageError.
     """

@@ -34,7 +34,7 @@ def publish(document: Record, report: Callable[[Console], None], json_file: str 
 
 
 def tell(report: Callable[[Console], None]) -> None:
-    """Print a report to stdout.
+    """Print a report to stdout: the function ``report`` prints it on the console that it gets. Returns nothing.
 
     A file or a pipe has no width. rich would assume 80 columns, which breaks names and figures, and pad each table row.
     """
@@ -49,7 +49,10 @@ def tell(report: Callable[[Console], None]) -> None:
 
 
 def write(text: str) -> None:
-    """Write to stdout. A reader that closes the pipe early (``| head``) does not change the exit code."""
+    """Write a text to stdout. Returns nothing.
+
+    A reader that closes the pipe early (``| head``) does not change the exit code.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -18,7 +18,10 @@ STDOUT = "-"  # handled by output.publish, not here
 
 
 def check_writable(json_file: str | None) -> None:
-    """Raise UsageError if the file cannot be written. Leaves nothing behind; None and "-" are always fine."""
+    """Raise UsageError if the file of --json cannot be written; None and "-" are always fine. Returns nothing.
+
+    The check leaves no file behind.
+    """
     if json_file is None or json_file == STDOUT:
         return
     try:
@@ -28,7 +31,10 @@ def check_writable(json_file: str | None) -> None:
 
 
 def write_whole(json_file: str, text: str) -> None:
-    """Write the text to the file. Raises C1mError if that fails."""
+    """Write a text to the file of --json, completely or not at all where a rename can do that. Returns nothing.
+
+    Raises C1mError if that fails.
+    """
     path = Path(json_file)
     try:
         if not (is_replaceable(path) and replaced(path.resolve(), text)):
@@ -38,7 +44,10 @@ def write_whole(json_file: str, text: str) -> None:
 
 
 def try_to_write(path: Path) -> None:
-    """Raise OSError if the path cannot be written. Does not open a pipe: its reader would see end-of-file."""
+    """Raise OSError if the file at the path cannot be written. Returns nothing.
+
+    Does not open a pipe: its reader would see end-of-file.
+    """
     if is_replaceable(path):
         beside = beside_of(path.resolve())
         with beside.open("x"):
@@ -52,7 +61,7 @@ def try_to_write(path: Path) -> None:
 
 
 def is_replaceable(path: Path) -> bool:
-    """Return whether a rename may create or replace the path: it does not exist, or is a plain file with one name, ours."""
+    """Return True if a rename may create or replace the path: it does not exist, or is a plain file with one name, ours."""
     try:
         there = path.stat()
     except FileNotFoundError:
@@ -62,24 +71,27 @@ def is_replaceable(path: Path) -> bool:
 
 
 def our_output(there: os.stat_result) -> int | None:
-    """Return 1 or 2 if the file is our stdout or stderr, as /dev/stdout is; otherwise None."""
+    """Return the descriptor (1 or 2) of our stdout or stderr if it is the given file, as /dev/stdout is; otherwise None."""
     return next((descriptor for descriptor in (1, 2) if os.path.samestat(there, os.fstat(descriptor))), None)
 
 
 def write_in_place(path: Path, text: str) -> None:
-    """Write without a rename. Our stdout or stderr is duplicated: opened again, a file would be overwritten from its start."""
+    """Write a text to a file without a rename. Returns nothing. Raises OSError.
+
+    Our stdout or stderr is duplicated: opened again, a file would be overwritten from its start.
+    """
     descriptor = our_output(path.stat())
     with path.open("w") if descriptor is None else open(os.dup(descriptor), "w") as file:
         file.write(text)
 
 
 def beside_of(path: Path) -> Path:
-    """Return the path of the temporary file, in the same directory."""
+    """Return the path of the temporary file that is to replace the file at ``path``, in the same directory."""
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def replaced(path: Path, text: str) -> bool:
-    """Write a temporary file and rename it over the path. Raises OSError.
+    """Write a text to a temporary file and rename that over the path. Return True if that was done. Raises OSError.
 
     Returns False if the path is a mount point, as files in containers often are: nothing was written then.
     """

@@ -105,5 +105,5 @@ def show(directory: Directory = HERE) -> None:
 
 
 def host_of(text: str) -> str:
-    """Return the host, which must have no port. Raises ValueError."""
+    """Return the host name or address that a text gives, which must have no port. Raises ValueError."""
     return parse_host_port(f"[{text}]" if text.count(":") > 1 else text, 1).host

@@ -59,7 +59,10 @@ def retarget(
 
 
 def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) -> Sequence[Shape]:
-    """Return the stages that the options ask for. Raises UsageError for none, or for --stage beside the others."""
+    """Return the stages that the options of retarget ask for.
+
+    Raises UsageError for no stages, for --stage beside --total or --within, and for texts that are no stages.
+    """
     if bool(total) == bool(stages) or (stages and within):
         raise UsageError("give --total (and --within) or --stage, such as --total 300k --within 30s")
     words = stages or [f"{total}@{within or '0s'}"]
@@ -70,7 +73,7 @@ def wanted(total: str | None, within: str | None, stages: Sequence[str] | None) 
 
 
 def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) -> tuple[Sequence[ControlAddress], Path | None]:
-    """Return the workers' addresses and the operator's directory (None: no TLS), from the options or else c1m.toml.
+    """Return the addresses of the workers and the operator's directory (None: no TLS), from the options or else c1m.toml.
 
     Raises UsageError if neither names a worker.
     """
@@ -86,7 +89,10 @@ def whom(workers: Sequence[str] | None, tls: str | None, config: Path | None) ->
 async def call(
     addresses: Sequence[ControlAddress], operator: Renewals | None, run: str | None, shapes: Sequence[Shape]
 ) -> Retargeted:
-    """Connect to the workers, replace the schedule of their run, and return what they agreed on."""
+    """Connect to the workers and replace the schedule of their run. Return the run and its new schedule.
+
+    ``run``: the run's id; None: the only one that the workers are on. Raises C1mError.
+    """
     async with AsyncExitStack() as stack:
         workers = [WorkerClient(address, operator) for address in addresses]
         for worker in workers:
@@ -95,7 +101,7 @@ async def call(
 
 
 def sentence(told: Retargeted) -> str:
-    """Return the line that the command prints."""
+    """Return the line that the command prints on a retarget: from which total the run goes to which, and when."""
     ways = ", ".join(way(stage.total, stage.within_ns / NANOSECONDS) for stage in told.stages if stage.named)
     workers = "one worker" if told.workers == 1 else f"{told.workers} workers"
     return f"run {told.run_id}: from {told.origin:,} at {format_duration(told.at_seconds)} to {ways}; told to {workers}"

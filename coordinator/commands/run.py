@@ -71,5 +71,5 @@ def shelf_for(named: Path | None, console: Console) -> JournalStore | None:
 
 
 def print_settings(wanted: RunSpec, console: Console) -> None:
-    """Print the effective settings as a command line, so that the log alone is enough to repeat the run."""
+    """Print the settings of a run as a command line, so that the log alone is enough to repeat the run. Returns nothing."""
     console.print("c1m-coord run " + shlex.join(wanted.to_words()), markup=False, highlight=False, soft_wrap=True)

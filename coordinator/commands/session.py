@@ -30,10 +30,10 @@ from .signals import interruption
 
 
 async def conduct(settings: RunSpec, console: Console, shelf: JournalStore | None) -> tuple[Outcome, Journal | None]:
-    """Do a whole run, and start the nodes that are not named. Return its outcome and its open journal.
+    """Do a whole run, and start the nodes that are not named. Return the outcome of the run and its open journal.
 
-    The journal is None without a ``shelf``, or if a local node refused to start. A refusal of such a node is an outcome;
-    other errors raise C1mError.
+    The journal is None without a ``shelf``, or if a local node refused to start. A refusal of such a node is an outcome; other
+    errors raise C1mError.
     """
     interrupted = interruption()
     started_at = datetime.now(UTC)
@@ -50,7 +50,7 @@ async def conduct(settings: RunSpec, console: Console, shelf: JournalStore | Non
 
 
 async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcome, Journal]:
-    """Finish a run whose coordinator has died. Return its outcome and its open journal.
+    """Finish a run whose coordinator has died. Return the outcome of the run and its open journal.
 
     ``path`` is the run's journal. ``tls`` is the operator's directory; None takes the run's own. Raises C1mError if the run
     cannot be taken over.
@@ -76,7 +76,10 @@ async def attach(path: Path, tls: Path | None, console: Console) -> tuple[Outcom
 
 
 def journal_on(shelf: JournalStore | None, run_id: str, shown: View) -> Journal | None:
-    """Return a new journal for the run, after deleting old ones if there are too many; None without a shelf."""
+    """Return a new journal for the run in the store ``shelf``; None without a store.
+
+    Old journals are deleted first if there are too many, and the user is shown how many.
+    """
     if shelf is None:
         return None
     if told := shelf.tidy():
@@ -85,7 +88,10 @@ def journal_on(shelf: JournalStore | None, run_id: str, shown: View) -> Journal 
 
 
 async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
-    """Run to the end; delete the journal if the run never started."""
+    """Do a run to its end and return its outcome.
+
+    If the run ends with a C1mError, so that it never started, its journal is deleted and the error raised.
+    """
     try:
         return await run.go(interrupted)
     except C1mError:
@@ -95,11 +101,14 @@ async def recorded(run: Run, interrupted: asyncio.Event) -> Outcome:
 
 
 def new_run_id() -> str:
-    """Return an id that sorts by time: UTC date and time, and four random hexadecimal digits."""
+    """Return a new id for a run, which sorts by time: UTC date and time, and four random hexadecimal digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def look(settings: RunSpec) -> Preflight:
-    """Survey the nodes and return what their limits mean for these settings. Opens no connection. Raises C1mError."""
+    """Return what the limits of all nodes mean for a run with the given settings, after surveying the nodes.
+
+    Opens no connection of the run. Raises C1mError.
+    """
     async with fleet(settings) as (workers, target):
         return preflight_of(settings, await survey(settings, workers, target))

@@ -9,10 +9,10 @@ from .terminal import leave_terminal
 
 
 def interruption() -> asyncio.Event:
-    """Return an event that the first ^C, SIGTERM or SIGHUP sets, and install the handlers.
+    """Install the signal handlers of a run. Return an event that the first ^C, SIGTERM or SIGHUP sets.
 
-    After that a second ^C or SIGTERM ends the process at once. SIGHUP is ignored from then on: when a terminal closes, both
-    the shell and the kernel may send it.
+    After that a second ^C or SIGTERM ends the process at once. SIGHUP is ignored from then on: when a terminal closes, both the
+    shell and the kernel may send it.
     """
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -36,5 +36,5 @@ def interruption() -> asyncio.Event:
 
 
 def leave() -> None:
-    """Raise KeyboardInterrupt from the loop: raised inside a task, asyncio would log the task's traceback."""
+    """Raise KeyboardInterrupt from the event loop: raised inside a task, asyncio would log the task's traceback."""
     raise KeyboardInterrupt

@@ -21,7 +21,10 @@ OUTPUTS = (1, 2)
 
 
 def leave_terminal() -> None:
-    """Redirect stdout and stderr to /dev/null if they are a closed terminal. Files and pipes are left alone."""
+    """Redirect stdout and stderr to /dev/null if they are a closed terminal. Returns nothing.
+
+    Files and pipes are left alone.
+    """
     for descriptor in OUTPUTS:
         if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -49,7 +52,10 @@ class LastingStream:
 
 
 def lasting(write: Callable[[], T], otherwise: T) -> T:
-    """Return the result of ``write``, or ``otherwise`` if it fails. If the terminal was closed, try once more without it."""
+    """Return the result of the function ``write``, or ``otherwise`` if it fails with an OSError.
+
+    If it fails because the terminal was closed, it is tried once more, with the output to /dev/null.
+    """
     try:
         return write()
     except OSError as error:

@@ -74,12 +74,15 @@ def tune(
 
 
 async def advice_for(wanted: RunSpec) -> Tuning:
-    """Survey the nodes and return the advice for these settings; nothing is changed. Raises C1mError."""
+    """Return the advice on settings for a run, after surveying the nodes; nothing is changed. Raises C1mError."""
     return Tuning(wanted.total, advice_of(await look(wanted)))
 
 
 def told(tuning: Tuning) -> list[str]:
-    """Return the lines of the report: each change, the commands left to type, errors, and nodes without --allow-tune."""
+    """Return the lines of the report on changed settings.
+
+    They are: each change, the commands left to type, errors, and nodes without --allow-tune.
+    """
     lines = [changed(node, change) for node, changes in tuning.changes.items() for change in changes]
     by_hand = [each for each in tuning.advice if not each.is_tunable]
     lines += script(tuning.total or 0, by_hand) if by_hand else []
@@ -89,13 +92,13 @@ def told(tuning: Tuning) -> list[str]:
 
 
 def say(console: Console, lines: list[str]) -> None:
-    """Print lines without wrapping them: a wrapped command could not be pasted."""
+    """Print lines on the console without wrapping them: a wrapped command could not be pasted. Returns nothing."""
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_files(directory: Path) -> None:
-    """Write the files of deploy/ to a directory and print their paths. Raises UsageError if that fails."""
+    """Write the files of deploy/ to a directory and print their paths. Returns nothing. Raises UsageError if that fails."""
     for name, text in deploy_files().items():
         path = directory / name
         try:

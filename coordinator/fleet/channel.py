@@ -32,7 +32,7 @@ RAISED = "Exception calling application: "  # what gRPC writes before the text o
 
 
 class DescribesHost(Protocol):
-    """Any answer of a node that describes its host."""
+    """Interface of a node's answer that includes a description of the node's host."""
 
     @property
     def host(self) -> node_pb2.Host: ...
@@ -51,7 +51,7 @@ def sentences(name: str, *, first: bool = False) -> Iterator[None]:
 
 
 def translated(name: str, code: grpc.StatusCode, details: str, *, first: bool = False) -> C1mError:
-    """Return the error for a gRPC status, with the exit code that suits it."""
+    """Return the C1mError for a failed gRPC call: its class decides the exit code, its text names the node and the reason."""
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return UsageError(f"{name}: {details}")
     if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED):
@@ -75,7 +75,10 @@ def translated(name: str, code: grpc.StatusCode, details: str, *, first: bool = 
 
 
 def check_protocol(name: str, host: Host) -> None:
-    """Raise UsageError, with both versions and the cure, if a node does not speak the coordinator's protocol."""
+    """Raise UsageError, with both versions and the cure, if a node does not speak the coordinator's protocol.
+
+    Returns nothing.
+    """
     if host.protocol != PROTOCOL:
         cure = "upgrade c1m on that node and restart it" if host.protocol < PROTOCOL else "upgrade c1m on this machine"
         raise UsageError(
@@ -84,10 +87,12 @@ def check_protocol(name: str, host: Host) -> None:
 
 
 class NodeClient:
-    """A channel to one node."""
+    """The coordinator's gRPC channel to one node, with the node's name and address."""
 
     def __init__(self, role: str, address: ControlAddress, operator: Renewals | None) -> None:
-        """``operator``: the certificate to call with, renewed as its files change; None: without TLS. A Unix socket is always
+        """Create the client of the node at ``address``, whose name is ``role`` and address. It connects with the first call.
+
+        ``operator``: the certificate to call with, renewed as its files change; None: without TLS. A Unix socket is always
         without TLS.
         """
         self.name = f"{role} {address}"
@@ -97,13 +102,16 @@ class NodeClient:
         self.channel = self.open_channel()
 
     def open_channel(self) -> grpc.aio.Channel:
-        """Return a new channel to the node. It connects with the first call."""
+        """Return a new gRPC channel to the node, which connects with its first call."""
         if self.identity is None:
             return grpc.aio.insecure_channel(self.address.uri, options=CHANNEL_OPTIONS)
         return grpc.aio.secure_channel(self.address.uri, channel_credentials(self.identity), options=CHANNEL_OPTIONS)
 
     async def first(self, call: Awaitable[T]) -> T:
-        """Return the answer to the first call of a node. Raises C1mError, with the reason why the node cannot be called."""
+        """Return the node's answer to ``call``, the first one to that node.
+
+        Raises C1mError, with the reason why the node cannot be called.
+        """
         try:
             with sentences(self.name, first=True):
                 return await call
@@ -113,8 +121,10 @@ class NodeClient:
             raise
 
     async def clocked(self, ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
-        """Return the answer to the first call, and the node's clock, taken from the fastest of several calls, since the first
-        one has to connect.
+        """Return the node's answer to the call that ``ask`` makes, and the node's clock; None if the node does not report it.
+
+        The call is made up to CLOCK_CALLS times, since the first one has to connect. The answer is the first one's, the clock
+        the one with the least uncertainty.
         """
         answer, clock = await timed(lambda: self.first(ask()))
         for _ in range(CLOCK_CALLS - 1):
@@ -125,12 +135,12 @@ class NodeClient:
         return answer, clock
 
     async def close(self) -> None:
-        """Close the channel."""
+        """Close the channel to the node. Returns nothing."""
         await self.channel.close()
 
 
 async def timed(ask: Callable[[], Awaitable[D]]) -> tuple[D, Clock | None]:
-    """Return an answer, and the node's clock; None when the node does not report it."""
+    """Return a node's answer to the call that ``ask`` makes, and the node's clock by that call; None if it reports none."""
     sent_ns, began_ns = time.time_ns(), time.monotonic_ns()
     answer = await ask()
     round_trip_ns, host = time.monotonic_ns() - began_ns, answer.host

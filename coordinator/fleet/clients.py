@@ -42,23 +42,26 @@ INSPECT_SECONDS = 60.0  # a million connections take about two
 
 
 class WorkerClient(NodeClient):
-    """A client of one worker."""
+    """The client by which a coordinator calls one worker."""
 
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("worker", address, operator)
         self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self.channel)
 
     def anew(self) -> WorkerClient:
-        """Return a client of the same node with a connection of its own."""
+        """Return a new client of the same worker, with a connection of its own."""
         return WorkerClient(self.address, self.operator)
 
     async def ping(self) -> None:
-        """Return when the node has answered."""
+        """Call the worker, and return nothing once it has answered. Raises C1mError if it does not answer."""
         with sentences(self.name):
             await self.stub.Describe(worker_pb2.DescribeRequest(), timeout=CALL_SECONDS)
 
     async def describe(self, destinations: Sequence[str]) -> DescribedWorker:
-        """Return the worker's description. ``destinations``: addresses to which its sources may be on a link."""
+        """Return the worker's description of the node, its host and the run that it is on.
+
+        ``destinations``: addresses of the server; the worker counts its source addresses that are on one link with them.
+        """
         request = worker_pb2.DescribeRequest(destinations=destinations)
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_worker(self.name, answer, clock)
@@ -71,25 +74,32 @@ class WorkerClient(NodeClient):
         settings: ShardSettings,
         first_point: int,
     ) -> None:
-        """Prepare the worker's shards. ``first_point``: where its arc of the ring begins; see ``c1m.schedule.ring``."""
+        """Ask the worker to prepare the shards of its plan. Returns nothing.
+
+        ``first_point``: where the worker's arc of the ring begins; see ``c1m.schedule.ring``.
+        """
         request = prepare_request(run_id, plan, destinations, settings, first_point)
         await with_retry(self, lambda node: node.stub.Prepare(request, timeout=PREPARE_SECONDS))
 
     async def start(self, run_id: str) -> None:
-        """Begin to open connections."""
+        """Ask the worker to begin to open connections. Returns nothing."""
         request = worker_pb2.StartRequest(run_id=run_id)
         await with_retry(self, lambda node: node.stub.Start(request, timeout=CALL_SECONDS))
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
-        """Give the run other stages from ``at_ns`` after its start on. Return the version of the schedule that results."""
+        """Give the worker other stages, which hold from ``at_ns`` nanoseconds after the start of the run.
+
+        Returns the version number of the schedule that results.
+        """
         request = worker_pb2.RetargetRequest(run_id=run_id, at_ns=at_ns, stages=stages_to_wire(stages))
         with sentences(self.name):
             answer = await self.stub.Retarget(request, timeout=CALL_SECONDS)
         return answer.version
 
     async def add_shards(self, run_id: str, shards: Iterable[tuple[int, ShardPlan]], destinations: Sequence[Address]) -> None:
-        """Add shards to a running run. ``shards``: for each, the first point of its arc, and its plan in this worker's tuple
-        space.
+        """Ask the worker to add shards to the running run. Returns nothing.
+
+        ``shards``: for each shard the first point of its arc of the ring, and its plan in the worker's own tuple space.
         """
         request = worker_pb2.AddShardsRequest(
             run_id=run_id, shards=[shard_to_wire(shard, destinations, first_point) for first_point, shard in shards]
@@ -97,64 +107,77 @@ class WorkerClient(NodeClient):
         await with_retry(self, lambda node: node.stub.AddShards(request, timeout=PREPARE_SECONDS))
 
     async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
-        """Yield the node's samples until the run is over there. Watching renews the node's lease."""
+        """Yield the worker's samples until the run is over on the worker. Watching renews the worker's lease."""
         with sentences(self.name):
             request = worker_pb2.WatchRequest(run_id=run_id, **asdict(pace))
             async for received in fresh(self.stub.Watch(request)):
                 yield received
 
     async def inspect(self, run_id: str) -> Inspection:
-        """Return what the node and its kernel count now."""
+        """Return what the worker and its kernel count now, such as the established connections."""
         request = worker_pb2.InspectRequest(run_id=run_id)
         answer = await with_retry(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Probe up to ``most`` connections. Return how many peers answered, and how many of them do not know theirs."""
+        """Ask the worker to probe the peers of up to ``most`` connections.
+
+        Returns two counts: the connections whose peer answered, and those of them that the peer does not know (ghosts).
+        """
         request = worker_pb2.ProbeRequest(run_id=run_id, connections=most)
         answer = await with_retry(self, lambda node: node.stub.Probe(request, timeout=PROBE_SECONDS))
         return answer.probed, answer.ghosts
 
     async def stop_turnover(self, run_id: str) -> None:
-        """Stop replacing connections."""
+        """Ask the worker to stop replacing connections. Returns nothing."""
         request = worker_pb2.StopTurnoverRequest(run_id=run_id)
         await with_retry(self, lambda node: node.stub.StopTurnover(request, timeout=CALL_SECONDS))
 
     async def stop_traffic(self, run_id: str) -> None:
-        """Stop sending on all connections, and wait up to 5 s for answers under way."""
+        """Ask the worker to stop sending on all connections. Returns nothing.
+
+        The worker waits up to 5 s for answers under way.
+        """
         request = worker_pb2.StopTrafficRequest(run_id=run_id)
         await with_retry(self, lambda node: node.stub.StopTraffic(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str, close: Close, rate: float) -> None:
-        """Begin to close all connections. ``rate``: connections a second; 0: as fast as possible."""
+        """Ask the worker to begin to close all connections: ``rate`` a second, or as fast as possible if that is 0.
+
+        Returns nothing.
+        """
         request = worker_pb2.StopRequest(run_id=run_id, close=node_pb2.Close.Name(close), rate=rate)
         await with_retry(self, lambda node: node.stub.Stop(request, timeout=CALL_SECONDS))
 
 
 class TargetClient(NodeClient):
-    """A client of one target."""
+    """The client by which a coordinator calls one target."""
 
     def __init__(self, address: ControlAddress, operator: Renewals | None = None) -> None:
         super().__init__("target", address, operator)
         self.stub: TargetServiceAsyncStub = TargetServiceStub(self.channel)
 
     def anew(self) -> TargetClient:
-        """Return a client of the same node with a connection of its own."""
+        """Return a new client of the same target, with a connection of its own."""
         return TargetClient(self.address, self.operator)
 
     async def ping(self) -> None:
-        """Return when the node has answered."""
+        """Call the target, and return nothing once it has answered. Raises C1mError if it does not answer."""
         with sentences(self.name):
             await self.stub.Describe(target_pb2.TargetServiceDescribeRequest(), timeout=CALL_SECONDS)
 
     async def describe(self) -> DescribedTarget:
-        """Return the target's description."""
+        """Return the target's description of the node, its host and the run that it is busy with."""
         request = target_pb2.TargetServiceDescribeRequest()
         answer, clock = await self.clocked(lambda: self.stub.Describe(request, timeout=CALL_SECONDS))
         return described_target(self.name, answer, clock)
 
     async def prepare(self, run_id: str, acceptors: int, settings: ShardSettings, sources: Iterable[AddressPool]) -> list[int]:
-        """Start acceptors. Return the port of each. ``sources``: the addresses from which the run connects."""
+        """Ask the target to start ``acceptors`` acceptor processes. Return the list of their ports.
+
+        ``push_rate``: messages a second that it sends to each connection. ``sources``: the addresses from which the run
+        connects.
+        """
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,
             acceptors=acceptors,
@@ -168,38 +191,44 @@ class TargetClient(NodeClient):
         return ports_of_acceptors(self.name, answer, acceptors)
 
     async def watch(self, run_id: str, pace: SamplingInterval = OFTEN) -> AsyncGenerator[ReceivedSample]:
-        """Yield the node's samples until the run is over there. Watching renews the node's lease."""
+        """Yield the target's samples until the run is over on the target. Watching renews the target's lease."""
         with sentences(self.name):
             request = target_pb2.TargetServiceWatchRequest(run_id=run_id, **asdict(pace))
             async for received in fresh(self.stub.Watch(request)):
                 yield received
 
     async def inspect(self, run_id: str) -> Inspection:
-        """Return what the node and its kernel count now."""
+        """Return what the target and its kernel count now, such as the established connections."""
         request = target_pb2.TargetServiceInspectRequest(run_id=run_id)
         answer = await with_retry(self, lambda node: node.stub.Inspect(request, timeout=INSPECT_SECONDS))
         return wire.inspection_from_wire(answer.inspection)
 
     async def storm(self, run_id: str, share: float) -> None:
-        """Drop this share of the open connections, above 0 and up to 1."""
+        """Ask the target to drop a share of its open connections, above 0 and up to 1. Returns nothing."""
         with sentences(self.name):
             request = target_pb2.TargetServiceStormRequest(run_id=run_id, share=share)
             await self.stub.Storm(request, timeout=CALL_SECONDS)
 
     async def stop_accepting(self, run_id: str) -> None:
-        """Stop accepting connections, and stop serving those that are open: their clients are about to reset them."""
+        """Ask the target to stop accepting connections, and to stop serving open ones, which their clients are about to reset.
+
+        Returns nothing.
+        """
         request = target_pb2.TargetServiceStopAcceptingRequest(run_id=run_id)
         await with_retry(self, lambda node: node.stub.StopAccepting(request, timeout=CALL_SECONDS))
 
     async def stop(self, run_id: str) -> int | None:
-        """Close what is left. Return how many connections the target's kernel still had; None: unknown."""
+        """Ask the target to close what is left. Return how many connections its kernel still had; None if unknown."""
         request = target_pb2.TargetServiceStopRequest(run_id=run_id)
         answer = await with_retry(self, lambda node: node.stub.Stop(request, timeout=INSPECT_SECONDS))
         return answer.left_established if answer.HasField("left_established") else None
 
 
 def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareResponse, acceptors: int) -> list[int]:
-    """Return the port of each acceptor. Raises UsageError unless there is one for each, as the plan needs."""
+    """Return the ports in a target's answer, one for each acceptor.
+
+    Raises UsageError if there is not exactly one for each of the ``acceptors`` that it was asked for.
+    """
     ports = list(answer.ports)
     if len(ports) != acceptors or not all(1 <= port <= 65_535 for port in ports):
         raise UsageError(
@@ -211,7 +240,7 @@ def ports_of_acceptors(name: str, answer: target_pb2.TargetServicePrepareRespons
 async def fresh(
     answers: AsyncIterable[worker_pb2.WatchResponse | target_pb2.TargetServiceWatchResponse],
 ) -> AsyncGenerator[ReceivedSample]:
-    """Yield samples as they come, without those that are late while a newer one is about to come."""
+    """Yield the samples in a node's answers as they arrive. Late ones are left out while a newer one is about to come."""
     stale_filter = StaleSampleFilter()
     async for answer in answers:
         came = wire.sample_from_wire(answer.sample)

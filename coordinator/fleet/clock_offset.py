@@ -19,13 +19,16 @@ NEAR_SECONDS = 0.005  # an uncertainty that no other call has to make better
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A node's wall clock, relative to this machine's."""
+    """The offset of a node's wall clock from this machine's, and the uncertainty of the offset, in seconds."""
 
     offset_seconds: float  # positive: the node's is ahead of ours
     uncertainty_seconds: float  # the error of the offset is no larger, however unequal both ways were
 
     def sentence(self, name: str) -> str:
-        """Return a sentence for people; empty unless the clock is certainly far off."""
+        """Return a sentence for people that the node's clock differs from this machine's.
+
+        It is empty unless the clock is certainly off by FAR_SECONDS or more.
+        """
         if abs(self.offset_seconds) - self.uncertainty_seconds < FAR_SECONDS:
             return ""
         by, which = format_duration(abs(round(self.offset_seconds, 1))), "ahead of" if self.offset_seconds > 0 else "behind"
@@ -36,11 +39,11 @@ class Clock:
 
 
 def clock_of(sent_ns: int, round_trip_ns: int, wall_clock_ns: int, answered_within_ns: int) -> Clock | None:
-    """Return the node's clock. The call was sent at ``sent_ns`` of our wall clock, and answered ``round_trip_ns`` later by our
-    monotonic one.
+    """Return the offset of a node's wall clock, computed from one call; None if the node does not report its clock.
 
-    The other two are the node's: what its wall clock said when it answered (0: it does not report it), and how long
-    answering took.
+    The call was sent at ``sent_ns`` of our wall clock, and answered ``round_trip_ns`` later by our monotonic one. The node
+    reports ``wall_clock_ns``, its wall clock when it answered (0: not reported), and ``answered_within_ns``, how long answering
+    took. All are nanoseconds.
     """
     if not wall_clock_ns:
         return None
@@ -50,5 +53,5 @@ def clock_of(sent_ns: int, round_trip_ns: int, wall_clock_ns: int, answered_with
 
 
 def best(clocks: Iterable[Clock | None]) -> Clock | None:
-    """Return the clock with the least uncertainty; None where none is known."""
+    """Return the one of several measurements of a clock that has the least uncertainty; None if all are None."""
     return min((clock for clock in clocks if clock), key=lambda clock: clock.uncertainty_seconds, default=None)

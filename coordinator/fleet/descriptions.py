@@ -19,7 +19,10 @@ from .clock_offset import Clock
 
 @dataclass(frozen=True, slots=True)
 class DescribedWorker:
-    """What a worker reports of the node and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+    """A worker's description of the node and its host: source addresses, ports, and the run that it is on.
+
+    ``busy_with``: the run that the worker is busy with, as a part of a sentence; empty: none.
+    """
 
     host: Host
     sources: AddressPool
@@ -34,7 +37,10 @@ class DescribedWorker:
 
 @dataclass(frozen=True, slots=True)
 class DescribedTarget:
-    """What a target reports of the node and of its host. ``busy_with``: the run that it is busy with; empty: none."""
+    """A target's description of the node and its host: the address and the ports on which it listens, and its kind.
+
+    ``busy_with``: the run that the target is busy with, as a part of a sentence; empty: none.
+    """
 
     host: Host
     bind: str
@@ -47,7 +53,10 @@ class DescribedTarget:
 
 
 def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Clock | None) -> DescribedWorker:
-    """Return a worker's description. Raises UsageError for an answer that no worker of this protocol gives."""
+    """Return the description of a worker, converted from the worker's answer.
+
+    Raises UsageError for an answer that no worker of this protocol gives.
+    """
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
     return DescribedWorker(
@@ -64,7 +73,10 @@ def described_worker(name: str, answer: worker_pb2.DescribeResponse, clock: Cloc
 
 
 def described_target(name: str, answer: target_pb2.TargetServiceDescribeResponse, clock: Clock | None) -> DescribedTarget:
-    """Return a target's description. Raises UsageError for an answer that no target of this protocol gives."""
+    """Return the description of a target, converted from the target's answer.
+
+    Raises UsageError for an answer that no target of this protocol gives.
+    """
     host = wire.host_from_wire(answer.host)
     check_protocol(name, host)
     ports = ports_from_wire(answer.ports)

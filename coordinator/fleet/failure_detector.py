@@ -17,7 +17,7 @@ PAUSE_SECONDS = 1.0  # without a tick: the coordinator stood still, and what it 
 
 
 class Pause(NamedTuple):
-    """A time in which the coordinator did not run, by its own clock."""
+    """A period in which the coordinator did not run: its beginning and end, in seconds on the coordinator's clock."""
 
     began: float
     ended: float
@@ -28,11 +28,11 @@ class Pause(NamedTuple):
 
 
 class FailureDetector:
-    """How long each node has been silent, counted only while the coordinator itself was awake.
+    """Finds nodes that have been silent for too long, counting only the time in which the coordinator itself was awake.
 
     A coordinator that was stopped, or got no processor, has received nothing, and must not take all nodes for lost when it
-    wakes up. Between two of its ticks no more than ``most`` is counted, however long it was (Cassandra calls that a local
-    pause). What arrived meanwhile is read before silence can grow again.
+    wakes up. Between two of its ticks no more than ``most`` seconds are counted, however long it was (Cassandra calls that a
+    local pause). What arrived meanwhile is read before silence can grow again.
     """
 
     def __init__(self, most: float = 2 * TICK_SECONDS) -> None:
@@ -44,7 +44,7 @@ class FailureDetector:
         self.unheard: set[str] = set()  # nodes without a sample since then
 
     def tick(self, now: float) -> list[str]:
-        """Return the nodes that have been silent for too long, each once."""
+        """Return the names of the nodes that have been silent for SILENCE_SECONDS by the time ``now``, each only once."""
         self.wake(now)
         if self.ticked is not None:
             self.awake += min(now - self.ticked, self.most)
@@ -55,17 +55,20 @@ class FailureDetector:
         return silent
 
     def wake(self, now: float) -> None:
-        """Note a pause that ends now, if there was one. Call it before anything that arrived meanwhile is handled."""
+        """Record a pause of the coordinator that ends at the time ``now``, if there was one. Returns nothing.
+
+        Call it before anything that arrived during the pause is handled.
+        """
         began = self.ticked
         if began is not None and now - began >= PAUSE_SECONDS and (self.pause is None or self.pause.began != began):
             self.pause, self.unheard = Pause(began, now), set(self.heard)
 
     def hear(self, name: str) -> None:
-        """Note that a node sent something, or that it has to send something from here on."""
+        """Count a node's silence from now on: it has sent something, or has to send something from here on. Returns nothing."""
         self.heard[name] = self.awake
         self.unheard.discard(name)
 
     def forget(self, name: str) -> None:
-        """Expect nothing more from a node."""
+        """Stop counting the silence of a node, from which no more samples are expected. Returns nothing."""
         self.heard.pop(name, None)
         self.unheard.discard(name)

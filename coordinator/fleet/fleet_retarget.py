@@ -20,7 +20,10 @@ AHEAD_NS = NANOSECONDS // 2
 
 @dataclass(frozen=True, slots=True)
 class Retargeted:
-    """The new schedule of a run. ``at_seconds``: the moment from which it holds, in seconds since the start."""
+    """The result of a retarget: the run, the number of its workers, and the new schedule.
+
+    ``at_seconds``: the moment from which the schedule holds, in seconds since the start of the run.
+    """
 
     run_id: str
     workers: int
@@ -31,9 +34,10 @@ class Retargeted:
 
 
 async def retarget(workers: Sequence[WorkerNode], run_id: str | None, shapes: Sequence[Shape]) -> Retargeted:
-    """Give all workers of a run the same stages. ``run_id``: the run; None: the only one that the workers are on.
+    """Give all workers of a run the same new stages. Return the run and its new schedule.
 
-    Raises RefusedError when there is no such run or it cannot follow the stages, and C1mError when a worker does not answer.
+    ``run_id``: the run; None: the only one that the workers are on. Raises RefusedError when there is no such run or it cannot
+    follow the stages, and C1mError when a worker does not answer.
     """
     answers = await asyncio.gather(*(worker.describe([]) for worker in workers))
     described = dict(zip((worker.name for worker in workers), answers, strict=True))
@@ -50,7 +54,7 @@ async def retarget(workers: Sequence[WorkerNode], run_id: str | None, shapes: Se
 
 
 def only_run(described: Mapping[str, DescribedWorker]) -> str:
-    """Return the run that the workers are on. Raises RefusedError when there is none, or more than one."""
+    """Return the id of the run that the workers are on. Raises RefusedError when there is none, or more than one."""
     runs = sorted({description.run_id for description in described.values() if description.run_id})
     if not runs:
         raise RefusedError(f"there is no run on {', '.join(described)}; start one, or name the workers of one with --worker")

@@ -21,16 +21,19 @@ TARGET = ("c1m.target", "--listen", "127.0.0.1:0", "--with-parent", "--bind", "1
 
 
 def worker_for(endpoint: Endpoint | None) -> Sequence[str]:
-    """Return the command of a local worker. It may load the endpoint, which the user named together with it."""
+    """Return the command that starts a local worker: a module and its options.
+
+    With an ``endpoint``, the options allow the worker to load that server, which the user named.
+    """
     return (*WORKER, "--allow", str(endpoint)) if endpoint else WORKER
 
 
 @asynccontextmanager
 async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
-    """Start a node program and yield its control address. The node ends with the block, and when this process dies.
+    """Context manager that starts a node program on this machine and yields the node's control address.
 
-    It has a session of its own, so that ^C in a terminal reaches only the coordinator, which then closes in order. Raises
-    UnreachableError when the node does not start.
+    The node ends with the block, and when this process dies. It has a session of its own, so that ^C in a terminal reaches only
+    the coordinator, which then closes in order. Raises UnreachableError when the node does not start.
     """
     process = await asyncio.create_subprocess_exec(
         *module_command(*command),
@@ -45,7 +48,10 @@ async def node(command: Sequence[str]) -> AsyncIterator[HostPort]:
 
 
 async def address_of(process: asyncio.subprocess.Process, name: str) -> HostPort:
-    """Return the address on which the program listens. Raises UnreachableError when it ends or prints nothing."""
+    """Return the control address that a node program prints when it listens.
+
+    Raises UnreachableError when the program ends before that, or prints nothing within START_SECONDS.
+    """
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode()
@@ -57,7 +63,7 @@ async def address_of(process: asyncio.subprocess.Process, name: str) -> HostPort
 
 
 async def leave(process: asyncio.subprocess.Process) -> None:
-    """End a node by closing its standard input; kill it if it does not leave."""
+    """End a node program by closing its standard input; kill it if it has not ended after LEAVE_SECONDS. Returns nothing."""
     assert process.stdin is not None
     process.stdin.close()
     try:

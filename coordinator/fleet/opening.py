@@ -18,8 +18,9 @@ from .clients import TargetClient, WorkerClient
 
 
 def operator_of(directory: Path | None) -> Renewals | None:
-    """Return the operator's identity, and warn on stderr if it expires soon. Raises UsageError for one that cannot be used or
-    has expired.
+    """Return the operator's certificate from a directory, renewed as its files change; None without a directory.
+
+    Prints a warning to stderr if the certificate expires soon. Raises UsageError if it cannot be used or has expired.
     """
     if directory is None:
         return None
@@ -31,8 +32,10 @@ def operator_of(directory: Path | None) -> Renewals | None:
 
 @asynccontextmanager
 async def fleet(settings: RunSpec, *words: str) -> AsyncIterator[tuple[list[WorkerClient], TargetClient | None]]:
-    """Yield clients of the named nodes, or of nodes started here with the options ``words``. Local nodes listen on loopback,
-    without TLS.
+    """Context manager that yields the clients of a run's workers, and the client of its target; None without a target.
+
+    Nodes that the settings do not name are started on this machine, with the options ``words``; they listen on loopback,
+    without TLS. Raises UsageError if workers are named, but neither a target nor an endpoint.
     """
     if settings.worker and not settings.target and not settings.endpoint:
         raise UsageError("workers are named, and nothing for them to connect to; give --target or --endpoint")

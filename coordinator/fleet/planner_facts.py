@@ -20,8 +20,10 @@ TIME_WAIT_SECONDS = 60.0  # net/tcp.h TCP_TIMEWAIT_LEN, which no sysctl changes
 
 
 def resting(spec: RunSpec) -> float:
-    """Return how many 4-tuples are in TIME_WAIT for each connection that is held: a client that closes with a FIN leaves one
-    behind.
+    """Return the mean number of 4-tuples in TIME_WAIT for each connection that is held.
+
+    A client that closes with a FIN leaves one behind. The number is 0 if clients close otherwise, or if connections have no
+    lifetime.
     """
     if spec.close is not Close.FIN or not spec.lifetime:
         return 0.0
@@ -29,8 +31,9 @@ def resting(spec: RunSpec) -> float:
 
 
 def bandwidth_of(spec: RunSpec, data_host: str) -> float:
-    """Return the bits a second that each connection makes its worker send; 0 where that is unknown, in which case a quota
-    refuses the run.
+    """Return the bits a second that each connection of a run makes its worker send; 0 if that is unknown.
+
+    A quota of the host refuses a run for which it is unknown.
     """
     talk = ConnectionTraffic(spec.beating, spec.slow, spec.keepalive, spec.server_push)
     reset, version = spec.close is Close.RESET, 6 if ":" in data_host else 4
@@ -46,10 +49,10 @@ def worker_facts(
     rate: float = 0.0,
     bandwidth: float = 0.0,
 ) -> WorkerFacts:
-    """Return the facts of a worker.
+    """Return the facts about a worker that a plan needs (addresses, ports, cores, limits), from its description.
 
-    ``listening``: the ports on which the target listens. Clients never use them, so that what a kernel counts on such a port
-    is the target's even on one host. ``resting``: 4-tuples in TIME_WAIT for each connection. ``rate`` and ``bandwidth``:
+    ``listening``: the ports on which the target listens. Clients never use them, so that what a kernel counts on such a port is
+    the target's even on one host. ``resting``: 4-tuples in TIME_WAIT for each connection. ``rate`` and ``bandwidth``:
     connections and bits a second for each connection of the run.
     """
     host = described.host
@@ -72,7 +75,10 @@ SPARE_SHARE = 0.02
 
 
 def target_facts(name: str, described: DescribedTarget, *, turnover: bool = False) -> TargetFacts:
-    """Return the facts of a target. ``turnover``: whether the run replaces connections."""
+    """Return the facts about a target that a plan needs (ports, cores, limits), from its description.
+
+    ``turnover``: whether the run replaces connections.
+    """
     host = described.host
     spare = math.ceil(host.connections_per_process * SPARE_SHARE) if turnover else 0
     return TargetFacts(
@@ -87,7 +93,10 @@ def target_facts(name: str, described: DescribedTarget, *, turnover: bool = Fals
 
 
 def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget | None = None) -> TargetFacts:
-    """Return the facts of a server that is not c1m's. Its capacity is unknown; its host is known when a node observes it."""
+    """Return the facts that a plan needs about an endpoint, a server that is not c1m's. Its capacity is unknown.
+
+    ``observed``: the description by the node that observes it, with the limits of its host; None: they are unknown.
+    """
     return TargetFacts(
         name=name or str(endpoint),
         cores=0,
@@ -99,7 +108,10 @@ def endpoint_facts(endpoint: Endpoint, name: str = "", observed: DescribedTarget
 
 
 def check_role(name: str, spec: RunSpec, target: DescribedTarget) -> None:
-    """Raise UsageError for a target that serves beside an endpoint, or one that only observes without an endpoint."""
+    """Raise UsageError for a target that serves beside an endpoint, or one that only observes without an endpoint.
+
+    Returns nothing.
+    """
     if spec.endpoint and not target.observes:
         raise UsageError(
             f"{name} serves connections of its own, and the run goes to {spec.endpoint}; leave --target out, or start "

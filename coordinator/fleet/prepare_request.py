@@ -15,7 +15,10 @@ from c1m.wire.shard_settings_messages import settings_to_wire
 def prepare_request(
     run_id: str, plan: WorkerPlan, destinations: Sequence[Address], settings: ShardSettings, first_point: int
 ) -> worker_pb2.PrepareRequest:
-    """Return a worker's assignment as a message. ``first_point``: where its arc of the ring begins."""
+    """Return the protocol message that asks a worker to prepare the shards of its plan.
+
+    ``first_point``: where the worker's arc of the ring begins.
+    """
     shards = []
     for shard in plan.shards:
         shards.append(shard_to_wire(shard, destinations, first_point))
@@ -30,6 +33,9 @@ def prepare_request(
 
 
 def shard_to_wire(shard: ShardPlan, destinations: Sequence[Address], first_point: int) -> worker_pb2.ShardAssignment:
-    """Return what one shard opens as a message. ``first_point``: where its arc of the ring begins."""
+    """Return the part of a protocol message that assigns routes to one shard.
+
+    ``first_point``: where the shard's arc of the ring begins.
+    """
     routes = [route_to_wire(route) for route in shard.resolve(destinations)]
     return worker_pb2.ShardAssignment(routes=routes, first_point=first_point)

@@ -19,8 +19,9 @@ AGAIN_SECONDS = 0.3  # between two calls; with a longer sampling interval, that 
 
 
 async def watched_again(node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> AsyncGenerator[ReceivedSample]:
-    """Yield samples from the first call that is answered, for as long as it lasts. Raises C1mError when the node refuses, and
-    GoneError when no process listens any more.
+    """Yield a node's samples over a new connection, from the first of several calls that the node answers, until it ends.
+
+    Raises C1mError when the node refuses the call, and GoneError when no process listens any more.
     """
     calls: list[Call] = []
     try:
@@ -41,7 +42,7 @@ async def watched_again(node: WorkerNode | TargetNode, run_id: str, pace: Sampli
 
 
 class Call:
-    """One call, over a connection of its own."""
+    """One call that asks a node for samples, over a connection of its own."""
 
     def __init__(self, node: WorkerNode | TargetNode, run_id: str, pace: SamplingInterval) -> None:
         self.node = node
@@ -49,7 +50,11 @@ class Call:
         self.first = asyncio.create_task(self.answer())
 
     async def answer(self) -> ReceivedSample:
-        """Return the first sample. Wait for ever when the node cannot be reached: the next call may reach it."""
+        """Return the first sample that the node sends.
+
+        Waits for ever when the node cannot be reached: the next call may reach it. Raises every other error of the call, among
+        them GoneError, which means that no process listens any more.
+        """
         try:
             return await anext(self.samples)
         except GoneError:
@@ -59,7 +64,7 @@ class Call:
             raise
 
     async def aclose(self) -> None:
-        """Cancel the call, and close its connection."""
+        """Cancel the call, and close its connection. Returns nothing."""
         self.first.cancel()
         await asyncio.gather(self.first, return_exceptions=True)
         await self.samples.aclose()
@@ -67,5 +72,5 @@ class Call:
 
 
 async def hang_up(calls: Iterable[Call]) -> None:
-    """Cancel calls, and close their connections."""
+    """Cancel all given calls, and close their connections. Returns nothing."""
     await asyncio.gather(*(call.aclose() for call in calls))

@@ -24,16 +24,16 @@ AGAIN_SECONDS = 0.3  # between two attempts: one whose SYN was lost goes on only
 
 
 class Pingable(Protocol):
-    """A client that can be made anew."""
+    """Interface of a node's client that can be pinged, and made again with a new connection."""
 
     @property
     def name(self) -> str: ...
 
     def anew(self) -> Self:
-        """Return a client of the same node with a connection of its own."""
+        """Return a new client of the same node, with a connection of its own."""
 
     async def ping(self) -> None:
-        """Raise C1mError if the node does not answer."""
+        """Call the node, and return nothing once it has answered. Raises C1mError if it does not answer."""
 
     async def close(self) -> None: ...
 
@@ -43,7 +43,10 @@ T = TypeVar("T")
 
 
 async def with_retry(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
-    """Call a node, and once more if its connection breaks. Return the answer. Raises C1mError."""
+    """Return a node's answer to the call that ``ask`` makes.
+
+    A call whose connection breaks is made once more, over a new connection. Raises C1mError if that fails, too.
+    """
     try:
         with sentences(node.name):
             return await ask(node)
@@ -59,8 +62,9 @@ async def with_retry(node: N, ask: Callable[[N], Awaitable[T]]) -> T:
 
 
 async def reached(node: N) -> N | None:
-    """Return a client whose fresh connection the node has answered on; None when it has not in time. Raises GoneError when no
-    process listens any more.
+    """Return a new client of the same node that has been answered; None if there is no answer within BACK_SECONDS.
+
+    Raises GoneError when no process listens any more.
     """
     tries: dict[asyncio.Task[None], N] = {}
     chosen: N | None = None
@@ -82,7 +86,10 @@ async def reached(node: N) -> N | None:
 
 
 def answered(ping: asyncio.Task[None]) -> bool:
-    """Return whether a ping was answered. Raises every error except that the node could not be reached."""
+    """Return True if a finished ping was answered, False if the node could not be reached.
+
+    Raises every other error, among them GoneError, which means that no process listens.
+    """
     error = ping.exception()
     if isinstance(error, UnreachableError) and not isinstance(error, GoneError):
         return False

@@ -22,7 +22,7 @@ MEMORY_SECONDS = 60.0
 
 
 class StaleSampleFilter:
-    """The filter of one stream."""
+    """Filters the samples of one node's stream: holds back a late one while a newer one is about to come."""
 
     def __init__(self) -> None:
         self.since = -math.inf  # when the newest minute began
@@ -33,7 +33,7 @@ class StaleSampleFilter:
         self.held_since = math.inf
 
     def take(self, sample: Sample, now: float) -> Sample | None:
-        """Return the sample to use now that this one has come; None: wait for the next one.
+        """Return the sample to use now that the node's ``sample`` has arrived; None: use none, but wait for the next one.
 
         The first one is always used, since it has the reading from before the run. So is the last one: no other follows.
         """
@@ -47,7 +47,10 @@ class StaleSampleFilter:
         return sample
 
     def late(self, sample: Sample, now: float) -> float:
-        """Return the seconds that a sample has waited; 0 when the node does not report the time at which it was taken."""
+        """Return how late a sample arrived: the seconds that it took longer than the quickest recent one of its node.
+
+        It is 0 if the sample does not say when the node took it.
+        """
         if not sample.taken_ns:
             return 0.0
         apart = now - sample.taken_ns / NANOSECONDS

@@ -34,7 +34,7 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The descriptions of all nodes, and the address to which workers connect."""
+    """The descriptions of all nodes of a run, and the address of the server to which workers connect."""
 
     workers: Mapping[str, DescribedWorker] = field(default_factory=dict)
     target_name: str = ""
@@ -44,23 +44,23 @@ class Survey:
 
     @property
     def hosts(self) -> dict[str, Host]:
-        """The host of each node, by its name."""
+        """The description of each node's host, by the name of the node."""
         hosts = {name: described.host for name, described in self.workers.items()}
         return {**hosts, self.target_name: self.target.host} if self.target else hosts
 
     @property
     def clocks(self) -> dict[str, Clock | None]:
-        """The clock of each node, relative to ours; None for a node that does not report it."""
+        """The offset of each node's clock from this machine's, by node; None for a node that does not report its clock."""
         clocks = {name: described.clock for name, described in self.workers.items()}
         return {**clocks, self.target_name: self.target.clock} if self.target else clocks
 
     @property
     def far_clocks(self) -> list[str]:
-        """Return a sentence for each clock that is far off."""
+        """One sentence for people for each node whose clock is far from this machine's."""
         return [sentence for name, clock in self.clocks.items() if clock and (sentence := clock.sentence(name))]
 
     def check_free(self) -> None:
-        """Raise RefusedError for a node that has a run already."""
+        """Raise RefusedError if any node is busy with a run. Returns nothing."""
         busy = {name: described.busy_with for name, described in self.workers.items()}
         if self.target:
             busy[self.target_name] = self.target.busy_with
@@ -69,7 +69,7 @@ class Survey:
                 raise RefusedError(f"{name} is busy with {run}")
 
     def fleet(self, spec: RunSpec) -> Fleet:
-        """Return what a plan needs to know of the fleet."""
+        """Return the fleet of a run as a plan needs it: facts about its workers, its server and their hosts."""
         goal = self.goal(spec)
         # No client may use a port on which the target listens. A server that is not ours uses ports that were chosen elsewhere.
         listening = self.target.ports if self.target and not spec.endpoint else PortRanges()
@@ -80,7 +80,7 @@ class Survey:
         return Fleet(workers, goal, self.hosts)
 
     def goal(self, spec: RunSpec) -> TargetFacts:
-        """Return the facts of the server that workers connect to."""
+        """Return the facts that a plan needs about the server to which workers connect, such as ports and capacity."""
         if spec.endpoint:
             return endpoint_facts(spec.endpoint, self.target_name, self.target)
         assert self.target is not None
@@ -88,7 +88,10 @@ class Survey:
 
 
 async def survey(spec: RunSpec, workers: Sequence[WorkerNode], target: TargetNode | None) -> Survey:
-    """Describe all nodes. Raises C1mError when a node cannot be asked or has another role."""
+    """Return the descriptions of all nodes of a run, after asking each of them.
+
+    Raises C1mError if a node cannot be asked, or its role does not suit the run.
+    """
     described = await target.describe() if target else None
     if target and described:
         check_role(target.name, spec, described)
@@ -113,7 +116,7 @@ def check_distinct(workers: Mapping[str, DescribedWorker]) -> None:
 
 
 async def data_host(spec: RunSpec, target: TargetNode | None, described: DescribedTarget | None) -> ChosenAddress:
-    """Return the address to which workers connect. Raises UsageError when it is unknown."""
+    """Return the IP address of the server to which workers connect, as text. Raises UsageError if it is unknown."""
     if spec.endpoint:
         return await accepting_of(spec.endpoint)
     assert target is not None
@@ -146,13 +149,14 @@ async def listening_of(host: str, what: str, name: str, described: DescribedTarg
 
 
 def preflight_of(spec: RunSpec, surveyed: Survey) -> Preflight:
-    """Return the preflight of a run on the surveyed nodes."""
+    """Return the preflight of a run: the examination of its limits and its plan, for the nodes that were surveyed."""
     return Preflight(spec.total, surveyed.fleet(spec), demand_of(spec, surveyed.data_host))
 
 
 def demand_of(spec: RunSpec, data_host: str) -> RunDemand:
-    """Return what the run demands beside its total. A connection without heartbeats may be silent from its opening to the end
-    of the hold.
+    """Return what a run demands beside its total: connects in flight, rate, bandwidth and the longest silence.
+
+    A connection without heartbeats may be silent from its opening to the end of the hold.
     """
     silent = spec.heartbeat or spec.schedule.end_ns / NANOSECONDS + spec.hold
     bandwidth = bandwidth_of(spec, data_host) * spec.total

@@ -24,9 +24,10 @@ OTHER_NAME = frozenset({62, 64})  # of a host, of an address
 
 
 def cause(address: ControlAddress, identity: Identity | None) -> str:
-    """Return the part of a sentence that follows the node's name; empty when neither TLS nor the socket is the cause.
+    """Return why a node cannot be called, as the part of a sentence that follows the node's name.
 
-    ``identity``: the certificate that the node was called with; None: without TLS. Blocks for some seconds at most.
+    It is empty when neither TLS nor the socket is the cause. ``identity``: the certificate that the node was called with; None:
+    without TLS. Blocks for some seconds at most.
     """
     if isinstance(address, SocketPath):
         return of_socket(address.path)
@@ -39,7 +40,10 @@ def cause(address: ControlAddress, identity: Identity | None) -> str:
 
 
 def of_socket(path: str) -> str:
-    """Return why a Unix socket cannot be called; empty when it can be called."""
+    """Return why the Unix socket of a node cannot be called, as a part of a sentence.
+
+    It is empty when the socket can be called, or when the reason is none of those known here.
+    """
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(PATIENCE_SECONDS)
         try:
@@ -60,7 +64,10 @@ def of_socket(path: str) -> str:
 
 
 def without_tls(address: HostPort) -> str:
-    """Call without TLS. Return why that fails; empty: not because of TLS. Raises OSError for a node that is not there."""
+    """Return a part of a sentence if a node wants TLS and was called without; empty if it does not use TLS either.
+
+    Tries a TLS handshake. Raises OSError for a node that is not there.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -71,7 +78,10 @@ def without_tls(address: HostPort) -> str:
 
 
 def with_tls(address: HostPort, identity: Identity) -> str:
-    """Call with TLS. Return why that fails; empty: it does not. Raises OSError for a node that is not there."""
+    """Return why a call to a node with TLS fails, as a part of a sentence; empty if TLS is not the cause.
+
+    Tries a TLS handshake. Raises OSError for a node that is not there.
+    """
     context = ssl.create_default_context(cadata=identity.authority.decode())
     load_own(context, identity)
     try:
@@ -94,7 +104,7 @@ def with_tls(address: HostPort, identity: Identity) -> str:
 
 
 def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> str:
-    """Return why our verification of the node's certificate failed."""
+    """Return why the verification of a node's certificate failed, as a part of a sentence with the cure."""
     code = error.verify_code
     if code in OTHER_NAME:
         return (
@@ -113,7 +123,10 @@ def of_verification(error: ssl.SSLCertVerificationError, address: HostPort) -> s
 
 
 def load_own(context: ssl.SSLContext, identity: Identity) -> None:
-    """Load a certificate and its key. OpenSSL reads them only from files, so they go into an anonymous file in memory."""
+    """Load a certificate and its key into a TLS context. Returns nothing.
+
+    OpenSSL reads them only from files, so they go into an anonymous file in memory.
+    """
     descriptor = os.memfd_create("c1m-identity")
     try:
         os.write(descriptor, identity.own)
@@ -123,10 +136,9 @@ def load_own(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 def first_bytes(context: ssl.SSLContext, address: HostPort) -> bytes:
-    """Return the first bytes that the node sends after the handshake; empty when it closed instead. A gRPC server begins with
-    its settings.
+    """Return the first bytes that a node sends after the TLS handshake; empty if it closed the connection instead.
 
-    Raises SSLError for a handshake that fails, and OSError when no process listens.
+    A gRPC server begins with its settings. Raises SSLError for a handshake that fails, and OSError when no process listens.
     """
     context.set_alpn_protocols(HTTP2)
     with (

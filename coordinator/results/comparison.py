@@ -29,7 +29,10 @@ class Comparison:
 
 
 def of_samples(ledger: Ledger) -> Comparison:
-    """Return a comparison of the newest samples. It asks no node, but the samples may be half a second apart."""
+    """Return a comparison of both sides' connection counts by the newest samples, without asking any node.
+
+    The samples may be half a second apart.
+    """
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     target = ledger.accepting
     target_open = target.sample.tally.open if target else None

@@ -25,7 +25,7 @@ OF_ANSWERS = tuple(item.name for item in fields(HeartbeatResults) if item.name !
 
 
 def to_summary(counts: Mapping[str, int], expect: Expect) -> HeartbeatResults:
-    """Return the heartbeats of a summary. Answers are None if the run expects none."""
+    """Return the heartbeat counts as a JSON object for the summary. Counts of answers are None if the run expects none."""
     sent = counts.get(SENT, 0)
     if expect is Expect.NONE:
         return HeartbeatResults(sent, **dict.fromkeys(OF_ANSWERS))
@@ -60,9 +60,9 @@ def notes(tally: Tally, wanted: Heartbeat | None) -> list[str]:
 
 
 def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Mapping[str, int]) -> KeepaliveResults:
-    """Return the keepalive results of a summary.
+    """Return the results of TCP keepalive as a JSON object for the summary.
 
-    ``probes``: TCPKeepAlive of each network namespace with clients; None is unknown.
+    ``probes``: the counter TCPKeepAlive of each network namespace with clients; None is unknown.
     """
     sent = list(probes)
     probes_sent = None if None in sent or not sent else sum(each for each in sent if each)
@@ -70,7 +70,7 @@ def keepalive_summary(seconds: float, probes: Iterable[int | None], dropped: Map
 
 
 def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> PushResults:
-    """Return the server push results of a summary."""
+    """Return the counts of server pushes, as clients and target have them, as a JSON object for the summary."""
     return PushResults(
         sent=target.get(SENT, 0),
         held_back=target.get(HELD_BACK, 0),
@@ -80,7 +80,7 @@ def push_summary(clients: Mapping[str, int], target: Mapping[str, int]) -> PushR
 
 
 def push_complaints(clients: Mapping[str, int]) -> list[str]:
-    """Return a sentence if clients received bytes that are neither a pushed message nor an answer."""
+    """Return a sentence if clients received bytes that are neither a pushed message nor an answer; else an empty list."""
     wrong = clients.get(WRONG_BYTES, 0)
     return [f"clients received {wrong:,} bytes that are neither a pushed message nor an answer"] if wrong else []
 

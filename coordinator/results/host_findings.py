@@ -17,7 +17,7 @@ SLABINFO = "/proc/slabinfo"  # as nodes name it among what they cannot read
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What changed between the first reading of a host and the last one before closing began."""
+    """What the readings of one host show about the run: what changed from the first to the last one before closing."""
 
     cost: MemoryCost = field(default_factory=MemoryCost)
     counters: Mapping[str, int] = field(default_factory=dict)  # name -> events
@@ -27,7 +27,7 @@ class Findings:
     unknown: tuple[str, ...] = ()  # which of the kernel's files could not be parsed, and why
 
     def or_fuller(self, other: MemoryCost | None) -> Findings:
-        """Return these findings with the ``other`` cost if it was measured with more connections than this one."""
+        """Return these findings with the memory cost ``other`` instead, if that was measured with more connections."""
         if other is None or (other.connections or 0) <= (self.cost.connections or 0):
             return self
         return replace(self, cost=other)
@@ -39,7 +39,7 @@ class Findings:
 
 
 def find(entry: NodeRecord, connections: int | None, host: Host, ends: float | None = None) -> Findings:
-    """Return the findings of one node.
+    """Return what the readings of one node show: counters that rose, and the memory cost of a connection.
 
     ``connections``: established while the last reading was taken. ``ends``: see ``cost``.
     """

@@ -76,7 +76,7 @@ def cost(
 
 
 def why_unknown(history: HostReadings, connections: int | None) -> str:
-    """Return why the kernel memory of a connection is unknown."""
+    """Return a text on why the kernel memory of a connection is unknown."""
     if history.last is None:
         return "the node sent no reading of its host"
     if history.last.slab_bytes is None or history.last.sockets is None:
@@ -87,7 +87,7 @@ def why_unknown(history: HostReadings, connections: int | None) -> str:
 
 
 def cache_costs(history: HostReadings, sockets_per_connection: float, merged: Mapping[str, tuple[str, ...]]) -> list[CacheCost]:
-    """Return the cost of each cache that grew or shrank by at least LEAST_BYTES a connection."""
+    """Return the memory cost of a connection in each slab cache that changed by at least LEAST_BYTES a connection."""
     assert history.last is not None
     found = []
     for name, line in history.page_bytes.items():
@@ -110,7 +110,7 @@ def cache_costs(history: HostReadings, sockets_per_connection: float, merged: Ma
 
 
 def role_of(names: tuple[str, ...]) -> str:
-    """Return what a cache with these names holds for a connection; empty if nothing that is known."""
+    """Return a text on what a slab cache with these names holds for a connection; empty if that is not known."""
     roles = [ROLES[name] for name in names if name in ROLES]
     if any(KMALLOC.fullmatch(name) for name in names):
         roles.append(KMALLOC_ROLE)

@@ -32,7 +32,10 @@ from .planned_run import PlannedRun
 
 @dataclass(frozen=True, slots=True)
 class TakeoverRecord:
-    """Another coordinator took the run over. Between the two times, in seconds since the start, no samples were received."""
+    """The record that another coordinator took the run over.
+
+    Between its two times, in seconds since the start, no samples were received.
+    """
 
     at: datetime
     silent_from: float
@@ -40,7 +43,7 @@ class TakeoverRecord:
 
     @property
     def sentence(self) -> str:
-        """Return the takeover as a sentence for people."""
+        """Return a sentence for people on when another coordinator took the run over."""
         begin, end = format_duration(self.silent_from), format_duration(self.silent_to)
         return f"taken over from a coordinator that is gone; there are no samples from {begin} to {end} after the start"
 
@@ -95,7 +98,7 @@ class Outcome:
 
     @property
     def judgements(self) -> list[Judgement]:
-        """Judgements so far of the requirements that must hold at all times."""
+        """The results so far for the requirements that must be met at every moment of the hold."""
         return list(self.requirement_monitor.judgements.values())
 
     @judgements.setter
@@ -105,7 +108,7 @@ class Outcome:
     # -- what becomes of it
 
     def mustered(self, mustered: Survey) -> None:
-        """Take in the descriptions of all nodes."""
+        """Store the descriptions of all nodes in the outcome. Returns nothing."""
         self.workers, self.target = dict(mustered.workers), mustered.target
 
     def planned(self, run: PlannedRun) -> None:
@@ -184,7 +187,7 @@ class Outcome:
 
     @property
     def unaccepted(self) -> bool:
-        """Whether at the last comparison clients held connections that the server had not accepted or did not know."""
+        """True if at the last comparison clients held connections that the server had not accepted or did not know."""
         compared = self.hold_end or self.ramp_end
         found = compared.reconciliation if compared else None
         return bool(found and (found.ghosts or found.in_syn_queues or found.in_accept_queues))
@@ -196,11 +199,14 @@ class Outcome:
         return self.target.host if self.target else None
 
     def found(self) -> dict[str, Findings]:
-        """Return the findings so far, by node. Memory costs are from the moment with the most connections."""
+        """Return what the readings of each node's host show so far: node -> findings.
+
+        Memory costs are from the moment with the most connections.
+        """
         return {name: found.or_fuller(self.costs.get(name)) for name, found in self.told_now().items()}
 
     def told_now(self) -> dict[str, Findings]:
-        """Return the findings of the newest readings, by node."""
+        """Return what the newest readings of each node's host show: node -> findings."""
         ledger = self.ledger
         return {
             entry.name: find(entry, self.open_at(entry), host, self.ends_at(host, entry))
@@ -209,13 +215,16 @@ class Outcome:
         }
 
     def note_costs(self) -> None:
-        """Keep what a connection costs now, if it is known. Call it while the schedule stands still, before it may go down."""
+        """Store the present memory cost of a connection for each node, if it is known. Returns nothing.
+
+        Call it while the schedule stands still, before it may go down.
+        """
         for name, found in self.told_now().items():
             if found.cost.connections:
                 self.costs = {**self.costs, name: found.or_fuller(self.costs.get(name)).cost}
 
     def open_at(self, entry: NodeRecord) -> int:
-        """Return the number of connections that have an end on this node."""
+        """Return the number of connections that have an end on the given node."""
         return self.ledger.established if self.ledger and entry is self.ledger.target else entry.sample.tally.open
 
     def ends_at(self, host: Host, entry: NodeRecord) -> float | None:
@@ -238,5 +247,5 @@ class Outcome:
         return (accepted + sum(self.open_at(each) for each in here)) / established
 
     def as_of_now(self) -> Outcome:
-        """Return this outcome as if the hold ended now, by the newest samples. No node is asked."""
+        """Return a copy of the outcome as if the hold ended now, by the newest samples. No node is asked."""
         return replace(self, hold_end=of_samples(self.ledger) if self.ledger else None, findings=self.found())

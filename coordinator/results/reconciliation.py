@@ -28,7 +28,7 @@ HALF_CLOSED = "are half closed: the client has closed them, the server has not"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The connections of a run at one moment, as each side counts them. None is unknown."""
+    """The connections of a run at one moment, as clients, server and kernels count them. None is unknown."""
 
     client: int  # established, counted by the workers
     client_kernel: int | None  # established, counted by the workers' kernels
@@ -44,7 +44,10 @@ class Counts:
 
 
 def reconcile(counts: Counts, unknown: Sequence[str]) -> Reconciliation:
-    """Return the reconciliation of ``counts``. ``unknown``: why counts are None; it becomes part of the explanation."""
+    """Return the differences between the connection counts of all sides, with an explanation in sentences.
+
+    ``unknown``: why counts are None; it becomes part of the explanation.
+    """
     explanation = list(unknown)
     gaps: list[int] = []
     if counts.client_kernel is not None:
@@ -133,7 +136,7 @@ def of_lost(counts: Counts) -> int:
 
 
 def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, others: int | None, counts: Counts) -> list[str]:
-    """Return a sentence for each difference that is not zero."""
+    """Return a sentence for each difference between clients and server that is not zero."""
     waiting = awaiting_accept(counts) or 0
     full = FULL.format(count=counts.acceptors_full) if counts.acceptors_full else ""
     named = (
@@ -150,7 +153,7 @@ def sentences(ghosts: int | None, unfinished: int | None, lost: int | None, othe
 
 
 def not_accepted(counts: Counts, waiting: int) -> str:
-    """Return how many connections the server accepted, and how many wait in its accept queues."""
+    """Return a sentence on how many connections the server accepted, and how many wait in its accept queues."""
     missing = max(counts.client - (counts.target_kernel or 0), 0)
     accepted, certain = counts.client - missing - waiting, waiting == counts.in_accept_queues
     return (

@@ -11,12 +11,12 @@ from .comparison import Comparison
 
 
 def mended(ledger: Ledger) -> list[str]:
-    """Return a sentence for each replaced process of all nodes."""
+    """Return a sentence for each child process of any node that ended and was replaced."""
     return [f"{entry.name}: {sentence(each)}" for entry in ledger.entries for each in entry.sample.replacements]
 
 
 def sentence(replacement: Replacement) -> str:
-    """Return how the process ended, what it held, and how soon it was replaced."""
+    """Return a sentence on how a child process ended, what it held, and how soon it was replaced."""
     seconds = replacement.after_ns / NANOSECONDS
     when = "" if replacement.ended_ns is None else f", {replacement.ended_ns / NANOSECONDS:.1f} s into the run"
     return (
@@ -26,7 +26,7 @@ def sentence(replacement: Replacement) -> str:
 
 
 def came_back(ledger: Ledger, at_end: Comparison | None) -> bool:
-    """Return whether all connections of the schedule were open at the end of the hold, or away as the run asked."""
+    """Return True if all connections of the schedule were open at the end of the hold, or away as the run asked."""
     return at_end is not None and at_end.established + at_end.away >= ledger.wanted_at_end
 
 

@@ -28,7 +28,7 @@ SLOWEST = 256  # addresses listed of each node; nodes with more than a /24 repor
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source address of a node, or a block of them."""
+    """The latencies and failures of one source address of a node, or of a block of addresses."""
 
     name: str
     latencies: Mapping[str, SourceLatency] = field(default_factory=dict)  # by kind, as far as they were measured
@@ -36,7 +36,7 @@ class Source:
     failed: int = 0
 
     def place(self, kind: str) -> tuple[bool, int, int, str]:
-        """Return a sort key: sources without a measurement first, then the slowest.
+        """Return the key by which source addresses are sorted: those without a measurement first, then the slowest.
 
         Equal sources are sorted by name, so that a replayed run has the same order.
         """
@@ -68,7 +68,7 @@ def counted(found: SourceLatency | None) -> CountedSpread:
 
 
 def sources_of(entry: NodeRecord) -> list[Source]:
-    """Return all sources of a node with a measured latency or with a slow or failed handshake."""
+    """Return all source addresses of a node with a measured latency or with a slow or failed handshake."""
     by_name: dict[str, dict[str, SourceLatency]] = {}
     for latency in entry.sources:
         by_name.setdefault(latency.source, {})[latency.kind] = latency
@@ -77,7 +77,10 @@ def sources_of(entry: NodeRecord) -> list[Source]:
 
 
 def troubles(counts: Mapping[str, int], blocks: Set[str] = frozenset()) -> dict[str, dict[str, int]]:
-    """Return slow and failed handshakes by address; those within one of ``blocks`` are added up by block."""
+    """Return source address -> its numbers of slow and failed handshakes.
+
+    Addresses within one of ``blocks`` are added up by block.
+    """
     found: dict[str, dict[str, int]] = {}
     for name, count in counts.items():
         source, _, what = name.rpartition(" ")
@@ -88,13 +91,13 @@ def troubles(counts: Mapping[str, int], blocks: Set[str] = frozenset()) -> dict[
 
 
 def troubled_sources(counts: Mapping[str, int]) -> dict[str, TroubledSource]:
-    """Return slow and failed handshakes by address, of the WORST addresses with the most of them."""
+    """Return source address -> slow and failed handshakes, for the WORST addresses with the most of them."""
     worst = sorted(troubles(counts).items(), key=lambda item: (-sum(item[1].values()), item[0]))
     return {name: TroubledSource(**found) for name, found in worst[:WORST]}
 
 
 def measured_by(workers: Sequence[NodeRecord]) -> list[str]:
-    """Return the kinds of latency that any worker measured by source. Connect latency is always one of them."""
+    """Return the kinds of latency that any worker measured by source address. Connect latency is always one of them."""
     measured = {each.kind for entry in workers for each in entry.sources}
     return [kind for kind in LABELS if kind in measured or kind == CONNECT]
 
@@ -107,7 +110,7 @@ def slowest_sources(entry: NodeRecord) -> tuple[SourceRow, ...]:
 
 
 def sources_summary(workers: Sequence[NodeRecord]) -> SourcesSummary:
-    """Return, for each kind of latency, how the p99 of all sources of all nodes is distributed, and the slowest sources."""
+    """Return the part of the summary on source addresses: for each kind of latency the spread of p99, and the slowest."""
     found = [(source, entry.name) for entry in workers for source in sources_of(entry)]
     kinds = measured_by(workers)
 

@@ -18,12 +18,15 @@ Rows = Sequence[tuple[float, TimelineRow]]
 
 
 def in_order(storms: Sequence[Storm]) -> list[Storm]:
-    """Return the storms by time, which is the order in which nodes report their waves."""
+    """Return the storms sorted by time, which is the order in which nodes report their waves."""
     return sorted(storms, key=lambda storm: storm.at)
 
 
 def summarise_storms(storms: Sequence[Storm], waves: Sequence[Wave], rows: Rows, *, with_target: bool) -> list[StormSummary]:
-    """Return the storms of a summary. ``waves``: of the whole fleet. Accept queues are None without a target."""
+    """Return the results of each storm as a JSON object for the summary.
+
+    ``waves``: what each storm did in the whole fleet. Accept queues are None without a target.
+    """
     summaries = []
     for index, storm in enumerate(in_order(storms)):
         wave = waves[index] if index < len(waves) else Wave()

@@ -25,7 +25,7 @@ from .verdict import verdict
 
 
 def summarise(outcome: Outcome) -> Summary:
-    """Return the summary of a run, with its verdict."""
+    """Return the summary of a run, with its verdict, as a JSON object."""
     figures = measured(outcome)
     required = judge_all(outcome.spec.require, outcome.requirement_monitor, figures)
     judged = verdict(outcome, required)
@@ -62,7 +62,7 @@ def snapshot(outcome: Outcome, at_seconds: float) -> Snapshot:
 
 
 def journal_summary(outcome: Outcome) -> JournalSummary | None:
-    """Return how far the run can be replayed; None if it has no journal."""
+    """Return the part of the summary on how far the run can be replayed; None if it has no journal."""
     reason = outcome.cut_off or outcome.untold
     if outcome.known_until is None and not reason:
         return None
@@ -70,7 +70,7 @@ def journal_summary(outcome: Outcome) -> JournalSummary | None:
 
 
 def measured(outcome: Outcome) -> Figures:
-    """Return the figures of a summary, to which criteria may refer."""
+    """Return the measured figures of a run's summary, to which the user's criteria may refer."""
     ledger = outcome.ledger or Ledger((), None)
     tally, hold_end = ledger.tally, outcome.hold_end
     storms = storm_results.summarise_storms(
@@ -109,7 +109,7 @@ def measured(outcome: Outcome) -> Figures:
 
 
 def limits(outcome: Outcome) -> LimitsSummary | None:
-    """Return the fleet's ceiling, limits that were not ok before the run, and limits that became tight during it.
+    """Return the part of the summary on limits: the fleet's ceiling, and limits that were or became tight.
 
     None if the run ended before the limits were known.
     """
@@ -120,7 +120,10 @@ def limits(outcome: Outcome) -> LimitsSummary | None:
 
 
 def reconciliation(outcome: Outcome) -> ReconciliationSummary | None:
-    """Return the reconciliation at the end of the hold, at the end of the ramp, and at rests; None if there was no hold."""
+    """Return the part of the summary that compares both sides: at the end of the hold and of the ramp, and at rests.
+
+    None if there was no hold.
+    """
     if outcome.hold_end is None:
         return None
     return ReconciliationSummary(
@@ -136,7 +139,7 @@ def reconciliation(outcome: Outcome) -> ReconciliationSummary | None:
 
 
 def keepalive(outcome: Outcome, tally: Tally) -> KeepaliveResults | None:
-    """Return the keepalive results; None if the run uses none.
+    """Return the part of the summary on TCP keepalive; None if the run does not use it.
 
     The kernel counts probes by network namespace. Each namespace counts once, and other programs in it count as well.
     """
@@ -151,7 +154,7 @@ def keepalive(outcome: Outcome, tally: Tally) -> KeepaliveResults | None:
 
 
 def pushes(outcome: Outcome, ledger: Ledger) -> PushResults | None:
-    """Return the server push results; None if the run uses none."""
+    """Return the part of the summary on server pushes; None if the run uses none."""
     if not outcome.spec.server_push:
         return None
     return liveness.push_summary(ledger.tally.pushes, ledger.target.sample.tally.pushes if ledger.target else {})

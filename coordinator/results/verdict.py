@@ -30,7 +30,7 @@ class Verdict:
 
 
 def verdict(outcome: Outcome, required: Iterable[Judgement] = ()) -> Verdict:
-    """Return the verdict. The gravest event decides the exit code, and all reasons are kept.
+    """Return the verdict of a run with its exit code and all reasons. The gravest event decides the exit code.
 
     A diagnosed cause is a reason if the run did not pass. If the run passed all the same, the cause is a note.
     """
@@ -137,7 +137,7 @@ def not_filled(goal: int, at_end: Comparison, tally: Tally) -> list[str]:
 
 
 def stayed(at_end: Comparison) -> str:
-    """Return how many connections of slow clients are neither held nor dropped; empty if none."""
+    """Return a clause on how many connections clients kept after the server had closed its side; empty if none."""
     return f"; {at_end.half_closed:,} stayed after the server had closed its side" if at_end.half_closed else ""
 
 

@@ -19,7 +19,7 @@ CLOSE_SECONDS = 180.0  # for a fleet to close its connections; ten times what tw
 
 
 class Closing:
-    """Closes the nodes of one run."""
+    """Closes all nodes of one run: the clients first, then the target."""
 
     def __init__(self, state: RunState, watch: Watch) -> None:
         self.state = state
@@ -62,17 +62,26 @@ class Closing:
             state.outcome.closed_within(state.clock.now() - began)
 
     async def last_pushes(self, target: NodeRecord) -> None:
-        """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte."""
+        """Wait for pushes on their way to clients, which send nothing any more, so that both sides agree on every byte.
+
+        Does nothing without server push.
+        """
         if self.state.spec.server_push:
             received, sent = (lambda: self.ledger.tally.bytes_received), (lambda: target.sample.tally.bytes_sent)
             await self.watch.settle(Doing.QUIETENING, received, sent)
 
     async def stop_target(self, node: TargetNode) -> None:
-        """Close the target. Record how many connections its kernel still had."""
+        """Ask the target to close what is left. Records in the outcome how many connections its kernel still had.
+
+        Returns nothing.
+        """
         self.state.outcome.leave_open(await node.stop(self.state.run_id))
 
     async def ask(self, entries: Sequence[NodeRecord], stop: Callable[[NodeRecord], Coroutine[Any, Any, None]]) -> None:
-        """Make one of the calls that lead to closing. A node whose call fails is lost; the end of its lease closes it."""
+        """Make the call ``stop`` to each of the given nodes, all at once. Returns nothing.
+
+        A node whose call fails is declared lost; the end of its lease closes it.
+        """
         answers = await asyncio.gather(*(stop(entry) for entry in entries), return_exceptions=True)
         for entry, error in failed_calls(entries, answers):
             self.state.outcome.trouble(f"could not be asked to close: {error}")
@@ -81,9 +90,9 @@ class Closing:
             self.watch.follow(entry, self.state.nodes[entry.name], self.state.run_id)
 
     async def closed(self, entries: Sequence[NodeRecord], enough: Callable[[], bool] = lambda: False) -> None:
-        """Wait until nodes have closed everything and their processes are gone, or until ``enough`` returns true.
+        """Wait until the given nodes have closed all connections and ended their processes, or ``enough`` returns True.
 
-        A node that takes longer than CLOSE_SECONDS is recorded.
+        Nodes that take longer than CLOSE_SECONDS are recorded as a trouble of the run. Returns nothing.
         """
         if not entries:
             return
@@ -101,5 +110,5 @@ class Closing:
 
 
 def late(entries: Iterable[NodeRecord]) -> list[str]:
-    """Return the names of the nodes that have not closed and are not lost."""
+    """Return the names of those of the given nodes that have not closed and are not lost."""
     return [entry.name for entry in entries if not entry.lost and entry.sample.phase is not Phase.CLOSED]

@@ -24,7 +24,7 @@ PROBE_SAMPLE = 2000  # connections of the fleet: few enough for a queue of packe
 
 
 class Comparer:
-    """Compares the counts of the nodes of one run."""
+    """Compares the connection counts of clients, server and kernels in one run."""
 
     def __init__(self, state: RunState, watch: Watch, losses: LostNodes) -> None:
         self.state = state
@@ -36,8 +36,9 @@ class Comparer:
         return self.state.ledger
 
     async def compare(self) -> Comparison:
-        """Compare the present counts. Repeat that if this coordinator stood still for so long that nodes may have closed
-        meanwhile.
+        """Return a comparison of the present connection counts of all nodes.
+
+        The comparison is repeated if this coordinator stood still meanwhile for so long that nodes may have closed.
         """
         while True:
             await self.watch.heard_again()
@@ -49,7 +50,10 @@ class Comparer:
                 return found
 
     async def compare_now(self) -> Comparison:
-        """Compare once. If connections wait in accept queues, wait for the server to accept them, and compare again."""
+        """Return one comparison of the connection counts of all nodes.
+
+        If connections wait in accept queues, the comparison is made again after the server has had time to accept them.
+        """
         if accepting := self.ledger.accepting:
             await self.watch.settle(Doing.COMPARING, lambda: accepting.sample.tally.open, lambda: self.ledger.established)
             if self.state.spec.turnover:  # a connection that has come and gone in between is in no count of open ones
@@ -63,8 +67,10 @@ class Comparer:
         return await compare(self.state.nodes, self.ledger, self.state.read)
 
     async def drain_queues(self) -> None:
-        """Wait until the target's accept queues are empty or stop getting shorter, at most as long as a client waits for a
-        connection. An observed server does not report what it accepts, so its queues are the only sign.
+        """Wait until the target's accept queues are empty or stop getting shorter. Returns nothing.
+
+        The wait is at most as long as a client waits for a connection. An observed server does not report what it accepts, so
+        its queues are the only sign.
         """
         deadline = self.state.clock.now() + self.state.spec.connect_timeout + SETTLE_SECONDS
         shortest = self.queued()
@@ -75,13 +81,16 @@ class Comparer:
             shortest = self.queued()
 
     def queued(self) -> int:
-        """Return the connections in the target's fullest accept queue when its host was last read; 0 without a reading."""
+        """Return the number of connections in the target's fullest accept queue, by the newest reading; 0 without a reading."""
         target = self.ledger.target
         last = target.history.last if target else None
         return last.levels.get("accept_queue", 0) if last else 0
 
     async def probe(self) -> Probed:
-        """Ask the peers' kernels about a sample of connections. Raises C1mError when a worker does not answer."""
+        """Return how many connections of a sample the peers' kernels answered for, and how many of those they do not know.
+
+        Raises C1mError when a worker does not answer.
+        """
         names = [entry.name for entry in self.ledger.workers if not entry.lost]
         most = -(-PROBE_SAMPLE // max(len(names), 1))
         answers = await asyncio.gather(*(self.state.nodes.workers[name].probe(self.state.run_id, most) for name in names))
@@ -89,7 +98,10 @@ class Comparer:
 
 
 async def inspect(node: WorkerNode | TargetNode, run_id: str) -> Inspection:
-    """Return what a node counts; unknown, with the reason, when it does not answer."""
+    """Return what a node and its kernel count now.
+
+    If the node does not answer, all counts are unknown (None), and the result has the reason.
+    """
     try:
         return await node.inspect(run_id)
     except C1mError as error:
@@ -97,7 +109,10 @@ async def inspect(node: WorkerNode | TargetNode, run_id: str) -> Inspection:
 
 
 async def compare(nodes: Nodes, ledger: Ledger, read: Callable[[NodeRecord, Reading], None]) -> Comparison:
-    """Ask every node for its counts, and reconcile them. ``read`` receives the reading that each node takes for it."""
+    """Return a comparison of the counts of all nodes that are not lost, after asking each of them.
+
+    ``read`` receives the host reading that each node takes for the comparison.
+    """
     established, tally, there, accepting = ledger.established, ledger.tally, ledger.there.tally, ledger.accepting
     by_worker = {entry.name: entry.sample.tally.open for entry in ledger.workers if not entry.lost}
     entries = [entry for entry in ledger.entries if not entry.lost]

@@ -24,7 +24,7 @@ ALLOW = "--allow-tune"
 
 @dataclass(slots=True)
 class Tuning:
-    """The advice, and the changes that followed from it, by node.
+    """The result of tuning: the advice for a total, and the settings that the nodes changed, by node.
 
     ``closed``: nodes without --allow-tune, which were not asked to restore anything. ``lost``: the error of each node that
     stopped answering.
@@ -38,7 +38,7 @@ class Tuning:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 if all is done, 1 if something is left to do, or the exit code of a node's error."""
+        """The exit code of tuning: 0 if all is done, 1 if something is left to do, or the exit code of a node's error."""
         if self.lost:
             return self.lost[0].exit_code
         failed = any(change.reason for changes in self.changes.values() for change in changes)
@@ -46,7 +46,7 @@ class Tuning:
 
     @property
     def document(self) -> TuneDocument:
-        """Return the document that --json writes."""
+        """The JSON document on the tuning that ``c1m-coord tune --json`` writes."""
         return TuneDocument(
             schema=TUNE_SCHEMA,
             total=self.total,
@@ -58,7 +58,10 @@ class Tuning:
 
 
 async def apply(settings: RunSpec) -> Tuning:
-    """Change settings through the nodes. Raises RefusedError, before anything is changed, when a node forbids it or is busy."""
+    """Change the settings that the run needs changed, through the nodes. Return the advice and the changes.
+
+    Raises RefusedError, before anything is changed, when a node forbids it or is busy.
+    """
     async with fleet(settings, ALLOW) as (workers, target):
         surveyed = await survey(settings, workers, target)
         advice = advice_of(preflight_of(settings, surveyed))
@@ -74,9 +77,10 @@ async def apply(settings: RunSpec) -> Tuning:
 
 
 async def undo(settings: RunSpec) -> Tuning:
-    """Restore settings on the hosts of all nodes that permit it. Raises RefusedError when no node permits it, or one is busy.
+    """Restore changed settings on the hosts of all nodes that permit it. Return the changes.
 
-    ``apply`` asks no other nodes, so there is nothing to restore on those.
+    Nodes that do not permit it are left out: ``apply`` does not ask them, so there is nothing to restore on their hosts. Raises
+    RefusedError when no node permits it, or one is busy.
     """
     async with fleet(settings, ALLOW) as (workers, target):
         surveyed = await survey(settings, workers, target)
@@ -90,17 +94,17 @@ async def undo(settings: RunSpec) -> Tuning:
 
 
 def nodes_of(workers: Sequence[WorkerClient], target: TargetClient | None) -> list[WorkerClient | TargetClient]:
-    """Return all nodes, the workers first."""
+    """Return the clients of all nodes in one list: the workers, then the target if there is one."""
     return [*workers, *([target] if target else [])]
 
 
 def closed(hosts: Mapping[str, Host]) -> list[str]:
-    """Return the names of the nodes that do not permit tuning."""
+    """Return the names of the given nodes that do not permit tuning."""
     return [name for name, host in hosts.items() if not host.tunable]
 
 
 def check_tunable(hosts: Mapping[str, Host]) -> None:
-    """Raise RefusedError when a node does not permit tuning or is busy."""
+    """Raise RefusedError if any of the given nodes does not permit tuning. Returns nothing."""
     if names := closed(hosts):
         raise RefusedError(
             f"{', '.join(names)}: does not let others change settings of its host, so nothing was changed on any host; start "
@@ -114,9 +118,10 @@ async def everywhere(
     hosts: Mapping[str, Host],
     wanted: Mapping[str, Mapping[str, str]] | None,
 ) -> None:
-    """Change settings, or restore them. Changes and errors are added to ``tuning``.
+    """Change settings on the hosts of the given nodes, or restore them. Changes and errors are added to ``tuning``.
 
     ``wanted``: settings by node; None: restore. Nodes of one host share one record, so they are called one after the other.
+    Returns nothing.
     """
     by_host: dict[str, list[WorkerClient | TargetClient]] = {}
     for node in nodes:
@@ -135,7 +140,7 @@ async def everywhere(
 
 
 async def call(node: WorkerClient | TargetClient, wanted: Mapping[str, str], *, undo: bool) -> list[Change]:
-    """Ask one node to change or restore settings, and return what it changed. Raises C1mError."""
+    """Ask one node to change or restore settings of its host. Return the changes that it reports. Raises C1mError."""
     with sentences(node.name):
         if isinstance(node, WorkerClient):
             request = worker_pb2.TuneRequest(settings=wanted, undo=undo)

@@ -21,7 +21,10 @@ BEYOND_SECONDS = 5.0  # added to the lease: a worker that can run has noticed by
 
 
 class LostNodes:
-    """Applies the policy to each lost node of one run. ``over`` is set when a loss ends the run before it closes."""
+    """Handles the loss of nodes of one run by the policy of --on-loss.
+
+    The event ``over`` is set when a loss ends the run before it closes.
+    """
 
     def __init__(self, state: RunState, watch: Watch) -> None:
         self.state = state
@@ -33,7 +36,10 @@ class LostNodes:
         watch.tell_of_losses(self.take)
 
     def take(self, entry: NodeRecord) -> None:
-        """Handle one lost node. The watch calls this once for each."""
+        """Begin to handle the loss of one node by the policy of --on-loss; a lost worker is asked to close, too.
+
+        The watch calls this method once for each lost node. Returns nothing.
+        """
         ledger, policy = self.state.ledger, self.state.spec.on_loss
         if entry is not ledger.target and not has_left(entry):
             self.close_requests.append(asyncio.create_task(self.ask_to_close(entry)))
@@ -49,7 +55,7 @@ class LostNodes:
             self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def take_up(self) -> None:
-        """Go on with losses that a previous coordinator had not finished handling."""
+        """Go on handling the losses that a previous coordinator of the run had not finished handling. Returns nothing."""
         for entry in self.state.ledger.workers:
             if not entry.lost:
                 continue
@@ -61,35 +67,36 @@ class LostNodes:
                 self.moves.append(asyncio.create_task(self.mover.move(entry)))
 
     def end_run(self, reason: str) -> None:
-        """End the run before its time. The reason goes into the summary."""
+        """End the run before its time. The reason is shown to the user and goes into the summary. Returns nothing."""
         self.state.outcome.trouble(reason)
         self.state.say(reason)
         self.over.set()
 
     async def unless_over(self) -> None:
-        """Return at once, or never if a loss has ended the run: the task that runs its steps is about to be cancelled."""
+        """Return at once, or never if a loss has ended the run: the task that calls this method is about to be cancelled."""
         if self.over.is_set():
             await asyncio.Event().wait()
 
     @property
     def moving(self) -> bool:
-        """Whether other workers are taking over shares now. Raises the error of a move that has failed."""
+        """True if other workers are taking over shares now. Raises the error of a move that has failed."""
         for done in [move for move in self.moves if move.done()]:
             self.moves.remove(done)
             done.result()
         return bool(self.moves)
 
     def check(self) -> None:
-        """Raise UnreachableError for a node that was lost before the run started."""
+        """Raise UnreachableError if a node was lost before the run started. Returns nothing."""
         if not self.state.started:
             for entry in self.state.ledger.entries:
                 if entry.lost:
                     raise UnreachableError(self.state.ledger.losses[entry.name].reason)
 
     async def ask_to_close(self, entry: NodeRecord) -> None:
-        """Ask a lost worker to close, since its connections are not counted any more. Try until its lease has ended.
+        """Ask a lost worker to close its connections, which are not counted any more. Returns nothing.
 
-        A lost target is not asked: its connections belong to clients that go on as long as the target keeps them.
+        The worker is asked again until it answers or its lease has ended. A lost target is not asked: its connections belong to
+        clients that go on as long as the target keeps them.
         """
         deadline = self.state.clock.now() + self.state.spec.lease + BEYOND_SECONDS
         node = self.state.nodes.workers[entry.name]
@@ -105,7 +112,7 @@ class LostNodes:
                 return
 
     async def end(self) -> None:
-        """Cancel all moves and requests that are not finished."""
+        """Cancel all moves of shares and all requests to close that are not finished. Returns nothing."""
         for task in (*self.close_requests, *self.moves):
             task.cancel()
         await asyncio.gather(*self.close_requests, *self.moves, return_exceptions=True)

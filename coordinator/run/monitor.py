@@ -16,7 +16,7 @@ JUDGE_SHARE = 0.05  # of the coordinator's time, for requirements with ``always`
 
 
 class Monitor:
-    """The monitor of one run. It writes its findings to the outcome."""
+    """Looks for causes of trouble and checks requirements while one run goes on. The results go into the outcome."""
 
     def __init__(self, state: RunState, watch: Watch) -> None:
         self.state = state
@@ -37,14 +37,20 @@ class Monitor:
         self.live_diagnosis = LiveDiagnosis(self.ledger, host_of, arrival, began, asked_to_drop=asked_to_drop, found=found)
 
     def report_causes(self) -> None:
-        """Report why connections fail or are dropped, as soon as the evidence shows it."""
+        """Show the user why connections fail or are dropped, as soon as the evidence shows it. Returns nothing.
+
+        The causes also go into the outcome.
+        """
         if self.live_diagnosis and not self.watch.detector.unheard:
             for sentence in self.live_diagnosis.look(self.state.clock.now()):
                 self.state.say(sentence)
             self.state.outcome.diagnose(self.live_diagnosis.diagnosis.found.values())
 
     def look(self) -> None:
-        """Compare the counts of samples, which may be half a second apart, and check the requirements with ``always``."""
+        """Record how far the clients' counts are from the schedule and from the target's; check requirements with ``always``.
+
+        The outcome keeps the largest differences. The samples may be half a second apart. Returns nothing.
+        """
         target = None if self.ledger.losses else self.ledger.accepting  # the connections of a lost worker are unknown
         gap = abs(self.ledger.established - target.sample.tally.open) if target else None
         self.state.outcome.note_gaps(self.ledger.off_schedule, gap)
@@ -52,7 +58,7 @@ class Monitor:
             self.judge(self.state.clock.now())
 
     def judge(self, now: float) -> None:
-        """Judge requirements as if the hold ended now, the monotonic time ``now``."""
+        """Check the requirements with ``always`` as if the hold ended at the monotonic time ``now``. Returns nothing."""
         outcome = self.state.outcome
         outcome.requirement_monitor.look(snapshot(outcome, now - (self.ledger.timeline.began or now)))
         self.judge_next = now + (self.state.clock.now() - now) / JUDGE_SHARE

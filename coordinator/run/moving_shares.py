@@ -29,7 +29,10 @@ GONE_SECONDS = 3.0  # for a target to notice that the connections of a dead work
 
 
 class ShareMover:
-    """Moves the shares of one run. The share of every worker follows from the plan and the recorded moves."""
+    """Moves the shares of lost workers of one run to other workers.
+
+    The share of every worker follows from the plan and the recorded moves.
+    """
 
     def __init__(self, state: RunState, watch: Watch) -> None:
         self.state = state
@@ -38,7 +41,10 @@ class ShareMover:
         self.ready = asyncio.Event()  # all workers have been asked to start; before that, none takes more
 
     async def move(self, entry: NodeRecord) -> None:
-        """Move the share of a lost worker, as far as it fits. Record what was taken over, and why not all of it."""
+        """Move the share of a lost worker to other workers, as far as it fits. Returns nothing.
+
+        Records how many connections each of them took over, and why not all.
+        """
         await self.ready.wait()
         async with self.turn:
             reason = await self.hand_over(entry)
@@ -48,7 +54,10 @@ class ShareMover:
         self.watch.move(entry, +taken, reason)
 
     async def hand_over(self, entry: NodeRecord) -> str:
-        """Move a share. Return why some of it was not taken over; empty when all of it was."""
+        """Ask other workers to take over the share of a lost worker.
+
+        Returns why a part of the share was not taken over, as text; empty if all of it was.
+        """
         if self.state.outcome.plan is None or self.state.outcome.destinations is None:
             return "this coordinator took the run over, and the journal does not record where the target listens"
         if self.state.outcome.takeovers:
@@ -69,13 +78,16 @@ class ShareMover:
         return ""
 
     async def ask_again(self, entry: NodeRecord) -> None:
-        """Repeat the requests whose answers a previous coordinator did not record."""
+        """Repeat those requests to take over a lost worker's share whose answers a previous coordinator did not record.
+
+        Returns nothing.
+        """
         moves = {move.taker: move.more for move in self.moves_of(entry) if move.taken is None}
         answers = await self.ask(entry, {name: more for name, more in moves.items() if not self.state.ledger.entry(name).lost})
         await self.until_sampled(name for name, answer in answers.items() if answer is None)
 
     def with_unrecorded_moves(self) -> list[str]:
-        """Return the workers whose samples do not agree with the shares that the recorded moves give them."""
+        """Return the names of the workers whose samples do not agree with the shares that the recorded moves give them."""
         schedule, version, holdings = self.state.ledger.schedule, self.state.ledger.revisions[-1].version, self.holdings
 
         def is_so(entry: NodeRecord) -> bool:
@@ -88,24 +100,28 @@ class ShareMover:
         return [entry.name for entry in self.state.ledger.workers if is_so(entry)]
 
     def moves_of(self, entry: NodeRecord) -> list[Move]:
-        """Return the moves of a lost worker's share, those that were refused among them."""
+        """Return all recorded moves of a lost worker's share to other workers, with those that were refused."""
         return [move for move in self.state.outcome.moves if move.lost == entry.name]
 
     @property
     def holdings(self) -> dict[str, Holding]:
-        """What each worker has of the run after all moves; a lost one, what it had."""
+        """The part of the run that each worker has after all recorded moves, by name of the worker.
+
+        A lost worker has the part that it had before the loss.
+        """
         assert self.state.outcome.plan is not None
         return holdings_after(self.state.outcome.plan, self.state.outcome.moves)
 
     def left_over(self, entry: NodeRecord) -> list[Arc]:
-        """Return the part of a lost worker's share that no other worker has taken over."""
+        """Return the part of a lost worker's share that no other worker has taken over, as arcs of the ring."""
         taken = [arc for move in self.moves_of(entry) if move.taken for arc in move.arcs]
         return left_over(self.holdings[entry.name].arcs, taken)
 
     def plan_move(self, arcs: Sequence[Arc], refusing: set[str], still_open: int) -> dict[str, list[AddedShard]]:
-        """Return the new shards of each worker that takes part. Raises RefusedError when the arcs do not fit.
+        """Return which shards to add on which worker so that the given arcs are taken over: worker -> shards.
 
-        ``refusing``: workers that have refused a part. ``still_open``: connections of lost workers at the target.
+        ``refusing``: workers that have refused a part. ``still_open``: connections of lost workers at the target. Raises
+        RefusedError when the arcs do not fit.
         """
         plan, preflight = self.state.outcome.plan, self.state.outcome.preflight
         assert plan is not None
@@ -125,8 +141,8 @@ class ShareMover:
     async def still_open(self) -> int:
         """Return how many connections of lost workers the target may still have: those beyond the count of all other workers.
 
-        The kernel closes the connections of a worker that died, which takes a moment. A worker that is stopped or cut off
-        keeps them.
+        The kernel closes the connections of a worker that died, which takes a moment: the wait is up to GONE_SECONDS. A worker
+        that is stopped or cut off keeps them. Raises RefusedError if the target is lost, too.
         """
         if self.state.spec.endpoint:
             return 0  # unknown, so nothing is moved: see redistribution.py
@@ -141,7 +157,7 @@ class ShareMover:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def ask(self, entry: NodeRecord, moves: Mapping[str, Sequence[AddedShard]]) -> dict[str, C1mError | None]:
-        """Ask each worker to take its part. Return the error of each, None for one that took it.
+        """Ask each of the given workers to add its new shards. Return the error of each by name, None for one that added them.
 
         A worker that did not answer may have taken its part, so it is declared lost. The request is in the journal before a
         worker is asked: a coordinator that takes the run over repeats it, which changes nothing where it was done.
@@ -162,13 +178,14 @@ class ShareMover:
         return results
 
     async def add_shards(self, name: str, more: Sequence[AddedShard]) -> None:
-        """Ask one worker to take its part. Raises C1mError."""
+        """Ask the worker called ``name`` to add new shards. Returns nothing. Raises C1mError."""
         assert self.state.outcome.destinations is not None
         await self.state.nodes.workers[name].add_shards(self.state.run_id, more, self.state.outcome.destinations)
 
     async def until_sampled(self, names: Iterable[str]) -> None:
-        """Wait until samples include the new connections. The next sample may have been taken before them, the one after it
-        was not.
+        """Wait until the samples of the named workers include their new connections, or the workers are lost.
+
+        The next sample may have been taken before the connections were added, the one after it was not. Returns nothing.
         """
         for entry in map(self.state.ledger.entry, names):
             for _ in range(2):

@@ -27,7 +27,7 @@ TARGET_SECONDS = 1.0  # for a target to report how an acceptor ended: it sends f
 
 
 class Preparation:
-    """Prepares the nodes of one run."""
+    """Prepares the nodes of one run: surveys them, makes the plan, and gets all processes ready."""
 
     def __init__(self, state: RunState, watch: Watch) -> None:
         self.state = state
@@ -35,9 +35,9 @@ class Preparation:
         self.nonce = secrets.token_bytes(NONCE_BYTES)  # with it a target proves to workers that it serves this run
 
     async def prepare(self) -> None:
-        """Prepare the target first, whose ports are known once it listens, then all workers at once.
+        """Prepare the target first, whose ports are known once it listens, then all workers at once. Returns nothing.
 
-        Raises C1mError when a node cannot do it or is busy, and RefusedError when the total cannot fit.
+        Raises C1mError when a node cannot be prepared or is busy, and RefusedError when the total cannot fit.
         """
         surveyed = await self.survey()
         plan = await self.plan(surveyed)
@@ -46,7 +46,10 @@ class Preparation:
         await self.prepare_workers(plan, destinations)
 
     async def survey(self) -> Survey:
-        """Describe every node. Raises C1mError when one cannot be asked, and RefusedError when one is busy."""
+        """Return the descriptions of all nodes of the run, which also go into the outcome and the journal.
+
+        Raises C1mError when a node cannot be asked, and RefusedError when one is busy.
+        """
         found = await survey(self.state.spec, list(self.state.nodes.workers.values()), self.state.nodes.target)
         self.state.outcome.mustered(found)
         self.state.recorder.mustered(found)
@@ -58,7 +61,7 @@ class Preparation:
         return found
 
     async def plan(self, surveyed: Survey) -> Plan:
-        """Plan the run, and make its ledger. Raises RefusedError when the total cannot fit."""
+        """Return the plan of the run, and make the ledger. Raises RefusedError, with the reasons, when the total cannot fit."""
         # In a thread: a plan for ten thousand nodes takes a second.
         found = await asyncio.to_thread(plan_run, self.state.spec, surveyed)
         self.state.outcome.planned(found)
@@ -71,7 +74,7 @@ class Preparation:
         return found.plan
 
     async def prepare_target(self, plan: Plan, data_host: str) -> list[Address]:
-        """Let the target listen. Return the address of each destination of the plan."""
+        """Let the target listen, if there is one. Return the address and port of each destination of the plan."""
         listening: Sequence[int] = ()
         target, entry = self.state.nodes.target, self.state.ledger.target
         if target and entry:
@@ -83,13 +86,16 @@ class Preparation:
         return [(data_host, port) for port in dict.fromkeys(listening)]
 
     async def listen(self, target: TargetNode, plan: Plan) -> list[int]:
-        """Ask the target to start its acceptors. Return the port of each."""
+        """Ask the target to start its acceptor processes. Return the list of their ports."""
         wanted = self.state.outcome.target and self.state.outcome.target.only_run_sources
         sources = [worker.space.sources for worker in plan.workers] if wanted else []
         return await target.prepare(self.state.run_id, plan.acceptors, self.shard_settings(), sources)
 
     async def prepare_workers(self, plan: Plan, destinations: Sequence[Address]) -> None:
-        """Prepare all workers at once, and follow their samples. Raises C1mError when one cannot do it or is busy."""
+        """Ask all workers at once to prepare their shards, then follow their samples. Returns nothing.
+
+        Raises C1mError when a worker cannot be prepared or is busy.
+        """
         settings, run_id = self.shard_settings(), self.state.run_id
         self.state.nodes.engage(worker.name for worker in plan.workers)
         points = accumulate((worker.planned for worker in plan.workers), initial=0)
@@ -110,8 +116,9 @@ class Preparation:
             self.watch.follow(entry, self.state.nodes[entry.name], run_id)
 
     async def unless_lost(self, name: str, prepared: Awaitable[T]) -> T:
-        """Return what the preparation of a node returns. A node that cannot be reached is declared lost at once, before the
-        other nodes have been asked to close. Raises the error of the preparation.
+        """Return the result of ``prepared``, the preparation of the node called ``name``. Raises the error of the preparation.
+
+        A node that cannot be reached is declared lost at once, before the other nodes have been asked to close.
         """
         try:
             return await prepared
@@ -120,8 +127,10 @@ class Preparation:
             raise
 
     async def look_at_target(self, refusal: RefusedError) -> None:
-        """Raise UnreachableError with the exit reason if an acceptor has ended: workers report that as a server that is no
-        target of the run.
+        """Raise UnreachableError with the exit reason if an acceptor of the target has ended. Returns nothing otherwise.
+
+        Workers report an ended acceptor as a server that is no target of the run, which is ``refusal``. The exit reason is
+        awaited for up to TARGET_SECONDS.
         """
         target, deadline = self.state.ledger.target, self.state.clock.now() + TARGET_SECONDS
         while target and not target.sample.exit_reasons and self.state.clock.now() < deadline:
@@ -130,6 +139,6 @@ class Preparation:
             raise UnreachableError(f"{target.name}: {ended} while the run was prepared; {refusal}") from None
 
     def shard_settings(self) -> ShardSettings:
-        """Return what all shards of the run have in common."""
+        """Return the settings that all shards of the run have in common, from the spec of the run."""
         spec = self.state.spec
         return spec.shard_settings(self.state.outcome.seed, b"" if spec.endpoint else self.nonce)

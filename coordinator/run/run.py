@@ -38,7 +38,7 @@ from .watch import SETTLE_SECONDS, Watch, failed_calls, reason_of_error
 
 
 class Run:
-    """One run. ``go`` is the only entry."""
+    """One run, from its first step to its last. The method ``go`` is the only entry."""
 
     def __init__(
         self,
@@ -49,7 +49,10 @@ class Run:
         taken: ResumedRun | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """``taken``: a run that another coordinator began; None: the run begins here."""
+        """Make a run from its outcome so far, the clients of its nodes, the display and the journal; None: no journal.
+
+        ``taken``: a run that another coordinator began; None: the run begins here.
+        """
         self.clock = clock
         self.taken = taken
         self.recorder = Recorder(outcome, journal, taken.record if taken else None, clock)
@@ -63,8 +66,9 @@ class Run:
         self.since = 0.0  # when the present hold began, in seconds after the start
 
     async def go(self, interrupted: asyncio.Event) -> Outcome:
-        """Do the whole run, and close. Return its outcome; a refusal is in it. Raises C1mError for any other error before
-        anything was opened.
+        """Do the whole run, and close all nodes. Return the outcome of the run, which includes a refusal.
+
+        Raises C1mError for any other error that comes before anything was opened.
         """
         state, outcome = self.state, self.state.outcome
         ending = Event.FAILED
@@ -102,7 +106,10 @@ class Run:
         return Event.NODE_LOST if self.losses.over.is_set() else Event.COMPARED
 
     async def steps(self) -> None:
-        """Prepare or resume, open, hold, and compare for the last time."""
+        """Do all steps of the run before closing: prepare or resume, open, hold, and compare for the last time.
+
+        Returns nothing.
+        """
         if self.taken:
             await self.resume(self.taken)
         else:
@@ -129,7 +136,10 @@ class Run:
     # -- while connections are open
 
     async def start(self) -> None:
-        """Start all workers at once; each starts its shards at one instant of its own clock."""
+        """Ask all workers at once to start. Returns nothing.
+
+        Each worker starts its shards at one instant of its own clock.
+        """
         self.state.start()
         self.monitor.begin()
         entries = self.ledger.workers
@@ -139,8 +149,9 @@ class Run:
         self.storms.begin()
 
     async def resume(self, taken: ResumedRun) -> None:
-        """Resume a run that another coordinator began. The outcome has all that its journal has, and the nodes are being
-        watched again.
+        """Resume a run that another coordinator began. Returns nothing.
+
+        The outcome has all that the journal of the run has, and the nodes are being watched again.
         """
         if taken.began is None:
             self.state.outcome.trouble(taken.trouble)
@@ -173,7 +184,10 @@ class Run:
         self.state.advance(Event.SCHEDULE_ENDED)
 
     async def follow_schedule(self) -> None:
-        """Follow the schedule, or the one that replaces it, to its end. Compare wherever it stands still for long enough."""
+        """Wait until the workers have followed the schedule, or the one that replaces it, to its end. Returns nothing.
+
+        Compares the counts of all nodes wherever the schedule stands still for long enough.
+        """
         schedule: Schedule | None = None
         while schedule is not self.ledger.schedule:
             schedule = self.ledger.schedule
@@ -185,8 +199,9 @@ class Run:
             await self.follow_until(math.inf, schedule)
 
     async def follow_until(self, moment: float, schedule: Schedule) -> bool:
-        """Wait for a moment of the schedule, in seconds since its start. Return whether it came before the schedule's end
-        and before another schedule.
+        """Wait for a moment of the schedule, in seconds since the start.
+
+        Returns True if the moment came; False if the schedule was completed or replaced before that.
         """
 
         def share() -> float:
@@ -205,10 +220,10 @@ class Run:
         return not await self.watch.wait(self.state.doing, over, share, seconds)
 
     async def rest(self, rest: Rest) -> None:
-        """Compare while the schedule stands still. A comparison that is not finished by the end of that time is discarded,
-        since counts have moved.
+        """Compare the counts of all nodes while the schedule stands still, and record the comparison. Returns nothing.
 
-        With turnover, counts move all the time, so nothing is compared.
+        A comparison that is not finished by the end of that time is discarded, since counts have moved. With turnover, counts
+        move all the time, so nothing is compared.
         """
         if self.spec.turnover:
             self.state.outcome.note_costs()
@@ -248,7 +263,10 @@ class Run:
         self.monitor.judge_at_end()
 
     async def finish_moves(self) -> None:
-        """Wait until all connections are open that other workers have taken over from lost ones. No share is moved later."""
+        """Wait until other workers have opened all connections that they have taken over from lost ones. Returns nothing.
+
+        No share is moved later.
+        """
         await self.watch.heard_again()
 
         def done() -> bool:
@@ -259,7 +277,10 @@ class Run:
         self.state.advance(Event.MOVED)
 
     async def stop_turnover(self) -> None:
-        """Stop replacing connections, and wait for those in flight: only counts that stand still can be compared."""
+        """Stop replacing connections, and wait for those in flight: only counts that stand still can be compared.
+
+        Does nothing without turnover. Returns nothing.
+        """
         if self.spec.turnover:
             await self.storms.end()
             entries = [entry for entry in self.ledger.workers if not entry.lost]
@@ -273,12 +294,15 @@ class Run:
         self.state.advance(Event.CALMED)
 
     def lose_failed(self, entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> None:
-        """Declare those nodes lost whose calls failed."""
+        """Declare lost those of the given nodes whose calls failed, by the answers to the calls. Returns nothing."""
         for entry, error in failed_calls(entries, answers):
             self.watch.lose(entry, reason_of_error(error, self.watch.pause_since(entry)))
 
     async def close(self, ending: Event) -> None:
-        """Close all nodes. The diagnosis is finished first, because closing sockets change what hosts report."""
+        """Close all nodes of the run. Returns nothing.
+
+        The diagnosis is finished first, because closing sockets change what hosts report.
+        """
         await self.watch.heard_again()  # so that a node that has closed by itself counts as lost
         began = None
         if not self.state.closing:
@@ -293,13 +317,14 @@ class Run:
 
 
 def new_outcome(run_id: str, spec: RunSpec, clock: Clock = SYSTEM_CLOCK) -> Outcome:
-    """Return the outcome of a run that begins now."""
+    """Return the empty outcome of a run that begins now."""
     return Outcome(run_id, spec, clock.wall(), seed=secrets.randbits(32) if spec.seed is None else spec.seed)
 
 
 async def until(steps: Coroutine[Any, Any, None], *events: asyncio.Event) -> bool:
-    """Run the steps to their end, or cancel them when an event is set. Return whether they were cancelled. Raises what the
-    steps raise.
+    """Run the coroutine ``steps`` to its end, or cancel it when one of the events is set. Return True if it was cancelled.
+
+    Raises what the coroutine raises.
     """
     work = asyncio.create_task(steps)
     watches = [asyncio.create_task(event.wait()) for event in events]

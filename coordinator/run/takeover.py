@@ -37,15 +37,17 @@ LEASE_GOES_ON = "its nodes keep their connections until their lease ends, and c1
 
 
 class LeftRun(NamedTuple):
-    """What a dead coordinator's journal says about how to reach its nodes."""
+    """The id and the settings of a run whose coordinator died, by which its nodes can be reached."""
 
     run_id: str
     spec: RunSpec
 
 
 def read_left(path: Path) -> LeftRun:
-    """Read the header of a journal. Raises UsageError when it cannot be read, and UnreachableError when the nodes were local
-    ones, which ended with their coordinator.
+    """Return the id and the settings of a run from the first record of its journal.
+
+    Raises UsageError when the journal cannot be read, and UnreachableError when the nodes were local ones, which ended with
+    their coordinator.
     """
     header = read_header(path)
     left = LeftRun(header.run_id, make_spec([("its journal", header.settings)]))
@@ -59,7 +61,7 @@ def read_left(path: Path) -> LeftRun:
 
 @dataclass(frozen=True)
 class ResumedNode:
-    """A node that is being watched again."""
+    """A node of a run that is being watched again, with its first sample and the stream of those that follow."""
 
     node: WorkerNode | TargetNode
     at: float  # when its first sample came, on this machine's monotonic clock
@@ -68,19 +70,20 @@ class ResumedNode:
 
     @property
     def began(self) -> float | None:
-        """When the run began on this node, on this machine's monotonic clock. None: it has not begun there, or the node
-        follows no schedule.
+        """The time at which the run began on this node, in seconds on this machine's monotonic clock.
+
+        None: the run has not begun there, or the node follows no schedule.
         """
         elapsed_ns = self.first.sample.elapsed_ns
         return self.at - elapsed_ns / NANOSECONDS if elapsed_ns else None
 
     @property
     def open(self) -> bool:
-        """Whether the node has not begun to close."""
+        """True if the node has not begun to close."""
         return self.first.sample.phase < Phase.CLOSING
 
     async def close(self, run_id: str, by: Close) -> None:
-        """Ask the node to close, and wait until it is free again. Raises C1mError."""
+        """Ask the node to close, and wait until its processes have ended. Returns nothing. Raises C1mError."""
         await (self.node.stop(run_id, by, 0.0) if isinstance(self.node, WorkerNode) else self.node.stop(run_id))
         async for _ in self.rest:
             pass  # the last sample comes when all processes have ended
@@ -88,7 +91,7 @@ class ResumedNode:
 
 @dataclass(frozen=True)
 class ResumedRun:
-    """A run to resume, and its nodes by name: the first sample of each, or why there is none."""
+    """A run to resume, and its nodes by name: each as a ResumedNode, or the error that explains why it is not watched."""
 
     outcome: Outcome
     standing: Standing
@@ -99,7 +102,10 @@ class ResumedRun:
     nodes: Mapping[str, ResumedNode | C1mError]
 
     async def follow(self, entry: NodeRecord, watch: Watch) -> None:
-        """Go on watching a node; stop if it was lost, or cannot go on with the others."""
+        """Go on watching a node of the run. Returns nothing.
+
+        A node that cannot go on with the others is declared lost. The stream of a lost node is closed.
+        """
         found = self.nodes[entry.name]
         why = reason_of_error(found) if isinstance(found, C1mError) else self.out_of_step(found)
         if why and not entry.lost:
@@ -122,7 +128,7 @@ class ResumedRun:
 
 
 class Takeover:
-    """Takes over one run. ``take`` does it; ``taken`` is the result."""
+    """Takes over one run from a coordinator that died. The method ``take`` does it; ``taken`` is the result."""
 
     def __init__(self, path: Path, nodes: Nodes, clock: Clock = SYSTEM_CLOCK) -> None:
         self.path = path
@@ -132,7 +138,10 @@ class Takeover:
         self.taken: ResumedRun
 
     async def take(self) -> None:
-        """Take the run over. Raises C1mError when the run is over, or no worker is on it any more."""
+        """Take the run over. Returns nothing; the result is in ``taken``.
+
+        Raises C1mError when the run is over, or no worker is on the run any more.
+        """
         target = self.nodes.target
         every: list[WorkerNode | TargetNode] = [*self.nodes.workers.values(), *([target] if target else [])]
         answers = await asyncio.gather(*(self.resume_watching(node, pace_of(len(every))) for node in every))
@@ -169,7 +178,10 @@ class Takeover:
             return error
 
     def check(self, replayed: Replay, workers: list[ResumedNode]) -> None:
-        """Raise UsageError when the run is over, and UnreachableError when its workers have closed by themselves."""
+        """Raise UsageError when the run is over, and UnreachableError when its workers have closed by themselves.
+
+        Returns nothing.
+        """
         if replayed.outcome.ended_at:
             raise UsageError(f"run {self.run_id} is over; c1m-coord show {self.run_id} has what came of it")
         was = standing(replayed.ledger.timeline.turns).was
@@ -177,13 +189,16 @@ class Takeover:
             raise self.refusal("no coordinator has watched its workers for the length of their lease, and they have closed")
 
     def refusal(self, why: str) -> C1mError:
-        """Return the error of a run that cannot be taken over."""
+        """Return the UnreachableError for a run that cannot be taken over for the reason ``why``."""
         return UnreachableError(
             f"run {self.run_id} cannot be taken over: {why}; c1m-coord show {self.run_id} has what is known of it"
         )
 
     async def close(self, found: Mapping[str, ResumedNode | C1mError], by: Close) -> None:
-        """Close the nodes of a run that is not resumed. Raises C1mError when a node does not close; its lease then ends it."""
+        """Close the nodes of a run that is not resumed. Returns nothing.
+
+        Raises C1mError when a node does not close within CLOSE_SECONDS; the end of its lease then closes it.
+        """
         resumed = [each for each in found.values() if isinstance(each, ResumedNode)]
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -204,7 +219,11 @@ PLAN_IS_LOST = f"the coordinator of the run ended before the plan was in its jou
 def taken_from(
     replayed: Replay, began: float | None, trouble: str, found: Mapping[str, ResumedNode | C1mError], clock: Clock
 ) -> ResumedRun:
-    """Return the run as its journal has it, with the record of the takeover, as it will be when the journal is read again."""
+    """Return the run to resume, as its journal has it, with the record of the takeover added.
+
+    ``began``: the start of the run on our monotonic clock; None: the run is not resumed, and ``trouble`` says why. The outcome
+    is as it will be when the journal is read again.
+    """
     known_until = replayed.last
     now = clock.now()
     body = to_json({"at": clock.wall(), "began": began})

@@ -15,7 +15,7 @@ from .state import RunState
 
 
 class TargetStorms:
-    """Asks the target for its storms, each when it is due."""
+    """Asks the target to drop connections for each storm of a run, when the storm is due."""
 
     def __init__(self, state: RunState) -> None:
         self.state = state
@@ -47,7 +47,7 @@ class TargetStorms:
 
 
 def missed(storms: Sequence[Storm], takeover: TakeoverRecord) -> list[str]:
-    """Return a sentence for each storm that was due while no coordinator was there to ask the target for it."""
+    """Return a sentence for each storm that was due while no coordinator was there to ask the target for the storm."""
     due = [storm for storm in storms if storm.by == TARGET and takeover.silent_from <= storm.at < takeover.silent_to]
     return [
         f"a storm could not be made: it was due {format_duration(storm.at)} after the start, when there was no coordinator"

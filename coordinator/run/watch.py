@@ -46,9 +46,9 @@ class Watch:
         run_id: str,
         samples: AsyncGenerator[ReceivedSample] | None = None,
     ) -> None:
-        """Take in a node's samples for as long as they come. A second call for the same node changes nothing.
+        """Begin to receive a node's samples, for as long as they come. A second call for the same node changes nothing.
 
-        ``samples``: the stream, where the node is being watched already.
+        ``samples``: the stream, if the node is being watched already; None: a new stream. Returns nothing.
         """
         if entry.name not in self.streams and not entry.lost:
             self.detector.hear(entry.name)
@@ -58,7 +58,10 @@ class Watch:
     async def take_in(
         self, entry: NodeRecord, node: WorkerNode | TargetNode, run_id: str, samples: AsyncGenerator[ReceivedSample] | None
     ) -> None:
-        """Take in a node's samples, over a new stream where one breaks. Declare the node lost if they end too early."""
+        """Receive a node's samples to their end, over a new stream where one breaks. Returns nothing.
+
+        Declares the node lost if its samples end too early.
+        """
         pace = pace_of(len(self.state.ledger.entries))
         try:
             while await self.broke(entry, samples or node.watch(run_id, pace)):
@@ -72,11 +75,11 @@ class Watch:
             self.detector.forget(entry.name)
 
     async def broke(self, entry: NodeRecord, samples: AsyncGenerator[ReceivedSample]) -> bool:
-        """Read a stream to its end. Return whether it broke, so that subscribing again is worth a try.
+        """Read a stream of a node's samples to its end. Return True if it broke, so that subscribing again is worth a try.
 
-        A connection breaks when the network or the node stalls, or when this coordinator stood still for longer than
-        keepalive (c1m/wire/grpc_options.py) permits; the node itself may be well. ``lose_silent_nodes`` decides how
-        long it may be silent.
+        A connection breaks when the network or the node stalls, or when this coordinator stood still for longer than keepalive
+        (c1m/wire/grpc_options.py) permits; the node itself may be well. ``lose_silent_nodes`` decides how long it may be
+        silent. Raises GoneError when no process listens any more.
         """
         try:
             async with aclosing(samples):
@@ -94,8 +97,9 @@ class Watch:
         return False
 
     def leave(self, entry: NodeRecord, because: ClosingReason) -> None:
-        """Declare a node lost that closes although this coordinator did not ask it to. Its later counts are those of its
-        closing, and are not read.
+        """Declare a node lost that closes although this coordinator did not ask it to. Returns nothing.
+
+        The later counts of the node are those of its closing, and are not read.
         """
         self.lose(entry, LossReason(LossKind.LEFT, closing=because, pause=self.pause_since(entry)))
 
@@ -108,7 +112,7 @@ class Watch:
         return CoordinatorPause(pause.seconds, None if began is None or pause.began < began else pause.began - began)
 
     async def lose_silent_nodes(self) -> None:
-        """Declare nodes lost that have been silent for too long."""
+        """Declare nodes lost that have been silent for SILENCE_SECONDS. Runs until it is cancelled."""
         while True:
             for name in self.detector.tick(self.state.clock.now()):
                 self.lose(self.state.ledger.entry(name), LossReason(LossKind.SILENT, silent_seconds=SILENCE_SECONDS))
@@ -120,7 +124,10 @@ class Watch:
         self.changed.set()
 
     def lose(self, entry: NodeRecord, reason: LossReason) -> None:
-        """Declare a node lost for good. A second call changes nothing."""
+        """Declare a node lost for the rest of the run, for the given reason. Returns nothing.
+
+        A second call for the same node changes nothing.
+        """
         if entry.lost:
             return
         self.state.lose(entry, reason)
@@ -131,7 +138,10 @@ class Watch:
         self.changed.set()
 
     def move(self, entry: NodeRecord, taken_by: Mapping[str, int], not_taken: str) -> None:
-        """Record how much of a lost worker's share others have taken over, and why not all of it."""
+        """Record how many connections of a lost worker each other worker has taken over, and why not all of them.
+
+        The ledger and the journal get the record, the user a sentence. Returns nothing.
+        """
         self.state.move(entry, taken_by, not_taken)
         self.changed.set()
 
@@ -165,13 +175,13 @@ class Watch:
         return True
 
     async def heard_again(self) -> None:
-        """Wait until every node has sent a sample since this coordinator last stood still, or is lost."""
+        """Wait until every node has sent a sample since this coordinator last stood still, or is lost. Returns nothing."""
         self.detector.wake(self.state.clock.now())
         if self.detector.unheard:
             await self.wait(Doing.WAKING, lambda: not self.detector.unheard, lambda: None)
 
     async def settle(self, doing: Doing, count: Callable[[], int], goal: Callable[[], int]) -> None:
-        """Wait until a count has reached its goal, or has not moved for SETTLE_SECONDS."""
+        """Wait until the count of ``count`` equals that of ``goal``, or has not moved for SETTLE_SECONDS. Returns nothing."""
         while count() != goal():
             seen = count()
             moved = await self.wait(doing, lambda: count() != seen, lambda: None, SETTLE_SECONDS)  # noqa: B023
@@ -179,7 +189,7 @@ class Watch:
                 return
 
     async def end(self) -> None:
-        """Record the end of the run, and end all streams."""
+        """Record the end of the run in the journal and the timeline, and end the streams of all nodes. Returns nothing."""
         self.state.end()
         tasks = [*self.streams.values(), *([self.losing] if self.losing else [])]
         for task in tasks:
@@ -188,7 +198,10 @@ class Watch:
 
 
 def failed_calls(entries: Sequence[NodeRecord], answers: Sequence[BaseException | None]) -> list[tuple[NodeRecord, C1mError]]:
-    """Return the nodes whose calls failed, each with its C1mError. Raises every other error."""
+    """Return the records of those nodes whose calls failed, each with the C1mError of the call.
+
+    Raises the first other error among the answers.
+    """
     failed = [(entry, answer) for entry, answer in zip(entries, answers, strict=True) if answer is not None]
     for _, answer in failed:
         if not isinstance(answer, C1mError):
@@ -203,7 +216,7 @@ def reason_of_error(error: C1mError, pause: CoordinatorPause | None = None) -> L
 
 
 async def event_within(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, and clear it; wait no longer than ``seconds``."""
+    """Wait until an event is set, and clear it; wait no longer than ``seconds``. Returns nothing."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

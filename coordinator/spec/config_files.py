@@ -42,7 +42,10 @@ def config_layer(flag: Path | None, environment: Mapping[str, str]) -> Layer | N
 
 
 def read_layer(path: Path) -> Layer:
-    """Return the settings of a file. Raises UsageError when it cannot be read, is too long or is not TOML."""
+    """Return the path of a file of settings, as text, and its settings by name (a layer).
+
+    Raises UsageError when the file cannot be read, is too long or is not TOML.
+    """
     try:
         with path.open(encoding="utf-8") as file:  # the encoding of TOML, whatever the locale is
             text = file.read(LONGEST_TEXT + 1)
@@ -54,7 +57,10 @@ def read_layer(path: Path) -> Layer:
 
 
 def parse_layer(where: str, text: str) -> Layer:
-    """Return the settings of a TOML text. Names may have dashes, like options. Raises UsageError."""
+    """Return a layer: ``where`` unchanged, and the settings of a TOML text by name, with dashes turned into underscores.
+
+    Raises UsageError, which names ``where``, for a text that is not TOML.
+    """
     try:
         return where, {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
     except ValueError as error:  # a TOMLDecodeError, or int()'s error for a number with thousands of digits

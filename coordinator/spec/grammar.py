@@ -23,7 +23,10 @@ STORM_FORMS: Final = "write at=60s,drop=100%,return=5s, or at=60s,drop=100%,by=t
 
 
 def parse_distribution(text: str) -> Distribution:
-    """Parse "fixed:60s", "uniform:30s-90s" or "exp:120s"; a duration alone is a fixed one."""
+    """Return the distribution of times that a text such as "fixed:60s", "uniform:30s-90s" or "exp:120s" describes.
+
+    A duration alone is a fixed one. Raises ValueError for other texts.
+    """
     kind, colon, rest = text.strip().partition(":")
     if not colon:
         kind, rest = FIXED, kind
@@ -43,7 +46,10 @@ def parse_distribution(text: str) -> Distribution:
 
 
 def parse_lifetime(text: str) -> Distribution:
-    """Parse a distribution of lifetimes, which must be longer than zero."""
+    """Return the distribution of lifetimes that a text such as "60s" or "exp:120s" describes.
+
+    Raises ValueError for a mean that is too short, and for other texts.
+    """
     lifetime = parse_distribution(text)
     if lifetime.mean < LEAST_LIFETIME:
         raise ValueError(f"{text!r} is too short for a lifetime; {DISTRIBUTION_FORMS}")
@@ -51,7 +57,10 @@ def parse_lifetime(text: str) -> Distribution:
 
 
 def parse_backoff(text: str) -> Backoff:
-    """Parse "100ms-30s": the first and the longest wait."""
+    """Return the first and the longest wait before a connection is reopened, from a text such as "100ms-30s".
+
+    Raises ValueError for other texts.
+    """
     first, dash, cap = text.strip().partition("-")
     if not dash:
         raise ValueError(f"{text!r} is not a backoff; {BACKOFF_FORMS}")
@@ -62,7 +71,10 @@ def parse_backoff(text: str) -> Backoff:
 
 
 def parse_storm(text: str) -> Storm:
-    """Parse "at=60s,drop=100%,return=5s". By default all connections leave, and return at once."""
+    """Return the storm that a text such as "at=60s,drop=100%,return=5s" describes: when which share of connections drops.
+
+    By default all connections leave, and return at once. Raises ValueError for other texts.
+    """
     words: dict[str, str] = {}
     for item in text.split(","):
         name, _, value = item.strip().partition("=")
@@ -108,7 +120,10 @@ def parse_label(text: str) -> Label:
 
 
 def parse_share(text: str) -> float:
-    """Parse a share above 0 and up to 1, such as "35%" or "12.5%"."""
+    """Return the share, above 0 and up to 1, that a percentage such as "35%" or "12.5%" describes.
+
+    Raises ValueError for other texts, and for a share that is out of range.
+    """
     number = text.strip().removesuffix("%")
     digits = number.replace(".", "", 1)
     if number == text.strip() or not (digits.isascii() and digits.isdigit()):
@@ -124,7 +139,7 @@ WORDS = {"echo": Expect.ECHO, "none": Expect.NONE, "any": Expect.ANY}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The expected answer to a heartbeat: one of the words, or how the answer begins."""
+    """The answer that a heartbeat expects: any, none, its echo, or one that begins with ``prefix``."""
 
     expect: Expect
     prefix: bytes = b""

@@ -15,10 +15,11 @@ from .table import SETTINGS
 
 
 def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
-    """Return the spec that layers make. A layer is (where it was written, settings), the strongest is first. Raises UsageError.
+    """Return the settings of a run, merged from layers. A layer is (where it was written, settings); the strongest is first.
 
-    Rate and ramp both set the pace; stages replace total, rate and ramp; target and endpoint both set where connections go.
-    The stronger layer wins, and one layer may not have both settings of such a pair. A target beside an endpoint observes it.
+    Rate and ramp both set the pace; stages replace total, rate and ramp; target and endpoint both set where connections go. The
+    stronger layer wins, and one layer may not have both settings of such a pair. A target beside an endpoint observes it.
+    Raises UsageError.
     """
     merged = merge(layers)
     values = {name: parsed(where, name, value) for name, (where, value) in merged.items()}
@@ -30,7 +31,10 @@ def make_spec(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> RunSpec:
 
 
 def merge(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, Any]]:
-    """Return where each setting was written, and its value there. Raises UsageError for unknown and excluding settings."""
+    """Return the settings of all layers: name -> where the strongest layer with it was written, and the value there.
+
+    Raises UsageError for unknown settings, and for two in one layer that exclude each other.
+    """
     merged: dict[str, tuple[str, Any]] = {}
     for where, layer in layers:
         check_names(where, layer)
@@ -49,7 +53,10 @@ def dropped_by(given: Mapping[str, Any]) -> set[str]:
 
 
 def peak_of(where: str, shapes: Sequence[Shape]) -> int:
-    """Return the most connections that the stages ask for. Raises UsageError for stages that make no schedule."""
+    """Return the largest number of connections that the stages ask for.
+
+    Raises UsageError, which names the layer ``where``, for stages that make no schedule.
+    """
     try:
         return schedule_of(shapes).peak
     except ValueError as error:

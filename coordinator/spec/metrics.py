@@ -65,7 +65,10 @@ KNOWN_CAUSES = frozenset({PEER_CLOSED, PEER_RESET, TIMED_OUT, PROCESS_DIED, *err
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One metric. ``path`` leads to it in the summary. ``workers``, ``stages`` and other lists have one value for each row."""
+    """One metric of the summary, which requirements may name.
+
+    ``path`` leads to the metric in the summary. ``workers``, ``stages`` and other lists have one value for each row.
+    """
 
     path: tuple[str, ...]
     unit: Unit
@@ -87,11 +90,11 @@ class Figure:
         return PARSERS[self.unit](text)
 
     def format(self, value: float) -> str:
-        """Return a value of the summary as people read it, with its unit."""
+        """Return a value of the metric, in the summary's unit, as text for people, with its unit."""
         return FORMATS[self.unit](value / self.divisor)
 
     def named(self, words: Sequence[str]) -> Figure | None:
-        """Return this metric with EACH replaced by the words of a name; None when the name does not fit."""
+        """Return the metric if the words of a name are the end of its path, with the words in place of EACH; None if not."""
         ending = self.path[-len(words) :]
         if len(words) > len(self.path) or ending[0] == EACH or not all(map(same, ending, words)):
             return None
@@ -103,17 +106,20 @@ class Figure:
         return self.of_latency and any(count == 0 for _, count in reached(figures, (*self.path[:-1], "count")))
 
     def values(self, figures: Figures) -> list[tuple[str, Value | None]]:
-        """Return the name of each row and its value; without rows, one value with the name "". None: unknown."""
+        """Return all values of the metric in a summary, as pairs (name of the row, value).
+
+        Without rows there is one pair with the name "". A value of None is unknown.
+        """
         return reached(figures, self.path, absent=0 if self.of_cause else None)
 
 
 def same(own: str, word: str) -> bool:
-    """Return whether a word of a name stands for a part of a path."""
+    """Return True if ``word``, from the name of a metric that a user wrote, stands for the part ``own`` of a path."""
     return own == EACH or word in (own, bare(own))
 
 
 def bare(word: str) -> str:
-    """Return a word without the endings that users may leave out."""
+    """Return a word of a metric's name without the endings that users may leave out."""
     for ending in LEFT_OUT:
         word = word.removesuffix(ending)
     return word
@@ -137,12 +143,15 @@ def reached(node: Node, path: Sequence[str], whose: str = "", absent: Value | No
 
 
 def members(rows: Sequence[Record]) -> dict[str, Record]:
-    """Return rows by name: that of a worker, of a worker's source address or of a cache, otherwise the row's number."""
+    """Return the rows of a list in the summary as a mapping: name of the row -> row.
+
+    The name is that of a worker, of a worker's source address or of a cache, otherwise the row's number.
+    """
     return {called(row) or f"number {number}": row for number, row in enumerate(rows, 1)}
 
 
 def called(row: Record) -> str:
-    """Return the name of a row; empty when it has none."""
+    """Return the name of a row of the summary; an empty string if it has none."""
     return " ".join(name for part in ("node", "source", "name") if (name := part_of(row, part)))
 
 
@@ -201,12 +210,12 @@ def find(name: str) -> Figure:
 
 
 def resembling(name: str, known: Iterable[str]) -> str:
-    """Return a hint with up to three known names that are like this one."""
+    """Return a hint with up to three of the known names that are like ``name``; without any, a hint what a name is."""
     close = difflib.get_close_matches(name, list(known), 3)
     return f"did you mean {' or '.join(close)}?" if close else "a figure's name is its path in the summary that --json writes"
 
 
 def names_of_all() -> set[str]:
-    """Return all names that users may write: paths from any part on, with and without units."""
+    """Return the set of all names of metrics that users may write: paths from any part on, with and without units."""
     endings = [figure.path[start:] for figure in FIGURES for start in range(len(figure.path))]
     return {".".join(map(shown, ending)) for ending in endings for shown in (str, bare) if ending[0] != EACH}

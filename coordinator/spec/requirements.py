@@ -27,7 +27,10 @@ CRITERION = re.compile(r"(always\s+)?([A-Za-z0-9_.]+)\s*(>=|<=|==|!=|>|<)\s*([^\
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One requirement. ``always``: it has to be met at every moment of the hold, and not only at its end."""
+    """One requirement: a metric, an operator and a bound.
+
+    ``always``: it has to be met at every moment of the hold, and not only at its end.
+    """
 
     always: bool
     name: str  # of the figure, as it was written
@@ -39,13 +42,15 @@ class Criterion:
         return f"{'always ' if self.always else ''}{self.name} {self.operator} {self.bound}"
 
     def met_by(self, value: float) -> bool:
-        """Return whether a value in the summary's unit meets the requirement."""
+        """Return True if a value of the metric, in the summary's unit, meets the requirement."""
         return OPERATORS[self.operator](value / self.figure.divisor, self.figure.parse(self.bound))
 
 
 def parse(text: str) -> Criterion:
-    """Parse a requirement. Raises ValueError for a text of another form, for an unknown metric, and for one that is not known
-    at every moment of the hold but has ``always``.
+    """Return the requirement that a text such as "established >= 999k" describes.
+
+    Raises ValueError for a text of another form, for an unknown metric, and for one that is not known at every moment of the
+    hold but has ``always``.
     """
     found = CRITERION.fullmatch(text.strip()) if len(text) <= LONGEST_TEXT else None
     if not found:
@@ -69,7 +74,7 @@ class Judgement:
     broken_at_seconds: float | None = None  # since the start, of the first moment of the hold at which it was not met
 
     def to_summary(self) -> JudgementSummary:
-        """Return the result as the summary has it."""
+        """Return the result for the requirement as a JSON object for the summary."""
         return JudgementSummary(
             criterion=str(self.criterion),
             figure=str(self.criterion.figure),
@@ -81,9 +86,10 @@ class Judgement:
 
 
 def judge(criterion: Criterion, figures: Figures, *, unknown_last: bool = False) -> Judgement:
-    """Return the result for a requirement. Each row of the metric has to meet it; the first that does not decides.
+    """Return whether a requirement is met, with the value that decided and the reason.
 
-    ``unknown_last``: an unknown value decides only when all known ones meet it.
+    Each row of the metric has to meet the requirement; the first that does not decides. ``unknown_last``: an unknown value
+    decides only when all known ones meet it.
     """
     values = criterion.figure.values(figures)
     if unknown_last:
@@ -97,7 +103,10 @@ def judge(criterion: Criterion, figures: Figures, *, unknown_last: bool = False)
 
 
 def complaint(criterion: Criterion, whose: str, value: float | None, figures: Figures) -> str:
-    """Return a sentence on why a value does not meet a requirement. ``whose``: the row; empty: there are no rows."""
+    """Return a sentence on why a value of a metric does not meet a requirement; a value of None is unknown.
+
+    ``whose``: the row of the metric; empty: there are no rows.
+    """
     at = f" of {whose}" if whose else ""
     if value is None:
         why = why_unknown(criterion.figure, whose, figures)
@@ -108,7 +117,7 @@ def complaint(criterion: Criterion, whose: str, value: float | None, figures: Fi
 
 
 def of_a_peak(criterion: Criterion, figures: Figures) -> str:
-    """Return a hint at established_peak if that met the requirement and the end of the hold did not; otherwise empty."""
+    """Return a clause on established_peak if that met the requirement and the end of the hold did not; otherwise empty."""
     peak = figures.established_peak
     if criterion.always or str(criterion.figure) != "established_at_hold_end" or not peak or not criterion.met_by(peak):
         return ""
@@ -137,7 +146,10 @@ def why_unknown(figure: Figure, whose: str, figures: Figures) -> str:
 
 
 class RequirementMonitor:
-    """Checks the requirements with ``always`` through the hold, each until it is broken. A fold without a clock."""
+    """Checks the requirements with ``always`` through the hold, each until it is broken once.
+
+    It has no clock: the caller gives the time of each check.
+    """
 
     def __init__(self, criteria: Iterable[Criterion]) -> None:
         self.criteria = [criterion for criterion in criteria if criterion.always]
@@ -149,11 +161,11 @@ class RequirementMonitor:
 
     @property
     def watching(self) -> bool:
-        """Whether a requirement can still be broken."""
+        """True if a requirement with ``always`` can still be broken."""
         return any(not self.is_broken(criterion) for criterion in self.criteria)
 
     def is_broken(self, criterion: Criterion) -> bool:
-        """Return whether the requirement was not met at some moment."""
+        """Return True if the requirement was not met at some moment of the hold."""
         return criterion in self.judgements and self.judgements[criterion].broken_at_seconds is not None
 
     def look(self, moment: Snapshot) -> None:
@@ -168,11 +180,14 @@ class RequirementMonitor:
             self.judgements[criterion] = found
 
     def judgement(self, criterion: Criterion) -> Judgement:
-        """Return the result for a requirement; not met when there was no hold."""
+        """Return the result for a requirement with ``always``; it is not met when there was no hold."""
         never = f"required {criterion}, and there was no hold, hence not met"
         return self.judgements.get(criterion) or Judgement(criterion, False, None, never)
 
 
 def judge_all(criteria: Iterable[Criterion], requirement_monitor: RequirementMonitor, figures: Figures) -> list[Judgement]:
-    """Return the results for all requirements at the end. Those with ``always`` are in the monitor."""
+    """Return the results for all requirements at the end of the run, in the same order.
+
+    Those for requirements with ``always`` come from the monitor, the others from the summary.
+    """
     return [requirement_monitor.judgement(each) if each.always else judge(each, figures) for each in criteria]

@@ -39,7 +39,7 @@ class RunSpec(EffectiveSettings):
         }
 
     def to_summary(self) -> dict[str, Any]:
-        """Return the settings for the summary, with the units in the names."""
+        """Return the settings as a JSON object for the summary, with the units in the names."""
         return {
             setting.summary_name: to_json(getattr(self, setting.shown or name), null=setting.null)
             for name, setting in SETTINGS.items()

@@ -38,10 +38,10 @@ ALREADY_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM})
 
 
 class AcceptQueue:
-    """Owns the listener, and whether it is in the epoll; accepts what waits there in batches."""
+    """The accept queue of one listener: accepts the connections that wait there in batches, and decides when to look again."""
 
     def __init__(self, listener: socket, epoll: epoll, *, shared: bool) -> None:
-        """``shared``: whether other acceptors accept from the same queue."""
+        """Create the queue of a listener. ``shared`` is whether other acceptors accept from the same listener."""
         self.listener = listener
         self.epoll = epoll
         self.interest = EPOLLIN | EPOLLEXCLUSIVE if shared else EPOLLIN
@@ -55,13 +55,17 @@ class AcceptQueue:
         self.guests: SourceFilter | None = None  # None: everybody
 
     def take_only(self, guests: SourceFilter) -> None:
-        """Accept only from these addresses. Connections from elsewhere are closed at once, and counted."""
+        """Accept connections only from these addresses from now on.
+
+        Connections from elsewhere are closed at once, and counted.
+        """
         self.guests = guests
         self.accept = self.accept_guest
 
     def accept_guest(self) -> tuple[int, object]:
-        """Accept like the listener's own accept. After a crowd from elsewhere, report that nobody waits, so that other work
-        gets its turn.
+        """Return the descriptor and address of the next connection from an allowed address; close others.
+
+        Raises BlockingIOError if none waits. After a crowd from elsewhere it raises that too, so that other work gets its turn.
         """
         assert self.guests is not None
         for _ in range(CROWD):
@@ -83,7 +87,9 @@ class AcceptQueue:
             self.listening = False
 
     def stay_away(self, accepted: int) -> None:
-        """Leave the listener alone until a worthwhile batch has come, judged by the last one."""
+        """Stop accepting for a time in which a worthwhile batch should arrive, judged by ``accepted``, the size of the last
+        batch.
+        """
         if accepted and self.listening:
             factor = 2.0 if accepted < WORTHWHILE else 0.5
             self.absence = min(max(self.absence * factor, SHORTEST_ABSENCE), LONGEST_ABSENCE)
@@ -91,7 +97,7 @@ class AcceptQueue:
             self.quiesce()
 
     def take(self, room: int) -> list[int]:
-        """Return the descriptors of up to ``most`` accepted connections."""
+        """Accept up to ``room`` connections that wait in the queue, and return their descriptors."""
         accept = self.accept
         accepted: list[int] = []
         try:

@@ -31,7 +31,9 @@ REPORT_SECONDS = 0.5
 
 
 class Acceptor:
-    """Owns the loop: gives the queue and the connections their turns, obeys orders and reports until its link closes."""
+    """The loop of an acceptor: gives the accept queue and the connections their turns, obeys orders and reports until its link
+    closes.
+    """
 
     def __init__(
         self,
@@ -43,8 +45,10 @@ class Acceptor:
         shared: bool,
         report_seconds: float = REPORT_SECONDS,
     ) -> None:
-        """``descriptors`` is the size of its table, ``capacity`` how many of them are for connections. ``report_seconds``:
-        the shortest time between two reports.
+        """Create an acceptor.
+
+        ``descriptors`` is the size of its descriptor table, ``capacity`` how many of them are for connections.
+        ``report_seconds`` is the shortest time between two reports.
         """
         self.control = control
         self.report_seconds = report_seconds
@@ -60,7 +64,7 @@ class Acceptor:
         self.last_opened = 0.0
 
     def push(self, wanted: Push, start: float) -> None:
-        """Send to every connection unasked, from ``start`` on."""
+        """Begin to send messages to every connection, at the rate of ``wanted``, from the time ``start`` on."""
         connections = self.connections
         self.pusher = PushSender(wanted, connections.state, connections.unsent, connections.send_unasked, start)
 
@@ -86,7 +90,9 @@ class Acceptor:
                 self.push_at = self.pusher.act(now, self.connections.open)
 
     def turn(self, timeout: float) -> None:
-        """Handle the events that are ready."""
+        """Wait up to ``timeout`` seconds for events of the listener, the connections or the link, and handle those that are
+        ready.
+        """
         connections, ordered = self.connections, False
         state, serve, open_before = connections.state, connections.serve, connections.open
         ready = self.epoll.poll(timeout, BATCH)
@@ -103,7 +109,9 @@ class Acceptor:
             time.sleep(REST_SECONDS)
 
     def timeout(self, next_report: float) -> float:
-        """Return the seconds to sleep: for ever, unless something is still to be reported or to be tried again."""
+        """Return the seconds that the acceptor may sleep: -1 for ever, unless something is still to be reported or to be tried
+        again.
+        """
         waits = [self.connections.proof_guests.next_end]
         if self.marker() != self.reported:
             waits.append(next_report)
@@ -130,10 +138,10 @@ class Acceptor:
                 self.listen()
 
     def stop_accepting(self) -> None:
-        """Sleep until the next order, whatever the connections do: all clients are about to reset theirs.
+        """Stop accepting and wait for the next order, whatever the connections do: all clients are about to reset theirs.
 
-        In a million of those, a wakeup, a read that fails and a close each took the two ends a third longer than to close
-        what is dead already. Until somebody sleeps in the epoll, the kernel only lists there what happened.
+        In a million of those, a wakeup, a read that fails and a close each took the two ends a third longer than to close what
+        is dead already. Until somebody sleeps in the epoll, the kernel only lists there what happened.
         """
         self.queue.quiesce()
         self.queue.resume_at = 0.0
@@ -160,7 +168,7 @@ class Acceptor:
     # -- closing
 
     def close_all(self) -> None:
-        """Close what is still open and accept no more: the run is over."""
+        """Close the listener and all connections that are still open, because the run is over. Returns nothing."""
         self.over = True
         self.queue.close()
         self.epoll.close()  # once for all descriptors, not for each that is closed

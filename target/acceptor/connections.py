@@ -31,10 +31,16 @@ PROVED = 4  # asked for a proof, and does not belong to the run
 
 
 class AcceptedConnections:
-    """The table of open connections and the counts of those that ended. Nothing that a peer can do raises here."""
+    """The table of an acceptor's open connections and the counts of those that ended.
+
+    Nothing that a peer can do raises here.
+    """
 
     def __init__(self, descriptors: int, epoll: epoll, queue: AcceptQueue) -> None:
-        """``descriptors`` is the size of the process's table; when a connection is lost, ``queue`` has room again."""
+        """Create an empty table of connections.
+
+        ``descriptors`` is the size of the process's table; when a connection is lost, ``queue`` has room again.
+        """
         self.epoll = epoll
         self.queue = queue
         self.state = bytearray(descriptors)
@@ -67,8 +73,9 @@ class AcceptedConnections:
             self.drop(descriptor, cause_of(failure))
 
     def echo(self, descriptor: int, *, blocks: bool) -> None:
-        """Echo what arrived. ``blocks``: whether a read with nothing to read would block; one that is closed on both ends
-        returns at once.
+        """Read what arrived on a connection and send it back.
+
+        ``blocks`` is whether a read with nothing to read would block; one that is closed on both ends returns at once.
         """
         if blocks and self.state[descriptor] == QUIET:
             self.begin_talking(descriptor)
@@ -88,8 +95,9 @@ class AcceptedConnections:
         self.send(descriptor, data)
 
     def prove(self, descriptor: int, challenge: bytes) -> None:
-        """Answer a worker that asked whether this target is on its run. The connection does not belong to the run, and is not
-        counted.
+        """Answer the challenge of a worker that asked whether this target is on its run.
+
+        The connection does not belong to the run, and is not counted.
         """
         if self.state[descriptor] == GREETED:
             self.stray_pushes += 1
@@ -117,7 +125,10 @@ class AcceptedConnections:
             self.drop(descriptor, cause_of(failure))
 
     def send(self, descriptor: int, data: bytes) -> None:
-        """Send bytes. What the peer has no room for is kept, and nothing more is read from the peer until it has taken that."""
+        """Send bytes over a connection.
+
+        What the peer has no room for is kept, and nothing more is read from the peer until it has taken that.
+        """
         try:
             sent = os.write(descriptor, data)
         except BlockingIOError:
@@ -143,13 +154,16 @@ class AcceptedConnections:
         self.queue.listen()
 
     def dismiss(self, descriptor: int) -> None:
-        """Close a connection that does not belong to the run."""
+        """Close a connection that was opened for a proof and does not belong to the run. Returns nothing."""
         os.close(descriptor)
         self.state[descriptor] = NOT_OURS
         self.proof_guests.remove(descriptor)
 
     def dismiss_over(self, now: float) -> None:
-        """Close proof guests that stayed too long. Do not call it amid events, since some may concern them."""
+        """Close connections that were opened for a proof and stayed too long.
+
+        Do not call it amid events, since some may concern them.
+        """
         for descriptor in self.proof_guests.over(now):
             self.dismiss(descriptor)
 

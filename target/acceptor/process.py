@@ -22,7 +22,10 @@ LOOPBACK = "127.0.0.1"
 
 
 def main(control: socket, listeners: list[int]) -> None:
-    """Run an acceptor: its assignment, its loop, its last tally."""
+    """Run an acceptor in the calling thread, from its assignment to its last tally.
+
+    ``control`` is its end of the link to the control process.
+    """
     message = link.receive(control)
     if message is None:
         return
@@ -49,7 +52,10 @@ def warm_up() -> None:
 
 
 def perform() -> None:
-    """Run a small acceptor. Where loopback is down, or net.core.somaxconn is small, it serves fewer connections."""
+    """Run a small acceptor on loopback, from accepting to closing.
+
+    Where loopback is down, or net.core.somaxconn is small, it serves fewer connections.
+    """
     ours, theirs = link.pair()
     listener = socket(AF_INET, SOCK_STREAM)
     listener.bind((LOOPBACK, 0))
@@ -66,8 +72,8 @@ def perform() -> None:
 
 
 def guest(listener: socket) -> socket:
-    """Return a connection that has sent something or was refused by a full accept queue: waiting for a place there could take
-    for ever.
+    """Return a client socket for the warm-up that has sent something to the listener or was refused by a full accept queue:
+    waiting for a place there could take for ever.
     """
     made = socket(AF_INET, SOCK_STREAM)
     made.setblocking(False)

@@ -12,7 +12,9 @@ SECONDS = 5.0  # that each may stay, which is as long as a worker waits for an a
 
 
 class ProofGuests:
-    """Descriptors, the oldest first. Times are monotonic seconds."""
+    """The descriptors of connections that were opened for a proof, the oldest first, each with the time at which it is to be
+    closed. Times are monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self.until: dict[int, float] = {}
@@ -25,10 +27,14 @@ class ProofGuests:
 
     @property
     def next_end(self) -> float:
-        """Return when one is to be closed: at once if there are too many, never if there is none."""
+        """The time at which a connection opened for a proof is to be closed next: 0.0 (at once) if there are too many, infinite
+        if there is none.
+        """
         return 0.0 if len(self.until) > MOST else next(iter(self.until.values()), math.inf)
 
     def over(self, now: float) -> list[int]:
-        """Remove and return those that stayed long enough, and the oldest if there are too many. All have had their answers."""
+        """Return the descriptors of the connections that were opened for a proof and stayed long enough at the time ``now``,
+        and of the oldest if there are too many. All have had their answers.
+        """
         surplus = len(self.until) - MOST
         return [descriptor for place, (descriptor, until) in enumerate(self.until.items()) if place < surplus or until <= now]

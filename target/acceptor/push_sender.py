@@ -15,7 +15,10 @@ TICKS_AN_INTERVAL = 50
 
 
 class PushSender:
-    """The state of descriptors belongs to the acceptor. ``send`` takes a descriptor and bytes, and does not raise."""
+    """Sends messages to each connection of an acceptor at a rate.
+
+    The state of descriptors belongs to the acceptor. ``send`` takes a descriptor and bytes, and does not raise.
+    """
 
     def __init__(
         self, wanted: Push, state: bytearray, unsent: Mapping[int, bytes], send: Callable[[int, bytes], None], start: float
@@ -28,7 +31,10 @@ class PushSender:
         self.sent = self.held_back = 0
 
     def act(self, now: float, open_now: int) -> float:
-        """Send the pushes that are due. ``open_now`` is the number of connections. Return when to call again."""
+        """Send the push messages that are due, and return when to call again, in monotonic seconds.
+
+        ``open_now`` is the number of connections.
+        """
         for descriptor in self.hand.advance(now, min(CHUNK * self.hand.marks // max(open_now, 1) + 1, MOST_MARKS)):
             if self.state[descriptor]:
                 if descriptor in self.unsent:
@@ -39,5 +45,8 @@ class PushSender:
         return now if self.hand.behind(now) else now + self.tick
 
     def counts(self, stray: int) -> dict[str, int]:
-        """Return the counters. ``stray``: how many of those sent went to connections that do not belong to the run."""
+        """Return {name: count} of the pushes that were sent and held back.
+
+        ``stray`` is how many of those sent went to connections that do not belong to the run.
+        """
         return {push.SENT: self.sent - stray, push.HELD_BACK: self.held_back}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class SourceFilter:
-    """Addresses of one family, each block as (first, count). Blocks are disjoint."""
+    """A set of source addresses of one family from which connections are accepted, given as disjoint blocks (first, count)."""
 
     def __init__(self, family: int, blocks: Iterable[tuple[int, int]]) -> None:
         self.family = family

@@ -20,7 +20,7 @@ RESET_ON_CLOSE = pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Where a target listens."""
+    """The address and ports on which a target listens."""
 
     host: str  # an address of this machine, or a wildcard
     ports: PortRanges
@@ -32,8 +32,9 @@ class Bind:
 
 
 def open_listeners(bind: Bind, count: int, close: Close) -> list[socket.socket]:
-    """Return ``count`` listeners on the first free ports, or one shared by all acceptors. Raises RefusedError when there are
-    not enough ports.
+    """Return ``count`` listening sockets on the first free ports, or one shared by all acceptors.
+
+    Raises RefusedError when there are not enough ports.
     """
     wanted = 1 if bind.single_port else count
     made: list[socket.socket] = []
@@ -49,7 +50,7 @@ def open_listeners(bind: Bind, count: int, close: Close) -> list[socket.socket]:
 
 
 def usable(bind: Bind, close: Close) -> Iterator[socket.socket]:
-    """Yield a listener on each port that is not in use."""
+    """Yield a listening socket on each port of a target that is not in use."""
     for index in range(bind.ports.size):
         listener = open_listener(bind, bind.ports.at(index), close)
         if listener is not None:
@@ -57,7 +58,10 @@ def usable(bind: Bind, close: Close) -> Iterator[socket.socket]:
 
 
 def open_listener(bind: Bind, port: int, close: Close) -> socket.socket | None:
-    """Return a listener; None when the port is in use. Raises RefusedError when the address cannot be bound at all."""
+    """Return a socket that listens on a port; None when the port is in use.
+
+    Raises RefusedError when the address cannot be bound at all.
+    """
     listener = socket.socket(bind.family, socket.SOCK_STREAM)
     try:
         # Without it the TIME_WAIT of a run that closed with FINs would hold the port for a minute.

@@ -33,7 +33,10 @@ FAMILIES: tuple[sockdiag.Family, ...] = (4, 6)  # a dual-stack listener holds it
 
 
 class Observer(Node):
-    """``pid`` and its descendants are the server; None: the processes that listen on the ports."""
+    """The control process of a node that watches a server which is not c1m's.
+
+    ``pid`` and its descendants are the server; None means the processes that listen on the ports.
+    """
 
     def __init__(
         self, zygote: ZygoteClient, nursery: trio.Nursery, ports: PortRanges, pid: int | None, *, tunable: bool = False
@@ -50,14 +53,14 @@ class Observer(Node):
         return TargetDescription(self.host(), Bind("", self.ports, single_port=False), self.busy_with(), observes=True)
 
     def host(self) -> Host:
-        """Return the host's description, with the limits that the server itself has, as far as it is running."""
+        """Return a description of the host, with the limits that the observed server itself has, as far as it is running."""
         found = super().host()
         own = {"listen_backlog": self.backlog(), "server_descriptors": self.descriptors()}
         known = {name: value for name, value in own.items() if value is not None}
         return replace(found, limits={**found.limits, **known})
 
     def backlog(self) -> int | None:
-        """Return the shortest backlog that the server asked for."""
+        """Return the shortest backlog of the observed server's listeners. None if unknown."""
         try:
             queues = [queue for family in FAMILIES for queue in sockdiag.accept_queues(self.ports.ranges, family).values()]
         except OSError:  # without sock_diag, net.core.somaxconn is all that is known
@@ -65,7 +68,7 @@ class Observer(Node):
         return min((longest for _, longest in queues), default=None)
 
     def descriptors(self) -> int | None:
-        """Return how many descriptors all processes of the server may have together."""
+        """Return how many descriptors all processes of the observed server may have together. None if unknown."""
         try:
             limits = [process_footprint.descriptor_limit(pid) for pid in self.find_server()]
         except (RefusedError, OSError):  # no process listens yet, or we may not see which does; Prepare reports that
@@ -73,7 +76,10 @@ class Observer(Node):
         return sum(limit for limit in limits if limit is not None) or None
 
     async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
-        """Find the server. Raises RefusedError when the node is busy, or there is no server."""
+        """Find the processes of the observed server and begin the run; return no ports.
+
+        Raises RefusedError when the node is busy, or there is no server.
+        """
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
             return ()
@@ -110,7 +116,7 @@ class Observer(Node):
         return found
 
     def pids(self) -> list[int]:
-        """Return the server's processes: what a connection costs there is what is asked for."""
+        """Return the process ids of the observed server: what a connection costs there is what is asked for."""
         return list(self.server)
 
     def working(self) -> Sequence[int]:
@@ -129,23 +135,22 @@ class Observer(Node):
         return count_local(self.ports.ranges, FAMILIES)
 
     async def stop_accepting(self, run_id: str) -> None:
-        """The server serves on."""
+        """Do nothing: an observed server goes on serving. Raises RefusedError if the node does not know the run."""
         await self.find(run_id)
 
     async def storm(self, run_id: str, _share: float) -> None:
-        """Raise RefusedError: only that server itself closes its connections."""
+        """Raise RefusedError always: only the observed server itself closes its connections."""
         raise RefusedError(f"run {run_id}: a server that is only observed cannot be asked to drop its connections")
 
     async def stop(self, run_id: str) -> None:
-        """Return None: whether what the server has left open belongs to the run is unknown."""
+        """End the run and return None: whether what the observed server has left open belongs to the run is unknown."""
         await (await self.find(run_id)).stop(CloseAll(), ASKED)
 
 
 def chosen_ports(host: HostFacts) -> dict[str, int]:
-    """Return how many of the ports that the kernel chooses from are in use between one local address and one destination; the
-    fullest such pair counts.
-
-    A server that opens connections itself, such as a proxy, gets EADDRNOTAVAIL when all of them are in use.
+    """Return how many of the ports that the kernel chooses from are in use between one local address and one destination, as
+    the level ``chosen_ports``, and how many it can choose from; the fullest such pair counts. Empty if unknown. A server that
+    opens connections itself, such as a proxy, gets EADDRNOTAVAIL when all of them are in use.
     """
     if host.ephemeral_range is None:
         return {}

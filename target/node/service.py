@@ -80,8 +80,9 @@ class TargetService(target_pb2_grpc.TargetServiceServicer):
 
 
 def preparation(request: pb.TargetServicePrepareRequest, operator: str) -> TargetOrders:
-    """Return what the node is to do. The node decides how many acceptors are possible. Raises UsageError for a request that
-    makes no sense.
+    """Return the target's orders for a run from a Prepare request.
+
+    The node decides how many acceptors are possible. Raises UsageError for a request that makes no sense.
     """
     return TargetOrders(
         run_id=request.run_id,

@@ -43,7 +43,7 @@ class TargetDescription:
 
 @dataclass(frozen=True, slots=True)
 class TargetOrders:
-    """A run as this node is asked to do it."""
+    """What a coordinator asks this target to do in a run: its acceptors, lease and pushes."""
 
     run_id: str
     operator: str  # the operator of the run; empty: unknown
@@ -59,7 +59,7 @@ class TargetNode(Node):
     def __init__(
         self, zygote: ZygoteClient, nursery: trio.Nursery, bind: Bind, *, only_run_sources: bool, tunable: bool = False
     ) -> None:
-        """``only_run_sources``: whether to accept connections only from the addresses of the run."""
+        """Create a target node. ``only_run_sources`` is whether to accept connections only from the addresses of the run."""
         super().__init__(zygote, nursery, tunable=tunable)
         self.bind = bind
         self.only_run_sources = only_run_sources
@@ -71,8 +71,9 @@ class TargetNode(Node):
         return TargetDescription(self.host(), self.bind, self.busy_with(), only_run_sources=self.only_run_sources)
 
     async def prepare(self, wanted: TargetOrders) -> Sequence[int]:
-        """Listen. Return the port of each acceptor. Raises RefusedError when the node is busy, or short of ports or
-        descriptors.
+        """Start the acceptors of a run and return the port of each.
+
+        Raises RefusedError when the node is busy, or short of ports or descriptors.
         """
         if self.wanted == wanted and (run := self.on(wanted.run_id)):
             await run.prepared()
@@ -108,8 +109,9 @@ class TargetNode(Node):
         return ChildSpec(ChildKind.ACCEPTOR, assignment, (listener.fileno(),))
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """Return specifications of the replacements. Connections that come meanwhile wait in the queues of the listeners,
-        which this process holds as well.
+        """Return specifications of replacements for dead acceptors.
+
+        Connections that come meanwhile wait in the queues of the listeners, which this process holds as well.
         """
         assert self.wanted
         return [self.child_spec(child.index, self.listeners[child.index], self.wanted) for child in dead]
@@ -123,7 +125,7 @@ class TargetNode(Node):
             self.listeners[child.index].close()
 
     def guests(self, sources: AddressPool) -> tuple[tuple[int, int], ...]:
-        """Return the blocks of the run's sources as (first, count)."""
+        """Return the blocks of the run's source addresses as (first, count), with the first address as an integer."""
         return tuple((block.first, block.count) for block in sources.of_version(self.family).blocks)
 
     @property
@@ -141,14 +143,17 @@ class TargetNode(Node):
         return listening(sockdiag.accept_queues(self.ports, self.family))
 
     async def stop_accepting(self, run_id: str) -> None:
-        """Look at nothing any more until the end; see ``Acceptor.rest``."""
+        """Order every acceptor of the run to stop accepting and to ignore its connections until the end; see
+        ``Acceptor.stop_accepting``.
+        """
         node_run = await self.find(run_id)
         node_run.settling = True
         await node_run.supervisor.order(StopAccepting())
 
     async def stop(self, run_id: str) -> int | None:
-        """Close everything. Return how many connections the kernel still had; None where it does not say, or where the run is
-        closed already.
+        """Close all connections of the run.
+
+        Return how many the kernel still had; None where it does not say, or where the run is closed already.
         """
         node_run = await self.find(run_id)
         left = None if node_run.stopping else await self.left()
@@ -156,7 +161,10 @@ class TargetNode(Node):
         return left
 
     async def left(self) -> int | None:
-        """Return how many connections are still established, once their number stops changing."""
+        """Return how many of the run's connections are still established, once their number stops changing.
+
+        None if the kernel does not report it.
+        """
         before = -1
         while (now := await self.established()) and now != before:
             before = now
@@ -170,7 +178,10 @@ class TargetNode(Node):
             return None
 
     async def storm(self, run_id: str, share: float) -> None:
-        """Close a share of the connections of every acceptor, and go on accepting. Raises UsageError for an empty share."""
+        """Close a share of the connections of every acceptor of the run, and go on accepting.
+
+        Raises UsageError for a share that is not above 0 and up to 1.
+        """
         if not 0 < share <= 1:
             raise UsageError(f"a storm takes a share of the connections above 0 and up to 1, not {share:g}")
         await (await self.find(run_id)).supervisor.order(DropShare(share))
@@ -194,7 +205,7 @@ def count_local(ports: Sequence[tuple[int, int]], families: Sequence[sockdiag.Fa
 
 
 def check_bind(bind: Bind) -> None:
-    """Raise RefusedError when nothing can listen there now."""
+    """Raise RefusedError when a target cannot listen on its address and ports now. Returns nothing."""
     try:
         for listener in open_listeners(bind, 1, Close.RESET):
             listener.close()

@@ -20,11 +20,11 @@ LOOK_SECONDS = 0.25
 
 
 async def probe(connections: ClientConnections, most: int, keepalive: int) -> tuple[int, int]:
-    """Probe up to ``most`` established connections, evenly chosen. Return how many peers answered, and how many of those
-    answered with a RST.
+    """Ask the peers of up to ``most`` established connections, evenly chosen, whether they still know the connection.
 
-    ``keepalive`` is the run's own keepalive interval in seconds, which is restored afterwards; 0 is none. A connection that
-    is reset counts as dropped, like any other reset by a peer.
+    Return how many peers answered, and how many of those answered with a RST. ``keepalive`` is the run's own keepalive interval
+    in seconds, which is restored afterwards; 0 is none. A connection that is reset counts as dropped, like any other reset by a
+    peer.
     """
     asked = chosen(connections.state, most)
     keep_alive(
@@ -40,7 +40,9 @@ async def probe(connections: ClientConnections, most: int, keepalive: int) -> tu
 
 
 def is_silent(connections: ClientConnections, descriptor: int, since: float) -> bool:
-    """Return whether the peer has neither acknowledged anything since the time ``since`` nor reset the connection."""
+    """Return whether a connection is still open and its peer has acknowledged nothing since the time ``since``, in monotonic
+    seconds.
+    """
     if connections.state[descriptor] != ESTABLISHED:
         return False
     return seconds_since(LAST_ACK_RECEIVED, connections.family, descriptor) > time.monotonic() - since

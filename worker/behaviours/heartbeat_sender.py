@@ -43,10 +43,13 @@ GREETING_SECONDS = 1.0
 
 
 class Heartbeats:
-    """The heartbeats of one shard, a behaviour of its connections. ``start`` is when they begin, in monotonic seconds."""
+    """Sends the heartbeats of one shard's connections and compares the answers.
+
+    ``start`` is when heartbeats begin, in monotonic seconds.
+    """
 
     def __init__(self, wanted: Heartbeat, connections: ClientConnections, shard: int, start: float, most: int = 1) -> None:
-        """``most``: how many connections will be open at a time."""
+        """Create the heartbeats of a shard. ``most`` is how many of its connections will be open at a time."""
         self.wanted = wanted
         self.connections = connections
         self.shard = shard % 2**16
@@ -68,8 +71,9 @@ class Heartbeats:
     # -- sending
 
     def act(self, now: float) -> float:
-        """Send the heartbeats that are due. A connection has at most one under way. Return when to call again, in monotonic
-        seconds.
+        """Send the heartbeats that are due, and return when to call again, in monotonic seconds.
+
+        A connection has at most one heartbeat under way.
         """
         state, sent_at, send = self.connections.state, self.sent_at, self.connections.send_buffer.send
         pack, shard, filler, request = self.pack, self.shard, self.filler, self.wanted.send
@@ -93,18 +97,24 @@ class Heartbeats:
         return now if self.hand.behind(now) else self.next_tick(now)
 
     def stretch(self) -> int:
-        """Return how many slots of the sweep hold about one chunk of connections."""
+        """Return how many slots of the sweep over all descriptors contain about one chunk of open connections."""
         return min(CHUNK * self.hand.marks // max(self.connections.established, 1) + 1, MOST_MARKS)
 
     def next_tick(self, now: float) -> float:
-        """Return the time of the next turn. Shards have different moments, so that they do not all send at once."""
+        """Return the time at which heartbeats are sent next, in monotonic seconds.
+
+        Shards have different moments, so that they do not all send at once.
+        """
         often = BURST * self.wanted.interval / max(self.connections.established, 1)
         tick = max(min(often, LONGEST_TICK, self.wanted.interval / TICKS_AN_INTERVAL), SHORTEST_TICK)
         first = self.hand.start + self.shard * GOLDEN % 1 * tick
         return first + (math.floor((now - first) / tick) + 1) * tick
 
     def miss(self, descriptor: int) -> None:
-        """Count a heartbeat as missing: a whole interval has passed since it was sent, without an answer."""
+        """Count a connection's heartbeat as missing: a whole interval has passed since it was sent, without an answer.
+
+        Returns nothing.
+        """
         if self.sent_at[descriptor] > 0:
             self.missing += 1
             self.sent_at[descriptor] *= -1
@@ -112,10 +122,12 @@ class Heartbeats:
     # -- hearing
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Do nothing: the sweep sends the first heartbeat within an interval."""
+        """Do nothing for a new connection: the sweep sends its first heartbeat within an interval."""
 
     def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
-        """Take the answers of many connections: in bulk where all are the expected ones and in time, otherwise one by one."""
+        """Count the heartbeat answers of many connections: in bulk where all are the expected ones and in time, otherwise one
+        by one.
+        """
         times = [self.sent_at[descriptor] for descriptor in descriptors]
         expected = map(self.pack, repeat(KIND), times, descriptors, repeat(self.shard), repeat(self.filler))
         if not self.echoes or self.partial or min(times) <= NONE_UNDER_WAY or list(expected) != said:
@@ -139,7 +151,10 @@ class Heartbeats:
             self.compare(descriptor, self.partial.pop(descriptor, b"") + data, now)
 
     def compare(self, descriptor: int, data: bytes, now: float) -> None:
-        """Compare an answer, which may be partial, too long, late, or not the expected one."""
+        """Compare received bytes with the expected answer to a connection's heartbeat, and count the result.
+
+        The bytes may be partial, too long, late, or wrong; a partial answer is kept until its rest arrives.
+        """
         sent_at = self.sent_at[descriptor]
         expected = self.expected(descriptor, abs(sent_at))
         if len(data) < len(expected) and expected.startswith(data):

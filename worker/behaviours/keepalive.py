@@ -30,8 +30,9 @@ UNANSWERED = 4  # probes, a quarter of the interval apart, until the kernel give
 
 
 class Keepalive:
-    """TCP keepalive of one shard, a behaviour of its connections. It begins at ``start`` (monotonic seconds) and stores one
-    byte a connection.
+    """Turns on TCP keepalive for each connection of one shard, spread over an interval.
+
+    It begins at ``start`` (monotonic seconds) and stores one byte a connection.
     """
 
     def __init__(self, seconds: int, connections: ClientConnections, start: float) -> None:
@@ -53,10 +54,10 @@ class Keepalive:
         return now if self.hand.behind(now) else now + TICK_SECONDS
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Do nothing: the sweep sets the option within an interval."""
+        """Do nothing for a new connection: the sweep turns on its keepalive within an interval."""
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """Do nothing: only the kernels see keepalive probes."""
+        """Do nothing with received bytes: only the kernels see keepalive probes."""
 
     def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
         self.count -= self.armed[descriptor]
@@ -64,8 +65,9 @@ class Keepalive:
 
 
 def keep_alive(family: int, descriptors: Iterable[int], *, seconds: int, unanswered: int = UNANSWERED) -> None:
-    """Set TCP keepalive on ``descriptors``: a probe every ``seconds``; 0 turns it off. The kernel gives a connection up after
-    ``unanswered`` probes. Costs 4 us each.
+    """Set TCP keepalive on the sockets ``descriptors``: a probe every ``seconds``; 0 turns it off.
+
+    The kernel gives a connection up after ``unanswered`` probes. Costs 4 us for each socket.
     """
     for descriptor in descriptors:
         handle = socket(family, SOCK_STREAM, 0, descriptor)

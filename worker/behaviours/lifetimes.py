@@ -16,12 +16,13 @@ MOST_TICKS = 64  # in a mean lifetime at least, so that a tick is negligible
 
 
 class Lifetimes:
-    """A deadline for each connection, counted from its handshake, in eight bytes. Times are seconds from the start of the
-    run.
+    """Closes each connection of a shard at the end of a random lifetime, counted from its handshake.
+
+    A deadline takes eight bytes. Times are seconds from the start of the run.
     """
 
     def __init__(self, seats: Seats, lifetime: Distribution, downtime: Distribution, share: int, chance: Random) -> None:
-        """``share``: how many connections the shard has."""
+        """Create the lifetimes of a shard's connections. ``share`` is how many connections the shard has."""
         self.seats = seats
         self.lifetime = lifetime
         self.downtime = downtime
@@ -45,6 +46,9 @@ class Lifetimes:
 
 
 def tick_for(mean: float, share: int) -> float:
-    """Return the tick of the timer wheel: a power of two of seconds, at most one. Shards with long lifetimes sleep longer."""
+    """Return the tick of the timer wheel for a mean lifetime, in seconds: a power of two, at most one.
+
+    Shards with long lifetimes sleep longer.
+    """
     wanted = min(TOGETHER * mean / max(share, 1), mean / MOST_TICKS, 1.0)
     return max(2.0 ** math.floor(math.log2(wanted)), TICK_SECONDS)

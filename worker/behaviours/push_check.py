@@ -13,12 +13,13 @@ from .heartbeat_sender import Heartbeats
 
 
 class PushCheck:
-    """The check of pushes, a behaviour of connections. The target writes each message and each echo whole, one after
-    another.
+    """Checks the messages that a target pushes to connections, and separates them from heartbeat answers.
+
+    The target writes each message and each echo whole, one after another.
     """
 
     def __init__(self, heartbeats: Heartbeats | None) -> None:
-        """``heartbeats`` receives the echoes; None: there are no heartbeats."""
+        """Create the check of pushed messages. ``heartbeats`` receives the echoes; None means that there are no heartbeats."""
         self.heartbeats = heartbeats
         self.partial: dict[int, bytes] = {}  # descriptor -> the beginning of a message that arrived in parts
         self.received = self.wrong_bytes = 0
@@ -27,7 +28,7 @@ class PushCheck:
         return self.heartbeats.act(now) if self.heartbeats else math.inf
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Do nothing: the target begins to push within an interval."""
+        """Do nothing for a new connection: the target begins to push within an interval."""
 
     def heard_all(self, descriptors: Sequence[int], said: Sequence[bytes], now: float) -> None:
         if not self.partial and all(data == MESSAGE for data in said):
@@ -47,7 +48,7 @@ class PushCheck:
             data = data[len(message) :]
 
     def length(self, data: bytes) -> int:
-        """Return the length in bytes of the message that begins with ``data``."""
+        """Return the length in bytes of the message, a push or a heartbeat answer, that begins with ``data``."""
         if data.startswith(KIND):
             return len(MESSAGE)
         if data.startswith(BEAT) and self.heartbeats:

@@ -34,7 +34,10 @@ class SeatTurnover:
         reset: bool,
         most_in_flight: int,
     ) -> None:
-        """``start`` is the start of the run on the monotonic clock. The other arguments are those of ``Seats``."""
+        """Create the turnover of a shard's connections.
+
+        ``start`` is the start of the run on the monotonic clock. The other arguments are those of ``Seats``.
+        """
         self.connections = opener.connections
         self.backoff = wanted.backoff
         self.start = start
@@ -55,17 +58,23 @@ class SeatTurnover:
             self.lifetimes.opened(descriptor, elapsed)
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """Do nothing: bytes of a server do not prolong a lifetime."""
+        """Do nothing with received bytes: they do not prolong a connection's lifetime."""
 
     def gone(self, descriptor: int, now: float) -> None:
-        """Cancel the deadline. A connection that lived longer than the longest backoff starts again with the shortest."""
+        """Cancel the lifetime of a connection that has ended.
+
+        A connection that lived longer than the longest backoff starts again with the shortest.
+        """
         if self.lifetimes:
             self.lifetimes.gone(descriptor)
         if self.backoff and now - self.connections.called[descriptor] > self.backoff.cap:
             self.connections.errand[descriptor] &= ~TRIES
 
     def take_lost(self, elapsed: float) -> None:
-        """Schedule another try for connections that were dropped or failed. Without a backoff the regulator reclaims them."""
+        """Schedule another try for connections that were dropped or failed, if the run has a backoff.
+
+        Without one the regulator reclaims them.
+        """
         lost = self.connections.lost
         while lost and self.backoff:
             place = lost.popleft()
@@ -73,12 +82,12 @@ class SeatTurnover:
             self.seats.lose(place, elapsed, self.storms.dropped(elapsed) if dropped else 0)
 
     def forgo(self, count: int) -> None:
-        """Give up ``count`` seats, because the schedule fell."""
+        """Give up ``count`` seats that wait for a successor, because the schedule fell. Returns nothing."""
         for errand in self.seats.forgo(count):
             self.storms.forgone(errand)
 
     def add_to(self, tally: Tally) -> Tally:
-        """Add the counters of turnover, which the table of connections does not have, to a tally."""
+        """Return a tally with the counters of turnover added, which the table of connections does not have."""
         seats = self.seats
         return replace(
             tally,
@@ -89,8 +98,10 @@ class SeatTurnover:
         )
 
     def act(self, now: float) -> float:
-        """Run what is due: storms first, so that a connection that leaves in one is not replaced before it; successors last,
-        since some become due at once.
+        """Close and reopen the connections that are due, and return when to call again, in monotonic seconds.
+
+        Storms come first, so that a connection that leaves in one is not replaced before it; successors last, since some become
+        due at once.
         """
         elapsed = now - self.start
         self.take_lost(elapsed)

@@ -39,12 +39,17 @@ AGAIN_SECONDS = 0.05  # before a seat is tried again for which there was no free
 
 
 class Seats:
-    """The seats of one shard. Times are seconds from the start of the run."""
+    """The seats of one shard: places in the schedule, each with a connection or waiting for a successor.
+
+    Times are seconds from the start of the run.
+    """
 
     def __init__(
         self, opener: Opener, rotation: RouteRotation, backoff: Backoff | None, chance: Random, *, reset: bool
     ) -> None:
-        """``backoff``: how dropped and failed connections are tried again; None: never. ``reset``: whether connections are
+        """Create the seats of a shard.
+
+        ``backoff`` is how dropped and failed connections are tried again, None for never; ``reset`` whether connections are
         closed with a RST.
         """
         self.opener = opener
@@ -67,7 +72,7 @@ class Seats:
     # -- coming
 
     def welcome(self, now: float, most: int) -> None:
-        """Start the successors that are due, up to ``most``."""
+        """Open the successors that are due at the time ``now``, up to ``most`` connections. Returns nothing."""
         self.back.extend(self.away.over(now))
         again = self.waiting.over(now)
         self.reopened += len(again)
@@ -81,11 +86,14 @@ class Seats:
                 self.away.add(now + AGAIN_SECONDS, errand)
 
     def next(self) -> float:
-        """Return when the next successor becomes due; those that are due already and only wait for room do not count."""
+        """Return the time at which the next successor becomes due; infinite without any.
+
+        Those that are due already and only wait for room do not count.
+        """
         return min(self.away.next(), self.waiting.next())
 
     def is_first_in_flight(self) -> bool:
-        """Return whether a connection is in flight that is nobody's successor."""
+        """Return whether any connection is in flight that does not replace another one."""
         connections = self.connections
         descriptor = connections.state.find(CONNECTING)
         while descriptor >= 0 and connections.errand[descriptor] & SUCCESSOR:
@@ -93,8 +101,9 @@ class Seats:
         return descriptor >= 0
 
     def settle(self, descriptor: int) -> int:
-        """Note that a connection is established. Return its errand; the connection keeps the number of tries, since it may not
-        last.
+        """Record that a connection is established, and return its errand.
+
+        The connection keeps the number of tries, since it may not last.
         """
         errand = self.connections.errand[descriptor]
         self.arrived += bool(errand & SUCCESSOR)
@@ -104,7 +113,7 @@ class Seats:
     # -- leaving
 
     def vacate(self, descriptor: int, until: float, now: float, storm: int = 0) -> None:
-        """Close a connection whose successor is due at ``until``."""
+        """Close a connection and schedule its successor for the time ``until``. Returns nothing."""
         for number, source, _ in self.connections.close((descriptor,), reset=self.reset):
             self.rotation.legs[number].free(source)
             self.vacated += 1
@@ -124,7 +133,7 @@ class Seats:
         self.waiting.add(now + self.backoff.wait(tries, self.chance), number << LEG_SHIFT | mark | min(tries + 1, TRIES))
 
     def forgo(self, count: int) -> Iterator[int]:
-        """Give up ``count`` empty seats, because the schedule fell. Yield their errands."""
+        """Give up ``count`` seats without a connection, because the schedule fell. Yield the errands of their successors."""
         for _ in range(min(count, self.empty)):
             errand = self.back.pop() if self.back else (self.away or self.waiting).pop()
             self.rotation.vacate(errand >> LEG_SHIFT)

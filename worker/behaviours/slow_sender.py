@@ -17,7 +17,10 @@ TICK_SECONDS = 0.02  # between two turns of the sweep, so that fifty shards do n
 
 
 class SlowSender:
-    """Slow sending, a behaviour of connections. It stores the position in the request, two bytes a connection."""
+    """Sends a request one byte at a time over each connection.
+
+    It stores the position in the request, two bytes a connection.
+    """
 
     def __init__(self, wanted: SlowClients, connections: ClientConnections, start: float) -> None:
         self.request = wanted.request
@@ -27,10 +30,10 @@ class SlowSender:
         self.position = array("H", (0,)) * slots
 
     def opened(self, descriptor: int, now: float) -> None:
-        """Do nothing: the sweep sends the first byte within an interval."""
+        """Do nothing for a new connection: the sweep sends its first byte within an interval."""
 
     def heard(self, descriptor: int, data: bytes, now: float) -> None:
-        """Do nothing: a slow sender ignores what a server sends."""
+        """Do nothing with received bytes: a slow sender ignores what a server sends."""
 
     def gone(self, descriptor: int, now: float) -> None:  # noqa: ARG002
         self.position[descriptor] = 0

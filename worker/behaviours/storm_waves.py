@@ -24,10 +24,13 @@ EARLY_SECONDS, LATE_SECONDS = 0.5, 10.0
 
 
 class Storms:
-    """The storms of a run, as one shard takes part in them. Times are seconds from the start of the run."""
+    """Closes one shard's part of the connections in each storm of a run, and counts those that return.
+
+    Times are seconds from the start of the run.
+    """
 
     def __init__(self, seats: Seats, storms: Sequence[Storm], start: float, chance: Random) -> None:
-        """``start`` is the start of the run on the monotonic clock."""
+        """Create the storms of a shard. ``start`` is the start of the run on the monotonic clock."""
         self.seats = seats
         self.start = start
         self.storms = sorted(storms, key=lambda storm: storm.at)
@@ -40,7 +43,9 @@ class Storms:
         )
 
     def act(self, now: float) -> float:
-        """Close the connections of the present storm, a chunk at a time. Return when to call again."""
+        """Close connections of the present storm, a chunk at a time, and return when to call again, in seconds from the start
+        of the run.
+        """
         if self.leaving is None and self.next() <= now:
             self.begun += 1
             if self.present.by == CLIENTS:
@@ -71,8 +76,8 @@ class Storms:
         return storm.at - (EARLY_SECONDS if storm.by == TARGET else 0.0)
 
     def leavers(self, storm: Storm, now: float) -> Iterator[tuple[int, float]]:
-        """Yield a share of the open connections, lowest descriptor first, each with the time at which its successor is due.
-        Connections that return get descriptors behind it.
+        """Yield the descriptors of the connections that leave in a storm, lowest first, each with the time at which its
+        successor is due. Connections that return get descriptors behind it.
         """
         connections = self.seats.connections
         expected = max(connections.state.count(ESTABLISHED) * storm.share, 1)
@@ -87,23 +92,28 @@ class Storms:
             seen += 1
 
     def mark(self, index: int) -> int:
-        """Return the mark of a storm in an errand; 0 stands for no storm."""
+        """Return the mark, from 1, that stands for a storm in a connection's errand; 0 stands for no storm."""
         return index % MARKS + 1
 
     def dropped(self, now: float) -> int:
-        """Note that a peer dropped a connection. Return the mark of the target's storm that caused it, 0 for none."""
+        """Return the mark of the target's storm that dropped a connection at the time ``now``, and count the connection there;
+        0 if no storm caused the drop.
+        """
         if not self.begun or self.present.by != TARGET or now > self.present.at + LATE_SECONDS:
             return 0
         self.waves[self.begun - 1] += Wave(dropped=1)
         return self.mark(self.begun - 1)
 
     def returned(self, errand: int, now: float, took: float) -> None:
-        """Note that a successor is established, after a connect that took ``took`` seconds."""
+        """Count in its storm that a dropped connection's successor is established, after a connect that took ``took`` seconds.
+
+        Returns nothing.
+        """
         if (index := self.of(errand)) is not None:
             self.waves[index] += Wave(0, 1, now - self.storms[index].at, took)
 
     def forgone(self, errand: int) -> None:
-        """Note that the successor of an errand is not wanted any more."""
+        """Count in its storm that the successor of a dropped connection is not wanted any more. Returns nothing."""
         if (index := self.of(errand)) is not None:
             self.waves[index] += Wave(forgone=1)
 

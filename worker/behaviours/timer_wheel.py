@@ -26,10 +26,10 @@ ABSENT = -2  # in ``after``: the descriptor has no deadline
 
 
 class TimerWheel:
-    """Deadlines by descriptor."""
+    """A timer wheel: stores one deadline for each descriptor and finds those that have passed."""
 
     def __init__(self, most: int, slots: int = SLOTS, tick_seconds: float = TICK_SECONDS) -> None:
-        """``most`` is the size of the descriptor table."""
+        """Create an empty timer wheel. ``most`` is the size of the descriptor table."""
         self.slots = slots
         self.tick_seconds = tick_seconds
         self.head = array("i", (END,)) * slots
@@ -43,8 +43,9 @@ class TimerWheel:
         return self.size
 
     def set(self, descriptor: int, deadline: float) -> None:
-        """Set the deadline of a descriptor, in seconds, and replace the one that it may have. A past deadline is due at the
-        next call of ``due``.
+        """Set the deadline of a descriptor, in seconds, replacing the one that it may have.
+
+        A past deadline is due at the next call of ``due``.
         """
         self.cancel(descriptor)
         tick = max(min(math.ceil(deadline / self.tick_seconds), LATEST), self.position)
@@ -66,7 +67,10 @@ class TimerWheel:
         self.unlink(slot, before, descriptor)
 
     def unlink(self, slot: int, before: int, descriptor: int) -> None:
-        """Remove ``descriptor`` from the list of ``slot``. ``before`` is its predecessor there, END for none."""
+        """Remove the deadline of ``descriptor`` from the list of ``slot``.
+
+        ``before`` is its predecessor there, END for none.
+        """
         if before == END:
             self.head[slot] = self.after[descriptor]
         else:
@@ -75,7 +79,7 @@ class TimerWheel:
         self.size -= 1
 
     def due(self, now: float, most: int) -> list[int]:
-        """Remove and return up to ``most`` descriptors whose deadline has passed."""
+        """Remove up to ``most`` deadlines that have passed, and return their descriptors."""
         tick = math.floor(now / self.tick_seconds)
         found: list[int] = []
         # If whole turns passed during a sleep, each slot is visited once, not once for every tick.
@@ -97,7 +101,7 @@ class TimerWheel:
         return found
 
     def next(self) -> float:
-        """Return when to look again, in seconds: not later than the first deadline, infinite without any.
+        """Return the time in seconds at which to call ``due`` again: not later than the first deadline, infinite without any.
 
         The search goes on from where it last stopped, so all calls together pass each slot once.
         """
@@ -115,11 +119,15 @@ TICK_SECONDS = 1 / 64  # how late somebody may come back; exact in floats
 
 
 class ReturnCalendar:
-    """Errands by the time at which they are due. The caller supplies the time, as for ``TimerWheel``."""
+    """The errands of connections that will be opened again, by the time at which they are due.
+
+    The caller supplies the time, as for ``TimerWheel``.
+    """
 
     def __init__(self, phase: float = 0.0) -> None:
-        """``phase``: the fraction of a tick by which due times are shifted, so that shards do not return at the same
-        instants.
+        """Create an empty calendar.
+
+        ``phase`` is the fraction of a tick by which due times are shifted, so that shards do not return at the same instants.
         """
         self.phase = phase * TICK_SECONDS
         self.errands: dict[int, array[int]] = {}  # tick -> what is over then
@@ -130,7 +138,7 @@ class ReturnCalendar:
         return self.size
 
     def add(self, until: float, errand: int) -> None:
-        """Add an errand, an unsigned number of at most 32 bits."""
+        """Add an errand, an unsigned number of at most 32 bits, that is due at the time ``until``, in seconds."""
         tick = math.ceil((until + self.phase) / TICK_SECONDS)
         if tick not in self.errands:
             self.errands[tick] = array("I")
@@ -139,7 +147,7 @@ class ReturnCalendar:
         self.size += 1
 
     def over(self, now: float) -> list[int]:
-        """Remove and return the errands that are due at ``now``, ordered by time."""
+        """Remove the errands that are due at the time ``now``, and return them ordered by time."""
         found: list[int] = []
         tick = math.floor((now + self.phase) / TICK_SECONDS)
         while self.ticks and self.ticks[0] <= tick:
@@ -148,7 +156,7 @@ class ReturnCalendar:
         return found
 
     def pop(self) -> int:
-        """Remove and return one errand that is not wanted any more. Requires len(self) > 0."""
+        """Remove and return one errand of the earliest time, which is not wanted any more. Requires len(self) > 0."""
         tick = self.ticks[0]
         errand = self.errands[tick].pop()
         if not self.errands[tick]:
@@ -157,5 +165,5 @@ class ReturnCalendar:
         return errand
 
     def next(self) -> float:
-        """Return when the next errand is due; infinite without any."""
+        """Return the time in seconds at which the next errand is due; infinite without any."""
         return self.ticks[0] * TICK_SECONDS - self.phase if self.ticks else math.inf

@@ -26,13 +26,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
-    """One rule. ``ports`` is None where all ports are allowed."""
+    """A rule that allows runs to load one server, by host and ports. ``ports`` is None where all ports are allowed."""
 
     host: str  # an address, a network, or a name
     ports: PortRanges | None
 
     def covers(self, destination: Address, networks: Iterable[Network]) -> bool:
-        """Return whether the rule covers a destination. ``networks`` are those of the rule's host."""
+        """Return whether the rule allows a destination. ``networks`` are those of the rule's host."""
         host, port = destination
         inside = any(ipaddress.ip_address(host) in network for network in networks)
         return inside and (self.ports is None or port in self.ports)
@@ -43,13 +43,18 @@ LOOPBACK = (AllowRule("127.0.0.0/8", None), AllowRule("::1", None))
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """``plain`` are the rules of --allow, ``slow`` those of --allow-slow, which imply --allow."""
+    """The servers that runs may load from this worker: ``plain`` are the rules of --allow, ``slow`` those of --allow-slow,
+    which imply --allow.
+    """
 
     plain: Sequence[AllowRule] = ()
     slow: Sequence[AllowRule] = ()
 
     def beyond(self, destinations: Iterable[Address], *, slow: bool) -> list[Address]:
-        """Return the destinations that no rule covers: they must prove to be targets of the run. Raises UsageError."""
+        """Return the destinations that no rule allows: they must prove to be targets of the run.
+
+        Raises UsageError for a rule with a name that has no address.
+        """
         named = self.slow if slow else (*LOOPBACK, *self.plain, *self.slow)
         known = [(allowance, networks_of(allowance.host)) for allowance in named]
         return [
@@ -60,7 +65,7 @@ class AllowList:
 
 
 def parse_allowance(text: str) -> AllowRule:
-    """Return the rule written as "10.0.0.5", "10.0.0.0/24:80" or "srv:80". Raises ValueError."""
+    """Return the allow rule in a text such as "10.0.0.5", "10.0.0.0/24:80" or "srv:80". Raises ValueError for other text."""
     bare = text.strip()
     if "/" in bare:
         return parse_network(bare, text)
@@ -77,7 +82,10 @@ def parse_allowance(text: str) -> AllowRule:
 
 
 def parse_network(bare: str, text: str) -> AllowRule:
-    """Split a network and its ports. After an IPv6 network ports are possible only if the network is in brackets."""
+    """Return the allow rule for a network and its ports, such as "10.0.0.0/24:80".
+
+    Raises ValueError for other text. After an IPv6 network ports are possible only if the network is in brackets.
+    """
     found = BRACKETS.fullmatch(bare) or (BARE if bare.count(":") > 1 else WITH_PORTS).fullmatch(bare)
     if found is None:
         raise ValueError(f"{text!r} is no network; {FORMS}")
@@ -89,7 +97,10 @@ def parse_network(bare: str, text: str) -> AllowRule:
 
 
 def networks_of(host: str) -> list[Network]:
-    """Return the networks of a rule's host. Raises UsageError for a name without an address."""
+    """Return the networks of an allow rule's host: the network itself, or the addresses of a name.
+
+    Raises UsageError for a name without an address.
+    """
     try:
         return [ipaddress.ip_network(host)]
     except ValueError:
@@ -102,8 +113,9 @@ def networks_of(host: str) -> list[Network]:
 
 
 def refusal(destination: Address, instead: str, *, slow: bool) -> str:
-    """Return the sentence that refuses a destination. ``instead``: what the destination did when it was asked for a proof;
-    empty: it could not be asked.
+    """Return the sentence that refuses to load a destination.
+
+    ``instead`` is what the destination did when it was asked for a proof; it is empty if the destination could not be asked.
     """
     host, port = destination
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -12,8 +12,9 @@ CLOSING_STATES = frozenset({4, 5, 11})  # FIN_WAIT1, FIN_WAIT2 and CLOSING of en
 
 
 def established(shards: Sequence[ShardAssignment]) -> int:
-    """Return how many connections are established from the shards' sources and ports to their destinations. Connections of
-    others in the namespace do not count.
+    """Return how many connections the kernel has established from the shards' sources and ports to their destinations.
+
+    Connections of others in the namespace do not count.
     """
     ports, family = ports_of(shards)
     space = shards[0].space
@@ -22,7 +23,10 @@ def established(shards: Sequence[ShardAssignment]) -> int:
 
 
 def are_closing(shards: Sequence[ShardAssignment]) -> bool:
-    """Return whether peers have not yet answered FINs of a process that died. True where it cannot be known."""
+    """Return whether the kernel still has connections of the shards whose FINs their peers have not answered.
+
+    False if the kernel does not report it.
+    """
     ports, family = ports_of(shards)
     try:
         return bool(sockdiag.count_by_state(ports, "remote", CLOSING_STATES, family))
@@ -31,7 +35,7 @@ def are_closing(shards: Sequence[ShardAssignment]) -> bool:
 
 
 def ports_of(shards: Sequence[ShardAssignment]) -> tuple[list[tuple[int, int]], sockdiag.Family]:
-    """Return the destination ports of the shards, and the address family."""
+    """Return the destination ports of some shards as (port, port) ranges, and the address family of their sources, 4 or 6."""
     ports = sorted({port for _, port in destinations_of(shards)})
     return [(port, port) for port in ports], 6 if shards[0].space.sources.version == 6 else 4
 

@@ -17,7 +17,10 @@ FLOOR_SHARE = 0.02
 
 
 async def guard(node_run: NodeRun) -> None:
-    """Stop opening before the host runs out of memory. A run that was halted holds; a new schedule lets it open again."""
+    """Watch the host's available memory until the run closes, and stop the run's openings before memory runs out.
+
+    A run that was halted holds; a new schedule lets it open again.
+    """
     state = meminfo.read_memory()
     floor = max(FLOOR_BYTES, int(state.total_bytes * FLOOR_SHARE) if state else 0)
     while node_run.phase < Phase.CLOSING and not node_run.over.is_set():

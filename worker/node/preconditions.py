@@ -10,7 +10,7 @@ from c1m.schedule.schedule import Arrival
 
 
 def check_start(node_run: NodeRun) -> None:
-    """Raise RefusedError if the run is not ready to start or is closing."""
+    """Raise RefusedError if a run is not ready to start or is closing. Returns nothing."""
     run = f"run {node_run.run_id}"
     if node_run.stopping:
         raise RefusedError(f"{run} is closing; prepare another one")
@@ -19,7 +19,7 @@ def check_start(node_run: NodeRun) -> None:
 
 
 def check_goes_on(node_run: NodeRun) -> None:
-    """Raise RefusedError if the run cannot be changed: it has not started, or it is closing."""
+    """Raise RefusedError if a run cannot be changed: it has not started, it is closing, or it was halted."""
     run = f"run {node_run.run_id}"
     if not node_run.start:
         raise RefusedError(f"{run} has not started; try again once it has")

@@ -20,7 +20,9 @@ T = TypeVar("T", int, float)
 
 
 def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a parser for a quota that rejects values below one, with which no run could do anything."""
+    """Return a parser that parses a quota as ``parse`` does, but raises ValueError for values below one, with which no run
+    could do anything.
+    """
 
     def parsed(text: str) -> T:
         if (most := parse(text)) < 1:
@@ -32,8 +34,10 @@ def of_one_at_least(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """None stands for no quota. ``rate`` is in connections a second that a schedule has due, ``bandwidth`` in bits a second
-    that ``c1m.traffic.bandwidth`` counts as sent.
+    """The most that a worker's operator lets any run do; None stands for no quota.
+
+    ``rate`` is in connections a second that a schedule has due, ``bandwidth`` in bits a second that ``c1m.traffic.bandwidth``
+    counts as sent.
     """
 
     connections: int | None = None
@@ -41,7 +45,7 @@ class Quotas:
     bandwidth: float | None = None
 
     def to_limits(self) -> dict[str, int]:
-        """Return the quotas in the form of Host.limits, for the planner."""
+        """Return the quotas as {name: number}, as Host.limits has them, for the planner. No quota is NO_LIMIT."""
         return {
             "most_connections": NO_LIMIT if self.connections is None else self.connections,
             "most_rate": NO_LIMIT if self.rate is None else int(self.rate),
@@ -49,7 +53,7 @@ class Quotas:
         }
 
     def check(self, following: NodeSchedule, turnover: Turnover | None, bits: float) -> None:
-        """Raise RefusedError for a run that exceeds a quota. ``bits``: bits a second that the node sends, from ``bits_of``."""
+        """Raise RefusedError if a run exceeds a quota. ``bits`` are the bits a second that the node sends, from ``bits_of``."""
         self.check_size(following.size)
         self.check_openings(following, turnover)
         self.check_bandwidth(bits)
@@ -73,7 +77,7 @@ class Quotas:
         self.check_turnover(following.size, turnover)
 
     def check_rate(self, following: NodeSchedule, schedule: Schedule) -> None:
-        """Raise RefusedError for a schedule that is too steep."""
+        """Raise RefusedError if a schedule opens more connections a second than the quota."""
         wanted = rising(schedule) * following.size / following.peak
         if self.rate is not None and math.isinf(wanted):
             raise RefusedError(
@@ -87,7 +91,9 @@ class Quotas:
             )
 
     def check_turnover(self, size: int, turnover: Turnover | None) -> None:
-        """Raise RefusedError if successors exceed the rate on average."""
+        """Raise RefusedError if replaced connections exceed the quota of connections a second on average, or their rate is
+        unknown.
+        """
         if turnover is None or self.rate is None:
             return
         if turnover.backoff:
@@ -105,7 +111,7 @@ class Quotas:
             )
 
     def check_bandwidth(self, bits: float) -> None:
-        """Raise RefusedError if ``bits`` a second are more than the quota, or infinite."""
+        """Raise RefusedError if ``bits``, the bits a second of a run, are more than the quota, or infinite."""
         if self.bandwidth is None or bits <= self.bandwidth or math.isclose(bits, self.bandwidth):  # plans use all of it
             return
         most = f"may send {format_bits(self.bandwidth)} (--most-bandwidth)"
@@ -120,9 +126,9 @@ class Quotas:
         )
 
     def close_rate(self, wanted: float, *, reset: bool, version: int) -> float:
-        """Return how many connections a second may be closed where ``wanted`` are asked for; 0 is unlimited.
+        """Return how many connections a second a run may close if it asks for ``wanted``; 0 is unlimited.
 
-        The result is at least one a second, because a run has to end.
+        With a quota the result is at least one a second, because a run has to end.
         """
         if self.bandwidth is None:
             return wanted

@@ -46,20 +46,29 @@ def destinations_of(request: pb.DescribeRequest) -> Sequence[str]:
 
 
 def turn_of(request: pb.RetargetRequest) -> tuple[int, Sequence[Stage]]:
-    """Return when the new stages begin, in nanoseconds into the run, and the stages."""
+    """Return the time at which the new stages of a Retarget request begin, in nanoseconds into the run, and the stages.
+
+    Raises UsageError for a value that is out of range.
+    """
     bounds.within("a moment in seconds", request.at_ns / NANOSECONDS, 0, bounds.LONGEST_SECONDS)
     return request.at_ns, stages_from_wire(request.stages)
 
 
 def closing_of(request: pb.StopRequest) -> tuple[Close, float]:
-    """Return how connections are closed, and how many a second; 0: unlimited."""
+    """Return how a Stop request wants connections closed, and how many a second; 0 means unlimited.
+
+    Raises UsageError for a value that is out of range.
+    """
     if request.rate:
         bounds.within("a rate of closing", request.rate, SLOWEST_CLOSE, bounds.FASTEST_CLOSE)
     return bounds.member(Close, request.close or Close.RESET), request.rate
 
 
 def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
-    """Return what the node is to do. ``operator`` is the caller's name; empty: unknown."""
+    """Return the worker's orders for a run from a Prepare request.
+
+    ``operator`` is the caller's name, empty if unknown. Raises UsageError for an invalid request.
+    """
     check_sizes(request)
     space = TupleSpace(pool_from_wire(request.sources), ports_from_wire(request.ports))
     version = version_in(space)
@@ -82,7 +91,10 @@ def preparation(request: pb.PrepareRequest, operator: str) -> WorkerOrders:
 
 
 def shards_to_add(request: pb.AddShardsRequest, run: WorkerOrders) -> list[ShardAssignment]:
-    """Return additional shards, like those that the run has. The node chooses their numbers and their schedule."""
+    """Return the assignments of the shards in an AddShards request, like those that the run has.
+
+    The node chooses their numbers and their schedule.
+    """
     check_sizes(request)
     like = run.shards[0]
     version = version_in(like.space)
@@ -97,7 +109,7 @@ def shards_to_add(request: pb.AddShardsRequest, run: WorkerOrders) -> list[Shard
 
 
 def check_sizes(request: pb.PrepareRequest | pb.AddShardsRequest) -> None:
-    """Check the lengths of repeated fields before anything is made of them. The node checks the number of shards."""
+    """Raise UsageError if a request has no shards, or a shard has too many routes. The node checks the number of shards."""
     if not request.shards:
         raise UsageError("a run without shards opens nothing; give at least one")
     for shard in request.shards:
@@ -105,7 +117,10 @@ def check_sizes(request: pb.PrepareRequest | pb.AddShardsRequest) -> None:
 
 
 def version_of(address: str) -> int:
-    """Return the IP version of an address, 4 or 6. Names are refused, since they would need a look-up, and so are scopes."""
+    """Return the IP version of an address, 4 or 6.
+
+    Raises UsageError for names, since they would need a look-up, and for addresses with a scope.
+    """
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -133,7 +148,10 @@ def route_within(space: TupleSpace, version: int | None, route: Route) -> Route:
 
 
 def following_of(settings: ShardSettings, shards: Sequence[ShardAssignment]) -> NodeSchedule:
-    """Return the node's schedule. The arcs of a node's shards are adjacent, so together they are one arc."""
+    """Return the schedule of a node and its shards from a Prepare request.
+
+    Raises UsageError for an invalid schedule. The arcs of a node's shards are adjacent, so together they are one arc.
+    """
     schedule = settings.schedule
     if schedule.peak > settings.peak:
         raise UsageError(f"the schedule rises to {schedule.peak:,}, but the request gives its peak as {settings.peak:,}")
@@ -141,7 +159,10 @@ def following_of(settings: ShardSettings, shards: Sequence[ShardAssignment]) -> 
 
 
 def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> RingShare:
-    """Return the shard's part, for a process that may have ``most`` descriptors."""
+    """Return the part of the run's connections that a shard in a request opens.
+
+    Raises RefusedError if that does not fit into a process with ``descriptors`` descriptors.
+    """
     share = share_of(peak, shard)
     if share.size > descriptors - RESERVE:
         raise RefusedError(
@@ -152,7 +173,10 @@ def share_within(descriptors: int, peak: int, shard: pb.ShardAssignment) -> Ring
 
 
 def share_of(peak: int, shard: pb.ShardAssignment) -> RingShare:
-    """Return the shard's arc, which must lie on the ring."""
+    """Return the part of the run's connections that a shard in a request opens, as an arc of the ring.
+
+    Raises UsageError if the arc does not lie on the ring.
+    """
     share = RingShare(peak, shard.first_point, sum(route.count for route in shard.routes))
     if share.first + share.size > peak:
         raise UsageError(f"{share} does not lie on the ring")
@@ -160,5 +184,5 @@ def share_of(peak: int, shard: pb.ShardAssignment) -> RingShare:
 
 
 def tick(shards: int) -> float:
-    """Return the seconds between two wakeups of one of ``shards`` shards."""
+    """Return the seconds between two wakeups of each shard if a node has ``shards`` shards."""
     return min(max(shards / WAKES_A_SECOND, SHORTEST_TICK_SECONDS), LONGEST_TICK_SECONDS)

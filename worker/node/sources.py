@@ -34,8 +34,8 @@ UNLISTED = (
 
 
 def resolve(items: Iterable[AddressBlock | Interface]) -> AddressPool:
-    """Return the pool of addresses: blocks as they are, interfaces as the addresses that they have now. Raises UsageError for
-    an unknown interface.
+    """Return the pool of the source addresses that --source names: blocks as they are, interfaces as the addresses that they
+    have now. Raises UsageError for an unknown interface.
     """
     blocks: list[AddressBlock] = []
     for item in items:
@@ -89,10 +89,10 @@ def toward(destination: str) -> AddressPool:
 
 
 def on_link(pool: AddressPool, destinations: Iterable[str]) -> int:
-    """Return how many of the addresses share a network with a destination. The destination's host needs a neighbour entry for
-    each of them.
+    """Return how many of the pool's addresses share a network with a destination.
 
-    Addresses of a prefix that was made local share none: they are routed, through one address of this machine.
+    The destination's host needs a neighbour entry for each of them. Addresses of a prefix that was made local share none: they
+    are routed, through one address of this machine.
     """
     found = AddressPool(tuple(piece for network in networks_of(destinations) for piece in shared(pool, network)))
     return found.size
@@ -113,12 +113,12 @@ def networks_of(destinations: Iterable[str]) -> list[Network]:
 
 
 def prefix_length(mask: str) -> int:
-    """Return the prefix length of a netmask as psutil writes it, for either family."""
+    """Return the prefix length of a netmask, such as 24 for 255.255.255.0, for either family."""
     return int(ipaddress.ip_address(mask)).bit_count()
 
 
 def shared(pool: AddressPool, network: Network) -> Iterable[AddressBlock]:
-    """Return the parts of a pool that lie in a network."""
+    """Yield the parts of a pool of addresses that lie in a network, as blocks."""
     first, end = int(network.network_address), int(network.network_address) + network.num_addresses
     for block in pool.blocks:
         low, high = max(first, block.first), min(end, block.end)
@@ -127,7 +127,7 @@ def shared(pool: AddressPool, network: Network) -> Iterable[AddressBlock]:
 
 
 def source_toward(destination: str) -> str:
-    """Return the source address that the kernel would choose toward a destination."""
+    """Return the source address that the kernel would choose toward a destination. Raises UsageError when there is no route."""
     family = socket.AF_INET6 if ":" in destination else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -140,7 +140,10 @@ def source_toward(destination: str) -> str:
 
 
 def check_local(pool: AddressPool) -> None:
-    """Raise RefusedError with the first address that is not this machine's. Only the ends of each block are checked."""
+    """Raise RefusedError if the pool contains an address that does not belong to this machine.
+
+    Only the ends of each block are checked.
+    """
     for block in pool.blocks:
         alone = AddressPool((block,))
         for address in {alone.at(0), alone.at(alone.size - 1)}:
@@ -152,8 +155,9 @@ def check_local(pool: AddressPool) -> None:
 
 
 def is_local(address: str) -> bool:
-    """Return whether the kernel lets this process bind the address. Sources are bound with IPV6_FREEBIND, so for IPv6 a local
-    prefix counts as well.
+    """Return whether the kernel lets this process bind an address.
+
+    Sources are bound with IPV6_FREEBIND, so for IPv6 a local prefix counts as well.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

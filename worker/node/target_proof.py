@@ -25,8 +25,9 @@ CLOSED = frozenset({NOTHING, os.strerror(errno.ECONNRESET).lower(), os.strerror(
 
 
 async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -> Mapping[Address, str]:
-    """Return the destinations that did not prove it, each with what it did instead. Questions are sent from ``source``, since
-    a target may take connections from no other address.
+    """Return {destination: what it did instead} for the destinations that did not prove to be targets of the run.
+
+    Questions are sent from ``source``, since a target may take connections from no other address.
     """
     found: dict[Address, str] = {}
     room = trio.CapacityLimiter(AT_ONCE)
@@ -43,7 +44,9 @@ async def unproved(destinations: Iterable[Address], source: str, nonce: bytes) -
 
 
 async def what_instead(destination: Address, source: str, nonce: bytes) -> str:
-    """Return what a destination did instead of proving it; empty if it did prove it."""
+    """Return what a destination did instead of proving to be a target of the run, as part of a sentence; empty if it did prove
+    it.
+    """
     asked = challenge(secrets.token_bytes(16))
     wanted, heard = answer(nonce, asked), bytearray()
     with trio.move_on_after(PATIENCE_SECONDS):
@@ -57,8 +60,8 @@ async def what_instead(destination: Address, source: str, nonce: bytes) -> str:
 
 
 async def exchange(destination: Address, source: str, asked: bytes, wanted: bytes, heard: bytearray) -> None:
-    """Send the question and read until the answer is complete; a target that pushes may send other bytes before it. Raises
-    OSError.
+    """Send the challenge to a destination and read into ``heard`` until the wanted answer is complete; a target that pushes may
+    send other bytes before it. Raises OSError.
     """
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with trio.socket.socket(family, socket.SOCK_STREAM) as connection:

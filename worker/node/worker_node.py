@@ -60,7 +60,7 @@ class WorkerDescription:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOrders:
-    """A run as this node is asked to do it."""
+    """What a coordinator asks this worker to do in a run: its shards, schedule and lease."""
 
     run_id: str
     following: NodeSchedule
@@ -70,9 +70,10 @@ class WorkerOrders:
 
 
 class WorkerNode(Node):
-    """``wanted_sources`` and ``wanted_ports`` are what the operator named; empty: what suits the destination.
+    """The control process of a worker.
 
-    ``allow_list``: servers that the operator lets it load. ``ceilings``: the quotas.
+    ``wanted_sources`` and ``wanted_ports`` are what the operator named; empty means what suits the destination. ``allow_list``
+    has the servers that the operator lets it load, ``ceilings`` the quotas.
     """
 
     def __init__(
@@ -110,7 +111,10 @@ class WorkerNode(Node):
         )
 
     def sources(self, destinations: Sequence[str]) -> AddressPool:
-        """Return the addresses of the destinations' family. Raises C1mError for an address that is not this machine's."""
+        """Return the worker's source addresses of the destinations' family.
+
+        Raises C1mError for an address that is not this machine's.
+        """
         version = 6 if any(":" in destination for destination in destinations) else 4
         if not self.wanted_sources:
             return sources.toward(destinations[0]) if destinations else AddressPool()
@@ -127,7 +131,10 @@ class WorkerNode(Node):
         return client_ports(facts.ephemeral_range or DEFAULT_EPHEMERAL, facts.reserved_ports or PortRanges())
 
     async def prepare(self, preparation: WorkerOrders) -> None:
-        """Prepare a run. Raises C1mError when the node is busy, an address is not its own, or a shard breaks."""
+        """Start the shards of a run and wait until they are ready.
+
+        Raises C1mError when the node is busy, an address is not its own, or a shard breaks.
+        """
         if self.preparation == preparation and (run := self.on(preparation.run_id)):
             await run.prepared()
             return
@@ -159,9 +166,8 @@ class WorkerNode(Node):
         self.nursery.start_soon(guard, node_run)
 
     async def retarget(self, run_id: str, at_ns: int, stages: Sequence[Stage]) -> int:
-        """Follow other stages from ``at_ns`` on. Return the version of the new schedule.
-
-        Raises RefusedError where the run was not planned for that.
+        """Make a run follow other stages from ``at_ns`` on, in nanoseconds into the run, and return the version of the new
+        schedule. Raises RefusedError where the run was not planned for that.
         """
         node_run = await self.find(run_id)
         async with node_run.turning:
@@ -212,8 +218,8 @@ class WorkerNode(Node):
         node_run.touch()
 
     async def successors_of(self, dead: Sequence[Child]) -> list[ChildSpec]:
-        """Return specifications of the replacements, with the 4-tuples of the dead shards, once the kernel has freed them.
-        Shards of one process wait together.
+        """Return specifications of replacements for dead shards, with the 4-tuples of those shards, once the kernel has freed
+        them. Shards of one process wait together.
         """
         with trio.move_on_after(FREE_SECONDS):
             while await in_thread(are_closing, self.shards):
@@ -224,13 +230,15 @@ class WorkerNode(Node):
         return [child_spec(as_of_now(self.shards[child.index], following)) for child in dead]
 
     def give_up(self, child: Child) -> None:
-        """Do nothing: the share of a shard stays lost, and holds nothing else."""
+        """Do nothing for a shard that is not replaced: its connections stay lost, and it holds nothing else."""
 
     def count(self) -> Inspection:
         return Inspection(established=established(self.shards))
 
     async def stop_traffic(self, run_id: str) -> None:
-        """Connections are held, and send nothing more; wait for what is under way, not for ever."""
+        """Stop sending on the run's connections, which stay open, and wait for a limited time until the answers under way have
+        arrived. Raises RefusedError when the node does not know the run.
+        """
         node_run = await self.find(run_id)
         node_run.settling = True
         await node_run.supervisor.order(StopTraffic())
@@ -239,7 +247,11 @@ class WorkerNode(Node):
                 await node_run.changed.wait()
 
     async def probe(self, run_id: str, most: int) -> tuple[int, int]:
-        """Probe up to ``most`` connections. Return how many peers answered, and how many of those connections are ghosts."""
+        """Ask the peers of up to ``most`` connections of a run whether they know them.
+
+        Return how many peers answered, and how many of those connections are ghosts. Raises RefusedError if no process of the
+        run is left.
+        """
         node_run = await self.find(run_id)
         children = node_run.supervisor.alive
         if not children:
@@ -270,7 +282,10 @@ class WorkerNode(Node):
             raise RefusedError(refusal(destination, what, slow=slow))
 
     async def stop_turnover(self, run_id: str) -> None:
-        """Replace nothing from here on; samples tell when nothing is in flight any more."""
+        """Stop replacing connections of a run that end; samples report when nothing is in flight any more.
+
+        Raises RefusedError when the node does not know the run.
+        """
         node_run = await self.find(run_id)
         node_run.settling = True
         await node_run.supervisor.order(StopTurnover())
@@ -290,12 +305,15 @@ def child_spec(shard: ShardAssignment) -> ChildSpec:
 
 
 def as_of_now(shard: ShardAssignment, following: NodeSchedule) -> ShardAssignment:
-    """Return the orders with the schedule that is followed now."""
+    """Return a shard's assignment with the schedule that the node follows now."""
     settings = replace(shard.settings, schedule=following.revision.schedule, arrival=following.arrival)
     return replace(shard, settings=settings)
 
 
 def closing_order(close: Close, rate: float, shards: int) -> CloseAll:
-    """Return the order to close. ``rate`` is the node's, in connections a second; 0: unlimited."""
+    """Return the link message that orders shards to close their connections.
+
+    ``rate`` is the node's, in connections a second; 0 means unlimited.
+    """
     seconds = CLOSE_CHUNK * max(shards, 1) / rate if rate else 0.0
     return CloseAll(close is Close.RESET, seconds)

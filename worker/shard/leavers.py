@@ -11,13 +11,13 @@ from c1m.worker.sockets.connections import ESTABLISHED, ClientConnections
 
 class Leavers(Protocol):
     def choose(self, connections: ClientConnections, count: int) -> list[int]:
-        """Return the descriptors of up to ``count`` established connections; at least one while there is any."""
+        """Return the descriptors of up to ``count`` established connections to close; at least one while there is any."""
 
 
 class Oldest:
-    """The order in which connections were called.
+    """Chooses the connections that were opened first to be closed first.
 
-    It is sorted anew when all of the last sorting have left, instead of being kept in order through every opening and
+    They are sorted anew when all of the last sorting have left, instead of being kept in order through every opening and
     closing. A shard with 20,000 connections needs about ten milliseconds for it.
     """
 
@@ -49,14 +49,15 @@ class Oldest:
 
 
 class AnyOf:
-    """Each established connection with the same probability."""
+    """Chooses the connections to close at random, each established one with the same probability."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
 
     def choose(self, connections: ClientConnections, count: int) -> list[int]:
-        """Draw descriptors until one is established. A full table takes one draw; n connections in a table of N take N / n on
-        average.
+        """Return the descriptors of up to ``count`` established connections, drawn at random.
+
+        A full table takes one draw each; n connections in a table of N take N / n on average.
         """
         state = connections.state
         size = state.rfind(ESTABLISHED) + 1

@@ -29,7 +29,7 @@ ORDERS_WAIT_SECONDS = 0.1  # for a shard that sleeps in its own epoll; trio take
 
 
 class EventLoop:
-    """Owns the phase and the shard's time: gives openings, events and behaviours their turns, and sleeps between them.
+    """The event loop of a shard: gives openings, events and behaviours their turns, and sleeps between them.
 
     Times are seconds on the monotonic clock; ``elapsed`` are seconds since the start of the run.
     """
@@ -42,7 +42,10 @@ class EventLoop:
         notifier: Notifier,
         turn_seconds: float = ORDERS_WAIT_SECONDS,
     ) -> None:
-        """``notifier`` is notified when the phase changes. ``turn_seconds``: how long the other tasks wait for a turn."""
+        """Create the event loop of a shard.
+
+        ``notifier`` is notified when the phase changes; ``turn_seconds`` is how long the shard's other tasks wait for a turn.
+        """
         self.assignment = assignment
         self.regulator = regulator
         self.reactor = reactor
@@ -67,19 +70,22 @@ class EventLoop:
         self.started.set()
 
     def halt(self) -> None:
-        """Open and close nothing more for the schedule."""
+        """Stop opening and closing connections for the schedule; those that are open stay open."""
         self.regulator.halt()
         self.wake()
 
     def retarget(self, schedule: Schedule, kept: int) -> None:
-        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
+        """Make the shard follow another schedule, whose first ``kept`` stages are those of the schedule before."""
         self.regulator.retarget(schedule, kept, int((time.monotonic() - self.start) * NANOSECONDS))
         if self.phase is Phase.HOLDING:
             self.enter(Phase.OPENING)
         self.wake()
 
     async def close(self, reset: bool, seconds_a_chunk: float) -> None:
-        """Close everything, a chunk at a time, not faster than the node asked."""
+        """Close all connections of the shard, a chunk at a time, and enter the phase CLOSED.
+
+        A chunk takes ``seconds_a_chunk`` at least.
+        """
         self.regulator.course.halt()
         self.enter(Phase.CLOSING)
         position = 0
@@ -94,7 +100,7 @@ class EventLoop:
         self.notifier.ring()
 
     def wake(self) -> None:
-        """End the sleep: something has to be done that could not be foreseen."""
+        """End the event loop's sleep at once, because something has to be done that could not be foreseen."""
         self.nap.cancel()
 
     # -- the loop
@@ -126,14 +132,16 @@ class EventLoop:
                     await trio.lowlevel.wait_readable(connections.epoll)
 
     def is_opening(self, sleep: float) -> bool:
-        """Whether connections are opened continuously, and not one now and then."""
+        """Return whether the shard opens connections continuously, and not one now and then."""
         regulator, often = self.regulator, sleep < OFTEN_SECONDS
         return bool(regulator.course.waiting) or (
             often and (regulator.course.next_ns != NEVER or regulator.seat_turnover is not None)
         )
 
     def step(self, now: float) -> float:
-        """Do what is due. Return the seconds until the next thing is due, if no connection has an event before."""
+        """Do what is due in the shard, and return the seconds until the next thing is due, if no connection has an event
+        before.
+        """
         regulator, reactor = self.regulator, self.reactor
         elapsed = now - self.start
         elapsed_ns = int(elapsed * NANOSECONDS)
@@ -161,14 +169,18 @@ class EventLoop:
             self.reactor.drain()
 
     def live(self, now: float, seconds: float) -> None:
-        """Run only the behaviours for a while: a full step in between costs half as much as a burst of heartbeats."""
+        """Run only the behaviours of connections for ``seconds``: a full step in between costs half as much as a burst of
+        heartbeats.
+        """
         end = now + seconds
         while now < end:
             self.reactor.attend(min(now + self.act(now), end))
             now = time.monotonic()
 
     def act(self, now: float) -> float:
-        """Let behaviours do what is due, until closing begins. Return the seconds until more is due."""
+        """Let the behaviours of connections do what is due, until closing begins, and return the seconds until more is due;
+        infinite for never.
+        """
         behaviours = self.connections.behaviours
         if not behaviours or self.traffic_stopped or self.phase >= Phase.CLOSING:
             return math.inf
@@ -182,7 +194,9 @@ class EventLoop:
     # -- sleep
 
     def sleep(self, elapsed: float) -> float:
-        """Return the seconds until the schedule wants something, or until connects time out."""
+        """Return the seconds that the event loop may sleep: until the schedule opens or closes something, or until connects
+        time out.
+        """
         connections, regulator = self.connections, self.regulator
         if regulator.openable > 0:
             return 0
@@ -198,8 +212,8 @@ class EventLoop:
         return min(waits)
 
     def until(self, due: float, elapsed: float) -> float:
-        """Return the seconds to sleep: to the moment itself if it is more than a tick away, otherwise to the end of its
-        tick.
+        """Return the seconds to sleep until the time ``due``: to that moment itself if it is more than a tick away, otherwise
+        to the end of its tick.
         """
         tick = self.assignment.tick
         if due - elapsed > tick:
@@ -208,7 +222,7 @@ class EventLoop:
 
 
 class Notifier:
-    """Wakes one waiter. A notification without a waiter wakes the next one that waits."""
+    """Wakes one waiting task. A notification without a waiting task wakes the next one that waits."""
 
     def __init__(self) -> None:
         self.rung = trio.Event()

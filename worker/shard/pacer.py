@@ -20,7 +20,9 @@ Edge = tuple[int, bool]  # when, in nanoseconds into the run, and whether one op
 
 
 class ClosedLoop:
-    """A closed loop: everything is due at once, and only connects in flight hold it back."""
+    """A pacer for runs that open as fast as possible: all connections are due at once, and only connects in flight hold them
+    back.
+    """
 
     paced = False
     next_ns = NEVER
@@ -29,25 +31,27 @@ class ClosedLoop:
         self.scheduled = self.waiting = count
 
     def advance(self, elapsed_ns: int) -> None:
-        """Do nothing: nothing becomes due with time."""
+        """Do nothing as time passes: in a closed loop all connections are due from the start."""
 
     def take(self, count: int) -> Iterator[int]:
-        """Begin up to ``count`` openings. Return when each was due, in nanoseconds into the run."""
+        """Take up to ``count`` connections that wait to be opened, and return the times at which they were due, in nanoseconds
+        into the run: always 0.
+        """
         self.waiting -= count
         return repeat(0)
 
     def halt(self) -> None:
-        """Open and close nothing more for the schedule."""
+        """Stop opening and closing connections for the schedule. Returns nothing."""
         self.waiting = 0
         self.scheduled = NEVER  # no number is too much
 
     def turn(self, edges: Iterator[Edge], scheduled: int, elapsed_ns: int) -> OpenLoop:
-        """Follow another schedule, which has ``scheduled`` connections open now."""
+        """Return an open loop that follows another schedule, which has ``scheduled`` connections open at ``elapsed_ns``."""
         return turned(self.scheduled, [elapsed_ns] * self.waiting, OpenLoop(edges, scheduled), elapsed_ns)
 
 
 class OpenLoop:
-    """An open loop: connections become due on the clock, whatever the server does."""
+    """A pacer for runs with a schedule: connections become due on the clock, whatever the server does."""
 
     paced = True
 
@@ -62,7 +66,10 @@ class OpenLoop:
         return len(self.due)
 
     def advance(self, elapsed_ns: int) -> None:
-        """Pass everything that is due by then. Where the line falls, openings that still wait are cancelled."""
+        """Count the openings and closings that are due by ``elapsed_ns``, in nanoseconds into the run.
+
+        Where the line falls, openings that still wait are cancelled.
+        """
         late = len(self.due)
         while self.next_ns <= elapsed_ns:
             if self.opens:
@@ -88,10 +95,10 @@ class OpenLoop:
 
 
 def turned(before: int, waiting: Iterable[int], course: OpenLoop, elapsed_ns: int) -> OpenLoop:
-    """Return an open loop for another schedule. If the new schedule is ahead of the old one, the difference is due now; if it
-    is behind, the difference stops waiting.
+    """Return an open loop that continues a run under another schedule.
 
-    The shard then closes the surplus, as always.
+    If the new schedule is ahead of the old one, the difference is due now; if it is behind, the difference stops waiting. The
+    shard then closes the surplus, as always.
     """
     more = course.scheduled - before
     course.due.extend(waiting)
@@ -102,7 +109,9 @@ def turned(before: int, waiting: Iterable[int], course: OpenLoop, elapsed_ns: in
 
 
 def steady(share: RingShare, schedule: Schedule, since_ns: int = -1) -> Iterator[Edge]:
-    """Yield when the schedule's line passes each of the share's numbers, after ``since_ns``."""
+    """Yield the time in nanoseconds, and True for opening or False for closing, of each of the share's connections that the
+    schedule opens or closes after ``since_ns``.
+    """
     walk = share.walk(share.count(schedule.at(since_ns)))
     for line in schedule.lines[schedule.kept(since_ns) :]:
         goal = share.count(line.total)
@@ -113,12 +122,10 @@ def steady(share: RingShare, schedule: Schedule, since_ns: int = -1) -> Iterator
 
 
 def scattered(share: RingShare, schedule: Schedule, chance: Random, since_ns: int = -1) -> Iterator[Edge]:
-    """Yield arrivals of a Poisson process: at the end of each rising line as many as ``steady`` yields, and at random moments
-    until then.
-
-    Given their number, the arrivals of a Poisson process are independent and uniform. They are drawn in order: the first of
-    n lies beyond a fraction x of the rest with probability (1 - x) ** n. While many are left, the gaps are exponential.
-    Closings are not scattered.
+    """Yield the times of a shard's openings and closings as a Poisson process: at the end of each rising line as many as
+    ``steady`` yields, and at random moments until then. Given their number, the arrivals of a Poisson process are independent
+    and uniform. They are drawn in order: the first of n lies beyond a fraction x of the rest with probability (1 - x) ** n.
+    While many are left, the gaps are exponential. Closings are not scattered.
     """
     reached = schedule.at(since_ns)
     for line in schedule.lines[schedule.kept(since_ns) :]:

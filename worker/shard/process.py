@@ -30,7 +30,10 @@ PORTS = PortRanges(((1024, 65535),))
 
 
 def main(control: socket, _: list[int]) -> None:
-    """Run a shard until its link closes."""
+    """Run a shard in the calling thread until its link to the control process closes.
+
+    ``control`` is the shard's end of that link.
+    """
     message = link.receive(control)
     if message is None:
         return
@@ -48,7 +51,10 @@ def warm_up() -> None:
 
 
 async def perform() -> None:
-    """Run a small shard. Where loopback is down its connections fail, which is fine here."""
+    """Run a small shard with a listener on loopback, from opening to closing.
+
+    Where loopback is down its connections fail, which is fine here.
+    """
     ours, theirs = link.pair()
     listener = socket(AF_INET, SOCK_STREAM)
     listener.bind(("127.0.0.1", 0))
@@ -71,7 +77,7 @@ async def reached(shard: Shard, phase: Phase) -> None:
 
 
 def rehearsal_of(destination: tuple[str, int]) -> ShardAssignment:
-    """Return a small assignment, as it comes over a link."""
+    """Return a small shard assignment for the warm-up, whose connections lead to ``destination``."""
     made = ShardAssignment(
         index=0,
         space=TupleSpace(LOOPBACK, PORTS),

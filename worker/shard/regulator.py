@@ -23,7 +23,7 @@ CLOSE_CHUNK = 64  # connections that a shard closes between two looks at the clo
 
 
 class Regulator:
-    """Owns the pacer and the places; opens and closes when it is called, a chunk at a time.
+    """Opens and closes a shard's connections as its schedule wants, a chunk at each call.
 
     ``elapsed_ns`` are nanoseconds since the start of the run.
     """
@@ -43,14 +43,17 @@ class Regulator:
         self.seat_turnover: SeatTurnover | None = None
 
     def begin(self, start: float, seat_turnover: SeatTurnover | None) -> None:
-        """``start`` is the start of the run on the monotonic clock. ``seat_turnover`` owns the seats whose connections are
-        replaced; None: there are none.
+        """Store the start of the run, on the monotonic clock, and the owner of the seats whose connections are replaced; None
+        means that none are.
         """
         self.start = start
         self.seat_turnover = seat_turnover
 
     def join(self, elapsed_ns: int, reached: Mapping[int, int]) -> None:
-        """Follow a schedule that began long before: what should be open is due now. ``reached``: as in ``StageTimes``."""
+        """Follow a schedule that began long before: what should be open is due now.
+
+        ``reached`` has the stages that the run had reached, with their times, as in ``StageTimes``.
+        """
         schedule = self.assignment.settings.schedule
         if not self.assignment.settings.rushes:
             scheduled = self.assignment.share.count(schedule.at(elapsed_ns))
@@ -66,18 +69,22 @@ class Regulator:
 
     @property
     def surplus(self) -> int:
-        """How many connections are open, in flight or away beyond what the schedule wants."""
+        """The number of connections that are open, in flight or away beyond what the schedule wants; negative if there are
+        fewer.
+        """
         connections, course = self.connections, self.course
         return connections.established + connections.in_flight + self.empty + course.waiting - course.scheduled
 
     @property
     def openable(self) -> int:
-        """How many connections are due and have room: in flight, and where others have to be closed first."""
+        """The number of connections that are due and can be opened now, within the limit of connects in flight and after the
+        surplus is closed.
+        """
         room = self.assignment.settings.most_in_flight - self.connections.in_flight
         return min(self.course.waiting - max(self.surplus, 0), room)
 
     def is_done(self, elapsed_ns: int) -> bool:
-        """Whether everything that the schedule asked for is done."""
+        """Return whether the shard has done everything that its schedule asked for by ``elapsed_ns``."""
         if elapsed_ns < self.end_ns or self.course.waiting or self.surplus > 0:
             return False
         return not self.connections.in_flight or (
@@ -85,12 +92,12 @@ class Regulator:
         )
 
     def note(self, elapsed_ns: int) -> None:
-        """Note which stages have been reached."""
+        """Record the time of each stage of the schedule that has been reached by ``elapsed_ns``. Returns nothing."""
         if elapsed_ns >= self.stage_times.next_ns:
             self.stage_times.look(elapsed_ns, *self.turns(), self.connections.established + self.empty)
 
     def turns(self) -> tuple[int, int]:
-        """Openings and closings for the schedule."""
+        """Return how many connections were opened and how many were closed for the schedule, without those of turnover."""
         connections = self.connections
         if not self.seat_turnover:
             return connections.opened, connections.closed
@@ -108,7 +115,7 @@ class Regulator:
             self.opener.unplaced(leg, wanted - opened)
 
     def due_times(self, count: int) -> Iterator[float]:
-        """Begin up to ``count`` openings. Return when each was due, on the monotonic clock."""
+        """Begin up to ``count`` openings, and return the times at which they were due, on the monotonic clock in seconds."""
         times = self.course.take(count)
         if not self.course.paced:
             return repeat(time.monotonic())
@@ -117,7 +124,7 @@ class Regulator:
     # -- down
 
     def advance(self, elapsed_ns: int) -> None:
-        """Advance the pacer to ``elapsed_ns``, and close the surplus."""
+        """Let the schedule advance to ``elapsed_ns``: count what is due, and close connections beyond what it wants."""
         self.course.advance(elapsed_ns)
         if self.surplus > 0:
             self.close_surplus()
@@ -125,7 +132,10 @@ class Regulator:
             self.reclaim()
 
     def close_surplus(self) -> None:
-        """Close the surplus. A connection in flight is closed when it is established."""
+        """Close a chunk of the connections beyond what the schedule wants.
+
+        A connection in flight is closed when it is established.
+        """
         chosen = self.departures.choose(self.connections, min(self.surplus, CLOSE_CHUNK))
         for place in self.connections.close(chosen, reset=self.assignment.settings.resets):
             self.rotation.give_back(place)
@@ -133,10 +143,9 @@ class Regulator:
             self.seat_turnover.forgo(max(self.surplus, 0))
 
     def reclaim(self) -> None:
-        """Free the places of lost connections, as far as the schedule does not count on them any more.
+        """Free the 4-tuples of lost connections, as far as the schedule does not count on them any more.
 
-        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another
-        one.
+        A connection that failed or was dropped is not opened again, and keeps its place: it would be taken from another one.
         """
         lost = self.connections.lost
         for _ in range(len(lost) + min(self.surplus, 0)):
@@ -159,7 +168,7 @@ class Regulator:
         self.end_ns = 0
 
     def retarget(self, schedule: Schedule, kept: int, elapsed_ns: int) -> None:
-        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
+        """Make the shard follow another schedule, whose first ``kept`` stages are those of the schedule before."""
         self.course.advance(elapsed_ns)
         if not self.connections.paced:
             self.begin_to_pace()
@@ -169,7 +178,10 @@ class Regulator:
         self.end_ns = schedule.end_ns
 
     def begin_to_pace(self) -> None:
-        """Assign connections to routes, which did not matter until now. The kernel knows where each one leads."""
+        """Assign the open connections to routes, by the destinations that the kernel reports.
+
+        Routes did not matter until now.
+        """
         numbers = self.rotation.by_destination()
         legs = ((descriptor, numbers[destination]) for descriptor, destination in self.reactor.destinations())
         self.rotation.recount(self.connections.begin_to_pace(legs))

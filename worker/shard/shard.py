@@ -41,10 +41,13 @@ LOOK_SECONDS = 0.01  # ... between two checks come
 
 
 class Shard:
-    """Obeys the orders of its link and reports its progress; closes everything and ends when the link closes."""
+    """A shard: obeys the orders of its link and reports its progress; closes everything and ends when the link closes."""
 
     def __init__(self, control: socket, assignment: ShardAssignment, report_seconds: float = REPORT_SECONDS) -> None:
-        """``report_seconds``: the time between two reports while connections are opened; it is doubled during the hold."""
+        """Create a shard.
+
+        ``report_seconds`` is the time between two reports while connections are opened; it is doubled during the hold.
+        """
         control.setblocking(False)
         self.control = control
         self.assignment = assignment
@@ -81,7 +84,9 @@ class Shard:
     # -- obeying
 
     async def obey(self, nursery: trio.Nursery) -> None:
-        """Read orders until the control process is gone, also during a slow close."""
+        """Receive and carry out the orders of the control process until its end of the link is closed, also during a slow
+        close.
+        """
         while True:
             await trio.lowlevel.wait_readable(self.control)
             message = link.receive(self.control)
@@ -111,9 +116,9 @@ class Shard:
                 nursery.start_soon(self.driver.close, order.reset, order.seconds_a_chunk)
 
     def begin(self, start: float, joined: float | None = None, reached: Mapping[int, int] | None = None) -> None:
-        """Create the behaviours and start the event loop.
+        """Create the behaviours of connections and start the event loop.
 
-        ``joined``: when the shard learned of a run that had started long before, and had ``reached`` those stages.
+        ``joined`` is when the shard learned of a run that had started long before, and had ``reached`` those stages.
         """
         assignment, settings, connections = self.assignment, self.assignment.settings, self.connections
         since = start if joined is None else joined
@@ -151,7 +156,7 @@ class Shard:
         self.driver.begin(start)
 
     async def stop_traffic(self) -> None:
-        """Send nothing more, and give answers that are still on their way some time to come."""
+        """Stop sending heartbeats and other traffic, and wait for a limited time for answers that are still on their way."""
         self.driver.traffic_stopped = True
         with trio.move_on_after(LAST_ANSWERS_SECONDS):
             while self.heartbeats and self.heartbeats.under_way:
@@ -160,13 +165,16 @@ class Shard:
         self.notifier.ring()
 
     def close_everything(self) -> None:
-        """Close everything, because the control process is gone. Nothing stays behind, TIME_WAIT included."""
+        """Close all connections with a RST, because the control process is gone. Nothing stays behind, TIME_WAIT included."""
         self.connections.close_some(0, len(self.connections.state), reset=True)
 
     # -- telling
 
     async def report(self) -> None:
-        """Send a tally periodically while there is something new, and at once when the phase changes."""
+        """Send a tally to the control process periodically while there is something new, and at once when the phase changes.
+
+        Runs until cancelled.
+        """
         told: object = None
         while True:
             news = (
@@ -204,7 +212,9 @@ class Shard:
         await self.send(message)
 
     async def tell_sources(self) -> None:
-        """Send latencies by source, each kind in a message of its own, since they would not fit into one."""
+        """Send the latencies by source address to the control process, each kind in a message of its own, since they would not
+        fit into one.
+        """
         self.told_sources = self.driver.phase, time.monotonic()
         for kind, latencies in self.source_latencies().items():
             if latencies.has_rows_news:
@@ -223,8 +233,8 @@ class Shard:
                 return
 
     def sources_due(self) -> bool:
-        """Return whether latencies by source are to be sent: when there is something new, at once in a new phase, otherwise
-        periodically.
+        """Return whether latencies by source address are to be sent: when there is something new, at once in a new phase,
+        otherwise periodically.
         """
         phase, at = self.told_sources
         late = phase is not self.driver.phase or time.monotonic() - at >= SOURCES_SECONDS
@@ -240,7 +250,7 @@ class Shard:
 
     @property
     def turnover_stopped(self) -> bool:
-        """Nothing is replaced any more, and nothing is in flight."""
+        """Whether connections are not replaced any more and none is in flight."""
         return bool(self.seat_turnover and self.seat_turnover.turnover_stopped and not self.connections.in_flight)
 
     def histograms(self) -> dict[str, dict[int, int]]:

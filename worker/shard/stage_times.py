@@ -13,7 +13,7 @@ from .pacer import NEVER
 
 @dataclass(frozen=True, slots=True)
 class StageGoal:
-    """What reaching a stage means for one shard."""
+    """The condition under which one shard has reached a stage of the schedule."""
 
     index: int  # of the stage
     begin_ns: int
@@ -23,8 +23,9 @@ class StageGoal:
     until_ns: int  # when more of these begin
 
     def is_reached(self, elapsed_ns: int, opened: int, closed: int, held: int) -> bool:
-        """Return whether the goal's number is held. Where the line turns at once that may never be so; there, whether every
-        connection has had its turn.
+        """Return whether the shard has reached the stage: it holds the stage's number of connections.
+
+        Where the line turns at once that may never be so; there, whether every connection has had its turn.
         """
         in_time = elapsed_ns <= self.until_ns
         if self.falls:
@@ -33,7 +34,10 @@ class StageGoal:
 
 
 class StageTimes:
-    """``reached``: index of the stage in the schedule -> nanoseconds into the run."""
+    """Records when a shard reaches each stage of its schedule.
+
+    ``reached`` maps the index of a stage to nanoseconds into the run.
+    """
 
     def __init__(self, share: RingShare, schedule: Schedule) -> None:
         self.share = share
@@ -44,14 +48,14 @@ class StageTimes:
         self.follow(schedule, 0)
 
     def follow(self, schedule: Schedule, kept: int) -> None:
-        """Follow another schedule. Its first ``kept`` stages are those of the one before."""
+        """Replace the schedule by another one, whose first ``kept`` stages are the same. The times of those stages are kept."""
         self.reached = {index: when for index, when in self.reached.items() if index < kept}
         self.ahead = [goal for goal in self.ahead if goal.index < kept]
         self.ahead += [goal for goal in goals(self.share, schedule) if goal.index >= kept]
         self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
 
     def join(self, schedule: Schedule, elapsed_ns: int, reached: Mapping[int, int]) -> None:
-        """Join a running run that had reached the given stages."""
+        """Take over the times of the stages that a running run had reached when the shard joined it. Returns nothing."""
         self.reached = dict(reached)
         self.ahead = [goal for goal in self.ahead if goal.index not in reached]
         self.next_ns = self.ahead[0].begin_ns if self.ahead else NEVER
@@ -61,8 +65,8 @@ class StageTimes:
         self.missed = sum(fall for fall in falls if fall > 0)
 
     def look(self, elapsed_ns: int, opened: int, closed: int, held: int) -> None:
-        """Note the stages that are reached, given how many connections were opened and closed for the schedule and how many
-        are established.
+        """Record ``elapsed_ns`` as the time of each stage that is reached now, given how many connections were opened and
+        closed for the schedule and how many are established.
         """
         begun = [goal for goal in self.ahead if goal.begin_ns <= elapsed_ns]
         opened, closed = opened + self.missed, closed + self.missed
@@ -74,7 +78,7 @@ class StageTimes:
 
 
 def goals(share: RingShare, schedule: Schedule) -> Iterator[StageGoal]:
-    """Return the goals of the stages that a user named."""
+    """Yield for each stage that a user named the condition under which a shard has reached it."""
     opened = closed = before = 0
     falls = False  # on a plateau, as on the way to it
     for index, line in enumerate(schedule.lines):

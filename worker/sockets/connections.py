@@ -33,15 +33,17 @@ NOT_OURS, CONNECTING, ESTABLISHED, HALF_CLOSED = 0, 1, 2, 3  # the last one: clo
 
 
 class ClientConnections:
-    """The table of open connections and the counts of all that were opened; opener and reactor share it.
+    """The table of a shard's open connections and the counts of all that were opened; opener and reactor share it.
 
-    Nothing that a network can do raises here. Times are seconds on the monotonic clock, as floats: the interpreter
-    subtracts them without making integers.
+    Nothing that a network can do raises here. Times are seconds on the monotonic clock, as floats: the interpreter subtracts
+    them without making integers.
     """
 
     def __init__(self, family: int, most: int, *, paced: bool, sources: int = 1) -> None:
-        """``most`` is the size of the descriptor table, ``sources`` the number of source addresses. In a paced shard
-        connections are due at a time, and have successors.
+        """Create an empty table of connections.
+
+        ``most`` is the size of the descriptor table, ``sources`` the number of source addresses. In a paced shard connections
+        are due at a time, and have successors.
         """
         self.family = family
         self.paced = paced
@@ -78,27 +80,31 @@ class ClientConnections:
         return self.state.count(HALF_CLOSED) if self.half_open else 0
 
     def behave(self, behaviours: tuple[Behaviour, ...]) -> None:
-        """Add a behaviour. Call it once, before anything is opened."""
+        """Set the behaviours that are notified of what happens to connections. Call it once, before anything is opened."""
         self.behaviours = behaviours
         self.reader.hand_to(behaviours)
 
     def send(self, descriptor: int, data: bytes, now: float) -> None:
-        """Send over an established connection, which may turn out to be closed by its peer."""
+        """Send bytes over an established connection.
+
+        If its peer turns out to have closed it, the connection is dropped and counted.
+        """
         if cause := self.send_buffer.send(descriptor, data):
             self.drop(descriptor, cause, now)
 
     # -- places
 
     def place(self, descriptor: int) -> TuplePlace:
-        """Return the 4-tuple that another connection may use when this one is gone. The kernel knows the source until it is
-        closed.
+        """Return the route, source address and errand of a connection, which another connection may use when this one is gone.
+
+        The kernel knows the source until the connection is closed.
         """
         return self.leg[descriptor], source_of(self.family, descriptor), self.errand[descriptor]
 
     def begin_to_pace(self, legs: Iterable[tuple[int, int]]) -> list[int]:
-        """Let connections be due from here on; none may be in flight.
+        """Make connections due at a time from here on, and return the routes of the established ones; none may be in flight.
 
-        ``legs``: descriptor and route of each established connection. They count as due when they were called.
+        ``legs`` has the descriptor and route of each established connection. They count as due when they were called.
         """
         self.due = array("d", self.called)
         self.connect_latency_from_due = self.connect_latency.copy()
@@ -114,7 +120,7 @@ class ClientConnections:
     # -- lost
 
     def give_up(self, descriptor: int, error: int) -> None:
-        """Count a connect that failed, and close its descriptor."""
+        """Count a connect as failed with the error number, and close its descriptor. Returns nothing."""
         if self.paced:
             self.lost.append(self.place(descriptor))
         self.troubles.has_failed(descriptor)
@@ -124,7 +130,10 @@ class ClientConnections:
         self.fail("handshake", error)
 
     def drop(self, descriptor: int, cause: str, now: float) -> None:
-        """Count an established connection that its peer or the network ended. ``cause`` as in ``c1m.measure.tally``."""
+        """Close an established connection that its peer or the network ended, and count it as dropped.
+
+        ``cause`` is a name as in ``c1m.measure.tally``.
+        """
         self.forget(descriptor, now)
         if self.paced:
             self.lost.append(self.place(descriptor))
@@ -139,7 +148,7 @@ class ClientConnections:
         self.errors[f"{call} {name}"] += 1
 
     def forget(self, descriptor: int, now: float) -> None:
-        """Forget a closed connection, whichever side closed it."""
+        """Remove what is stored for a connection that is being closed, and notify the behaviours. Returns nothing."""
         self.reader.forget(descriptor)
         self.send_buffer.forget(descriptor)
         for behaviour in self.behaviours:
@@ -148,7 +157,9 @@ class ClientConnections:
     # -- closing
 
     def close(self, descriptors: Iterable[int], *, reset: bool) -> list[TuplePlace]:
-        """Close established connections of a paced shard. Return their places."""
+        """Close established connections of a paced shard, and return their routes, source addresses and errands, which others
+        may use.
+        """
         freed = []
         for descriptor in descriptors:
             freed.append(self.place(descriptor))
@@ -165,7 +176,9 @@ class ClientConnections:
         self.forget(descriptor, time.monotonic())
 
     def close_some(self, first: int, count: int, *, reset: bool) -> int:
-        """Close up to ``count`` connections at or above descriptor ``first``. Return where to go on, -1 when none is left."""
+        """Close up to ``count`` connections at or above descriptor ``first``, and return the descriptor from which to go on, -1
+        when none is left.
+        """
         state, family = self.state, self.family
         silent = not (self.behaviours or self.reader.bytes_received or self.send_buffer.bytes_sent)  # nothing else to forget
         ours = itertools.compress(range(first, len(state)), memoryview(state)[first:])
@@ -188,7 +201,7 @@ class ClientConnections:
     # -- telling
 
     def counts(self) -> tuple[int, ...]:
-        """Counters that change whenever there is something new to report."""
+        """Return counters of connections and bytes; they change whenever there is something new to report."""
         return (
             self.attempted,
             self.opened,
@@ -203,7 +216,7 @@ class ClientConnections:
         )
 
     def histograms(self) -> dict[str, dict[int, int]]:
-        """Return name -> bucket -> count, of what has come since the last call."""
+        """Return the latencies added since the last call, as {name: {bucket: count}}."""
         latency = self.connect_latency.news()
         from_due = self.connect_latency_from_due.news() if self.paced else latency
         half_closed = {"half_closed_after_us": self.half_closed_after.news()} if self.half_open else {}
@@ -215,7 +228,7 @@ class ClientConnections:
         }
 
     def source_latencies(self) -> dict[str, SourceLatencies]:
-        """Return the latencies that are counted by source as well, by the names of their histograms."""
+        """Return {name of the histogram: latencies} for the latencies that are counted by source address as well."""
         return {"connect_latency_us": self.connect_latency, "first_byte_us": self.reader.first_byte}
 
     def tally(self) -> Tally:

@@ -51,7 +51,7 @@ MOST_BUSY = 256  # of those that were ours before are tried in one opening, whic
 
 
 class Opener:
-    """Opens connections into the table ``connections``. What becomes of them is found out by the reactor."""
+    """Opens connections and adds them to the table ``connections``. The reactor finds out what becomes of them."""
 
     def __init__(self, connections: ClientConnections, dscp: int = 0) -> None:
         """``dscp`` is in the IP header of what the connections send, from the SYN on."""
@@ -66,11 +66,11 @@ class Opener:
         self.busy: list[TuplePlace] = []  # 4-tuples that turned out to be in use elsewhere, of one opening
 
     def open(self, leg: RouteTuples, count: int, due: Iterator[float], errand: int = 0) -> int:
-        """Start ``count`` connections, fewer only if the tuples run out. Return how many were started.
+        """Start ``count`` connections on a route, fewer only if its 4-tuples run out, and return how many were started.
 
-        It goes call by call and not connection by connection: all socket(), then all bind(), then all connect(), so that
-        what each runs in the kernel stays in the processor's cache. That is worth a few percent at most: three series of 6
-        to 10 rounds in turn with the other way gave +5, -6 and +7 % connections a second.
+        It goes call by call and not connection by connection: all socket(), then all bind(), then all connect(), so that what
+        each runs in the kernel stays in the processor's cache. That is worth a few percent at most: three series of 6 to 10
+        rounds in turn with the other way gave +5, -6 and +7 % connections a second.
         """
         connections = self.connections
         before = connections.attempted
@@ -84,7 +84,9 @@ class Opener:
         return connections.attempted - before
 
     def bound(self, sources: Sequence[Address], leg: RouteTuples, errand: int) -> list[tuple[socket, int]]:
-        """Yield a socket bound to each free source, and the number of its address."""
+        """Return a list of new sockets, one bound to each source address and port that is free, each with the number of its
+        address.
+        """
         made: list[socket] = []
         error = None
         for _ in sources:
@@ -135,8 +137,9 @@ class Opener:
         connections.attempted += len(started)
 
     def refused(self, call: str, number: int | None, place: TuplePlace) -> None:
-        """Count a call that failed at once as an attempt, unless the 4-tuple was in use by somebody else: then the next one is
-        tried.
+        """Count a call of a new connection that failed at once as a failed attempt.
+
+        If the 4-tuple was in use by another program, count it as skipped instead: then the next one is tried.
         """
         connections = self.connections
         if number in TAKEN:
@@ -157,7 +160,7 @@ class Opener:
         self.busy.clear()
 
     def unplaced(self, leg: RouteTuples, count: int) -> None:
-        """The number of connections for which the plan had no free port left."""
+        """Count ``count`` connections as failed because the plan had no free port left for them. Returns nothing."""
         connections = self.connections
         if connections.paced:
             connections.lost.extend([(leg.number, None, 0)] * count)

@@ -25,7 +25,7 @@ EVENTS = 256  # taken from the kernel at a time
 
 
 class Reactor:
-    """Follows connections from the handshake to an end that a peer or the network makes.
+    """Handles the kernel's events of a shard's connections, from the handshake to an end that a peer or the network makes.
 
     Times are seconds on the monotonic clock.
     """
@@ -36,7 +36,10 @@ class Reactor:
         self.send_buffer = connections.send_buffer
 
     def drain(self, seconds: float = 0.0) -> None:
-        """Handle all events that the kernel has; wait up to ``seconds`` for the first one."""
+        """Handle all events that the kernel has for the shard's connections; wait up to ``seconds`` for the first one.
+
+        Returns nothing.
+        """
         connections = self.connections
         state, called, latency = connections.state, connections.called, connections.connect_latency
         took, whose, number_of = latency.raw.append, latency.whose.append, connections.sources.of
@@ -71,14 +74,17 @@ class Reactor:
             events = poll(0, EVENTS) if len(events) == EVENTS else []
 
     def attend(self, until: float) -> None:
-        """Drain until the given time."""
+        """Handle the events of the shard's connections until the given time, in monotonic seconds."""
         while (left := until - time.monotonic()) > 0:
             self.drain(left)
 
     # -- the handshake
 
     def look(self, descriptor: int, what: int, now: float) -> int:
-        """Check a connect that did not simply succeed. Return how many were established: 0 or 1."""
+        """Check a connect whose event does not simply mean success, and count it as established or failed.
+
+        Return how many were established: 0 or 1.
+        """
         connections = self.connections
         error = self.error_of(descriptor) if what & BROKEN else 0
         if error not in (0, errno.ECONNRESET):
@@ -98,7 +104,7 @@ class Reactor:
         return 1
 
     def error_of(self, descriptor: int) -> int:
-        """Return SO_ERROR, which reading also clears."""
+        """Return the pending error number of a socket (SO_ERROR), 0 for none. Reading it also clears it."""
         connection = socket(self.connections.family, SOCK_STREAM, 0, descriptor)
         error = connection.getsockopt(SOL_SOCKET, SO_ERROR)
         connection.detach()
@@ -109,8 +115,9 @@ class Reactor:
             behaviour.opened(descriptor, now)
 
     def expire(self, called_before: float, now: float) -> None:
-        """Give up connects that were called before the given time. They are found by a memchr over the state bytes, without a
-        timer each.
+        """Count connects that were called before the given time as timed out, and close them.
+
+        They are found by a memchr over the state bytes, without a timer each.
         """
         connections = self.connections
         descriptor = connections.state.find(CONNECTING)
@@ -131,7 +138,10 @@ class Reactor:
                 self.serve(descriptor, WRITABLE, now)
 
     def serve(self, descriptor: int, what: int, now: float) -> None:
-        """Handle bytes that arrived on an established connection, or room to send what waits."""
+        """Read the bytes that arrived on an established connection, or send those that wait for room.
+
+        A connection that has ended is dropped.
+        """
         cause = ""
         if what & WRITABLE and self.send_buffer.unsent:
             cause = self.send_buffer.flush(descriptor)
@@ -156,15 +166,13 @@ class Reactor:
             connections.half_closed_after.raw.append(now - connections.called[descriptor])
 
     def destinations(self) -> Iterator[tuple[int, Address]]:
-        """Return the descriptor and destination of each established connection."""
+        """Yield the descriptor and destination of each established connection."""
         for descriptor, state in enumerate(self.connections.state):
             if state == ESTABLISHED and (destination := self.destination(descriptor)):
                 yield descriptor, destination
 
     def destination(self, descriptor: int) -> Address | None:
-        """Return the destination of a connection that is established or was until now; in that case the connection is
-        dropped.
-        """
+        """Return the destination of an established connection. None if the connection has just ended; it is dropped then."""
         connection = socket(self.connections.family, SOCK_STREAM, 0, descriptor)
         try:
             destination: Address = connection.getpeername()[:2]

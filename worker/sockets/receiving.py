@@ -26,7 +26,10 @@ Hearing = Callable[[Sequence[int], Sequence[bytes], float], None]
 
 
 class Receiver:
-    """``called`` is when each descriptor's connect was called, in monotonic seconds."""
+    """Reads and counts what servers send to a shard's connections.
+
+    ``called`` is when each descriptor's connect was called, in monotonic seconds.
+    """
 
     def __init__(self, called: array[float], sources: SourceNumbers) -> None:
         self.called = called
@@ -40,7 +43,7 @@ class Receiver:
         self.hearing = [getattr(behaviour, "heard_all", None) or one_by_one(behaviour) for behaviour in behaviours]
 
     def read_all(self, descriptors: Sequence[int], now: float) -> Iterator[tuple[int, str]]:
-        """Read all of these descriptors. Return those whose connection has ended, with the cause.
+        """Read what arrived on many connections, and yield the descriptors of those that have ended, with the cause.
 
         All are read first and examined then, both in loops of the interpreter's own C code: between two system calls almost
         nothing has to be fetched into the processor's cache again.
@@ -56,11 +59,11 @@ class Receiver:
                 yield descriptor, cause
 
     def read(self, descriptor: int, events: int, now: float, data: bytes | None = None) -> str:
-        """Read the rest of what arrived; ``data`` has been read already. Return the cause if the connection has ended,
-        otherwise an empty string.
+        """Read everything that arrived on a connection; ``data`` has been read already.
 
-        An edge is reported once, so everything must be read. A short read was the last one, as long as the peer's FIN has
-        not come: that saves a second call, and an exception, for each answer (epoll(7)).
+        Return the cause if the connection has ended, otherwise an empty string. An edge is reported once, so everything must be
+        read. A short read was the last one, as long as the peer's FIN has not come: that saves a second call, and an exception,
+        for each answer (epoll(7)).
         """
         size = SHORT
         try:

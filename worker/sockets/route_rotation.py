@@ -15,7 +15,7 @@ TuplePlace = tuple[int, Address | None, int]
 
 
 class RouteTuples:
-    """One route: its free 4-tuples, and how many connections it still wants."""
+    """The free 4-tuples of one route of a shard, and how many connections the route still wants."""
 
     def __init__(self, number: int, space: TupleSpace, route: Route) -> None:
         self.number = number
@@ -29,7 +29,9 @@ class RouteTuples:
         self.tuples = self.free_ones()
 
     def free_ones(self) -> Iterator[Address]:
-        """Yield free tuples: first those that were never used, then those given back, the oldest first."""
+        """Return an iterator over the route's free 4-tuples: first those that were never used, then those given back, the
+        oldest first.
+        """
         return chain(self.fresh, map(self.recycle, iter(self.freed.pop, None)))
 
     def recycle(self, index: int) -> Address:
@@ -37,7 +39,9 @@ class RouteTuples:
         return self.space.at(index)
 
     def free(self, source: Address | None) -> None:
-        """Give a tuple back whose connection is gone; its successor has a place on this route already."""
+        """Give back the 4-tuple of a connection that is gone, so that it can be used again; its successor has a place on this
+        route already.
+        """
         if source is None:
             return
         self.freed.push(self.space.index(source))
@@ -45,15 +49,16 @@ class RouteTuples:
             self.tuples = self.free_ones()
 
     def skip(self, source: Address | None) -> None:
-        """Skip a tuple that is in use. If it was ours before, that may be its own TIME_WAIT, which ends, so it is tried again
-        after the others.
+        """Skip a 4-tuple that is in use.
+
+        If it was ours before, that may be its own TIME_WAIT, which ends, so it is tried again after the others.
         """
         if self.recycling:
             self.free(source)
 
 
 class RouteRotation:
-    """Takes turns among routes, so that every acceptor's queue gets a share of each moment."""
+    """The routes of a shard, used in turn, so that every acceptor's queue gets a share of each moment."""
 
     def __init__(self, space: TupleSpace, routes: Iterable[Route]) -> None:
         self.legs = [RouteTuples(number, space, route) for number, route in enumerate(routes)]
@@ -64,27 +69,27 @@ class RouteRotation:
         return sum(leg.wanted for leg in self.legs)
 
     def next_leg(self) -> RouteTuples | None:
-        """Return the route whose turn it is; None when all are done."""
+        """Return the route that opens the next connection; None when no route wants one."""
         while self.turns and not self.turns[0].wanted:
             self.turns.popleft()
         self.turns.rotate(-1)
         return self.turns[-1] if self.turns else None
 
     def give_back(self, place: TuplePlace) -> None:
-        """Give back the place of a connection that is gone; another one may use it."""
+        """Give back the 4-tuple of a connection that is gone, and let its route want one more connection."""
         number, source, _ = place
         self.legs[number].free(source)
         self.vacate(number)
 
     def vacate(self, number: int) -> None:
-        """Let a route want one more connection."""
+        """Let the route with this number want one more connection. Returns nothing."""
         leg = self.legs[number]
         leg.wanted += 1
         if leg.wanted == 1 and leg not in self.turns:
             self.turns.append(leg)
 
     def recount(self, in_use: Iterable[int]) -> None:
-        """Recompute what each route wants from the routes of the open connections, by their numbers."""
+        """Compute anew how many connections each route wants, given the route numbers of the open connections."""
         for leg in self.legs:
             leg.wanted = leg.route.count
         for number in in_use:
@@ -99,11 +104,10 @@ COMPACTED_FROM = 1024  # numbers taken from the front of the queue before the ar
 
 
 class FreedTuples:
-    """Numbers of 4-tuples in the order in which they were given back, 4 bytes each. The one given back longest ago is used
-    first.
+    """A queue of the numbers of 4-tuples that were given back and may be used again, 4 bytes each.
 
-    Going through all of a route's tuples, spare ones included, lets each rest as long as possible: a RST that the network
-    lost, the memory of a NAT or a firewall, and TIME_WAIT are mostly over by then.
+    The one given back longest ago is used first. Going through all of a route's tuples, spare ones included, lets each rest as
+    long as possible: a RST that the network lost, the memory of a NAT or a firewall, and TIME_WAIT are mostly over by then.
     """
 
     def __init__(self) -> None:
@@ -117,7 +121,7 @@ class FreedTuples:
         self.numbers.append(number)
 
     def pop(self) -> int | None:
-        """Return the number that was given back longest ago; None when there is none."""
+        """Remove and return the number of the 4-tuple that was given back longest ago; None when there is none."""
         if self.head == len(self.numbers):
             return None
         number = self.numbers[self.head]

@@ -8,14 +8,20 @@ from c1m.measure.tally import cause_of
 
 
 class SendBuffer:
-    """Keeps order: while bytes of a connection wait, what is sent later waits behind them."""
+    """Sends bytes over connections and keeps what a peer has no room for.
+
+    It keeps the order: while bytes of a connection wait, what is sent later waits behind them.
+    """
 
     def __init__(self) -> None:
         self.unsent: dict[int, bytes] = {}  # descriptor -> bytes that wait because the peer does not read
         self.bytes_sent = 0
 
     def send(self, descriptor: int, data: bytes) -> str:
-        """Send bytes. Return the cause if the connection has ended, otherwise an empty string."""
+        """Send bytes over a connection, or keep them until the peer has room.
+
+        Return the cause if the connection has ended, otherwise an empty string.
+        """
         if self.unsent:
             data = self.unsent.pop(descriptor, b"") + data
         try:
@@ -30,7 +36,10 @@ class SendBuffer:
         return ""
 
     def flush(self, descriptor: int) -> str:
-        """Send what waits, because the peer has room again. Returns as ``send`` does."""
+        """Send the bytes that wait on a connection, because its peer has room again.
+
+        Return the cause if the connection has ended, otherwise an empty string.
+        """
         return self.send(descriptor, b"") if descriptor in self.unsent else ""
 
     def forget(self, descriptor: int) -> None:

@@ -21,7 +21,10 @@ KEPT = (1 << KEPT_BITS) - 1
 
 
 class SourceLatencies(Latencies):
-    """A caller that appends to ``raw`` appends the number of the source to ``whose``: ``sources.of`` has it by descriptor."""
+    """Latencies of one kind in a shard, in total and by source address.
+
+    A caller that appends to ``raw`` appends the number of the source to ``whose``: ``sources.of`` has it by descriptor.
+    """
 
     def __init__(self, sources: SourceNumbers) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class SourceLatencies(Latencies):
         self.whose.append(self.sources.of[descriptor])
 
     def all_took(self, descriptors: Iterable[int], seconds: Iterable[float]) -> None:
-        """Record one latency for each descriptor."""
+        """Record the latencies of several connections, in seconds, one for each descriptor."""
         of = self.sources.of
         self.raw.extend(seconds)
         self.whose.extend([of[descriptor] for descriptor in descriptors])
@@ -64,7 +67,7 @@ class SourceLatencies(Latencies):
         return self.untold_rows or bool(self.raw)
 
     def rows_news(self) -> tuple[Sequence[str], bytes]:
-        """Return names and rows, from the beginning."""
+        """Return the names of the sources and their counts by latency bucket, since the beginning of the run."""
         self.fold()
         self.untold_rows = False
         return self.sources.names, self.rows.tobytes()
@@ -76,11 +79,15 @@ REMEMBERED = 4096  # addresses whose number is kept, 36 bytes each and their tex
 
 
 class SourceNumbers(dict[str, int]):
-    """Source address -> its number. ``__missing__`` computes it once for each source, for up to ``REMEMBERED`` of them."""
+    """A mapping of source addresses to numbers.
+
+    ``__missing__`` computes the number once for each source, for up to ``REMEMBERED`` of them.
+    """
 
     def __init__(self, slots: int, sources: int) -> None:
-        """``sources``: the number of source addresses. If there are more addresses than numbers, blocks of addresses share
-        one.
+        """Create an empty mapping.
+
+        ``sources`` is the number of source addresses. If there are more addresses than numbers, blocks of addresses share one.
         """
         super().__init__()
         self.apart = sources <= OVERFLOW
@@ -95,7 +102,7 @@ class SourceNumbers(dict[str, int]):
         return number
 
     def number_of(self, name: str) -> int:
-        """Return the number of a name, a new one for a new name; OVERFLOW when none is left."""
+        """Return the number of a source's name, a new one for a new name; OVERFLOW when none is left."""
         if name in self.numbers:
             return self.numbers[name]
         if len(self.names) < OVERFLOW:
@@ -120,13 +127,13 @@ class SourceErrors:
         self.slow: dict[int, float] = {}  # descriptor -> when the connection was called that is counted as slow
 
     def is_slow(self, descriptor: int, called: float) -> None:
-        """Count a source whose SYN was unanswered for a second, once for each connection."""
+        """Count the source address of a connection whose SYN was unanswered for a second, once for each connection."""
         if self.slow.get(descriptor) != called:
             self.slow[descriptor] = called
             self.count(source_of(self.family, descriptor)[0], SLOW)
 
     def has_failed(self, descriptor: int) -> None:
-        """Count the source of a failed connection. Call it before the close: the kernel knows the source until then."""
+        """Count the source address of a failed connection. Call it before the close: the kernel knows the source until then."""
         self.count(source_of(self.family, descriptor)[0], FAILED)
 
     def count(self, source: str, what: str) -> None:
@@ -136,7 +143,7 @@ class SourceErrors:
 
 
 def source_of(family: int, descriptor: int) -> Address:
-    """Return the local address of a descriptor. The kernel knows it until it is closed."""
+    """Return the local address and port of a connection. The kernel knows them until the descriptor is closed."""
     connection = socket(family, SOCK_STREAM, 0, descriptor)
     source: Address = connection.getsockname()[:2]
     connection.detach()
