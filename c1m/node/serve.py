@@ -54,23 +54,24 @@ async def serve(
         with handshakes_logged(name):  # after the zygote, whose children keep their stderr, and before gRPC's core starts
             credentials = server_credentials(name, tls) if tls else None
             async with serving(listen, lambda server: add(control, rpc_server, server), gate, credentials) as address:
-                print(f"{READY}{address}", flush=True)
-                await told_to_leave(with_parent=with_parent)
+                await told_to_leave(with_parent=with_parent, listening=f"{READY}{address}")
                 if not with_parent:
                     log(f"{name}: leaving")
                 await control.abandon()
         nursery.cancel_scope.cancel()
 
 
-async def told_to_leave(*, with_parent: bool) -> None:
+async def told_to_leave(*, with_parent: bool, listening: str = "") -> None:
     """Wait until the program should end: SIGINT, SIGTERM, or, if ``with_parent``, the end of standard input.
 
-    Returns nothing.
+    ``listening``: a line that is printed as soon as a signal is taken as that; before, SIGTERM would kill the program.
     """
     async with trio.open_nursery() as nursery:
         if with_parent:
             nursery.start_soon(end_of_input, nursery.cancel_scope)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            if listening:
+                print(listening, flush=True)
             async for _ in signals:
                 break
         nursery.cancel_scope.cancel()

@@ -128,6 +128,7 @@ from c1m.processes import link
 from c1m.processes.child import ChildSpec
 from c1m.processes.children import Supervisor
 from c1m.processes.zygote_client import zygote
+from crew_of_the_test import Share
 
 async def nothing_follows(dead, exit_reason):
     pass
@@ -135,7 +136,7 @@ async def nothing_follows(dead, exit_reason):
 async def main():
     async with zygote("crew_of_the_test") as made, trio.open_nursery() as nursery:
         crew = Supervisor(made, nursery, lambda: None, nothing_follows)
-        recruits = [ChildSpec(ChildKind.UNKNOWN, {"index": index, "breaks": index == 5}) for index in range(8)]
+        recruits = [ChildSpec(ChildKind.UNKNOWN, Share(index, index == 5)) for index in range(8)]
         await crew.hire(recruits)
         with trio.fail_after(60):
             while not crew.exit_reasons:
@@ -151,13 +152,21 @@ trio.run(main)
 """
 
 CHILD = """
+from dataclasses import dataclass
+
+from c1m.orders.codec import from_message
 from c1m.processes import link
+
+@dataclass(frozen=True)
+class Share:
+    index: int
+    breaks: bool
 
 def warm_up():
     pass
 
 def main(end, _):
-    if link.receive(end)["breaks"]:
+    if from_message(link.receive(end), [Share]).breaks:
         raise RuntimeError("it had enough")
     link.receive(end)
 """

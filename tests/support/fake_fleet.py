@@ -46,6 +46,7 @@ class FakeWorker(WorkerServiceServicer):
         self.described.CopyFrom(described)
         self.described.host.network_namespace = number
         self.described.host.hostname = f"fake{number}"
+        self.described.host.machine["node"] = f"fake{number}"
         self.described.host.boot_id = f"boot{number} fake{number}"
         del self.described.sources[:]
         self.described.sources.add(first=f"127.{1 + number // 250}.{number % 250}.1", count=SOURCES)
