@@ -110,7 +110,9 @@ def parse_ports(text: str) -> PortRanges:
 
 
 def parse_kernel_ports(text: str) -> PortRanges:
-    r"""Parse the content of ip_local_reserved_ports, such as "" or "8080,9148-9150\n". Raises ValueError.
+    r"""Return the ranges of ports in the text of ip_local_reserved_ports, such as "8080,9148-9150\n"; none for "".
+
+    Raises ValueError for other text.
 
     The file may contain port 0, which cannot be bound and is left out.
     """

@@ -58,11 +58,17 @@ class Line:
         return self.origin + (2 * (elapsed_ns - self.begin_ns) * (self.total - self.origin) + length) // (2 * length)
 
     def rises_past(self, number: int) -> int:
-        """Return the time in nanoseconds from which on connection ``number`` should be open. The line must rise."""
+        """Return the time, in nanoseconds since the start, from which on connection ``number`` should be open.
+
+        Call it only for a line of the schedule that rises.
+        """
         return self.begin_ns + -(-(2 * (number - self.origin) + 1) * (self.end_ns - self.begin_ns) // (2 * self.rise))
 
     def falls_below(self, number: int) -> int:
-        """Return the time in nanoseconds from which on connection ``number`` should be closed. The line must fall."""
+        """Return the time, in nanoseconds since the start, from which on connection ``number`` should be closed.
+
+        Call it only for a line of the schedule that falls.
+        """
         if self.begin_ns == self.end_ns:
             return self.begin_ns
         passed = 2 * (self.origin - number) - 1

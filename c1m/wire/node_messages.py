@@ -164,12 +164,12 @@ def sample_from_wire(sample: node_pb2.Sample) -> Sample:
 
 
 def tally_to_wire(tally: Tally) -> node_pb2.Tally:
-    """Return the message of a tally. Its fields have the names of the counters."""
+    """Return the protobuf message that carries a tally. Its fields have the names of the counters."""
     return node_pb2.Tally(**{name: getattr(tally, name) for name in ON_WIRE})
 
 
 def tally_from_wire(tally: node_pb2.Tally) -> Tally:
-    """Return the tally of a message."""
+    """Return the tally that a protobuf message carries."""
     return Tally.of(numbers_of(tally), map(dict, maps_of(tally)))
 
 
@@ -189,7 +189,7 @@ def pace_from_wire(request: worker_pb2.WatchRequest | target_pb2.TargetServiceWa
 
 
 def replacement_to_wire(replacement: Replacement) -> node_pb2.Replacement:
-    """Return the message of a replacement."""
+    """Return the protobuf message that carries a replacement."""
     return node_pb2.Replacement(
         exit_reason=str(replacement.exit_reason),
         exit=exit_to_wire(replacement.exit_reason),

@@ -24,7 +24,7 @@ def known(kind: type[K], number: int) -> K:
 
 
 def exit_to_wire(reason: ExitReason) -> node_pb2.ExitReason:
-    """Return the message of an exit reason."""
+    """Return the protobuf message that carries an exit reason."""
     return node_pb2.ExitReason(
         kind=node_pb2.ExitKind.Name(reason.kind),
         child=node_pb2.ChildKind.Name(reason.child),
@@ -38,7 +38,7 @@ def exit_to_wire(reason: ExitReason) -> node_pb2.ExitReason:
 
 
 def exit_from_wire(reason: node_pb2.ExitReason, sentence: str) -> ExitReason:
-    """Return the exit reason of a message."""
+    """Return the exit reason that a protobuf message carries."""
     kind = known(ExitKind, reason.kind)
     return ExitReason(
         kind=kind,
@@ -60,7 +60,7 @@ def exits_from_wire(sample: node_pb2.Sample) -> Iterator[ExitReason]:
 
 
 def halt_to_wire(reason: HaltReason) -> node_pb2.HaltReason:
-    """Return the message of why a node opens no more connections."""
+    """Return the protobuf message that says why a node opens no more connections."""
     return node_pb2.HaltReason(
         kind=node_pb2.HaltKind.Name(reason.kind),
         available_bytes=reason.available_bytes,
@@ -77,7 +77,7 @@ def halt_from_wire(sample: node_pb2.Sample) -> HaltReason | None:
 
 
 def closing_to_wire(reason: ClosingReason) -> node_pb2.ClosingReason:
-    """Return the message of why a node closes."""
+    """Return the protobuf message that says why a node closes."""
     return node_pb2.ClosingReason(
         kind=node_pb2.ClosingKind.Name(reason.kind),
         lease_seconds=reason.lease_seconds,

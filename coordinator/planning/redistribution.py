@@ -306,7 +306,10 @@ def cut(arcs: Sequence[Arc], counts: Sequence[int], most: Sequence[int]) -> list
 
 
 def shards_to_add(arcs: Sequence[Arc], cells: Mapping[int, int], free: Free, resting: float) -> list[AddedShard]:
-    """Return one new shard for each arc, with routes to the destinations in ``cells`` (destination -> connections)."""
+    """Return one new shard for each arc of the ring that a lost worker leaves.
+
+    ``cells``: destination -> connections that the new shards open to it together.
+    """
     routes: list[list[PlannedRoute]] = [[] for _ in arcs]
     destinations, before = list(cells), {index: free.room(index) for index in cells}
     for row, column, count in corner([arc.size for arc in arcs], list(cells.values())):

@@ -73,7 +73,7 @@ def latencies(timeline: Timeline) -> list[str]:
 
 
 def traffic(tally: Tally) -> list[str]:
-    """Return a short text on the bytes that clients have sent and received. The list is empty if there were none."""
+    """Return a list of one short text on the bytes that clients have sent and received; an empty list if there were none."""
     if not (tally.bytes_sent or tally.bytes_received):
         return []
     return [f"{format_bytes(tally.bytes_sent)} out, {format_bytes(tally.bytes_received)} in"]

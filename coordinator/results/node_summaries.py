@@ -80,7 +80,10 @@ def target_summary(outcome: Outcome, entry: NodeRecord) -> TargetSummary:
 
 
 def inspection_of(outcome: Outcome, entry: NodeRecord) -> Inspection:
-    """Return what the kernel of a node counted at the end of the hold; all of it is unknown if there was no hold."""
+    """Return the sockets, memory and CPU time that a node counted at the end of the hold.
+
+    Each value is unknown if there was no hold.
+    """
     return outcome.hold_end.inspections.get(entry.name, Inspection()) if outcome.hold_end else Inspection()
 
 

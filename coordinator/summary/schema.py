@@ -35,7 +35,10 @@ def schema_text(formats: Sequence[Format]) -> str:
 
 
 def schema_of(formats: Sequence[Format]) -> Schema:
-    """Return the schema of one format, or of any of several. The records in them are its definitions."""
+    """Return the JSON Schema of documents of one format, or of any of several.
+
+    Each record that they contain is a definition in it ($defs).
+    """
     definitions: dict[str, Schema] = {}
     choices = [format_schema(each, definitions) for each in formats]
     root = choices[0] if len(choices) == 1 else {"anyOf": choices}

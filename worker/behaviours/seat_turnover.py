@@ -34,7 +34,7 @@ class SeatTurnover:
         reset: bool,
         most_in_flight: int,
     ) -> None:
-        """Create the turnover of a shard's connections.
+        """Create the behaviour that ends connections of a shard and replaces them.
 
         ``start`` is the start of the run on the monotonic clock. The other arguments are those of ``Seats``.
         """
