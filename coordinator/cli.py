@@ -27,7 +27,7 @@ EXAMPLES = """
   c1m-coord runs                            # earlier runs
   c1m-coord show                            # the report of the last run
   c1m-coord attach                          # resume a run whose coordinator has died
-  c1m-coord schema                          # of the JSON that --json writes, with all meanings and units
+  c1m-coord schema                          # the JSON Schema of what --json writes, with meanings and units
   c1m-coord pki --help                      # certificates of nodes and operators
 """
 

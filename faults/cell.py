@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def words(self) -> list[str]:
-        """Of the run."""
+        """Return the options of ``c1m-coord run`` for this cell."""
         words = ["--total", f"{self.total}", "--ramp", f"{self.ramp_seconds:g}s", "--hold", f"{self.hold_seconds:g}s"]
         words += ["--close-rate", f"{self.close_rate:g}", "--connect-timeout", f"{self.connect_timeout:g}s"]
         words += ["--lease", f"{self.lease_seconds:g}s"]
@@ -54,7 +54,7 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        """Of the run, from its first connection on: until the last has come or failed, and then held, and closed."""
+        """Return how many seconds the run takes at most, from its first connection to the last one closed."""
         return self.ramp_seconds + self.connect_timeout + self.hold_seconds + self.total / self.close_rate
 
     def unseen(self) -> Observation:

@@ -78,7 +78,7 @@ def swallowed(fleet: Fleet, victim: Victim) -> Iterator[None]:
 
 @contextmanager
 def filled(fleet: Fleet, _victim: Victim) -> Iterator[None]:
-    """Somebody else's file takes what the journal's disk has left."""
+    """Fill the disk of the journal with a file of another program, inside the block."""
     filler = fleet.state(COORDINATOR) / "filler"
     try:
         with filler.open("wb", buffering=0) as file, suppress(OSError):

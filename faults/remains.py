@@ -23,7 +23,7 @@ class Socket(NamedTuple):
 
 
 def parse_sockets(text: str) -> list[Socket]:
-    """Of /proc/net/tcp."""
+    """Return the sockets in the text of /proc/net/tcp."""
     found = []
     for line in text.splitlines()[1:]:
         _, local, remote, state, *_, inode = line.split()[:10]
@@ -36,7 +36,7 @@ def sockets(testbed: Testbed, machine: str) -> list[Socket]:
 
 
 def owned_sockets(testbed: Testbed) -> list[str]:
-    """Of processes, on all machines, but for the ports of control."""
+    """Return a text for each socket of a process on any machine, without those of control ports."""
     control = {WORKER_PORT, TARGET_PORT}
     return [
         f"{machine}: port {socket.port} {socket.state}"

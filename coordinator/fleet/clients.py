@@ -175,8 +175,7 @@ class TargetClient(NodeClient):
     async def prepare(self, run_id: str, acceptors: int, settings: ShardSettings, sources: Iterable[AddressPool]) -> list[int]:
         """Ask the target to start ``acceptors`` acceptor processes. Return the list of their ports.
 
-        ``push_rate``: messages a second that it sends to each connection. ``sources``: the addresses from which the run
-        connects.
+        ``sources``: the addresses from which the run connects.
         """
         request = target_pb2.TargetServicePrepareRequest(
             run_id=run_id,

@@ -344,7 +344,7 @@ def assert_made_good(summary: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("when", ["nobody is there", "it was taken over"])
 def test_the_share_of_a_worker_that_is_lost_is_redistributed(when: str, fleet: list[Process], tmp_path: Path) -> None:
-    """As it would have been by the coordinator that began the run."""
+    """The coordinator that resumes the run moves the share, as the one that began it would have."""
     words = (*LOST, *redistributing(tmp_path, "--hold", "8s")[len(NODES) :])
     with node("worker", "--listen", "127.0.0.1:24513") as lost:
         with coordinator(*words) as process:

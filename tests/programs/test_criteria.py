@@ -257,7 +257,7 @@ def test_what_is_required_always_stays_broken() -> None:
 
 
 def test_a_latency_of_which_nothing_has_come_yet_is_not_broken() -> None:
-    """Of heartbeats with an interval of a minute nothing comes for some time."""
+    """With an interval of a minute, the first heartbeats are answered late in the hold."""
     criterion = parse("always heartbeat_rtt.p99 < 5ms")
     requirement_monitor = RequirementMonitor([criterion])
     requirement_monitor.look(moment(1.0, {"heartbeat_rtt_us": {"count": 0}}))

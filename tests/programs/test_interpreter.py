@@ -47,7 +47,7 @@ def test_the_traps_catch_a_plain_python_m(trapped: Path) -> None:
 
 @pytest.mark.parametrize("program", ["coordinator", "worker", "target"])
 def test_a_module_is_found_without_the_working_directory(program: str, trapped: Path) -> None:
-    """As it is installed, editable or not."""
+    """The module comes from the installation, whether that is editable or not."""
     command = module_command(f"c1m.{program}", "--version")
     ended = subprocess.run(command, cwd=trapped, capture_output=True, text=True, timeout=60)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hosts import SMALL_HOST
 
 from c1m.limits.budget import Budget, budgets_of
 from c1m.limits.connection_memory import TARGET_END, WORKER_END
@@ -12,18 +13,8 @@ from c1m.limits.limit import NO_LIMIT, HostRole
 from c1m.limits.table import BY_NAME
 from c1m.measure.sample import Host
 
-HOST = Host(
-    protocol=2,
-    version="",
-    boot_id="boot",
-    hostname="h",
-    kernel="6.18",
-    cores=2,
-    memory_total_bytes=10_000_000,
-    memory_available_bytes=4_000_000,
-    descriptors_per_process=264,
-    connections_per_process=200,
-    network_namespace=7,
+HOST = replace(
+    SMALL_HOST,
     facts={
         "fs.file-max": "5000",
         "fs.epoll.max_user_watches": "900",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hosts import SMALL_HOST
 
 from c1m.limits.assessment import Member, assess, assess_place, usages
 from c1m.limits.ceilings import CEILINGS
@@ -15,23 +16,12 @@ from c1m.limits.process_limits import PROCESSES
 from c1m.limits.queue_limits import QUEUES
 from c1m.limits.table import BY_NAME, LIMITS
 from c1m.limits.tuple_limits import TUPLES
-from c1m.measure.sample import Host
 
 OK, TIGHT, STOPS, UNKNOWN = LimitStatus.OK, LimitStatus.TIGHT, LimitStatus.STOPS, LimitStatus.UNKNOWN
 WORKER, TARGET, SERVER = HostRole.WORKER, HostRole.TARGET, HostRole.SERVER
 
-HOST = Host(
-    protocol=2,
-    version="",
-    boot_id="boot",
-    hostname="h",
-    kernel="6.18",
-    cores=2,
-    memory_total_bytes=10_000_000,
-    memory_available_bytes=4_000_000,
-    descriptors_per_process=264,
-    connections_per_process=200,
-    network_namespace=7,
+HOST = replace(
+    SMALL_HOST,
     facts={
         "net.ipv4.tcp_mem": "10 20 1500",
         "net.ipv4.tcp_rmem": "4096 131072 6291456",
